@@ -1,0 +1,3 @@
+//! The live world: every replica its own process, every link through a proxy, every fault a real one.
+
+pub mod protocol;

@@ -1,0 +1,188 @@
+//! What breaks things.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::Endpoint;
+
+/// Whom each endpoint refuses to hear: messages from any of the set to the key are dropped.
+pub type Grudge = BTreeMap<Endpoint, BTreeSet<Endpoint>>;
+
+/// A fault and its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedFault {
+    /// When it begins, in milliseconds after the first operation.
+    pub at_ms: u64,
+    /// How long it lasts; all are healed at the time limit at the latest.
+    pub for_ms: u64,
+    /// What it is.
+    pub fault: Fault,
+}
+
+/// One fault, complete: nothing about it is left to be drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Fault {
+    /// Messages between some endpoints are dropped.
+    Partition {
+        /// The pattern that the grudge was made from, for people.
+        shape: PartitionShape,
+        /// Who does not hear whom.
+        grudge: Grudge,
+    },
+    /// Messages to and from `ends` take longer.
+    Delay {
+        /// Whose messages.
+        ends: BTreeSet<Endpoint>,
+        /// The shortest addition.
+        min_ms: u64,
+        /// The longest addition.
+        max_ms: u64,
+    },
+    /// Messages to and from `ends` get lost.
+    Loss {
+        /// Whose messages.
+        ends: BTreeSet<Endpoint>,
+        /// How many of a thousand.
+        per_mille: u16,
+    },
+    /// Messages to and from `ends` arrive twice, the second up to `within_ms` later.
+    Duplicate {
+        /// Whose messages.
+        ends: BTreeSet<Endpoint>,
+        /// How many of a thousand.
+        per_mille: u16,
+        /// The longest distance of the copy.
+        within_ms: u64,
+    },
+    /// Messages to and from `ends` are held back up to `within_ms`, and overtaken by later ones.
+    Reorder {
+        /// Whose messages.
+        ends: BTreeSet<Endpoint>,
+        /// How many of a thousand.
+        per_mille: u16,
+        /// The longest hold.
+        within_ms: u64,
+    },
+    /// Bytes of messages to and from `ends` are changed on the way.
+    Corrupt {
+        /// Whose messages.
+        ends: BTreeSet<Endpoint>,
+        /// How many of a thousand.
+        per_mille: u16,
+    },
+    /// The processes are killed (SIGKILL) at the beginning and started again at the end. What they wrote
+    /// survives, synced or not.
+    Kill {
+        /// Which nodes.
+        nodes: BTreeSet<u16>,
+    },
+    /// As [`Fault::Kill`], and what was not fsynced is lost, as when the power fails.
+    PowerLoss {
+        /// Which nodes.
+        nodes: BTreeSet<u16>,
+    },
+    /// The processes are stopped (SIGSTOP) and go on at the end (SIGCONT).
+    Pause {
+        /// Which nodes.
+        nodes: BTreeSet<u16>,
+    },
+    /// The nodes' clocks go wrong; at the end they go right again (but never backwards).
+    Clock {
+        /// Which nodes.
+        nodes: BTreeSet<u16>,
+        /// A jump at the beginning. A clock never shows an earlier time than before: after a jump back
+        /// it stands still until it has caught up.
+        offset_ms: i64,
+        /// How fast it goes, in millionths of the right speed: 1 000 000 is right.
+        rate_ppm: u32,
+    },
+    /// The node's disk misbehaves.
+    Disk {
+        /// Which node.
+        node: u16,
+        /// How.
+        disk: Disk,
+    },
+    /// The nodes lie. Only systems made for it tolerate this, and only so many liars at once.
+    Byzantine {
+        /// Which nodes.
+        nodes: BTreeSet<u16>,
+        /// How they lie: `wrong-value`, `wrong-timestamp`, `silent`.
+        lie: String,
+    },
+}
+
+/// How a disk misbehaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disk {
+    /// No space is left: writes fail, which ends the node. Space is made at the end, and it starts again.
+    Full,
+    /// fsync reports an I/O error, which ends the node. At the end it starts again on a good disk.
+    IoError,
+    /// The node is killed, one bit of a record that it had synced is flipped, and it is started: it must
+    /// refuse. At the end the bit is put right, and it starts again.
+    FlippedBit,
+    /// The node dies while it writes: only the first part of a write that nobody was told of reaches the
+    /// disk. At the end it starts again and must cut the torn tail.
+    CutTail,
+}
+
+/// The patterns of partitions, by Jepsen's names where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartitionShape {
+    /// Two halves, as equal as can be.
+    Halves,
+    /// A random majority and the rest.
+    MajorityMinority,
+    /// One node alone.
+    IsolateOne,
+    /// Two halves and one node that hears and is heard by both.
+    Bridge,
+    /// Every node hears a majority, no two the same.
+    MajoritiesRing,
+    /// Messages pass from one side to the other, not back.
+    OneWay,
+    /// Every directed link is cut or not by a coin.
+    Random,
+}
+
+/// The classes that faults are asked for and counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultClass {
+    /// [`Fault::Partition`].
+    Partition,
+    /// [`Fault::Delay`].
+    Delay,
+    /// [`Fault::Loss`].
+    Loss,
+    /// [`Fault::Duplicate`].
+    Duplicate,
+    /// [`Fault::Reorder`].
+    Reorder,
+    /// [`Fault::Corrupt`].
+    Corrupt,
+    /// [`Fault::Kill`].
+    Kill,
+    /// [`Fault::PowerLoss`].
+    PowerLoss,
+    /// [`Fault::Pause`].
+    Pause,
+    /// [`Fault::Clock`].
+    Clock,
+    /// [`Fault::Disk`] with [`Disk::Full`].
+    DiskFull,
+    /// [`Fault::Disk`] with [`Disk::IoError`].
+    IoError,
+    /// [`Fault::Disk`] with [`Disk::FlippedBit`].
+    FlippedBit,
+    /// [`Fault::Disk`] with [`Disk::CutTail`].
+    CutTail,
+    /// [`Fault::Byzantine`].
+    Byzantine,
+}

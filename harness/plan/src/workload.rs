@@ -1,0 +1,43 @@
+//! What is asked of a system.
+
+use serde::{Deserialize, Serialize};
+
+/// A mix of operations and its controls. The operations themselves follow from this and the plan's seed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workload {
+    /// Which operations there are.
+    pub kind: WorkloadKind,
+    /// How many clients act at once.
+    pub clients: u32,
+    /// Invocations a second over all clients, at most; 0: as fast as answers come.
+    pub rate_per_s: u32,
+    /// How many keys are in use at once. The clients are dealt out to them in turn; a key has at most
+    /// ⌈clients / keys⌉ clients.
+    pub keys: u32,
+    /// A key that has seen this many invocations is left and a new one begun, so that each key's history
+    /// stays checkable.
+    pub operations_per_key: u32,
+    /// How many of a hundred operations are reads.
+    pub read_percent: u8,
+    /// What is written.
+    pub values: ValueChoice,
+}
+
+/// The kinds of workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WorkloadKind {
+    /// Reads and writes of independent registers.
+    Register,
+}
+
+/// Where written values come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueChoice {
+    /// No value is written twice in a run.
+    Unique,
+    /// Each is drawn from 0 … 4.
+    Few,
+}

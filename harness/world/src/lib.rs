@@ -1,0 +1,1 @@
+//! What the simulated and the live world share.

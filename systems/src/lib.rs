@@ -1,0 +1,91 @@
+//! Replication protocols as pure state machines: the subjects that the harness tortures.
+//!
+//! No clock, socket, disk, thread, randomness or hash order can be named here: the crate is `no_std`.
+//! Whoever drives a core (a real process, a simulator, a fuzzer, a test) feeds it inputs and carries out
+//! its effects; [`contract`] says how. The sequential models that judge these protocols live in another
+//! crate and share no code with this one, on purpose: an oracle must not inherit its subject's bugs.
+//!
+//! Adding a protocol: a module beside [`quorum`], one variant of [`SystemKind`], one arm in [`with_system`].
+#![no_std]
+
+extern crate alloc;
+
+pub mod contract;
+pub mod mutant;
+pub mod quorum;
+pub mod vocabulary;
+
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::System;
+use crate::vocabulary::Vocabulary;
+
+/// Which protocol family is under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SystemKind {
+    /// Replicated registers over quorums (Attiya, Bar-Noy, Dolev 1995; Malkhi and Reiter 1998).
+    Quorum,
+}
+
+impl SystemKind {
+    /// Every system there is, in the order in which they are listed to people.
+    pub const ALL: &[Self] = &[Self::Quorum];
+
+    /// The name on the command line and in plans.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Quorum => "quorum",
+        }
+    }
+
+    /// What the rest of the harness may know of the system, as data.
+    pub fn vocabulary(self) -> &'static Vocabulary {
+        struct Get;
+        impl WithSystem for Get {
+            type Out = &'static Vocabulary;
+            fn with<S: System>(self) -> Self::Out {
+                S::vocabulary()
+            }
+        }
+        with_system(self, Get)
+    }
+}
+
+impl fmt::Display for SystemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for SystemKind {
+    type Err = UnknownSystem;
+
+    fn from_str(name: &str) -> Result<Self, UnknownSystem> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name).ok_or(UnknownSystem)
+    }
+}
+
+/// No system has the name that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no system has this name")]
+pub struct UnknownSystem;
+
+/// Something to be done with a system whose type is known only at run time.
+pub trait WithSystem {
+    /// What comes out of it.
+    type Out;
+
+    /// Does it with the system's types.
+    fn with<S: System>(self) -> Self::Out;
+}
+
+/// The one place where a [`SystemKind`] becomes a type.
+pub fn with_system<W: WithSystem>(kind: SystemKind, job: W) -> W::Out {
+    match kind {
+        SystemKind::Quorum => job.with::<quorum::Quorum>(),
+    }
+}

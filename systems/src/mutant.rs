@@ -1,0 +1,68 @@
+//! Planted bugs: published mistakes, each off by default and at exactly one place in the code.
+
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Mutant {
+    /// A read returns the highest pair without writing it back: only regular, not atomic (Attiya,
+    /// Bar-Noy, Dolev 1995; the read repair that Cassandra and Scylla must wait for).
+    Q01,
+    /// Timestamps carry no writer id, so two writers can choose the same one (as in paxi's `abd`).
+    Q03,
+    /// Grid: the timestamp query asks the writing row, and two rows never meet.
+    Q08,
+    /// Weighted majorities: half of the votes is taken for a majority.
+    Q10,
+}
+
+impl Mutant {
+    /// Every planted bug.
+    pub const ALL: &[Self] = &[Self::Q01, Self::Q03, Self::Q08, Self::Q10];
+
+    /// Its catalogue name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Q01 => "Q01",
+            Self::Q03 => "Q03",
+            Self::Q08 => "Q08",
+            Self::Q10 => "Q10",
+        }
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Mutant {
+    type Err = UnknownMutant;
+
+    fn from_str(name: &str) -> Result<Self, UnknownMutant> {
+        Self::ALL.iter().copied().find(|mutant| mutant.name() == name).ok_or(UnknownMutant)
+    }
+}
+
+/// No planted bug has the name that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no mutant has this name")]
+pub struct UnknownMutant;
+
+/// Which planted bug is on, if any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Mutants(pub Option<Mutant>);
+
+impl Mutants {
+    /// The correct system.
+    pub const NONE: Self = Self(None);
+
+    /// Whether the code is to take the wrong turn named `mutant` here.
+    pub fn deviates(self, mutant: Mutant) -> bool {
+        self.0 == Some(mutant)
+    }
+}
