@@ -1,9 +1,113 @@
 //! The record of a run: what clients asked and were told, and what the nemesis did, in the order in which
-//! it happened.
+//! it happened; and the file that it is kept in.
+//!
+//! A history file is JSON, one object a line: a header with the whole plan, the events as they happened,
+//! a footer with their count, digest and verdict.
+
+mod ledger;
+mod line;
+mod operations;
+mod reader;
+mod value;
+mod writer;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use ledger::{Inconsistency, Named};
+pub use line::BadLine;
+pub use operations::{Operation, Outcome, operations};
+pub use reader::{Damage, Footer, HistoryFile, Problem, ReadError, read};
+pub use value::Value;
+pub use writer::{WriteError, Writer};
+
+use ledger::Ledger;
+
+/// What a run is, as far as its file tells before anything happens in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    /// The program that recorded it, with its version (`quorate 0.1.0`).
+    pub program: String,
+    /// When it began, in UTC (`2026-11-23T21:47:02Z`).
+    pub started: String,
+    /// The planted bug that was on.
+    pub mutant: Option<String>,
+    /// The sequential model that it is to be judged by.
+    pub model: String,
+    /// The whole plan.
+    pub plan: serde_json::Value,
+}
+
+/// Events of which each can follow the ones before it: indices count from 0, time does not go back,
+/// every completion has its invocation, a process does one thing at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct History {
+    events: Vec<Event>,
+}
+
+impl History {
+    /// Checks a list of events.
+    pub fn new(events: Vec<Event>) -> Result<Self, Inconsistency> {
+        let mut ledger = Ledger::default();
+        for event in &events {
+            ledger.admit(event)?;
+        }
+        Ok(Self { events })
+    }
+
+    /// All events in order.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    /// Whether nothing happened.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+}
+
+/// Makes a [`History`] event by event, with all checks.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    history: History,
+    ledger: Ledger,
+}
+
+impl Builder {
+    /// Nothing has happened yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds what happened under the next index. A time before the last one is raised to it.
+    pub fn push(&mut self, time: Time, what: What) -> Result<&Event, Inconsistency> {
+        let time = time.max(self.ledger.now());
+        self.admit(Event { index: self.ledger.next(), time, what })
+    }
+
+    /// Adds an event that has its index and time already.
+    pub fn admit(&mut self, event: Event) -> Result<&Event, Inconsistency> {
+        self.ledger.admit(&event)?;
+        self.history.events.push(event);
+        Ok(self.history.events.last().expect("it was just pushed"))
+    }
+
+    /// What was added so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The history.
+    pub fn finish(self) -> History {
+        self.history
+    }
+}
 
 /// Nanoseconds since the run began, on the recorder's clock.
 #[derive(
@@ -34,20 +138,6 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
-}
-
-/// An argument or a result: what JSON can say of numbers, texts and lists. Written as plain JSON.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Value {
-    /// Nothing: the initial value of a register, the argument of a read.
-    #[default]
-    Nil,
-    /// A number.
-    Int(i64),
-    /// A text.
-    Text(String),
-    /// Several values.
-    List(Vec<Value>),
 }
 
 /// One line of a history.

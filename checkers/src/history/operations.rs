@@ -1,0 +1,103 @@
+//! Invocations and their completions, paired.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{History, Key, ProcessId, Step, Time, Value, What};
+
+/// An invocation and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// The index of its invocation, by which it is named.
+    pub invoke: u64,
+    /// The index of its completion; absent if and only if it is [`Outcome::Pending`].
+    pub complete: Option<u64>,
+    /// Who.
+    pub process: ProcessId,
+    /// The function.
+    pub f: String,
+    /// On what.
+    pub key: Option<Key>,
+    /// The argument.
+    pub input: Value,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When it was invoked.
+    pub invoked_at: Time,
+    /// When it completed; absent if and only if it is [`Outcome::Pending`].
+    pub completed_at: Option<Time>,
+    /// Why it failed or is unknown.
+    pub error: Option<String>,
+}
+
+/// What became of an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was done, with this result.
+    Ok(Value),
+    /// It was not done and never will be.
+    Fail,
+    /// Nobody knows: it may have happened, or may still happen at any time.
+    Info,
+    /// Nothing was heard of it before the history ended; like [`Outcome::Info`].
+    Pending,
+}
+
+impl Operation {
+    /// Whether it certainly happened.
+    pub fn is_ok(&self) -> bool {
+        matches!(self.outcome, Outcome::Ok(_))
+    }
+
+    /// The index before which it took effect if it did; absent if that may be at any time, or never.
+    pub fn definite_end(&self) -> Option<u64> {
+        if self.is_ok() { self.complete } else { None }
+    }
+}
+
+/// The operations of a history in the order of their invocations.
+pub fn operations(history: &History) -> Vec<Operation> {
+    let mut operations: Vec<Operation> = Vec::new();
+    // Where in the list each process has its operation that is in flight.
+    let mut in_flight: BTreeMap<ProcessId, usize> = BTreeMap::new();
+    for event in history.events() {
+        let (step, outcome) = match &event.what {
+            What::Invoke(step) => {
+                in_flight.insert(step.process, operations.len());
+                operations.push(invoked(event.index, event.time, step));
+                continue;
+            }
+            What::Ok(step) => (step, Outcome::Ok(step.value.clone())),
+            What::Fail(step) => (step, Outcome::Fail),
+            What::Info(step) => (step, Outcome::Info),
+            What::Nemesis(_) => continue,
+        };
+        let operation = in_flight
+            .remove(&step.process)
+            .and_then(|place| operations.get_mut(place))
+            .expect("a history has no completion without its invocation");
+        operation.complete = Some(event.index);
+        operation.completed_at = Some(event.time);
+        operation.outcome = outcome;
+        operation.error.clone_from(&step.error);
+    }
+    operations
+}
+
+fn invoked(index: u64, time: Time, step: &Step) -> Operation {
+    Operation {
+        invoke: index,
+        complete: None,
+        process: step.process,
+        f: step.f.clone(),
+        key: step.key,
+        input: step.value.clone(),
+        outcome: Outcome::Pending,
+        invoked_at: time,
+        completed_at: None,
+        error: None,
+    }
+}

@@ -1,0 +1,308 @@
+//! Reading a history file.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use super::line::{BadLine, FOOTER_MARK, FooterLine, HEADER_MARK, HeaderLine, Line, Mark, VERSION};
+use super::{Builder, Header, History, Inconsistency};
+use crate::verdict::Verdict;
+
+/// A history file as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryFile {
+    /// What was run.
+    pub header: Header,
+    /// What happened.
+    pub history: History,
+    /// How it ended; absent when the harness was killed before the end.
+    pub footer: Option<Footer>,
+    /// What is missing at the end of the file.
+    pub damage: Option<Damage>,
+}
+
+/// How a recorded run ended. That its count and digest are right has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footer {
+    /// How many events there are.
+    pub events: u64,
+    /// The BLAKE3 hash of all event lines with their newlines, in hexadecimal.
+    pub digest: String,
+    /// What the checkers said when it was run.
+    pub verdict: Verdict,
+}
+
+/// A last line that was cut off: the harness was killed while it wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Which line, counted from 1.
+    pub line: u64,
+    /// How much of it there is; it was not used.
+    pub bytes: u64,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, bytes } = self;
+        write!(f, "line {line} is cut off after {bytes} bytes; everything before it was read")
+    }
+}
+
+/// Why a file could not be read as a history.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct ReadError {
+    /// Which line, counted from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a line of a history file.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The file could not be read on.
+    #[error("cannot read: {0}")]
+    Io(#[from] io::Error),
+    /// There is nothing.
+    #[error("the file is empty; expected the header of a quorate history")]
+    Empty,
+    /// Some other file.
+    #[error(
+        "this is no quorate history: expected a header line {{\"quorate\":\"history\",\"version\":{VERSION},…}}"
+    )]
+    NoHistory,
+    /// Killed at once.
+    #[error("the header is cut off; the run ended before anything happened in it")]
+    HeaderCut,
+    /// Written by another version of the program.
+    #[error("format version {found} is unknown; this program reads version {VERSION}")]
+    Version {
+        /// What stands there.
+        found: String,
+    },
+    /// Not a text.
+    #[error("not UTF-8 from byte {0} of the line on; expected a line of JSON")]
+    NotUtf8(usize),
+    /// No line of ours is that long.
+    #[error("longer than {LINE_BYTES_MAX} bytes; expected an event or the footer")]
+    TooLong,
+    /// Not the JSON that should be there.
+    #[error("column {column}: {message}")]
+    Json {
+        /// Counted from 1, in bytes.
+        column: usize,
+        /// What is wrong and what was expected.
+        message: String,
+    },
+    /// Fields that do not go together.
+    #[error(transparent)]
+    Fields(#[from] BadLine),
+    /// An event that cannot follow the ones before it.
+    #[error(transparent)]
+    Inconsistent(#[from] Inconsistency),
+    /// A line that is neither an event nor the footer.
+    #[error("`\"quorate\":{found}` in the middle of the file; expected an event or the footer")]
+    UnknownMark {
+        /// What stands there.
+        found: String,
+    },
+    /// The footer is the end.
+    #[error("something follows the footer, which must be the last line")]
+    AfterFooter,
+    /// Lines are missing, or too many.
+    #[error("the footer counts {footer} events, but the file has {counted}")]
+    Count {
+        /// What the footer says.
+        footer: u64,
+        /// What was read.
+        counted: u64,
+    },
+    /// The file was changed.
+    #[error("the footer's digest is {footer}, but the events' is {computed}: the file was changed")]
+    Digest {
+        /// What the footer says.
+        footer: String,
+        /// What was read.
+        computed: String,
+    },
+}
+
+/// Reads a whole history file, strictly: anything that this program would not have written is an error
+/// that names the line, but for a last line that was cut off.
+pub fn read(mut input: impl BufRead) -> Result<HistoryFile, ReadError> {
+    let mut lines = Lines { input: &mut input, number: 0, line: Vec::new() };
+    let header = read_header(&mut lines).map_err(|problem| lines.error(problem))?;
+    let mut body =
+        Body { builder: Builder::new(), digest: blake3::Hasher::new(), footer: None, damage: None };
+    loop {
+        match lines.advance().and_then(|more| if more { body.take(&lines) } else { Ok(true) }) {
+            Ok(true) => break,
+            Ok(false) => {}
+            Err(problem) => return Err(lines.error(problem)),
+        }
+    }
+    let Body { builder, footer, damage, .. } = body;
+    Ok(HistoryFile { header, history: builder.finish(), footer, damage })
+}
+
+/// The lines of a file, one at a time.
+struct Lines<'a, R> {
+    input: &'a mut R,
+    /// Of the current line, from 1.
+    number: u64,
+    /// With its newline, if it has one.
+    line: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<'_, R> {
+    /// Goes to the next line; false at the end of the file.
+    fn advance(&mut self) -> Result<bool, Problem> {
+        self.number += 1;
+        self.line.clear();
+        let mut limited = self.input.by_ref().take(LINE_BYTES_MAX + 1);
+        let read = limited.read_until(b'\n', &mut self.line)?;
+        if read as u64 > LINE_BYTES_MAX {
+            return Err(Problem::TooLong);
+        }
+        Ok(read > 0)
+    }
+
+    fn error(&self, problem: Problem) -> ReadError {
+        ReadError { line: self.number, problem }
+    }
+
+    /// Whether the line may have been cut off.
+    fn is_unterminated(&self) -> bool {
+        !self.line.ends_with(b"\n")
+    }
+
+    fn text(&self) -> Result<&str, Unparsable> {
+        std::str::from_utf8(&self.line).map_err(|error| {
+            // Without a length, the text ends within a character.
+            if error.error_len().is_none() && self.is_unterminated() {
+                Unparsable::Cut
+            } else {
+                Unparsable::Wrong(Problem::NotUtf8(error.valid_up_to() + 1))
+            }
+        })
+    }
+
+    fn parse<'de, T: serde::Deserialize<'de>>(&'de self) -> Result<T, Unparsable> {
+        serde_json::from_str(self.text()?).map_err(|error| {
+            if error.is_eof() && self.is_unterminated() {
+                Unparsable::Cut
+            } else {
+                Unparsable::Wrong(json_problem(&error))
+            }
+        })
+    }
+}
+
+/// Why a line could not be parsed: it ends too early at the end of the file, or it is simply wrong.
+enum Unparsable {
+    Cut,
+    Wrong(Problem),
+}
+
+impl Unparsable {
+    /// For where a cut is no excuse.
+    fn or_cut(self, cut: Problem) -> Problem {
+        match self {
+            Self::Cut => cut,
+            Self::Wrong(problem) => problem,
+        }
+    }
+}
+
+fn json_problem(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    Problem::Json { column: error.column(), message: message.to_owned() }
+}
+
+fn read_header(lines: &mut Lines<'_, impl BufRead>) -> Result<Header, Problem> {
+    if !lines.advance()? {
+        return Err(Problem::Empty);
+    }
+    if !lines.line.starts_with(HEADER_START) && !HEADER_START.starts_with(&lines.line) {
+        return Err(Problem::NoHistory);
+    }
+    let mark: Mark = lines.parse().map_err(|error| error.or_cut(Problem::HeaderCut))?;
+    if mark.quorate.as_ref().and_then(serde_json::Value::as_str) != Some(HEADER_MARK) {
+        return Err(Problem::NoHistory);
+    }
+    let found = mark.version.unwrap_or_default();
+    if found.as_u64() != Some(VERSION) {
+        return Err(Problem::Version { found: found.to_string() });
+    }
+    let header: HeaderLine = lines.parse().map_err(|error| error.or_cut(Problem::HeaderCut))?;
+    Ok(header.into_header())
+}
+
+/// What was read after the header.
+struct Body {
+    builder: Builder,
+    digest: blake3::Hasher,
+    footer: Option<Footer>,
+    damage: Option<Damage>,
+}
+
+impl Body {
+    /// Takes one line; true if it was cut off and thus the last.
+    fn take(&mut self, lines: &Lines<'_, impl BufRead>) -> Result<bool, Problem> {
+        if self.footer.is_some() {
+            return Err(Problem::AfterFooter);
+        }
+        match self.take_line(lines) {
+            Ok(()) => Ok(false),
+            Err(Unparsable::Cut) => {
+                let bytes = lines.line.len() as u64;
+                self.damage = Some(Damage { line: lines.number, bytes });
+                Ok(true)
+            }
+            Err(Unparsable::Wrong(problem)) => Err(problem),
+        }
+    }
+
+    fn take_line(&mut self, lines: &Lines<'_, impl BufRead>) -> Result<(), Unparsable> {
+        // Events are many: they are not parsed twice to learn that they are no footer.
+        if lines.text()?.contains("\"quorate\"") {
+            let mark: Mark = lines.parse()?;
+            if let Some(found) = mark.quorate {
+                return self.take_footer(lines, &found);
+            }
+        }
+        let line: Line<'_> = lines.parse()?;
+        let event = line.into_event().map_err(|error| Unparsable::Wrong(error.into()))?;
+        self.builder.admit(event).map_err(|error| Unparsable::Wrong(error.into()))?;
+        self.digest.update(&lines.line);
+        Ok(())
+    }
+
+    fn take_footer(
+        &mut self,
+        lines: &Lines<'_, impl BufRead>,
+        mark: &serde_json::Value,
+    ) -> Result<(), Unparsable> {
+        if mark.as_str() != Some(FOOTER_MARK) {
+            return Err(Unparsable::Wrong(Problem::UnknownMark { found: mark.to_string() }));
+        }
+        let FooterLine { events, digest, verdict, .. } = lines.parse()?;
+        let counted = self.builder.history().len();
+        if events != counted {
+            return Err(Unparsable::Wrong(Problem::Count { footer: events, counted }));
+        }
+        let computed = self.digest.finalize().to_hex().to_string();
+        if digest != computed {
+            return Err(Unparsable::Wrong(Problem::Digest { footer: digest, computed }));
+        }
+        self.footer = Some(Footer { events, digest, verdict });
+        Ok(())
+    }
+}
+
+/// How the first line begins: a foreign file of any size or kind is recognised before it is parsed.
+const HEADER_START: &[u8] = b"{\"quorate\":\"";
+
+/// A bound on the memory that a file which is no history can take.
+const LINE_BYTES_MAX: u64 = 16 << 20;
