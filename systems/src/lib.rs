@@ -11,6 +11,7 @@
 extern crate alloc;
 
 pub mod contract;
+pub mod keys;
 pub mod mutant;
 pub mod quorum;
 pub mod vocabulary;
