@@ -15,6 +15,8 @@ pub mod keys;
 pub mod mutant;
 pub mod quorum;
 pub mod vocabulary;
+pub mod wal;
+pub mod wire;
 
 use core::fmt;
 use core::str::FromStr;

@@ -1,1 +1,3 @@
-//! What the simulated and the live world share.
+//! What simulated and live worlds share.
+
+pub mod weather;
