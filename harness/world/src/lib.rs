@@ -1,3 +1,10 @@
 //! What simulated and live worlds share.
 
+pub mod convert;
+pub mod gate;
+pub mod liar;
+pub mod registry;
 pub mod weather;
+
+#[cfg(test)]
+mod samples;
