@@ -39,7 +39,7 @@ fn scale(draw: u64, count: u64) -> u64 {
     u64::try_from(product >> 64).expect("a product of two u64 is below 2^128")
 }
 
-/// One round: SplitMix64 (Steele, Lea, Flood 2014) over the state so far and one more word.
+/// One round: `SplitMix64` (Steele, Lea, Flood 2014) over the state so far and one more word.
 fn absorb(state: u64, word: u64) -> u64 {
     let mut z = (state ^ word).wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn draws_are_the_same_on_every_machine() {
-        // The first is SplitMix64's own first output for the seed 0, then hashed on with two zero lengths.
+        // The first is `SplitMix64`'s own first output for the seed 0, then hashed on with two zero lengths.
         assert_eq!(absorb(0, 0), 0xE220_A839_7B1D_CDAF);
         assert_eq!(draw(0, "", &[]), GOLDEN_EMPTY);
         assert_eq!(draw(7, "loss", &[1, 2, 3]), GOLDEN_LOSS);
