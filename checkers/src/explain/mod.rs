@@ -1,0 +1,123 @@
+//! Why operations cannot be ordered: the fewest of them that show it, and a sentence.
+
+mod orders;
+mod shrink;
+mod timeline;
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::history::{Key, Operation};
+use crate::linearizability::{Found, Limits, Method, Task, search};
+use crate::model::{Case, Member, Model};
+
+pub use orders::PossibleOrder;
+pub use timeline::timeline;
+
+/// Operations that cannot be ordered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counterexample {
+    /// What they are on.
+    pub key: Option<Key>,
+    /// The operations in order of invocation. Without any of them (and without the reads of its value, if it
+    /// is a write) the others can be ordered, unless the budget ended before that was reached.
+    pub operations: Vec<Involved>,
+    /// The one that returned last, by the index of its invocation.
+    pub accused: u64,
+    /// Why they cannot be ordered: one sentence without a full stop.
+    pub sentence: String,
+    /// Some of the orders that the others could have had, and what the object would hold then.
+    pub before: Vec<PossibleOrder>,
+}
+
+/// An operation of a [`Counterexample`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Involved {
+    /// As it was recorded.
+    pub operation: Operation,
+    /// In a few words (`write 5`, `read -> nil`).
+    pub text: String,
+}
+
+/// Explains why `task` has no order, as a fast search has found. The claim is confirmed in exact mode on the
+/// operations that are left; the error says that it could not be.
+pub(crate) fn explain<M: Model>(
+    model: &M,
+    key: Option<Key>,
+    all: &[Operation],
+    task: &Task<'_, M>,
+    limits: Limits,
+) -> Result<Counterexample, String> {
+    // Confirming must not starve.
+    let half = limits.deadline.saturating_duration_since(Instant::now()) / 2;
+    let set = shrink::shrink(model, task, Limits { deadline: limits.deadline - half, ..limits });
+    confirm(model, &set, limits)?;
+    let members: Vec<Member<'_, M::Op>> = set.members().collect();
+    let accused = members
+        .iter()
+        .copied()
+        .filter(|member| member.operation.is_ok())
+        .max_by_key(|member| member.operation.complete)
+        .expect("without an operation that has happened there is an order");
+    let case = Case { set: &members, all, accused };
+    let operations: Vec<Involved> = members
+        .iter()
+        .map(|member| Involved {
+            operation: member.operation.clone(),
+            text: model.describe(member.operation),
+        })
+        .collect();
+    Ok(Counterexample {
+        key,
+        sentence: model.accuse(&case).unwrap_or_else(|| plain_sentence(&operations)),
+        accused: accused.operation.invoke,
+        before: orders::possible_orders(model, &set, accused.operation.invoke),
+        operations,
+    })
+}
+
+/// Searches again without what a fast search could be wrong about.
+fn confirm<M: Model>(model: &M, set: &Task<'_, M>, limits: Limits) -> Result<(), String> {
+    let is_small = set.len() <= PLAIN_OPERATIONS_MAX;
+    let method = if is_small { Method::Plain } else { Method::Exact };
+    match search(model, set, method, limits).found {
+        Found::NoOrder => Ok(()),
+        Found::Order(_) => Err("the fast search found no order, but the exact one did: \
+             please report this history"
+            .to_owned()),
+        Found::Stopped(_) => Err(format!(
+            "the fast search found no order, but the budget ran out before the exact one could confirm it \
+             for {} operations",
+            set.len()
+        )),
+    }
+}
+
+/// A search without any rule is quick for so many operations.
+const PLAIN_OPERATIONS_MAX: usize = 16;
+
+/// For when the model cannot tell more.
+fn plain_sentence(operations: &[Involved]) -> String {
+    let in_words = |involved: &Involved| {
+        let Involved { operation, text } = involved;
+        match operation.definite_end() {
+            Some(end) => format!("{text} (index {} to {end})", operation.invoke),
+            None => format!("{text} (from index {} on, perhaps)", operation.invoke),
+        }
+    };
+    let mut names: Vec<String> = operations.iter().take(NAMED_MAX).map(in_words).collect();
+    if operations.len() > NAMED_MAX {
+        names.push(format!("{} more", operations.len() - NAMED_MAX));
+    }
+    format!(
+        "no order of these {} operations agrees with what they returned and with when they began and ended: {}",
+        operations.len(),
+        names.join(", ")
+    )
+}
+
+/// A sentence that names more operations is not read.
+const NAMED_MAX: usize = 8;

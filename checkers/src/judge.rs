@@ -1,0 +1,90 @@
+//! All checkers on one history: what `run`, `check` and `report` have in common, so that they agree.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::history::{History, Operation, operations};
+use crate::linearizability::{Budget, Linearizability};
+use crate::model::{self, AnyModel};
+use crate::statistics::{Statistics, statistics};
+use crate::vacuity::{Vacuity, vacuity};
+use crate::verdict::Verdict;
+
+/// What a history is judged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demands {
+    /// The name of a [`model`].
+    pub model: String,
+    /// Fault classes (`partition`, `kill`) of which each must have had a fault that did something.
+    pub fault_classes: Vec<String>,
+    /// What the judgement may cost.
+    pub budget: Budget,
+}
+
+/// The judgement of a history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Results {
+    /// The gravest of all.
+    pub verdict: Verdict,
+    /// Why it is not valid: the gravest first, one sentence each, without a full stop.
+    pub sentences: Vec<String>,
+    /// Whether there is an order of the operations that the model allows.
+    pub linearizability: Linearizability,
+    /// Whether enough happened.
+    pub vacuity: Vacuity,
+    /// The numbers.
+    pub statistics: Statistics,
+    /// How long it took, in nanoseconds: the only field that differs when the same history is judged again.
+    pub check_ns: u64,
+}
+
+/// Judges a history. A checker that fails makes its part unknown.
+pub fn judge(history: &History, demands: &Demands) -> Results {
+    let begun = Instant::now();
+    let operations = operations(history);
+    let model = model::by_name(&demands.model);
+    let linearizability = judge_order(model, &operations, demands);
+    let functions = model.map_or(&[] as &[&str], AnyModel::functions);
+    let vacuity = vacuity(history, &operations, functions, &demands.fault_classes);
+    let statistics = statistics(history, &operations);
+    let mut parts = [
+        (linearizability.verdict, linearizability.sentences()),
+        (vacuity.verdict, vacuity.sentences.clone()),
+    ];
+    // The order among equals stays.
+    parts.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+    let verdict = parts.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Unknown);
+    let sentences = parts.into_iter().flat_map(|(_, sentences)| sentences).collect();
+    let check_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    Results { verdict, sentences, linearizability, vacuity, statistics, check_ns }
+}
+
+fn judge_order(
+    model: Option<&'static dyn AnyModel>,
+    operations: &[Operation],
+    demands: &Demands,
+) -> Linearizability {
+    let undecided = |why: String| Linearizability {
+        verdict: Verdict::Unknown,
+        model: demands.model.clone(),
+        malformed: Some(why),
+        keys: Vec::new(),
+    };
+    let Some(model) = model else {
+        let known: Vec<&str> = model::ALL.iter().map(|model| model.name()).collect();
+        let (name, known) = (&demands.model, known.join(", "));
+        return undecided(format!("no model is named `{name}`; there are: {known}"));
+    };
+    catch_unwind(AssertUnwindSafe(|| model.check(operations, demands.budget))).unwrap_or_else(
+        |panic| undecided(format!("the checker failed: {}", panic_message(panic.as_ref()))),
+    )
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
+}

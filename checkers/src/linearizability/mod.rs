@@ -1,0 +1,199 @@
+//! Whether there is an order of the operations that keeps to real time and to the model.
+//!
+//! Keys are independent, so each is judged alone (Herlihy and Wing 1990: linearizability is local).
+
+mod budget;
+mod list;
+mod memo;
+mod search;
+mod task;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::explain::{self, Counterexample};
+use crate::history::{Key, Operation};
+use crate::model::{Malformed, Model};
+use crate::verdict::Verdict;
+
+pub use budget::Budget;
+pub(crate) use budget::{Limits, Stop};
+pub(crate) use search::{Found, Method, Outcome, search};
+pub(crate) use task::Task;
+
+/// What the linearizability checker says of a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Linearizability {
+    /// The gravest of the keys' verdicts; unknown if the history is malformed.
+    pub verdict: Verdict,
+    /// The model that it was judged by.
+    pub model: String,
+    /// An operation that the model has no meaning for; then no key was judged.
+    pub malformed: Option<String>,
+    /// Each key's, in order.
+    pub keys: Vec<KeyResult>,
+}
+
+/// What is said of one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyResult {
+    /// The key; absent for the operations that have none.
+    pub key: Option<Key>,
+    /// How many operations there are on it, whatever became of them.
+    pub operations: u64,
+    /// How many choices the search had to make.
+    pub nodes: u64,
+    /// The judgement.
+    pub finding: Finding,
+}
+
+/// A judgement with its reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Finding {
+    /// There is an order.
+    Valid,
+    /// Not decided.
+    Unknown {
+        /// What it ran out of, and how far it came.
+        reason: String,
+    },
+    /// There is no order.
+    Invalid {
+        /// The operations that prove it.
+        counterexample: Counterexample,
+    },
+}
+
+impl Finding {
+    /// Without the reason.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Valid => Verdict::Valid,
+            Self::Unknown { .. } => Verdict::Unknown,
+            Self::Invalid { .. } => Verdict::Invalid,
+        }
+    }
+}
+
+impl Linearizability {
+    /// What is not valid, one sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let of_key = |result: &KeyResult| {
+            let sentence = match &result.finding {
+                Finding::Valid => return None,
+                Finding::Unknown { reason } => reason,
+                Finding::Invalid { counterexample } => &counterexample.sentence,
+            };
+            Some(
+                result.key.map_or_else(|| sentence.clone(), |key| format!("key {key}: {sentence}")),
+            )
+        };
+        self.malformed.iter().cloned().chain(self.keys.iter().filter_map(of_key)).collect()
+    }
+
+    /// The proofs of what is invalid.
+    pub fn counterexamples(&self) -> impl Iterator<Item = &Counterexample> {
+        self.keys.iter().filter_map(|result| match &result.finding {
+            Finding::Invalid { counterexample } => Some(counterexample),
+            Finding::Valid | Finding::Unknown { .. } => None,
+        })
+    }
+}
+
+/// Judges the operations of a history by a model.
+pub fn check<M: Model>(model: &M, operations: &[Operation], budget: Budget) -> Linearizability {
+    let model_name = M::NAME.to_owned();
+    match check_keys(model, operations, budget) {
+        Ok(keys) => {
+            let verdicts = keys.iter().map(|result| result.finding.verdict());
+            let verdict = verdicts.max().unwrap_or(Verdict::Valid);
+            Linearizability { verdict, model: model_name, malformed: None, keys }
+        }
+        Err(malformed) => Linearizability {
+            verdict: Verdict::Unknown,
+            model: model_name,
+            malformed: Some(malformed.to_string()),
+            keys: Vec::new(),
+        },
+    }
+}
+
+fn check_keys<M: Model>(
+    model: &M,
+    operations: &[Operation],
+    budget: Budget,
+) -> Result<Vec<KeyResult>, Malformed> {
+    let mut by_key: BTreeMap<Option<Key>, Vec<Operation>> = BTreeMap::new();
+    for operation in operations {
+        by_key.entry(operation.key).or_default().push(operation.clone());
+    }
+    let mut tasks = Vec::new();
+    for (key, all) in &by_key {
+        tasks.push((*key, all.as_slice(), Task::new(model, all)?));
+    }
+    let mut purse = Purse::new(budget, tasks.len());
+    let mut explaining = Purse::new(budget, tasks.len());
+    let judge = |(key, all, task): (Option<Key>, &[Operation], Task<'_, M>)| {
+        let Outcome { found, nodes, best } =
+            purse.spend(|limits| search(model, &task, Method::Fast, limits));
+        let finding = match found {
+            Found::Order(_) => Finding::Valid,
+            Found::NoOrder => {
+                let explained =
+                    explaining.spend(|limits| explain::explain(model, key, all, &task, limits));
+                match explained {
+                    Ok(counterexample) => Finding::Invalid { counterexample },
+                    Err(reason) => Finding::Unknown { reason },
+                }
+            }
+            Found::Stopped(stop) => {
+                Finding::Unknown { reason: undecided(stop, best, task.len(), nodes) }
+            }
+        };
+        KeyResult { key, operations: all.len() as u64, nodes, finding }
+    };
+    Ok(tasks.into_iter().map(judge).collect())
+}
+
+fn undecided(stop: Stop, best: usize, of: usize, nodes: u64) -> String {
+    let budget = match stop {
+        Stop::Time => "time",
+        Stop::Memory => "memory",
+        Stop::Nodes => "node",
+    };
+    format!(
+        "the {budget} budget ran out before a verdict: at best {best} of {of} operations could be ordered, \
+         after {nodes} nodes"
+    )
+}
+
+/// A budget that several keys share: what one leaves is there for the next ones, and none can take all.
+struct Purse {
+    left: Duration,
+    memory_bytes: u64,
+    keys: u32,
+}
+
+impl Purse {
+    fn new(budget: Budget, keys: usize) -> Self {
+        let keys = u32::try_from(keys).unwrap_or(u32::MAX);
+        Self { left: budget.time, memory_bytes: budget.memory_bytes, keys }
+    }
+
+    fn spend<T>(&mut self, work: impl FnOnce(Limits) -> T) -> T {
+        let share = self.left / self.keys.max(1);
+        let begun = Instant::now();
+        let deadline = begun + share;
+        let done = work(Limits { deadline, memory_bytes: self.memory_bytes, nodes: u64::MAX });
+        self.left = self.left.saturating_sub(begun.elapsed());
+        self.keys = self.keys.saturating_sub(1);
+        done
+    }
+}

@@ -1,0 +1,66 @@
+//! The operations of one key, ready to be ordered.
+
+use crate::history::{Operation, Outcome};
+use crate::model::{Malformed, Member, Model};
+
+/// Operations that did or may have happened, with their meaning, in order of invocation.
+#[derive(Debug)]
+pub(crate) struct Task<'a, M: Model> {
+    pub(crate) operations: Vec<&'a Operation>,
+    pub(crate) ops: Vec<M::Op>,
+}
+
+impl<M: Model> Clone for Task<'_, M> {
+    fn clone(&self) -> Self {
+        Self { operations: self.operations.clone(), ops: self.ops.clone() }
+    }
+}
+
+impl<'a, M: Model> Task<'a, M> {
+    /// Parses all, and leaves out what failed, and what may or may not have happened without that anybody
+    /// could tell.
+    pub(crate) fn new(
+        model: &M,
+        operations: impl IntoIterator<Item = &'a Operation>,
+    ) -> Result<Self, Malformed> {
+        let mut task = Self { operations: Vec::new(), ops: Vec::new() };
+        for operation in operations {
+            let parsed = model.parse(operation)?;
+            if let Some(op) = parsed.filter(|_| operation.outcome != Outcome::Fail) {
+                task.operations.push(operation);
+                task.ops.push(op);
+            }
+        }
+        let unobserved = model.unobserved(&task.ops);
+        let mut unobserved = unobserved.into_iter();
+        Ok(task.filtered(|member| unobserved.next() != Some(true) || member.operation.is_ok()))
+    }
+
+    /// The operations that are to be kept, in the same order.
+    pub(crate) fn filtered(&self, mut keep: impl FnMut(Member<'_, M::Op>) -> bool) -> Self {
+        let mut kept = Self { operations: Vec::new(), ops: Vec::new() };
+        for (&operation, op) in self.operations.iter().zip(&self.ops) {
+            if keep(Member { operation, op }) {
+                kept.operations.push(operation);
+                kept.ops.push(op.clone());
+            }
+        }
+        kept
+    }
+
+    /// The operations with their meaning.
+    pub(crate) fn members(&self) -> impl Iterator<Item = Member<'_, M::Op>> {
+        let members = self.operations.iter().zip(&self.ops);
+        members.map(|(operation, op)| Member { operation, op })
+    }
+
+    /// When each began, and when it had certainly ended.
+    pub(super) fn spans(&self) -> Vec<(u64, Option<u64>)> {
+        self.operations.iter().map(|o| (o.invoke, o.definite_end())).collect()
+    }
+
+    /// How many operations there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ops.len()
+    }
+}

@@ -1,0 +1,192 @@
+//! Whether a history means anything: a run in which nothing worked, or nothing was broken, proves nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::history::{History, Nemesis, NemesisPhase, Operation, Time, What};
+use crate::verdict::Verdict;
+
+/// What was done to the system, and how it went on meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vacuity {
+    /// Valid, or unknown for the reasons in `sentences`; never invalid.
+    pub verdict: Verdict,
+    /// Why the history proves little.
+    pub sentences: Vec<String>,
+    /// What is remarkable, but no reason for doubt.
+    pub notes: Vec<String>,
+    /// By fault class; the demanded ones are always there.
+    pub classes: BTreeMap<String, ClassTally>,
+    /// Every fault that began, in order.
+    pub faults: Vec<FaultRecord>,
+}
+
+/// How often faults of one class occurred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassTally {
+    /// Faults that began.
+    pub begun: u64,
+    /// Of these, faults that were seen to do something.
+    pub bitten: u64,
+    /// Faults that could not be carried out.
+    pub skipped: u64,
+}
+
+/// One fault, from its beginning to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultRecord {
+    /// Its number in the run.
+    pub fault: u32,
+    /// Its class.
+    pub kind: String,
+    /// What exactly, in one line.
+    pub what: String,
+    /// Nodes and clients that it was aimed at.
+    pub targets: Vec<String>,
+    /// The index of its beginning.
+    pub begin: u64,
+    /// When it began.
+    pub began_at: Time,
+    /// The index of its end; absent if the history stops before.
+    pub end: Option<u64>,
+    /// When it ended; absent with `end`.
+    pub ended_at: Option<Time>,
+    /// How often it was seen to do something.
+    pub bites: u64,
+    /// Operations that were done before it began.
+    pub ok_before: u64,
+    /// Operations that were done while it was in force.
+    pub ok_during: u64,
+    /// Operations that were done after it had ended.
+    pub ok_after: u64,
+}
+
+/// Looks for reasons to doubt. `functions` must each have succeeded once, and each of `classes` must have had
+/// a fault that did something.
+pub fn vacuity(
+    history: &History,
+    operations: &[Operation],
+    functions: &[&str],
+    classes: &[String],
+) -> Vacuity {
+    let mut dones: Vec<u64> =
+        operations.iter().filter(|o| o.is_ok()).filter_map(|o| o.complete).collect();
+    dones.sort_unstable();
+    let (mut faults, mut tallies) = read_faults(history, classes);
+    for fault in &mut faults {
+        fault.count(&dones);
+    }
+    for fault in &faults {
+        let tally = tallies.entry(fault.kind.clone()).or_default();
+        tally.begun += 1;
+        tally.bitten += u64::from(fault.bites > 0);
+    }
+    let mut sentences = silent_functions(operations, functions);
+    sentences.extend(classes.iter().filter_map(|class| toothless(class, *tallies.get(class)?)));
+    sentences.extend(stood_still(&faults, &dones));
+    let verdict = if sentences.is_empty() { Verdict::Valid } else { Verdict::Unknown };
+    let notes = faults.iter().filter_map(FaultRecord::note).collect();
+    Vacuity { verdict, sentences, notes, classes: tallies, faults }
+}
+
+impl FaultRecord {
+    fn begun(index: u64, time: Time, nemesis: &Nemesis) -> Self {
+        Self {
+            fault: nemesis.fault,
+            kind: nemesis.kind.clone(),
+            what: nemesis.what.clone(),
+            targets: nemesis.targets.clone(),
+            begin: index,
+            began_at: time,
+            end: None,
+            ended_at: None,
+            bites: nemesis.bites,
+            ok_before: 0,
+            ok_during: 0,
+            ok_after: 0,
+        }
+    }
+
+    /// `dones` are the indices of successful completions, in order.
+    fn count(&mut self, dones: &[u64]) {
+        let before = |index: u64| dones.partition_point(|&done| done < index) as u64;
+        let total = dones.len() as u64;
+        let until_end = self.end.map_or(total, before);
+        self.ok_before = before(self.begin);
+        self.ok_during = until_end - self.ok_before;
+        self.ok_after = total - until_end;
+    }
+
+    fn note(&self) -> Option<String> {
+        let Self { fault, kind, .. } = self;
+        if self.end.is_some() && self.ok_during == 0 {
+            return Some(format!("no operation succeeded during fault {fault} ({kind})"));
+        }
+        (self.end.is_some() && self.bites == 0)
+            .then(|| format!("fault {fault} ({kind}) was never seen to do anything"))
+    }
+}
+
+fn read_faults(
+    history: &History,
+    classes: &[String],
+) -> (Vec<FaultRecord>, BTreeMap<String, ClassTally>) {
+    let mut tallies: BTreeMap<String, ClassTally> =
+        classes.iter().map(|class| (class.clone(), ClassTally::default())).collect();
+    let mut faults: Vec<FaultRecord> = Vec::new();
+    for event in history.events() {
+        let What::Nemesis(nemesis) = &event.what else { continue };
+        match nemesis.phase {
+            NemesisPhase::Begin => {
+                faults.push(FaultRecord::begun(event.index, event.time, nemesis));
+            }
+            NemesisPhase::Skipped => tallies.entry(nemesis.kind.clone()).or_default().skipped += 1,
+            NemesisPhase::End => {
+                let in_force = |f: &&mut FaultRecord| f.fault == nemesis.fault && f.end.is_none();
+                if let Some(fault) = faults.iter_mut().find(in_force) {
+                    fault.end = Some(event.index);
+                    fault.ended_at = Some(event.time);
+                    fault.bites = fault.bites.max(nemesis.bites);
+                }
+            }
+        }
+    }
+    (faults, tallies)
+}
+
+fn silent_functions(operations: &[Operation], functions: &[&str]) -> Vec<String> {
+    if !operations.iter().any(Operation::is_ok) {
+        return vec!["no operation succeeded".to_owned()];
+    }
+    let is_silent = |f: &&&str| !operations.iter().any(|o| o.f == ***f && o.is_ok());
+    functions.iter().filter(is_silent).map(|f| format!("no {f} succeeded")).collect()
+}
+
+fn toothless(class: &str, tally: ClassTally) -> Option<String> {
+    let ClassTally { begun, bitten, skipped } = tally;
+    if bitten > 0 {
+        return None;
+    }
+    Some(match (begun, skipped) {
+        (0, 0) => format!("no fault of the class {class} occurred"),
+        (0, _) => format!("no fault of the class {class} could be carried out ({skipped} skipped)"),
+        (1, _) => format!("the only fault of the class {class} was never seen to do anything"),
+        _ => format!("none of the {begun} faults of the class {class} was seen to do anything"),
+    })
+}
+
+/// The system must be seen to work after the last fault.
+fn stood_still(faults: &[FaultRecord], dones: &[u64]) -> Option<String> {
+    if let Some(FaultRecord { fault, kind, .. }) = faults.iter().find(|fault| fault.end.is_none()) {
+        return Some(format!("the history stops while fault {fault} ({kind}) is in force"));
+    }
+    let last_end = faults.iter().filter_map(|fault| fault.end).max()?;
+    let is_alive = dones.last().is_some_and(|&done| done > last_end);
+    (!is_alive && !dones.is_empty()).then(|| {
+        format!("no operation succeeded after the last fault had ended, at index {last_end}")
+    })
+}
