@@ -1,28 +1,57 @@
-//! The client core.
+//! The client core: runs operations itself, or asks a node to.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Quorum;
-use super::coordinator::{Desk, Operation, Progress};
+use super::coordinator::{Desk, Operation, Port, Progress, patience};
 use super::draw::Draw;
-use super::message::Message;
+use super::message::{Message, RequestId};
+use super::options::Seat;
 use super::stamp::Party;
 use crate::contract::{
-    Client, ClientEffect, ClientInput, ClientStart, Command, Ignored, LocalTime, NodeId, TimerId,
+    Client, ClientEffect, ClientInput, ClientStart, Command, Ignored, LocalTime, NodeId, Outcome,
+    TimerId,
 };
+
+type Effects = Vec<ClientEffect<Quorum>>;
 
 /// A client of the registers.
 #[derive(Debug)]
 pub struct QuorumClient {
     desk: Desk,
+    /// Counts this life's operations: no two share a timestamp, given up or not.
     seq: u64,
-    open: Option<Operation>,
+    open: Open,
+    /// Whom to ask next, where nodes run the operations.
+    node: NodeId,
+    /// The latest incarnation that each node has told.
+    learned: BTreeMap<NodeId, u64>,
 }
 
+#[derive(Debug)]
+enum Open {
+    Nothing,
+    /// An operation that this client runs.
+    Running(Operation),
+    /// An operation that a node runs.
+    Asking {
+        command: Command,
+        bound: Option<u64>,
+        resent: u32,
+    },
+}
+
+/// The only timer: send again.
 const RESEND: TimerId = TimerId(0);
+
+/// A read that one node left unanswered so often is put to the next.
+const READ_RESENDS_MAX: u32 = 2;
 
 impl Client<Quorum> for QuorumClient {
     fn start(start: ClientStart<Quorum>) -> Self {
+        let nodes = u32::from(start.config.quorums.nodes());
+        let node = u16::try_from(start.me.0 % nodes).expect("below the number of nodes");
         let desk = Desk {
             party: Party::Client(start.me),
             incarnation: start.incarnation.0,
@@ -30,49 +59,145 @@ impl Client<Quorum> for QuorumClient {
             keys: start.keys,
             draw: Draw::new(start.entropy),
         };
-        Self { desk, seq: 0, open: None }
+        Self { desk, seq: 0, open: Open::Nothing, node: NodeId(node), learned: BTreeMap::new() }
     }
 
-    fn step(
-        &mut self,
-        _now: LocalTime,
-        input: ClientInput<Message>,
-        out: &mut Vec<ClientEffect<Quorum>>,
-    ) {
+    fn step(&mut self, _now: LocalTime, input: ClientInput<Message>, out: &mut Effects) {
         match input {
             ClientInput::Invoke(command) => self.invoke(command, out),
             ClientInput::Message { from, message } => self.on_message(from, message, out),
-            ClientInput::Timer(_) => match &mut self.open {
-                Some(operation) => operation.on_timer(&mut self.desk, out),
-                None => out.push(ClientEffect::Ignore(Ignored("timer without an operation"))),
-            },
-            ClientInput::GiveUp => {
-                self.open = None;
-                out.push(ClientEffect::CancelTimer { id: RESEND });
-            }
+            ClientInput::Timer(_) => self.on_timer(out),
+            ClientInput::GiveUp => self.give_up(out),
         }
     }
 }
 
 impl QuorumClient {
-    fn invoke(&mut self, command: Command, out: &mut Vec<ClientEffect<Quorum>>) {
-        assert!(self.open.is_none(), "the driver invokes one operation at a time");
+    fn invoke(&mut self, command: Command, out: &mut Effects) {
+        assert!(matches!(self.open, Open::Nothing), "the driver invokes one operation at a time");
         self.seq += 1;
-        self.open = Some(Operation::begin(&mut self.desk, self.seq, command, RESEND, out));
-    }
-
-    fn on_message(&mut self, from: NodeId, message: Message, out: &mut Vec<ClientEffect<Quorum>>) {
-        let Some(operation) = &mut self.open else {
-            return out.push(ClientEffect::Ignore(Ignored("an answer after the operation")));
-        };
-        match operation.on_message(&mut self.desk, from, message, out) {
-            Progress::Ignored(why) => out.push(ClientEffect::Ignore(Ignored(why))),
-            Progress::Waiting => {}
-            Progress::Done(outcome) => {
-                self.open = None;
-                out.push(ClientEffect::CancelTimer { id: RESEND });
-                out.push(ClientEffect::Complete(outcome));
+        match self.desk.config.coordinator {
+            Seat::Client => {
+                let operation = Operation::begin(&mut self.desk, self.seq, command, RESEND, out);
+                self.open = Open::Running(operation);
+            }
+            Seat::Node => {
+                let bound = self.learned.get(&self.node).copied();
+                self.open = Open::Asking { command, bound, resent: 0 };
+                self.ask(out);
             }
         }
     }
+
+    fn on_message(&mut self, from: NodeId, message: Message, out: &mut Effects) {
+        match (&mut self.open, message) {
+            (Open::Nothing, _) => ignore("answer after the operation", out),
+            (Open::Running(operation), message) => {
+                match operation.on_message(&mut self.desk, from, message, out) {
+                    Progress::Ignored(why) => ignore(why, out),
+                    Progress::Waiting => {}
+                    Progress::Done(outcome) => self.complete(outcome, out),
+                }
+            }
+            (Open::Asking { .. }, Message::Answer { id, outcome }) => {
+                if from != self.node || Some(id) != self.request_id() {
+                    return ignore("ANSWER to another request", out);
+                }
+                self.complete(outcome, out);
+            }
+            (Open::Asking { .. }, Message::WrongIncarnation { id, incarnation }) => {
+                self.on_wrong_incarnation(from, id, incarnation, out);
+            }
+            (Open::Asking { .. }, _) => ignore("not an answer to a request", out),
+        }
+    }
+
+    /// The node's present life has not run the request. An earlier life may have, if the request named it:
+    /// only a read, which changes nothing, may then be asked again.
+    fn on_wrong_incarnation(
+        &mut self,
+        from: NodeId,
+        id: RequestId,
+        incarnation: u64,
+        out: &mut Effects,
+    ) {
+        let learned = self.learned.entry(from).or_insert(incarnation);
+        *learned = incarnation.max(*learned);
+        let incarnation = *learned;
+        if from != self.node || Some(id) != self.request_id() {
+            return ignore("WRONG_INCARNATION for another request", out);
+        }
+        match &mut self.open {
+            Open::Asking { command: Command::Write { .. }, bound: Some(_), .. } => {
+                self.complete(Outcome::Unknown("the node restarted".into()), out);
+            }
+            Open::Asking { bound, .. } => {
+                *bound = Some(incarnation);
+                self.ask(out);
+            }
+            Open::Nothing | Open::Running(_) => ignore("no request is open", out),
+        }
+    }
+
+    fn on_timer(&mut self, out: &mut Effects) {
+        match &mut self.open {
+            Open::Nothing => ignore("timer without an operation", out),
+            Open::Running(operation) => operation.on_timer(&mut self.desk, out),
+            Open::Asking { command: Command::Read { .. }, bound, resent }
+                if *resent >= READ_RESENDS_MAX =>
+            {
+                self.node = next_node(self.node, self.desk.config.quorums.nodes());
+                *bound = self.learned.get(&self.node).copied();
+                *resent = 0;
+                self.ask(out);
+            }
+            Open::Asking { resent, .. } => {
+                *resent += 1;
+                self.ask(out);
+            }
+        }
+    }
+
+    fn give_up(&mut self, out: &mut Effects) {
+        if matches!(self.open, Open::Asking { .. }) {
+            self.node = next_node(self.node, self.desk.config.quorums.nodes());
+        }
+        self.open = Open::Nothing;
+        out.push(ClientEffect::CancelTimer { id: RESEND });
+    }
+
+    fn complete(&mut self, outcome: Outcome, out: &mut Effects) {
+        self.open = Open::Nothing;
+        out.push(ClientEffect::CancelTimer { id: RESEND });
+        out.push(ClientEffect::Complete(outcome));
+    }
+
+    /// Sends the open request, always to the same node until it is moved on purpose.
+    fn ask(&mut self, out: &mut Effects) {
+        let (Open::Asking { command, resent, .. }, Some(id)) = (&self.open, self.request_id())
+        else {
+            return;
+        };
+        let message = Message::Request { id, command: command.clone() };
+        let (min, max) = patience(*resent);
+        out.send(self.node, message);
+        out.set_timer(RESEND, min, max);
+    }
+
+    fn request_id(&self) -> Option<RequestId> {
+        match self.open {
+            Open::Asking { bound, .. } => {
+                Some(RequestId { incarnation: self.desk.incarnation, seq: self.seq, bound })
+            }
+            Open::Nothing | Open::Running(_) => None,
+        }
+    }
+}
+
+fn next_node(node: NodeId, nodes: u16) -> NodeId {
+    NodeId((node.0 + 1) % nodes)
+}
+
+fn ignore(why: &'static str, out: &mut Effects) {
+    out.push(ClientEffect::Ignore(Ignored(why)));
 }

@@ -5,13 +5,15 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Quorum;
+use super::byzantine::{self, Finding};
+use super::construction::{Construction, Purpose};
 use super::draw::Draw;
 use super::message::{Message, Observation, OpId, Phase};
 use super::nodes::NodeSet;
-use super::options::Config;
+use super::options::{Config, Contact, Protocol};
 use super::stamp::{Pair, Party, Timestamp};
 use crate::contract::{
-    ClientEffect, Command, Key, Keyring, Micros, NodeId, Outbox, Outcome, TimerId, Value,
+    After, ClientEffect, Command, Key, Keyring, Micros, NodeId, Outbox, Outcome, TimerId, Value,
 };
 use crate::mutant::Mutant;
 
@@ -40,7 +42,7 @@ impl Port for Vec<ClientEffect<Quorum>> {
 impl Port for Outbox<Quorum> {
     fn send(&mut self, to: NodeId, message: Message) {
         // A coordinator keeps nothing on disk: its incarnation makes what it says unique.
-        self.send_after(crate::contract::After::Nothing, to, message);
+        self.send_after(After::Nothing, to, message);
     }
 
     fn set_timer(&mut self, id: TimerId, min: Micros, max: Micros) {
@@ -62,6 +64,20 @@ pub(super) struct Desk {
     pub(super) draw: Draw,
 }
 
+impl Desk {
+    /// Whom to ask: everybody when a message is repeated, else as the options say.
+    pub(super) fn contacts(&mut self, purpose: Purpose, resent: u32) -> NodeSet {
+        match self.config.contact {
+            Contact::Quorum if resent == 0 => self.config.quorums.draw(purpose, &mut self.draw),
+            Contact::Quorum | Contact::All => NodeSet::all(self.config.quorums.nodes()),
+        }
+    }
+
+    fn op_id(&self, seq: u64, phase: Phase, attempt: u32) -> OpId {
+        OpId { party: self.party, incarnation: self.incarnation, seq, phase, attempt }
+    }
+}
+
 /// How far an operation has come.
 #[derive(Debug, PartialEq)]
 pub(super) enum Progress {
@@ -79,15 +95,18 @@ pub(super) struct Operation {
     seq: u64,
     command: Command,
     timer: TimerId,
-    /// How often the present phase was sent again.
+    /// How often the present message was sent again.
     resent: u32,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
-    Query { replies: BTreeMap<NodeId, Pair> },
-    Update { pair: Pair, holders: NodeSet, outcome: Outcome },
+    /// Asking a quorum; `attempt` counts fresh starts.
+    Query { attempt: u32, replies: BTreeMap<NodeId, Pair> },
+    /// Making a quorum hold `pair`. It never changes once this stage is reached: a second timestamp for
+    /// one write would let its value come back after it was overwritten.
+    Update { pair: Pair, holders: NodeSet },
 }
 
 impl Operation {
@@ -99,21 +118,41 @@ impl Operation {
         timer: TimerId,
         out: &mut impl Port,
     ) -> Self {
-        let mut operation = Self {
-            seq,
-            command,
-            timer,
-            resent: 0,
-            stage: Stage::Query { replies: BTreeMap::new() },
-        };
+        let stage = Stage::Query { attempt: 0, replies: BTreeMap::new() };
+        let mut operation = Self { seq, command, timer, resent: 0, stage };
         operation.send(desk, out);
         operation
     }
 
-    /// Sends the present phase again to those that have not answered it.
+    /// Asks again: the same question of those that have not answered it, or, where a whole quorum has
+    /// answered and nothing could be believed, a new one of everybody.
     pub(super) fn on_timer(&mut self, desk: &mut Desk, out: &mut impl Port) {
         self.resent += 1;
+        if let Stage::Query { attempt, replies } = &mut self.stage {
+            let heard = replies.keys().copied().collect();
+            if desk.config.quorums.suffices(purpose(&self.command), heard) {
+                *attempt += 1;
+                replies.clear();
+            }
+        }
         self.send(desk, out);
+    }
+
+    /// How often the present message was sent again.
+    pub(super) fn resent(&self) -> u32 {
+        self.resent
+    }
+
+    /// How it ends when its coordinator stops here: nothing was stored before the update phase.
+    pub(super) fn stop(&self) -> Outcome {
+        match (&self.stage, &self.command) {
+            (Stage::Query { .. }, _) | (Stage::Update { .. }, Command::Read { .. }) => {
+                Outcome::Failed("no quorum answered".into())
+            }
+            (Stage::Update { .. }, Command::Write { .. }) => {
+                Outcome::Unknown("no quorum acknowledged".into())
+            }
+        }
     }
 
     /// Takes an answer.
@@ -124,114 +163,194 @@ impl Operation {
         message: Message,
         out: &mut impl Port,
     ) -> Progress {
-        match (&mut self.stage, message) {
-            (Stage::Query { replies }, Message::QueryOk { op, pair, .. }) => {
-                if op != op_id(desk, self.seq, Phase::Query) {
-                    return Progress::Ignored("QUERY_OK to another question");
-                }
-                if pair.ts.t > Timestamp::T_MAX {
-                    return Progress::Ignored("QUERY_OK with an impossible timestamp");
-                }
-                if replies.contains_key(&from) {
-                    return Progress::Ignored("QUERY_OK again");
-                }
-                replies.insert(from, pair);
-                self.evaluate(desk, out)
+        if !NodeSet::all(desk.config.quorums.nodes()).contains(from) {
+            return Progress::Ignored("from outside the cluster");
+        }
+        match message {
+            Message::QueryOk { op, key, pair } => {
+                self.on_query_ok(desk, from, (op, key, pair), out)
             }
-            (Stage::Update { holders, .. }, Message::UpdateOk { op, .. }) => {
-                if op != op_id(desk, self.seq, Phase::Update) {
-                    return Progress::Ignored("UPDATE_OK to another question");
-                }
-                if !holders.insert(from) {
-                    return Progress::Ignored("UPDATE_OK again");
-                }
-                self.finish_if_held(desk, out)
+            Message::UpdateOk { op, .. } | Message::CommitOk { op, .. } => {
+                self.on_update_ok(desk, from, op, out)
             }
-            _ => Progress::Ignored("not an answer to the present phase"),
+            _ => Progress::Ignored("not an answer"),
         }
     }
 
-    /// Leaves the query phase once a quorum has answered.
-    fn evaluate(&mut self, desk: &mut Desk, out: &mut impl Port) -> Progress {
-        let Stage::Query { replies } = &self.stage else { return Progress::Waiting };
-        let heard: NodeSet = replies.keys().copied().collect();
-        let quorums = &desk.config.quorums;
-        let enough = match self.command {
-            Command::Read { .. } => quorums.is_read_quorum(heard),
-            Command::Write { .. } => quorums.is_timestamp_quorum(heard),
+    fn on_query_ok(
+        &mut self,
+        desk: &mut Desk,
+        from: NodeId,
+        (op, key, pair): (OpId, Key, Pair),
+        out: &mut impl Port,
+    ) -> Progress {
+        let asked_about = self.key();
+        let Stage::Query { attempt, replies } = &mut self.stage else {
+            return Progress::Ignored("QUERY_OK after the query phase");
         };
-        if !enough {
-            return Progress::Waiting;
+        if op != desk.op_id(self.seq, Phase::Query, *attempt) || key != asked_about {
+            return Progress::Ignored("QUERY_OK to another question");
         }
-        let Some(newest) = replies.values().max_by_key(|pair| pair.ts).cloned() else {
-            return Progress::Waiting;
+        if pair.ts.t > Timestamp::T_MAX {
+            return Progress::Ignored("QUERY_OK with an impossible timestamp");
+        }
+        if replies.contains_key(&from) {
+            return Progress::Ignored("QUERY_OK again");
+        }
+        let signed =
+            matches!(desk.config.quorums.construction(), Construction::Dissemination { .. });
+        // Alike answers are verified once.
+        if signed
+            && !replies.values().any(|seen| *seen == pair)
+            && !byzantine::is_proven(&desk.keys.public, key, &pair)
+        {
+            return Progress::Ignored("QUERY_OK with a pair that nobody signed");
+        }
+        replies.insert(from, pair);
+        self.evaluate(desk, out)
+    }
+
+    fn on_update_ok(
+        &mut self,
+        desk: &mut Desk,
+        from: NodeId,
+        op: OpId,
+        out: &mut impl Port,
+    ) -> Progress {
+        let Stage::Update { holders, .. } = &mut self.stage else {
+            return Progress::Ignored("UPDATE_OK before the update phase");
         };
-        let (pair, holders, outcome) = match self.command {
-            Command::Read { .. } => {
-                let holders = replies
-                    .iter()
-                    .filter(|(_, pair)| pair.ts == newest.ts)
-                    .map(|(node, _)| *node)
-                    .collect();
-                let outcome = Outcome::Read(newest.value);
-                (newest, holders, outcome)
-            }
-            Command::Write { value, .. } => {
-                let pair = next_pair(desk, self.seq, newest.ts, value);
-                (pair, NodeSet::EMPTY, Outcome::Written)
-            }
-        };
-        let settled = pair.ts == Timestamp::ZERO
-            || desk.config.quorums.is_write_quorum(holders)
-            || (matches!(self.command, Command::Read { .. })
-                && desk.config.mutants.deviates(Mutant::Q01));
-        self.resent = 0;
-        self.stage = Stage::Update { pair, holders, outcome };
-        if settled {
+        if op != desk.op_id(self.seq, Phase::Update, 0) {
+            return Progress::Ignored("UPDATE_OK to another question");
+        }
+        // A set and not a count: repeated acknowledgements must not add up.
+        if !holders.insert(from) {
+            return Progress::Ignored("UPDATE_OK again");
+        }
+        if desk.config.quorums.is_write_quorum(*holders) {
             return self.complete(desk, out);
         }
-        // Those that reported this very pair need not be told.
-        self.send(desk, out);
         Progress::Waiting
     }
 
-    fn finish_if_held(&mut self, desk: &Desk, out: &mut impl Port) -> Progress {
-        match &self.stage {
-            Stage::Update { holders, .. } if desk.config.quorums.is_write_quorum(*holders) => {
-                self.complete(desk, out)
+    /// Leaves the query phase once the answers suffice.
+    fn evaluate(&mut self, desk: &mut Desk, out: &mut impl Port) -> Progress {
+        let Stage::Query { replies, .. } = &self.stage else { return Progress::Waiting };
+        let quorums = &desk.config.quorums;
+        let finding = match self.command {
+            Command::Read { .. } => byzantine::believe(quorums, replies),
+            Command::Write { .. } => byzantine::base(quorums, replies),
+        };
+        match (finding, &self.command) {
+            (None, command) => {
+                let heard = replies.keys().copied().collect();
+                if quorums.suffices(purpose(command), heard) {
+                    // A write is under way and no pair has enough vouchers: look again soon.
+                    let factor = 1 << self.resent.min(5);
+                    out.set_timer(self.timer, Micros(5_000 * factor), Micros(10_000 * factor));
+                }
+                Progress::Waiting
             }
-            Stage::Update { .. } | Stage::Query { .. } => Progress::Waiting,
+            (Some(finding), Command::Read { .. }) => self.read_found(desk, finding, out),
+            (Some(finding), Command::Write { value, .. }) => {
+                let pair = self.next_pair(desk, finding.pair.ts, *value);
+                self.update(desk, pair, finding.reporters, out);
+                Progress::Waiting
+            }
         }
     }
 
+    /// A read returns at once what a write quorum already holds; anything else it writes back first, so
+    /// that no later read can miss it.
+    fn read_found(&mut self, desk: &mut Desk, finding: Finding, out: &mut impl Port) -> Progress {
+        let Finding { pair, reporters } = finding;
+        let settled = pair.ts == Timestamp::ZERO || desk.config.quorums.is_write_quorum(reporters);
+        if settled || desk.config.mutants.deviates(Mutant::Q01) {
+            self.observe_choice(desk, &pair, reporters, out);
+            let holders = if pair.ts == Timestamp::ZERO {
+                NodeSet::all(desk.config.quorums.nodes())
+            } else {
+                reporters
+            };
+            self.stage = Stage::Update { pair, holders };
+            return self.complete(desk, out);
+        }
+        self.update(desk, pair, reporters, out);
+        Progress::Waiting
+    }
+
+    fn update(&mut self, desk: &mut Desk, pair: Pair, vouchers: NodeSet, out: &mut impl Port) {
+        assert!(matches!(self.stage, Stage::Query { .. }), "a pair is chosen once");
+        self.observe_choice(desk, &pair, vouchers, out);
+        self.stage = Stage::Update { pair, holders: NodeSet::EMPTY };
+        self.resent = 0;
+        self.send(desk, out);
+    }
+
     fn complete(&mut self, desk: &Desk, out: &mut impl Port) -> Progress {
-        let Stage::Update { pair, holders, outcome } = &self.stage else {
-            return Progress::Waiting;
-        };
+        let Stage::Update { pair, holders } = &self.stage else { return Progress::Waiting };
         out.observe(Observation::Completed {
-            op: op_id(desk, self.seq, Phase::Update),
+            op: desk.op_id(self.seq, Phase::Update, 0),
             key: self.key(),
             ts: pair.ts,
             value: pair.value,
             holders: *holders,
         });
-        Progress::Done(outcome.clone())
+        Progress::Done(match self.command {
+            Command::Read { .. } => Outcome::Read(pair.value),
+            Command::Write { .. } => Outcome::Written,
+        })
     }
 
-    fn send(&mut self, desk: &mut Desk, out: &mut impl Port) {
-        let all = NodeSet::all(desk.config.quorums.nodes());
-        let key = self.key();
-        let (message, answered) = match &self.stage {
-            Stage::Query { replies } => {
-                let op = op_id(desk, self.seq, Phase::Query);
-                (Message::Query { op, key }, replies.keys().copied().collect())
+    /// What a write of `value` stores when `base` is at or above every completed write.
+    fn next_pair(&self, desk: &Desk, base: Timestamp, value: Value) -> Pair {
+        let t = base.t + 1;
+        let ts = if desk.config.mutants.deviates(Mutant::Q03) {
+            Timestamp { t, ..Timestamp::ZERO }
+        } else {
+            let Desk { party, incarnation, .. } = *desk;
+            Timestamp { t, writer: party, incarnation, op: self.seq }
+        };
+        assert!(ts > base || desk.config.mutants.deviates(Mutant::Q03));
+        let proof = match (desk.config.quorums.construction(), desk.party) {
+            (Construction::Dissemination { .. }, Party::Client(me)) => {
+                Some(byzantine::prove(me, &desk.keys, self.key(), ts, value))
             }
-            Stage::Update { pair, holders, .. } => {
-                let op = op_id(desk, self.seq, Phase::Update);
-                (Message::Update { op, key, pair: pair.clone() }, *holders)
+            _ => None,
+        };
+        Pair { ts, value: Some(value), proof }
+    }
+
+    fn observe_choice(&self, desk: &Desk, pair: &Pair, vouchers: NodeSet, out: &mut impl Port) {
+        out.observe(Observation::Chosen {
+            op: desk.op_id(self.seq, Phase::Query, 0),
+            key: self.key(),
+            ts: pair.ts,
+            value: pair.value,
+            vouchers,
+        });
+    }
+
+    /// Sends the present message to whoever should have it and has not answered.
+    fn send(&mut self, desk: &mut Desk, out: &mut impl Port) {
+        let key = self.key();
+        let (message, contacts, answered) = match &self.stage {
+            Stage::Query { attempt, replies } => {
+                let op = desk.op_id(self.seq, Phase::Query, *attempt);
+                let contacts = desk.contacts(purpose(&self.command), self.resent);
+                (Message::Query { op, key }, contacts, replies.keys().copied().collect())
+            }
+            Stage::Update { pair, holders } => {
+                let op = desk.op_id(self.seq, Phase::Update, 0);
+                let pair = pair.clone();
+                let message = match desk.config.protocol {
+                    Protocol::Abd => Message::Update { op, key, pair },
+                    Protocol::Lock => Message::Commit { op, key, pair, below: None },
+                };
+                (message, desk.contacts(Purpose::Write, self.resent), *holders)
             }
         };
-        for node in all.without(answered).iter() {
+        for node in contacts.without(answered).iter() {
             out.send(node, message.clone());
         }
         let (min, max) = patience(self.resent);
@@ -245,23 +364,15 @@ impl Operation {
     }
 }
 
+fn purpose(command: &Command) -> Purpose {
+    match command {
+        Command::Read { .. } => Purpose::Read,
+        Command::Write { .. } => Purpose::Timestamp,
+    }
+}
+
 /// How long to wait for answers before asking again: doubling, up to a second.
 pub(super) fn patience(resent: u32) -> (Micros, Micros) {
     let factor = 1 << resent.min(2);
     (Micros((150_000 * factor).min(500_000)), Micros((300_000 * factor).min(1_000_000)))
-}
-
-fn op_id(desk: &Desk, seq: u64, phase: Phase) -> OpId {
-    OpId { party: desk.party, incarnation: desk.incarnation, seq, phase, attempt: 0 }
-}
-
-/// What a write of `value` stores when `newest` is the highest timestamp it heard of.
-fn next_pair(desk: &Desk, seq: u64, newest: Timestamp, value: Value) -> Pair {
-    let t = newest.t + 1;
-    let ts = if desk.config.mutants.deviates(Mutant::Q03) {
-        Timestamp { t, ..Timestamp::ZERO }
-    } else {
-        Timestamp { t, writer: desk.party, incarnation: desk.incarnation, op: seq }
-    };
-    Pair { ts, value: Some(value), proof: None }
 }

@@ -1,6 +1,6 @@
 //! A core's own dice: a stream of numbers that follows from the entropy it was given at start.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough to pick quorums with.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, and good enough to pick quorums with.
 #[derive(Clone, Debug)]
 pub(super) struct Draw(u64);
 

@@ -1,13 +1,19 @@
 //! Replicated registers over quorums.
 
+mod byzantine;
 mod client;
 mod construction;
 mod coordinator;
 mod draw;
+mod initiator;
+mod intersection;
+mod member;
 mod message;
 mod nodes;
 mod options;
 mod replica;
+mod server;
+mod service;
 mod stamp;
 mod vocabulary;
 
@@ -15,10 +21,10 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 pub use client::QuorumClient;
-pub use construction::Quorums;
+pub use construction::{Construction, GridForm, Purpose, Quorums};
 pub use message::{Message, Observation, OpId, Phase, Record, RequestId, WriteId};
 pub use nodes::NodeSet;
-pub use options::Config;
+pub use options::{Config, Contact, Protocol, Seat};
 pub use replica::QuorumReplica;
 pub use stamp::{Pair, Party, Proof, Timestamp};
 
@@ -56,14 +62,11 @@ impl System for Quorum {
         "register"
     }
 
-    fn liars_tolerated(_config: &Config) -> u16 {
-        0
+    fn liars_tolerated(config: &Config) -> u16 {
+        config.quorums.liars()
     }
 
-    fn lie(_config: &Config, behaviour: Lie, message: &Message, _draw: u64) -> Option<Message> {
-        match behaviour {
-            Lie::Silent => None,
-            Lie::WrongValue | Lie::WrongTimestamp => Some(message.clone()),
-        }
+    fn lie(_config: &Config, behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
+        byzantine::lie(behaviour, message, draw)
     }
 }

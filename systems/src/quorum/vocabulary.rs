@@ -4,7 +4,7 @@ use crate::vocabulary::{MessageKind, MutantSpec, OptionSpec, Vocabulary};
 
 pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     name: "quorum",
-    summary: "read/write registers replicated over quorums: query, then update",
+    summary: "read/write registers replicated over quorums: query then update, or lock and commit",
     nodes: 5,
     workloads: &["register"],
     messages: MESSAGES,
@@ -12,7 +12,17 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     mutants: MUTANTS,
 };
 
+const ABD: &str = "Attiya, Bar-Noy, Dolev 1995; Lynch and Shvartsman 1997";
+const LOCK: &str = "Skeen's timestamp agreement with a two-phase commit";
+const SERVICE: &str = "at most once per life of a node, after Birrell and Nelson 1984";
+
 const MESSAGES: &[MessageKind] = &[
+    MessageKind {
+        name: "REQUEST",
+        what: "run this operation for me (coordinator=node)",
+        route: "client to node",
+        source: SERVICE,
+    },
     MessageKind {
         name: "QUERY",
         what: "what is stored under a key?",
@@ -37,16 +47,132 @@ const MESSAGES: &[MessageKind] = &[
         route: "server to coordinator",
         source: ABD,
     },
+    MessageKind {
+        name: "PROPOSE",
+        what: "vote on a write (protocol=lock)",
+        route: "initiator to members",
+        source: LOCK,
+    },
+    MessageKind {
+        name: "OK",
+        what: "a durable vote: the write's timestamp must be at least this clock",
+        route: "member to initiator",
+        source: LOCK,
+    },
+    MessageKind {
+        name: "NO",
+        what: "a durable refusal: never voted for it, and never will",
+        route: "member to initiator, or to the member that asked",
+        source: LOCK,
+    },
+    MessageKind {
+        name: "COMMIT",
+        what: "the write is decided, with this timestamp",
+        route: "initiator, reader or informed member to members",
+        source: LOCK,
+    },
+    MessageKind {
+        name: "COMMIT_OK",
+        what: "it, or something newer, is durable",
+        route: "member to whoever sent COMMIT",
+        source: LOCK,
+    },
+    MessageKind {
+        name: "ABORT",
+        what: "the write will never be committed",
+        route: "initiator or informed member to members",
+        source: LOCK,
+    },
+    MessageKind {
+        name: "TERMINATE",
+        what: "how did this write end? I have voted and heard no more",
+        route: "member to all nodes",
+        source: LOCK,
+    },
+    MessageKind {
+        name: "ANSWER",
+        what: "how the operation ended (coordinator=node)",
+        route: "node to client",
+        source: SERVICE,
+    },
+    MessageKind {
+        name: "WRONG_INCARNATION",
+        what: "not run: the request is not for this life of the node (coordinator=node)",
+        route: "node to client",
+        source: SERVICE,
+    },
 ];
 
-const OPTIONS: &[OptionSpec] = &[];
+const OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        name: "protocol",
+        values: "abd | lock",
+        default: "abd",
+        what: "query then update, or lock, propose a timestamp and commit",
+    },
+    OptionSpec {
+        name: "coordinator",
+        values: "client | node",
+        default: "",
+        what: "who runs an operation: the client (default with abd), or a node for it (lock always)",
+    },
+    OptionSpec {
+        name: "quorum",
+        values: "majority | counts | weighted | grid | grid-symmetric | grid-cover | dissemination \
+                 | masking",
+        default: "majority",
+        what: "how quorums are formed; the last two bear lying nodes",
+    },
+    OptionSpec {
+        name: "read",
+        values: "1 to the number of nodes",
+        default: "",
+        what: "quorum=counts: size of a read quorum; nodes + 1 - write unless given",
+    },
+    OptionSpec {
+        name: "write",
+        values: "1 to the number of nodes",
+        default: "",
+        what: "quorum=counts: size of a write quorum; nodes + 1 - read, or a majority, unless given",
+    },
+    OptionSpec {
+        name: "weights",
+        values: "one number per node, as 3,1,1",
+        default: "",
+        what: "quorum=weighted: the votes of each node; one each unless given, 0 only observes",
+    },
+    OptionSpec {
+        name: "rows",
+        values: "a divisor of the number of nodes",
+        default: "",
+        what: "quorum=grid…: how many rows; nearest to a square unless given",
+    },
+    OptionSpec {
+        name: "cols",
+        values: "a divisor of the number of nodes",
+        default: "",
+        what: "quorum=grid…: how many columns; nearest to a square unless given",
+    },
+    OptionSpec {
+        name: "b",
+        values: "from 1",
+        default: "",
+        what: "quorum=dissemination or masking: how many nodes may lie; as many as fit unless given",
+    },
+    OptionSpec {
+        name: "contact",
+        values: "all | quorum",
+        default: "all",
+        what: "send to every node at once, or first to one quorum drawn at random",
+    },
+];
 
 const MUTANTS: &[MutantSpec] = &[
     MutantSpec {
         name: "Q01",
         what: "a read returns the highest pair without writing it back",
         source: "Attiya, Bar-Noy, Dolev 1995; scylladb #3696, CASSANDRA-14635",
-        breaks: "a read sees a value, a later one an older value",
+        breaks: "a read sees a value, a later read an older one",
         flags: "--mutant Q01 --faults partition",
     },
     MutantSpec {
@@ -56,6 +182,18 @@ const MUTANTS: &[MutantSpec] = &[
         breaks: "two concurrent writes share a timestamp, and reads disagree for ever",
         flags: "--mutant Q03 --faults partition",
     },
+    MutantSpec {
+        name: "Q08",
+        what: "grid: the timestamp query asks the writing row, and two rows never meet",
+        source: "a lecture's grid, taken literally: write to a row, query the row written to",
+        breaks: "a completed write is overruled by an older one, without any fault",
+        flags: "--mutant Q08 --nodes 4 -o quorum=grid -o contact=quorum --faults none",
+    },
+    MutantSpec {
+        name: "Q10",
+        what: "half of the votes is taken for a majority",
+        source: "Gifford 1979 asks for more than half; integer division forgets it",
+        breaks: "both halves of a partition read and write on their own",
+        flags: "--mutant Q10 --nodes 6 -o quorum=weighted --faults partition",
+    },
 ];
-
-const ABD: &str = "Attiya, Bar-Noy, Dolev 1995; Lynch and Shvartsman 1997";

@@ -1,0 +1,150 @@
+//! What is believed when servers may lie (Malkhi and Reiter 1998), and how they lie.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::construction::{Construction, Purpose, Quorums};
+use super::message::Message;
+use super::nodes::NodeSet;
+use super::stamp::{Pair, Party, Proof, Timestamp};
+use crate::contract::{ClientId, Key, Keyring, Lie, NodeId, PublicKeys, Value};
+use crate::keys;
+
+/// The bytes that a writer signs: what they are for, then every field at its full width.
+fn canonical(key: Key, ts: Timestamp, value: Value) -> Vec<u8> {
+    let (tag, place) = match ts.writer {
+        Party::Client(client) => (b'c', client.0),
+        Party::Node(node) => (b'n', u32::from(node.0)),
+    };
+    let mut bytes = Vec::from(&b"quorate quorum register pair v1 "[..]);
+    bytes.extend_from_slice(&key.0.to_be_bytes());
+    bytes.extend_from_slice(&ts.t.to_be_bytes());
+    bytes.push(tag);
+    bytes.extend_from_slice(&place.to_be_bytes());
+    bytes.extend_from_slice(&ts.incarnation.to_be_bytes());
+    bytes.extend_from_slice(&ts.op.to_be_bytes());
+    bytes.extend_from_slice(&value.0.to_be_bytes());
+    bytes
+}
+
+/// A client's word that it wrote `value` under `key` at `ts`.
+pub(super) fn prove(
+    client: ClientId,
+    keys: &Keyring,
+    key: Key,
+    ts: Timestamp,
+    value: Value,
+) -> Proof {
+    let signature = keys::sign(&keys.secret, &canonical(key, ts, value));
+    Proof { signer: client, signature: Vec::from(signature) }
+}
+
+/// Whether a client of the cluster wrote this pair; the initial pair needs nobody's word.
+pub(super) fn is_proven(public: &PublicKeys, key: Key, pair: &Pair) -> bool {
+    let (Some(value), Some(proof)) = (pair.value, &pair.proof) else {
+        return *pair == Pair::INITIAL;
+    };
+    let Ok(place) = usize::try_from(proof.signer.0) else { return false };
+    public.clients.get(place).is_some_and(|signer| {
+        keys::verifies(signer, &canonical(key, pair.ts, value), &proof.signature)
+    })
+}
+
+/// What follows from a quorum's answers.
+#[derive(Debug, PartialEq)]
+pub(super) struct Finding {
+    /// The pair that is believed.
+    pub(super) pair: Pair,
+    /// Who reported it.
+    pub(super) reporters: NodeSet,
+}
+
+/// The highest pair that may be believed; none when the answers are too few, or, where liars must be
+/// outvoted, when no pair has enough vouchers: then a write is under way and one has to ask again.
+pub(super) fn believe(quorums: &Quorums, replies: &BTreeMap<NodeId, Pair>) -> Option<Finding> {
+    let heard: NodeSet = replies.keys().copied().collect();
+    if !quorums.is_read_quorum(heard) {
+        return None;
+    }
+    let pair = match quorums.construction() {
+        Construction::Masking { b } => outvoted(quorums, replies, usize::from(*b))?,
+        Construction::Majority
+        | Construction::Counts { .. }
+        | Construction::Weighted { .. }
+        | Construction::Grid { .. }
+        | Construction::Dissemination { .. } => {
+            replies.values().max_by_key(|pair| pair.ts)?.clone()
+        }
+    };
+    let reporters =
+        replies.iter().filter(|(_, reply)| **reply == pair).map(|(node, _)| *node).collect();
+    Some(Finding { pair, reporters })
+}
+
+/// Masking: the highest pair that b + 1 servers report alike, if at most b servers of a read quorum report
+/// something higher. Without that floor a lagging correct server and a liar can vouch for an old pair.
+/// Answers beyond a quorum may be left out, so that it is enough if some quorum among them agrees.
+fn outvoted(quorums: &Quorums, replies: &BTreeMap<NodeId, Pair>, b: usize) -> Option<Pair> {
+    let mut spare = 0;
+    let mut rest: NodeSet = replies.keys().copied().collect();
+    // Quorums of this construction are counts: which nodes are left out does not matter here.
+    for node in replies.keys() {
+        rest.remove(*node);
+        if !quorums.is_read_quorum(rest) {
+            break;
+        }
+        spare += 1;
+    }
+    let vouchers = |pair: &Pair| replies.values().filter(|other| *other == pair).count();
+    let above = |pair: &Pair| replies.values().filter(|other| other.ts > pair.ts).count();
+    replies
+        .values()
+        .filter(|pair| vouchers(pair) > b && above(pair) <= b + spare)
+        .max_by_key(|pair| pair.ts)
+        .cloned()
+}
+
+/// A timestamp at or above that of every completed write, and not higher than some correct server's.
+pub(super) fn base(quorums: &Quorums, replies: &BTreeMap<NodeId, Pair>) -> Option<Finding> {
+    let heard: NodeSet = replies.keys().copied().collect();
+    if !quorums.suffices(Purpose::Timestamp, heard) {
+        return None;
+    }
+    let liars = match quorums.construction() {
+        Construction::Masking { b } => usize::from(*b),
+        Construction::Majority
+        | Construction::Counts { .. }
+        | Construction::Weighted { .. }
+        | Construction::Grid { .. }
+        | Construction::Dissemination { .. } => 0,
+    };
+    let mut reports: Vec<(&NodeId, &Pair)> = replies.iter().collect();
+    reports.sort_by_key(|(_, pair)| pair.ts);
+    let (_, pair) = reports.into_iter().rev().nth(liars)?;
+    let reporters =
+        replies.iter().filter(|(_, reply)| reply.ts >= pair.ts).map(|(node, _)| *node).collect();
+    Some(Finding { pair: pair.clone(), reporters })
+}
+
+/// What a liar says in place of `message`. It lies about what it stores, and to everybody who asks.
+pub(super) fn lie(behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
+    let Message::QueryOk { op, key, pair } = message else {
+        return (behaviour != Lie::Silent).then(|| message.clone());
+    };
+    let bigger = Timestamp { t: pair.ts.t + 1 + draw % 1_000, ..pair.ts };
+    let high = draw & 1 << 32 != 0;
+    let pair = match behaviour {
+        Lie::Silent => return None,
+        Lie::WrongValue => Pair {
+            ts: if high || pair.ts == Timestamp::ZERO { bigger } else { pair.ts },
+            value: Some(Value(FORGED_FROM + draw % FORGED_FROM)),
+            proof: pair.proof.clone(),
+        },
+        Lie::WrongTimestamp if high => Pair { ts: bigger, ..pair.clone() },
+        Lie::WrongTimestamp => Pair::INITIAL,
+    };
+    Some(Message::QueryOk { op: *op, key: *key, pair })
+}
+
+/// No workload writes values from here on.
+const FORGED_FROM: u64 = 1_000_000_000_000;
