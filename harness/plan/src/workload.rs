@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::NODES_DEFAULT;
+
 /// A mix of operations and its controls. The operations themselves follow from this and the plan's seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Workload {
     /// Which operations there are.
     pub kind: WorkloadKind,
@@ -24,12 +26,45 @@ pub struct Workload {
     pub values: ValueChoice,
 }
 
+impl Workload {
+    /// The workload for a cluster of this size when nothing else is asked for: three clients a node.
+    pub fn for_nodes(nodes: u16) -> Self {
+        Self {
+            kind: WorkloadKind::Register,
+            clients: 3 * u32::from(nodes),
+            rate_per_s: 200,
+            keys: 3,
+            operations_per_key: 300,
+            read_percent: 50,
+            values: ValueChoice::Unique,
+        }
+    }
+}
+
+impl Default for Workload {
+    fn default() -> Self {
+        Self::for_nodes(NODES_DEFAULT)
+    }
+}
+
 /// The kinds of workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkloadKind {
     /// Reads and writes of independent registers.
     Register,
+}
+
+impl WorkloadKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[Self::Register];
+
+    /// Its name in plans and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+        }
+    }
 }
 
 /// Where written values come from.
@@ -40,4 +75,17 @@ pub enum ValueChoice {
     Unique,
     /// Each is drawn from 0 … 4.
     Few,
+}
+
+impl ValueChoice {
+    /// Every choice.
+    pub const ALL: &[Self] = &[Self::Unique, Self::Few];
+
+    /// Its name in plans and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unique => "unique",
+            Self::Few => "few",
+        }
+    }
 }

@@ -1,0 +1,243 @@
+//! The classes of faults, by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Disk, Fault, FaultClass};
+
+impl FaultClass {
+    /// Every class, in the order in which they are listed to people.
+    pub const ALL: &[Self] = &[
+        Self::Partition,
+        Self::Delay,
+        Self::Loss,
+        Self::Duplicate,
+        Self::Reorder,
+        Self::Corrupt,
+        Self::Kill,
+        Self::PowerLoss,
+        Self::Pause,
+        Self::Clock,
+        Self::DiskFull,
+        Self::IoError,
+        Self::FlippedBit,
+        Self::CutTail,
+        Self::Byzantine,
+    ];
+
+    /// Those of a run that asks for nothing else.
+    pub const DEFAULT: &[Self] = &[Self::Partition, Self::Kill];
+
+    /// Its name in plans, histories and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Partition => "partition",
+            Self::Delay => "delay",
+            Self::Loss => "loss",
+            Self::Duplicate => "duplicate",
+            Self::Reorder => "reorder",
+            Self::Corrupt => "corrupt",
+            Self::Kill => "kill",
+            Self::PowerLoss => "power-loss",
+            Self::Pause => "pause",
+            Self::Clock => "clock",
+            Self::DiskFull => "disk-full",
+            Self::IoError => "io-error",
+            Self::FlippedBit => "flipped-bit",
+            Self::CutTail => "cut-tail",
+            Self::Byzantine => "byzantine",
+        }
+    }
+
+    /// What it does, in a few words.
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::Partition => "messages between some nodes and clients are dropped",
+            Self::Delay => "messages take longer",
+            Self::Loss => "some messages get lost",
+            Self::Duplicate => "some messages arrive twice",
+            Self::Reorder => "some messages are overtaken by later ones",
+            Self::Corrupt => "bytes of some messages are changed on the way",
+            Self::Kill => "processes are killed and started again",
+            Self::PowerLoss => "processes are killed, and what was not fsynced is lost",
+            Self::Pause => "processes are stopped and go on later",
+            Self::Clock => "clocks jump, and go too fast or too slow",
+            Self::DiskFull => "a disk has no space left",
+            Self::IoError => "a disk reports an error from fsync",
+            Self::FlippedBit => "a bit of a record on disk is flipped",
+            Self::CutTail => "a node dies in the middle of a write",
+            Self::Byzantine => "nodes lie, where the system is made for it",
+        }
+    }
+}
+
+impl fmt::Display for FaultClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for FaultClass {
+    type Err = UnknownFaultClass;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFaultClass> {
+        let found = Self::ALL.iter().copied().find(|class| class.name() == name);
+        found.ok_or_else(|| UnknownFaultClass { name: name.to_owned() })
+    }
+}
+
+impl Fault {
+    /// The class that it is asked for and counted by.
+    pub const fn class(&self) -> FaultClass {
+        match self {
+            Self::Partition { .. } => FaultClass::Partition,
+            Self::Delay { .. } => FaultClass::Delay,
+            Self::Loss { .. } => FaultClass::Loss,
+            Self::Duplicate { .. } => FaultClass::Duplicate,
+            Self::Reorder { .. } => FaultClass::Reorder,
+            Self::Corrupt { .. } => FaultClass::Corrupt,
+            Self::Kill { .. } => FaultClass::Kill,
+            Self::PowerLoss { .. } => FaultClass::PowerLoss,
+            Self::Pause { .. } => FaultClass::Pause,
+            Self::Clock { .. } => FaultClass::Clock,
+            Self::Disk { disk, .. } => match disk {
+                Disk::Full => FaultClass::DiskFull,
+                Disk::IoError => FaultClass::IoError,
+                Disk::FlippedBit => FaultClass::FlippedBit,
+                Disk::CutTail => FaultClass::CutTail,
+            },
+            Self::Byzantine { .. } => FaultClass::Byzantine,
+        }
+    }
+}
+
+/// Which classes somebody asked for: `all`, `none`, or names with commas between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultChoice {
+    /// Every class that makes sense for the system.
+    All,
+    /// These; none at all if empty. In the order of [`FaultClass::ALL`], each once.
+    Named(Vec<FaultClass>),
+}
+
+impl FaultChoice {
+    /// The classes, for a system in which up to `liars` nodes may lie at once.
+    pub fn classes(&self, liars: u16) -> Result<Vec<FaultClass>, FaultsError> {
+        match self {
+            Self::All => {
+                let makes_sense = |class: &FaultClass| *class != FaultClass::Byzantine || liars > 0;
+                Ok(FaultClass::ALL.iter().copied().filter(makes_sense).collect())
+            }
+            Self::Named(classes) if classes.contains(&FaultClass::Byzantine) && liars == 0 => {
+                Err(FaultsError::NoLiarsTolerated)
+            }
+            Self::Named(classes) => Ok(classes.clone()),
+        }
+    }
+}
+
+impl Default for FaultChoice {
+    fn default() -> Self {
+        Self::Named(FaultClass::DEFAULT.to_vec())
+    }
+}
+
+impl FromStr for FaultChoice {
+    type Err = UnknownFaultClass;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFaultClass> {
+        match text.trim() {
+            "all" => return Ok(Self::All),
+            "none" => return Ok(Self::Named(Vec::new())),
+            _ => {}
+        }
+        let names = text.split(',').map(str::trim);
+        let asked = names.map(str::parse).collect::<Result<Vec<FaultClass>, _>>()?;
+        let in_order = FaultClass::ALL.iter().copied().filter(|class| asked.contains(class));
+        Ok(Self::Named(in_order.collect()))
+    }
+}
+
+impl fmt::Display for FaultChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Named(classes) if classes.is_empty() => f.write_str("none"),
+            Self::Named(classes) => {
+                let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+                f.write_str(&names.join(","))
+            }
+        }
+    }
+}
+
+/// A name that no fault class has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no fault class `{name}`; allowed are all, none, or any of {}", known())]
+pub struct UnknownFaultClass {
+    /// The name as given.
+    pub name: String,
+}
+
+/// Faults that cannot be planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultsError {
+    /// The system promises nothing as soon as one node lies.
+    #[error(
+        "fault class `byzantine`: the system as configured tolerates no lying node; choose one of its \
+         Byzantine constructions, or leave the class out"
+    )]
+    NoLiarsTolerated,
+    /// There is nobody to break.
+    #[error("faults need at least one node")]
+    NoNodes,
+}
+
+fn known() -> String {
+    let names: Vec<&str> = FaultClass::ALL.iter().map(|class| class.name()).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_is_listed_once_and_is_found_by_its_name() {
+        for (place, class) in FaultClass::ALL.iter().enumerate() {
+            assert_eq!(class.name().parse(), Ok(*class));
+            assert!(!FaultClass::ALL[..place].contains(class));
+            let json = serde_json::to_string(class).unwrap();
+            assert_eq!(json, format!("\"{class}\""), "one spelling everywhere");
+        }
+    }
+
+    #[test]
+    fn choices_are_read_as_they_are_written() {
+        let parse = |text: &str| text.parse::<FaultChoice>();
+        assert_eq!(parse("all"), Ok(FaultChoice::All));
+        assert_eq!(parse("none"), Ok(FaultChoice::Named(vec![])));
+        assert_eq!(
+            parse(" kill, partition,kill"),
+            Ok(FaultChoice::Named(vec![FaultClass::Partition, FaultClass::Kill]))
+        );
+        assert_eq!(FaultChoice::default().to_string(), "partition,kill");
+    }
+
+    #[test]
+    fn an_unknown_class_is_answered_with_the_known_ones() {
+        let error = "partition,kil".parse::<FaultChoice>().unwrap_err().to_string();
+        assert!(error.starts_with("there is no fault class `kil`"), "{error}");
+        assert!(error.contains("all, none") && error.contains("power-loss"), "{error}");
+        assert!("".parse::<FaultChoice>().is_err());
+    }
+
+    #[test]
+    fn lies_are_left_out_of_all_but_refused_by_name_where_nobody_may_lie() {
+        assert!(!FaultChoice::All.classes(0).unwrap().contains(&FaultClass::Byzantine));
+        assert_eq!(FaultChoice::All.classes(1).unwrap(), FaultClass::ALL);
+        let named = FaultChoice::Named(vec![FaultClass::Byzantine]);
+        assert_eq!(named.classes(0), Err(FaultsError::NoLiarsTolerated));
+        assert_eq!(named.classes(1), Ok(vec![FaultClass::Byzantine]));
+    }
+}

@@ -1,0 +1,216 @@
+//! What may be relied on in every schedule of faults.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use quorate_plan::{
+    Durations, Fault, FaultChoice, FaultClass, FaultRequest, PartitionShape, Plan, PlannedFault,
+    SystemPlan, Workload, WorldKind, faults,
+};
+
+fn all_classes(liars: u16) -> Vec<FaultClass> {
+    FaultChoice::All.classes(liars).unwrap()
+}
+
+fn requests() -> impl Strategy<Value = FaultRequest> {
+    let classes = prop::sample::subsequence(FaultClass::ALL.to_vec(), 0..=15);
+    let sizes = (any::<u64>(), 1..=12_u16, 1..=40_u32, 0..=3_u16);
+    let limits = prop_oneof![1..2_000_u64, 5_000..90_000_u64, Just(3_600_000_u64)];
+    (sizes, limits, classes).prop_map(|((seed, nodes, clients, liars), time_limit_ms, classes)| {
+        let liars = liars.min(nodes);
+        let mut classes = classes;
+        classes.retain(|class| liars > 0 || *class != FaultClass::Byzantine);
+        FaultRequest { seed, classes, nodes, clients, time_limit_ms, liars }
+    })
+}
+
+fn plan(request: &FaultRequest) -> Plan {
+    Plan {
+        name: "any".to_owned(),
+        seed: request.seed,
+        world: WorldKind::Live,
+        system: SystemPlan {
+            kind: "any".to_owned(),
+            nodes: request.nodes,
+            options: BTreeMap::new(),
+        },
+        workload: Workload { clients: request.clients, ..Workload::default() },
+        durations: Durations { time_limit_ms: request.time_limit_ms, ..Durations::default() },
+        fault_classes: request.classes.clone(),
+        faults: faults(request).unwrap(),
+    }
+}
+
+fn end(fault: &PlannedFault) -> u64 {
+    fault.at_ms + fault.for_ms
+}
+
+fn first_of(faults: &[PlannedFault], class: FaultClass) -> Option<&PlannedFault> {
+    faults.iter().find(|planned| planned.fault.class() == class)
+}
+
+/// The nodes that do not serve while this fault lasts.
+fn down(fault: &Fault) -> BTreeSet<u16> {
+    match fault {
+        Fault::Kill { nodes } | Fault::PowerLoss { nodes } | Fault::Pause { nodes } => {
+            nodes.clone()
+        }
+        Fault::Disk { node, .. } => BTreeSet::from([*node]),
+        _ => BTreeSet::new(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_asked_for_makes_a_valid_plan_in_which_every_class_has_its_turn(
+        request in requests(),
+    ) {
+        // Fewer milliseconds than classes leave no room.
+        prop_assume!(request.time_limit_ms > 100);
+        let plan = plan(&request);
+        prop_assert_eq!(plan.validate(), Ok(()));
+        for planned in &plan.faults {
+            prop_assert!(request.classes.contains(&planned.fault.class()));
+            prop_assert!(end(planned) <= request.time_limit_ms);
+        }
+    }
+
+    #[test]
+    fn the_same_request_gives_the_same_faults(request in requests()) {
+        prop_assert_eq!(faults(&request), faults(&request));
+    }
+
+    #[test]
+    fn in_thirty_seconds_every_class_is_over_once_before_twenty_for_any_cluster(
+        seed: u64, nodes in 1..=12_u16,
+    ) {
+        let classes = all_classes(1);
+        let request =
+            FaultRequest { seed, classes, nodes, clients: 15, time_limit_ms: 30_000, liars: 1 };
+        let faults = faults(&request).unwrap();
+        for class in FaultClass::ALL {
+            let first = first_of(&faults, *class).expect("has its turn");
+            prop_assert!(end(first) <= 18_000, "{class} ends at {}", end(first));
+            prop_assert!(first.for_ms >= 1_000, "{class} lasts {}", first.for_ms);
+        }
+        prop_assert!(faults[0].at_ms >= 1_000, "operations come before faults");
+        prop_assert!(faults.iter().map(end).max().unwrap() <= 29_000, "and after them");
+    }
+
+    #[test]
+    fn at_most_a_minority_is_down_at_once_or_all_are_killed_for_a_moment(request in requests()) {
+        let faults = faults(&request).unwrap();
+        let down_max = usize::from(((request.nodes - 1) / 2).max(1));
+        for planned in faults.iter().filter(|planned| !down(&planned.fault).is_empty()) {
+            let meanwhile: Vec<&PlannedFault> = faults
+                .iter()
+                .filter(|other| other.at_ms <= planned.at_ms && planned.at_ms < end(other))
+                .filter(|other| !down(&other.fault).is_empty())
+                .collect();
+            let of_all: Vec<u16> = meanwhile.iter().flat_map(|other| down(&other.fault)).collect();
+            let distinct: BTreeSet<u16> = of_all.iter().copied().collect();
+            prop_assert_eq!(distinct.len(), of_all.len(), "no node is taken down twice");
+            let kills_all = matches!(&planned.fault, Fault::Kill { nodes }
+                if nodes.len() == usize::from(request.nodes));
+            if kills_all && request.nodes > 1 {
+                prop_assert_eq!(meanwhile.len(), 1);
+                prop_assert!(planned.for_ms <= 1_500);
+            } else {
+                prop_assert!(of_all.len() <= down_max);
+            }
+        }
+    }
+
+    #[test]
+    fn the_liars_are_the_same_few_through_the_whole_run(request in requests()) {
+        let mut liars = BTreeSet::new();
+        for planned in faults(&request).unwrap() {
+            if let Fault::Byzantine { nodes, .. } = planned.fault {
+                liars.extend(nodes);
+            }
+        }
+        prop_assert!(liars.len() <= usize::from(request.liars));
+    }
+}
+
+fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
+    let classes = classes.to_vec();
+    FaultRequest { seed, classes, nodes: 5, clients: 15, time_limit_ms: 30_000, liars: 0 }
+}
+
+fn shapes(request: &FaultRequest) -> Vec<PartitionShape> {
+    let shape = |planned: PlannedFault| match planned.fault {
+        Fault::Partition { shape, .. } => Some(shape),
+        _ => None,
+    };
+    faults(request).unwrap().into_iter().filter_map(shape).collect()
+}
+
+#[test]
+fn a_run_with_only_partitions_shows_several_shapes_and_all_come_equally_often() {
+    let mut counts: BTreeMap<PartitionShape, usize> = BTreeMap::new();
+    for seed in 0..300 {
+        let shapes = shapes(&request(seed, &[FaultClass::Partition]));
+        let distinct: BTreeSet<_> = shapes.iter().collect();
+        assert!(distinct.len() >= 3, "seed {seed}: {shapes:?}");
+        for shape in shapes {
+            *counts.entry(shape).or_default() += 1;
+        }
+    }
+    let mean = counts.values().sum::<usize>() / counts.len();
+    assert_eq!(counts.len(), PartitionShape::ALL.len());
+    assert!(counts.values().all(|count| count.abs_diff(mean) < mean / 5), "{counts:?}");
+}
+
+#[test]
+fn faults_overlap_and_leave_quiet_gaps() {
+    let faults = faults(&request(7, &all_classes(0))).unwrap();
+    let at = |ms: u64| faults.iter().filter(|f| f.at_ms <= ms && ms < end(f)).count();
+    assert!((0..30_000).step_by(50).any(|ms| at(ms) >= 3), "several at once");
+    let last = faults.last().unwrap().at_ms;
+    assert!((faults[0].at_ms..last).step_by(50).any(|ms| at(ms) == 0), "none for a while");
+}
+
+#[test]
+fn a_run_of_five_seconds_still_has_every_default_class() {
+    for seed in 0..200 {
+        let short = FaultRequest { time_limit_ms: 5_000, ..request(seed, FaultClass::DEFAULT) };
+        let faults = faults(&short).unwrap();
+        for class in FaultClass::DEFAULT {
+            let first = first_of(&faults, *class).expect("has its turn");
+            assert!(first.for_ms >= 400, "seed {seed}: {class} lasts {}", first.for_ms);
+        }
+    }
+}
+
+#[test]
+fn killing_everybody_happens_but_is_rare() {
+    let kills = |seed| {
+        let faults = faults(&request(seed, &[FaultClass::Kill])).unwrap();
+        faults.into_iter().map(|planned| down(&planned.fault).len()).collect::<Vec<_>>()
+    };
+    let all: Vec<usize> = (0..100).flat_map(kills).collect();
+    let everybody = all.iter().filter(|count| **count == 5).count();
+    assert!(
+        everybody * 3 < all.len() && everybody * 12 > all.len(),
+        "{everybody} of {}",
+        all.len()
+    );
+    assert!(all.contains(&1) && all.contains(&2));
+}
+
+#[test]
+fn lies_need_a_system_that_tolerates_them() {
+    let error = faults(&request(1, &[FaultClass::Byzantine])).unwrap_err();
+    assert!(error.to_string().contains("tolerates no lying node"), "{error}");
+}
+
+#[test]
+fn a_longer_run_has_more_faults_but_not_without_bound() {
+    let count = |time_limit_ms| {
+        let long = FaultRequest { time_limit_ms, ..request(3, &all_classes(0)) };
+        faults(&long).unwrap().len()
+    };
+    assert!(count(120_000) > 2 * count(30_000));
+    assert!(count(24 * 3_600_000) < 2_000);
+}
