@@ -1,5 +1,7 @@
 //! What may be relied on in every schedule of faults.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;

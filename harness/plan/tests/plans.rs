@@ -1,5 +1,7 @@
 //! Plans as text, and which ones make sense.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
