@@ -9,8 +9,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use quorate_systems::SystemKind;
-use quorate_systems::contract::{Keyring, Lie};
+use quorate_systems::contract::{Describe, Keyring, Lie};
 use quorate_systems::mutant::Mutants;
+use quorate_systems::wire::crc32c;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -49,6 +51,10 @@ pub struct NodeConfig {
 pub const EXIT_REFUSED_TO_START: i32 = 65;
 /// The node ended itself because a write or fsync failed.
 pub const EXIT_DISK_FAILED: i32 = 74;
+/// The node cannot begin: a port is taken, its folder cannot be written, its config makes no sense.
+pub const EXIT_CANNOT_START: i32 = 255;
+/// A bug: the core, or what drives it, broke an assertion. What any Rust program exits with then.
+pub const EXIT_PANIC: i32 = 101;
 
 /// An order to a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,4 +183,56 @@ pub struct ClientEnvelope {
     pub kind: String,
     /// The message as JSON.
     pub body: Box<RawValue>,
+}
+
+impl ClientEnvelope {
+    /// Wraps a message. Panics where it cannot be written as JSON, which is a fault of its system.
+    pub fn seal<M: Describe + Serialize>(message: &M) -> Self {
+        let body =
+            serde_json::value::to_raw_value(message).expect("messages can be written as JSON");
+        Self { crc32c: crc32c(body.get().as_bytes()), kind: message.kind().to_owned(), body }
+    }
+
+    /// Takes the message out, if it is as it was sealed.
+    pub fn open<M: Describe + DeserializeOwned>(&self) -> Result<M, BadEnvelope> {
+        if crc32c(self.body.get().as_bytes()) != self.crc32c {
+            return Err(BadEnvelope::Damaged);
+        }
+        let message: M = serde_json::from_str(self.body.get())
+            .map_err(|error| BadEnvelope::NoMessage { why: error.to_string() })?;
+        if message.kind() != self.kind {
+            return Err(BadEnvelope::WrongKind {
+                kind: self.kind.clone(),
+                found: message.kind().to_owned(),
+            });
+        }
+        Ok(message)
+    }
+
+    /// The envelope as one line of JSON, without the line's end.
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).expect("an envelope is plain data")
+    }
+}
+
+/// An envelope whose message is not to be believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadEnvelope {
+    /// The checksum is wrong.
+    #[error("the checksum does not fit the body")]
+    Damaged,
+    /// The body is JSON and no message of the system.
+    #[error("the body is no message: {why}")]
+    NoMessage {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The envelope says that something else is in it.
+    #[error("the envelope says {kind}, and {found} is in it")]
+    WrongKind {
+        /// What the envelope says.
+        kind: String,
+        /// What the message is.
+        found: String,
+    },
 }
