@@ -149,7 +149,7 @@ fn without(operations: &[Operation], place: usize) -> Vec<Operation> {
 
 #[test]
 fn every_explanation_is_a_violation_and_minimal() {
-    let (mut illegal, mut fallback) = (0, 0);
+    let (mut illegal, mut unexplained) = (0, 0);
     for seed in 0..4_000 {
         let mut dice = Dice::new(seed);
         let shape = Shape {
