@@ -65,6 +65,13 @@ impl WorkloadKind {
             Self::Register => "register",
         }
     }
+
+    /// What it asks, in a few words.
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::Register => "reads and writes of independent registers",
+        }
+    }
 }
 
 /// Where written values come from.

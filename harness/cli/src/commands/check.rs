@@ -1,0 +1,109 @@
+//! `quorate check`: a verdict on a history.
+
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use quorate_checkers::history::{self, HistoryFile};
+use quorate_checkers::judge::{Demands, Results, judge};
+use quorate_checkers::linearizability::Budget;
+use quorate_plan::Plan;
+
+use crate::error::CliError;
+use crate::output;
+use crate::store;
+
+/// A verdict on a history, from its file alone.
+///
+/// The header of the file says what to check it for. A file that a killed run left is read up to where it
+/// breaks off, and that is said.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  quorate check store/latest
+  quorate check store/latest/history.jsonl --json
+  quorate check - < history.jsonl
+
+Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad usage or not a history, 255 the harness itself failed.")]
+pub(crate) struct Check {
+    /// A history, the folder of a run, or `-` for standard input.
+    file: PathBuf,
+
+    #[command(flatten)]
+    budget: BudgetArguments,
+
+    /// The results as JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How far a checker may go before it says unknown.
+#[derive(Debug, Args)]
+pub(crate) struct BudgetArguments {
+    /// The longest that the search for an order may take.
+    #[arg(long, default_value = "60s", value_name = "TIME")]
+    check_time: humantime::Duration,
+
+    /// The most memory that the search may take, in MiB.
+    #[arg(long, default_value_t = 1024, value_name = "MIB")]
+    check_memory: u64,
+}
+
+impl BudgetArguments {
+    /// As the checker takes it.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget {
+            time: Duration::from(self.check_time),
+            memory_bytes: self.check_memory.saturating_mul(1 << 20),
+        }
+    }
+}
+
+impl Check {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
+        let (file, plan) = read(&self.file)?;
+        let results = judge(&file.history, &demands(&file, &plan, self.budget.budget()));
+        let text = if self.json { output::json(&results) } else { text(&file, &results) };
+        output::print(&text)?;
+        Ok(ExitCode::from(results.verdict.exit_code()))
+    }
+}
+
+/// Reads a history, with the Plan from its header.
+pub(crate) fn read(path: &Path) -> Result<(HistoryFile, Plan), CliError> {
+    let path = if path.is_dir() { path.join(store::HISTORY) } else { path.to_owned() };
+    let name = path.display().to_string();
+    let file = if name == "-" {
+        history::read(io::stdin().lock())
+    } else {
+        let opened = std::fs::File::open(&path)
+            .map_err(|error| CliError::usage(format_args!("cannot read {name}: {error}")))?;
+        history::read(BufReader::new(opened))
+    };
+    let file = file.map_err(|error| {
+        CliError::usage(format_args!("{name}: {error}"))
+            .hint("a run's history is the file history.jsonl in its folder in the store")
+    })?;
+    let plan: Plan = serde_json::from_value(file.header.plan.clone())
+        .map_err(|error| CliError::usage(format_args!("{name} line 1: the plan: {error}")))?;
+    Ok((file, plan))
+}
+
+/// What a run with this Plan is held to.
+pub(crate) fn demands(file: &HistoryFile, plan: &Plan, budget: Budget) -> Demands {
+    Demands {
+        model: file.header.model.clone(),
+        fault_classes: plan.fault_classes.iter().map(|class| class.name().to_owned()).collect(),
+        budget,
+    }
+}
+
+fn text(file: &HistoryFile, results: &Results) -> String {
+    let mut text = String::new();
+    if let Some(damage) = &file.damage {
+        text += &format!("note: {damage}\n");
+    }
+    text + &output::verdict(results)
+}

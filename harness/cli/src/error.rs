@@ -1,0 +1,58 @@
+//! What goes wrong outside of verdicts, as one clear line and a hint.
+
+use std::fmt;
+use std::io::Write;
+
+/// Bad usage: a flag, a file, a combination of options.
+pub(crate) const EXIT_USAGE: u8 = 254;
+/// The harness itself failed: no verdict at all.
+pub(crate) const EXIT_HARNESS: u8 = 255;
+
+/// Why a command could not do its job.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Usage,
+    Harness,
+}
+
+impl CliError {
+    /// The user asked for something that cannot be.
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self { kind: Kind::Usage, message: message.to_string(), hint: None }
+    }
+
+    /// The harness could not do what it was right to ask for.
+    pub(crate) fn harness(message: impl fmt::Display) -> Self {
+        Self { kind: Kind::Harness, message: message.to_string(), hint: None }
+    }
+
+    /// Adds how to mend it.
+    pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self.kind {
+            Kind::Usage => EXIT_USAGE,
+            Kind::Harness => EXIT_HARNESS,
+        }
+    }
+
+    /// Writes it to standard error.
+    pub(crate) fn print(&self) {
+        let mut text = format!("error: {}\n", self.message);
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        // Nothing can be done about a closed standard error.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}
