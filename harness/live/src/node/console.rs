@@ -24,8 +24,10 @@ impl Log {
     /// Writes one line.
     pub(super) fn say(&self, line: impl fmt::Display) {
         let now = jiff::Timestamp::now().strftime("%H:%M:%S%.3f");
-        // Nobody may be listening any more; the node goes on all the same.
-        let _ = writeln!(io::stderr().lock(), "{now} {} {line}", self.name);
+        let line = format!("{now} {} {line}\n", self.name);
+        // In one piece, since the nodes of a test may share a terminal. Nobody may be listening any more;
+        // the node goes on all the same.
+        let _ = io::stderr().write_all(line.as_bytes());
     }
 }
 

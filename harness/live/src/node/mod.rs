@@ -11,10 +11,12 @@
 //! One thread steps the core and does everything else but the disk's waiting; nothing is shared with it
 //! but queues with bounds.
 
+mod checkpoint;
 mod clients;
 mod clock;
 mod config;
 mod console;
+mod disk;
 mod ending;
 mod folder;
 mod peers;

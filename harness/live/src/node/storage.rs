@@ -12,8 +12,8 @@
 //! While one group is synced the next one gathers, so that a disk of 270 syncs a second serves as many
 //! records as it has bandwidth for.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
@@ -21,10 +21,11 @@ use std::thread::{self, JoinHandle};
 use quorate_systems::contract::Ticket;
 use quorate_systems::wal::RECORD_HEADER_LEN;
 use quorate_world::weather;
-use rustix::io::Errno;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::folder::{Folder, checkpoint_path, log_path, number_of, record_files, sync_folder};
+use super::checkpoint::{CHECKPOINT_STEPS, CheckpointJob, remove_superfluous};
+use super::disk::{self, DiskError};
+use super::folder::{Folder, log_path, sync_folder};
 use super::recovery::Recovery;
 use crate::protocol::DiskMode;
 
@@ -40,21 +41,6 @@ pub(super) enum Report {
     Checkpointed(u64),
     /// The disk failed; nothing more will become durable.
     Failed(String),
-}
-
-/// A write or sync that failed, and on which file.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {what} {}: {error}", path.display())]
-pub(super) struct DiskError {
-    what: &'static str,
-    path: PathBuf,
-    error: io::Error,
-}
-
-impl DiskError {
-    fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self { what, path: path.to_owned(), error }
-    }
 }
 
 /// What the storage has done, for `Status`.
@@ -141,24 +127,7 @@ impl Storage {
         seed: u64,
         reports: UnboundedSender<Report>,
     ) -> Result<Self, DiskError> {
-        let (number, len) = (found.log, found.log_len);
-        let path = log_path(folder.path(), number);
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(DiskError::at("open", &path))?;
-        file.set_len(len)
-            .and_then(|()| file.sync_all())
-            .map_err(DiskError::at("cut the torn tail of", &path))?;
-        remove_superfluous(folder.path())?;
-        let log = Log { number, path, file: Arc::new(file), len };
-        let shared = Arc::new(Shared {
-            folder,
-            seed,
-            state: Mutex::new(State::new(log)),
-            wake: Condvar::new(),
-        });
+        let shared = Arc::new(Shared::open(folder, found, seed)?);
         let thread = thread::Builder::new()
             .name("storage".to_owned())
             .spawn({
@@ -267,32 +236,53 @@ impl State {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        write(self.mode, &self.log.path, &self.log.file, &self.buffer)?;
+        disk::write(self.mode, &self.log.path, &self.log.file, &self.buffer)?;
         self.buffer.clear();
         Ok(())
     }
 }
 
 impl Shared {
+    fn open<R>(folder: Folder, found: &Recovery<R>, seed: u64) -> Result<Self, DiskError> {
+        let (number, len) = (found.log, found.log_len);
+        let path = log_path(folder.path(), number);
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(DiskError::at("open", &path))?;
+        file.set_len(len)
+            .and_then(|()| file.sync_all())
+            .map_err(DiskError::at("cut the torn tail of", &path))?;
+        remove_superfluous(folder.path())?;
+        let log = Log { number, path, file: Arc::new(file), len };
+        Ok(Self { folder, seed, state: Mutex::new(State::new(log)), wake: Condvar::new() })
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics while holding the storage")
     }
 
     fn run(&self, reports: &UnboundedSender<Report>) {
         loop {
-            let done = match self.next_work() {
-                Ok(Work::Stop) => return,
-                Ok(Work::Sync { log, mode, up_to, bytes }) => self.sync(&log, mode, up_to, bytes),
-                Ok(Work::Checkpoint { number, bytes, mode }) => {
-                    self.checkpoint(number, &bytes, mode)
-                }
-                Err(error) => Err(error),
-            };
-            match done {
+            let report = match self.turn() {
+                Ok(Some(report)) => report,
+                Ok(None) => return,
                 // The loop may be gone already: then nobody waits for anything.
-                Ok(report) => drop(reports.send(report)),
                 Err(error) => return drop(reports.send(Report::Failed(error.to_string()))),
+            };
+            drop(reports.send(report));
+        }
+    }
+
+    /// Does the next thing, and says what came of it; `None` when nothing is left and nothing will come.
+    fn turn(&self) -> Result<Option<Report>, DiskError> {
+        match self.next_work()? {
+            Work::Sync { log, mode, up_to, bytes } => self.sync(&log, mode, up_to, bytes).map(Some),
+            Work::Checkpoint { number, bytes, mode } => {
+                self.checkpoint(number, &bytes, mode).map(Some)
             }
+            Work::Stop => Ok(None),
         }
     }
 
@@ -363,8 +353,8 @@ impl Shared {
         let end = whole + usize::try_from(part).expect("a part of a buffer");
         let Log { path, file, .. } = &state.log;
         let torn = state.buffer.get(..end).unwrap_or_default();
-        let written =
-            write(DiskMode::Good, path, file, torn).and_then(|()| sync(DiskMode::Good, &state.log));
+        let written = disk::write(DiskMode::Good, path, file, torn)
+            .and_then(|()| sync(DiskMode::Good, &state.log));
         match written {
             Ok(()) => DiskError {
                 what: "finish writing",
@@ -375,39 +365,6 @@ impl Shared {
         }
     }
 }
-
-/// A checkpoint that is to be put in place.
-struct CheckpointJob<'a> {
-    folder: &'a Path,
-    number: u64,
-    bytes: &'a [u8],
-    mode: DiskMode,
-}
-
-impl CheckpointJob<'_> {
-    fn path(&self) -> PathBuf {
-        checkpoint_path(self.folder, self.number)
-    }
-}
-
-type CheckpointStep = fn(&CheckpointJob<'_>) -> Result<(), DiskError>;
-
-/// What makes a checkpoint count. A crash between any two of these, or within one, loses nothing: until
-/// the rename the old checkpoint and all logs are there, afterwards the new one is.
-const CHECKPOINT_STEPS: [CheckpointStep; 4] = [
-    |job| {
-        let path = job.path().with_extension("tmp");
-        let file = File::create(&path).map_err(DiskError::at("create", &path))?;
-        write(job.mode, &path, &file, job.bytes)?;
-        sync_file(job.mode, &path, &file)
-    },
-    |job| {
-        let path = job.path();
-        fs::rename(path.with_extension("tmp"), &path).map_err(DiskError::at("put in place", &path))
-    },
-    |job| sync_folder(job.folder).map_err(DiskError::at("sync", job.folder)),
-    |job| remove_superfluous(job.folder),
-];
 
 /// Makes a new, empty log; it is there for good when this returns.
 fn begin_log(folder: &Path, number: u64) -> Result<Log, DiskError> {
@@ -421,37 +378,9 @@ fn begin_log(folder: &Path, number: u64) -> Result<Log, DiskError> {
     Ok(Log { number, path, file: Arc::new(file), len: 0 })
 }
 
-/// Removes what the newest checkpoint stands for, and what crashes left behind.
-fn remove_superfluous(folder: &Path) -> Result<(), DiskError> {
-    let files = record_files(folder).map_err(DiskError::at("list", folder))?;
-    let newest = files.iter().filter_map(|path| number_of(path, "checkpoint")).max().unwrap_or(0);
-    for path in files {
-        let number = number_of(&path, "checkpoint").or_else(|| number_of(&path, "log"));
-        if number.is_some_and(|number| number < newest) {
-            fs::remove_file(&path).map_err(DiskError::at("remove", &path))?;
-        }
-    }
-    Ok(())
-}
-
-/// A write to a disk that may be full.
-fn write(mode: DiskMode, path: &Path, mut file: &File, bytes: &[u8]) -> Result<(), DiskError> {
-    let written = match mode {
-        DiskMode::Full => Err(Errno::NOSPC.into()),
-        DiskMode::Good | DiskMode::IoError | DiskMode::Tear => file.write_all(bytes),
-    };
-    written.map_err(DiskError::at("write to", path))
-}
-
 fn sync(mode: DiskMode, log: &Log) -> Result<(), DiskError> {
-    sync_file(mode, &log.path, &log.file)
+    disk::sync(mode, &log.path, &log.file)
 }
 
-/// A sync of a disk that may be broken.
-fn sync_file(mode: DiskMode, path: &Path, file: &File) -> Result<(), DiskError> {
-    let synced = match mode {
-        DiskMode::IoError => Err(Errno::IO.into()),
-        DiskMode::Good | DiskMode::Full | DiskMode::Tear => file.sync_data(),
-    };
-    synced.map_err(DiskError::at("sync", path))
-}
+#[cfg(test)]
+mod tests;
