@@ -1,0 +1,268 @@
+//! One direction of one link: the rules decide, then the message waits until it is due.
+
+use std::cmp;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Bytes;
+use quorate_plan::Endpoint;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::rules::{Bite, Fate, Passage, Rules};
+
+/// More messages than this waiting on one link are not kept: a node that is stopped for a while must not
+/// cost the harness its memory, and a real socket buffer is not larger either.
+const WAITING_MAX: usize = 4_096;
+
+/// How a message is changed by one draw; the result must never pass the receiver's checksum.
+pub(crate) type Damage = fn(&Bytes, u64) -> Bytes;
+
+/// The way from one endpoint to another. Messages go in with [`Link::offer`] and come out of
+/// [`Link::next`] when they are due.
+///
+/// Messages keep their order, delayed ones too, unless a fault lets some be overtaken. A copy is a message
+/// of its own behind the original, and does not hold up those between. A message that is on its way when a
+/// partition begins is lost if the partition still stands when it would have arrived.
+#[derive(Debug)]
+pub(crate) struct Link {
+    from: Endpoint,
+    to: Endpoint,
+    rules: Arc<Rules>,
+    damage: Damage,
+    counters: Counters,
+    queue: Mutex<Queue>,
+    wake: Notify,
+}
+
+impl Link {
+    /// An empty link under `rules`, on which messages are damaged by `damage`.
+    pub(crate) fn new(from: Endpoint, to: Endpoint, rules: Arc<Rules>, damage: Damage) -> Self {
+        Self {
+            from,
+            to,
+            rules,
+            damage,
+            counters: Counters::default(),
+            queue: Mutex::new(Queue::new(Instant::now())),
+            wake: Notify::new(),
+        }
+    }
+
+    /// A message of this kind enters the link.
+    pub(crate) fn offer(&self, kind: &str, message: Bytes) {
+        add(&self.counters.offered);
+        let passage = match self.rules.fate(self.from, self.to, kind) {
+            Fate::Dropped => return add(&self.counters.dropped),
+            Fate::Passes(passage) => passage,
+        };
+        let message = passage
+            .corrupt
+            .iter()
+            .fold(message, |message, (draw, _)| (self.damage)(&message, *draw));
+        let overflow = self.lock().push(Instant::now(), message, passage);
+        self.counters.overflowed.fetch_add(overflow, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// The next message, once it is due. One task at a time may wait here.
+    pub(crate) async fn next(&self) -> Parcel {
+        loop {
+            let due = match self.lock().pop(Instant::now()) {
+                Popped::Due(parcel) if self.rules.cuts(self.from, self.to) => {
+                    drop(parcel);
+                    add(&self.counters.dropped);
+                    continue;
+                }
+                Popped::Due(parcel) => return parcel,
+                Popped::NotBefore(due) => Some(due),
+                Popped::Empty => None,
+            };
+            match due {
+                // A message that comes in meanwhile may be due earlier.
+                Some(due) => {
+                    let _ = tokio::time::timeout_at(due, self.wake.notified()).await;
+                }
+                None => self.wake.notified().await,
+            }
+        }
+    }
+
+    /// The parcel reached the other end: what was done to it counts as done.
+    pub(crate) fn delivered(&self, parcel: &Parcel) {
+        add(&self.counters.delivered);
+        parcel.bites.iter().for_each(Bite::mark);
+    }
+
+    /// The parcel could not be handed over: nobody listens there now.
+    pub(crate) fn undeliverable(&self) {
+        add(&self.counters.undeliverable);
+    }
+
+    /// Bytes came in that are no message; the stream they came on is closed.
+    pub(crate) fn unreadable(&self) {
+        add(&self.counters.unreadable);
+    }
+
+    /// What happened on this link so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Traffic {
+            from: self.from,
+            to: self.to,
+            offered: load(&self.counters.offered),
+            delivered: load(&self.counters.delivered),
+            dropped: load(&self.counters.dropped),
+            undeliverable: load(&self.counters.undeliverable),
+            overflowed: load(&self.counters.overflowed),
+            unreadable: load(&self.counters.unreadable),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What happened to the messages of one direction of one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// The sender.
+    pub from: Endpoint,
+    /// The receiver.
+    pub to: Endpoint,
+    /// Messages that the sender gave to the link.
+    pub offered: u64,
+    /// Messages that reached the receiver, copies included.
+    pub delivered: u64,
+    /// Messages that a fault took away.
+    pub dropped: u64,
+    /// Messages that nobody was there to take.
+    pub undeliverable: u64,
+    /// Messages beyond what one link keeps waiting.
+    pub overflowed: u64,
+    /// Streams that had to be closed, and posts refused, because what came was no message.
+    pub unreadable: u64,
+}
+
+/// A message at the end of its way.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    /// What to hand over.
+    pub(crate) message: Bytes,
+    /// What was done to it.
+    bites: Vec<Bite>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    offered: AtomicU64,
+    delivered: AtomicU64,
+    dropped: AtomicU64,
+    undeliverable: AtomicU64,
+    overflowed: AtomicU64,
+    unreadable: AtomicU64,
+}
+
+fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The messages that wait on a link, by when they are due.
+#[derive(Debug)]
+struct Queue {
+    waiting: BinaryHeap<Waiting>,
+    /// Every message that keeps its place is due after this: the last such message's time.
+    in_order: Instant,
+    /// The place of the next message.
+    next: u64,
+    /// The highest place that has left so far.
+    left: Option<u64>,
+}
+
+enum Popped {
+    Due(Parcel),
+    NotBefore(Instant),
+    Empty,
+}
+
+impl Queue {
+    fn new(now: Instant) -> Self {
+        Self { waiting: BinaryHeap::new(), in_order: now, next: 0, left: None }
+    }
+
+    /// Takes a message in; how many did not fit, copies counted.
+    fn push(&mut self, now: Instant, message: Bytes, passage: Passage) -> u64 {
+        let mut due = (now + passage.delay).max(self.in_order);
+        if passage.held_by.is_empty() {
+            self.in_order = due;
+        } else {
+            due += passage.hold;
+        }
+        let mut bites = passage.delayed_by;
+        bites.extend(passage.corrupt.into_iter().map(|(_, bite)| bite));
+        // The original first: among equals in time it is not to fall behind its copies.
+        let mut overflow = self.put(due, message.clone(), bites, passage.held_by);
+        for (distance, bite) in passage.copies {
+            overflow += self.put(due + distance, message.clone(), vec![bite], Vec::new());
+        }
+        overflow
+    }
+
+    fn put(&mut self, due: Instant, message: Bytes, bites: Vec<Bite>, held_by: Vec<Bite>) -> u64 {
+        if self.waiting.len() >= WAITING_MAX {
+            return 1;
+        }
+        let place = self.next;
+        self.next += 1;
+        self.waiting.push(Waiting { due, place, held_by, parcel: Parcel { message, bites } });
+        0
+    }
+
+    fn pop(&mut self, now: Instant) -> Popped {
+        match self.waiting.peek() {
+            None => return Popped::Empty,
+            Some(first) if first.due > now => return Popped::NotBefore(first.due),
+            Some(_) => {}
+        }
+        let Some(Waiting { place, held_by, mut parcel, .. }) = self.waiting.pop() else {
+            return Popped::Empty;
+        };
+        if self.left > Some(place) {
+            parcel.bites.extend(held_by);
+        }
+        self.left = self.left.max(Some(place));
+        Popped::Due(parcel)
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    due: Instant,
+    place: u64,
+    /// The faults that hold it back; they bite if a later message has left before it.
+    held_by: Vec<Bite>,
+    parcel: Parcel,
+}
+
+/// The earliest is the greatest, as the heap wants it; among equals in time the first that came.
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> cmp::Ordering {
+        (other.due, other.place).cmp(&(self.due, self.place))
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Waiting {}

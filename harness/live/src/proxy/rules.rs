@@ -1,0 +1,306 @@
+//! What the network faults in force do to one message.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quorate_plan::{Endpoint, Fault, Grudge};
+use quorate_world::weather;
+
+/// The network faults in force, shared by every link of the proxy.
+///
+/// A message's fate is drawn from the run's seed, the fault, the message's link and kind, and how many of
+/// that kind this fault has seen on that link: taking one fault away leaves the draws of the others alone.
+#[derive(Debug)]
+pub struct Rules {
+    seed: u64,
+    /// Whether any fault is in force: spares every message the lock in quiet times.
+    any: AtomicBool,
+    active: Mutex<BTreeMap<u32, Active>>,
+}
+
+impl Rules {
+    /// No fault in force; fates will be drawn from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, any: AtomicBool::new(false), active: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Puts `rule` in force under the number `fault`, unique in a run.
+    pub fn begin(&self, fault: u32, rule: NetworkRule) {
+        let mut active = self.lock();
+        active.insert(fault, Active { rule, bites: Bite::default(), seen: BTreeMap::new() });
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Takes `fault` out of force; how often it has bitten.
+    pub fn end(&self, fault: u32) -> u64 {
+        let mut active = self.lock();
+        let bites = active.remove(&fault).map_or(0, |gone| gone.bites.count());
+        self.any.store(!active.is_empty(), Ordering::Release);
+        bites
+    }
+
+    /// How often `fault`, in force now, has bitten so far; 0 if it is not in force.
+    pub fn bites(&self, fault: u32) -> u64 {
+        self.lock().get(&fault).map_or(0, |active| active.bites.count())
+    }
+
+    /// Decides what happens to one message that enters the link from `from` to `to`.
+    pub(crate) fn fate(&self, from: Endpoint, to: Endpoint, kind: &str) -> Fate {
+        if !self.any.load(Ordering::Acquire) {
+            return Fate::Passes(Passage::default());
+        }
+        let mut passage = Passage::default();
+        for (&fault, active) in self.lock().iter_mut() {
+            if !active.rule.concerns(from, to) {
+                continue;
+            }
+            let seen = active.count(from, to, kind);
+            let draw = |purpose| draw(self.seed, purpose, fault, from, to, kind, seen);
+            if !active.rule.apply(&mut passage, &active.bites, draw) {
+                active.bites.mark();
+                return Fate::Dropped;
+            }
+        }
+        Fate::Passes(passage)
+    }
+
+    /// Whether a partition in force cuts the link from `from` to `to`; if so the message that was about
+    /// to arrive is counted as dropped by it.
+    pub(crate) fn cuts(&self, from: Endpoint, to: Endpoint) -> bool {
+        if !self.any.load(Ordering::Acquire) {
+            return false;
+        }
+        let active = self.lock();
+        let cut = active.values().find(|active| {
+            matches!(active.rule, NetworkRule::Cut(_)) && active.rule.concerns(from, to)
+        });
+        if let Some(active) = cut {
+            active.bites.mark();
+        }
+        cut.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Active>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a network fault does to the messages that it concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetworkRule {
+    /// Drops every message that a key of the grudge would hear from one of its set.
+    Cut(Grudge),
+    /// Holds every message to or from `ends` back, in order.
+    Delay {
+        /// Whose messages.
+        ends: BTreeSet<Endpoint>,
+        /// The shortest addition, in milliseconds.
+        min_ms: u64,
+        /// The longest addition, in milliseconds.
+        max_ms: u64,
+    },
+    /// Does `harm` to some of the messages to or from `ends`.
+    Some {
+        /// Whose messages.
+        ends: BTreeSet<Endpoint>,
+        /// To how many of a thousand.
+        per_mille: u16,
+        /// What is done to them.
+        harm: Harm,
+    },
+}
+
+/// What happens to single messages that a [`NetworkRule::Some`] picks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// They get lost.
+    Lose,
+    /// They arrive a second time, up to so many milliseconds later.
+    Duplicate(u64),
+    /// They are held for up to so many milliseconds and let later ones pass.
+    HoldBack(u64),
+    /// Bytes of them are changed.
+    Corrupt,
+}
+
+impl NetworkRule {
+    /// The rule that carries out `fault`; `None` where the fault is not one of the network.
+    pub fn of(fault: &Fault) -> Option<Self> {
+        let some = |ends: &BTreeSet<Endpoint>, per_mille: &u16, harm| {
+            Some(Self::Some { ends: ends.clone(), per_mille: *per_mille, harm })
+        };
+        match fault {
+            Fault::Partition { grudge, .. } => Some(Self::Cut(grudge.clone())),
+            Fault::Delay { ends, min_ms, max_ms } => {
+                Some(Self::Delay { ends: ends.clone(), min_ms: *min_ms, max_ms: *max_ms })
+            }
+            Fault::Loss { ends, per_mille } => some(ends, per_mille, Harm::Lose),
+            Fault::Duplicate { ends, per_mille, within_ms } => {
+                some(ends, per_mille, Harm::Duplicate(*within_ms))
+            }
+            Fault::Reorder { ends, per_mille, within_ms } => {
+                some(ends, per_mille, Harm::HoldBack(*within_ms))
+            }
+            Fault::Corrupt { ends, per_mille } => some(ends, per_mille, Harm::Corrupt),
+            Fault::Kill { .. }
+            | Fault::PowerLoss { .. }
+            | Fault::Pause { .. }
+            | Fault::Clock { .. }
+            | Fault::Disk { .. }
+            | Fault::Byzantine { .. } => None,
+        }
+    }
+
+    fn concerns(&self, from: Endpoint, to: Endpoint) -> bool {
+        match self {
+            Self::Cut(grudge) => grudge.get(&to).is_some_and(|shunned| shunned.contains(&from)),
+            Self::Delay { ends, .. } | Self::Some { ends, .. } => {
+                ends.contains(&from) || ends.contains(&to)
+            }
+        }
+    }
+
+    /// Adds what this rule does to `passage`; `false` if the message is dropped.
+    fn apply(&self, passage: &mut Passage, bites: &Bite, draw: impl Fn(Purpose) -> u64) -> bool {
+        match self {
+            Self::Cut(_) => false,
+            Self::Delay { min_ms, max_ms, .. } => {
+                passage.delay += micros(*min_ms, *max_ms, draw(Purpose::Delay));
+                passage.delayed_by.push(bites.clone());
+                true
+            }
+            Self::Some { per_mille, harm, .. } => {
+                if !weather::chance_per_mille(draw(Purpose::Pick), *per_mille) {
+                    return true;
+                }
+                match harm {
+                    Harm::Lose => return false,
+                    Harm::Duplicate(within_ms) => {
+                        let later = micros(0, *within_ms, draw(Purpose::Distance));
+                        passage.copies.push((later, bites.clone()));
+                    }
+                    Harm::HoldBack(within_ms) => {
+                        passage.hold += micros(0, *within_ms, draw(Purpose::Distance));
+                        passage.held_by.push(bites.clone());
+                    }
+                    Harm::Corrupt => {
+                        passage.corrupt.push((draw(Purpose::Damage), bites.clone()));
+                    }
+                }
+                true
+            }
+        }
+    }
+}
+
+/// What becomes of a message.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// A fault took it; its bite is counted.
+    Dropped,
+    /// It goes on, perhaps later, changed or twice.
+    Passes(Passage),
+}
+
+/// How a message passes a link. Each [`Bite`] is to be marked once its effect is seen.
+#[derive(Debug, Default)]
+pub(crate) struct Passage {
+    /// By how much it is late, keeping its place among the others.
+    pub(crate) delay: Duration,
+    /// The faults that delay it.
+    pub(crate) delayed_by: Vec<Bite>,
+    /// By how much it is held back beyond that while others pass.
+    pub(crate) hold: Duration,
+    /// The faults that hold it; they bite if another message does pass.
+    pub(crate) held_by: Vec<Bite>,
+    /// Copies, each with its distance behind the original and the fault that makes it.
+    pub(crate) copies: Vec<(Duration, Bite)>,
+    /// Damage to do, each with a draw that says where, and the fault that does it.
+    pub(crate) corrupt: Vec<(u64, Bite)>,
+}
+
+/// The counter of what one fault was seen to do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bite(Arc<AtomicU64>);
+
+impl Bite {
+    /// It did something.
+    pub(crate) fn mark(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+struct Active {
+    rule: NetworkRule,
+    bites: Bite,
+    /// How many messages of each link and kind this fault has looked at.
+    seen: BTreeMap<(Endpoint, Endpoint), BTreeMap<String, u64>>,
+}
+
+impl Active {
+    /// The number of this message among its equals, from 0.
+    fn count(&mut self, from: Endpoint, to: Endpoint, kind: &str) -> u64 {
+        let kinds = self.seen.entry((from, to)).or_default();
+        if let Some(count) = kinds.get_mut(kind) {
+            *count += 1;
+            return *count;
+        }
+        kinds.insert(kind.to_owned(), 0);
+        0
+    }
+}
+
+/// What a draw is for: each purpose has its own stream.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    Pick,
+    Delay,
+    Distance,
+    Damage,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pick => "pick",
+            Self::Delay => "delay",
+            Self::Distance => "distance",
+            Self::Damage => "damage",
+        }
+    }
+}
+
+/// A number that depends on all of these and on nothing else.
+fn draw(
+    seed: u64,
+    purpose: Purpose,
+    fault: u32,
+    from: Endpoint,
+    to: Endpoint,
+    kind: &str,
+    seen: u64,
+) -> u64 {
+    let of_kind = weather::draw(seed, kind, &[u64::from(fault)]);
+    weather::draw(of_kind, purpose.name(), &[number(from), number(to), seen])
+}
+
+/// Nodes and clients on one scale.
+fn number(end: Endpoint) -> u64 {
+    match end {
+        Endpoint::Node(node) => u64::from(node) << 32,
+        Endpoint::Client(client) => u64::from(client),
+    }
+}
+
+/// A time from `min_ms` to `max_ms`, in steps of a microsecond.
+fn micros(min_ms: u64, max_ms: u64, draw: u64) -> Duration {
+    let min = min_ms.saturating_mul(1_000);
+    Duration::from_micros(weather::between(draw, min, max_ms.saturating_mul(1_000).max(min)))
+}
