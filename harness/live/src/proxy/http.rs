@@ -117,7 +117,8 @@ pub(super) async fn post_messages(
             Some(at) => {
                 let answer = http.post(at).body(parcel.message.clone()).send();
                 tokio::select! {
-                    answer = answer => answer.is_ok_and(|a| a.status() == StatusCode::ACCEPTED),
+                    // A refusal has arrived as well: that of a damaged message is the point of it.
+                    answer = answer => answer.is_ok(),
                     Ok(()) = address.changed() => {
                         url = None;
                         false

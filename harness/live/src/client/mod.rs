@@ -1,0 +1,313 @@
+//! The clients: each drives the client core of its system, one operation after the other, and tells the
+//! history what it asked and what it was told.
+
+mod links;
+mod operations;
+mod pace;
+mod timers;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quorate_checkers::history::{ProcessId, What};
+use quorate_systems::contract::{
+    Client as _, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Incarnation, Key,
+    Keyring, LocalTime, NodeId, Outcome, System,
+};
+use quorate_world::{convert, weather};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use crate::protocol::ClientEnvelope;
+use crate::recorder::Recorder;
+
+use links::Links;
+pub(crate) use operations::Operations;
+use pace::Pace;
+use timers::Timers;
+
+/// How many clients read each key at the end: two that ask different nodes first see more than one.
+const FINAL_READERS: usize = 2;
+/// How long a client waits after a final read that failed before it tries again.
+const READ_AGAIN: Duration = Duration::from_millis(50);
+
+/// What the clients of a run have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientsConfig {
+    /// How many there are.
+    pub(crate) clients: u32,
+    /// Operations a second over all of them; 0: as fast as answers come.
+    pub(crate) rate_per_s: u32,
+    /// An operation that takes longer is given up.
+    pub(crate) operation_timeout: Duration,
+    /// Entropy, pace and timers are drawn from it.
+    pub(crate) seed: u64,
+    /// The proxy's doors, one for each node by place.
+    pub(crate) doors: Vec<SocketAddr>,
+    /// Shared, so that connections are.
+    pub(crate) http: reqwest::Client,
+    /// Where events go.
+    pub(crate) recorder: Recorder,
+    /// Where operations come from.
+    pub(crate) operations: Arc<Operations>,
+    /// What they are to do now.
+    pub(crate) phase: watch::Receiver<Phase>,
+}
+
+/// What the clients are to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Invoke the workload's operations.
+    Work,
+    /// Finish what is open, and begin nothing new.
+    Rest,
+    /// Read these keys, each until that succeeds or the time is over; then it is the end.
+    FinalReads {
+        /// Which.
+        keys: Arc<Vec<Key>>,
+        /// The time.
+        until: Instant,
+    },
+}
+
+/// One client, with its links open.
+#[derive(Debug)]
+pub(crate) struct Client<S: System> {
+    me: u32,
+    config: ClientsConfig,
+    core: S::Client,
+    process: Process,
+    began: Instant,
+    links: Links,
+    timers: Timers,
+    effects: Vec<ClientEffect<S>>,
+}
+
+impl<S: System> Client<S> {
+    /// A client that has not done anything yet. All its streams are open when this returns.
+    pub(crate) async fn open(
+        me: u32,
+        config: ClientsConfig,
+        system: S::Config,
+        keys: Keyring,
+    ) -> reqwest::Result<Self> {
+        let number = u64::from(me);
+        let links = Links::open(me, &config.doors, &config.http).await?;
+        let core = S::Client::start(ClientStart {
+            me: ClientId(me),
+            incarnation: Incarnation(1),
+            config: system,
+            keys,
+            entropy: weather::draw(config.seed, "client entropy", &[number]),
+        });
+        let timers = Timers::new(weather::draw(config.seed, "client timers", &[number]));
+        let process = Process::first(me, config.clients);
+        let began = Instant::now();
+        Ok(Self { me, config, core, process, began, links, timers, effects: Vec::new() })
+    }
+
+    /// Does what the phases say, to the end of the last.
+    pub(crate) async fn run(mut self) {
+        let (rate, began) = (self.config.rate_per_s, Instant::now());
+        let mut pace = Pace::new(self.config.seed, self.me, self.config.clients, rate, began);
+        loop {
+            let phase = self.config.phase.borrow_and_update().clone();
+            match phase {
+                Phase::Work => {
+                    if self.idle(Some(pace.next())).await == Idle::PhaseChanged {
+                        continue;
+                    }
+                    let Some(command) = self.config.operations.next(self.me) else { return };
+                    pace.invoked(Instant::now());
+                    self.perform(command, self.config.operation_timeout).await;
+                }
+                Phase::Rest => {
+                    self.idle(None).await;
+                }
+                Phase::FinalReads { keys, until } => return self.read_all(&keys, until).await,
+            }
+        }
+    }
+
+    /// Reads this client's share of the keys.
+    async fn read_all(&mut self, keys: &[Key], until: Instant) {
+        let clients = usize::try_from(self.config.clients.max(1)).unwrap_or(usize::MAX);
+        let me = usize::try_from(self.me).unwrap_or(usize::MAX);
+        for (place, key) in keys.iter().enumerate() {
+            let distance = (me + clients - place % clients) % clients;
+            if distance >= FINAL_READERS {
+                continue;
+            }
+            while Instant::now() < until {
+                let left = until - Instant::now();
+                let timeout = self.config.operation_timeout.min(left);
+                if self.perform(Command::Read { key: *key }, timeout).await {
+                    break;
+                }
+                let again = (Instant::now() + READ_AGAIN).min(until);
+                self.idle(Some(again)).await;
+            }
+        }
+    }
+
+    /// Invokes an operation and sees it through; whether it succeeded.
+    async fn perform(&mut self, command: Command, timeout: Duration) -> bool {
+        let process = self.process.id();
+        self.config.recorder.invoke(convert::invocation(process, &command));
+        let deadline = Instant::now() + timeout;
+        let mut outcome = self.step(ClientInput::Invoke(command.clone()));
+        let completion = loop {
+            if let Some(outcome) = outcome {
+                break convert::completion(process, &command, outcome);
+            }
+            outcome = match self.wait(Some(deadline)).await {
+                Woken::Input(input) => self.step(input),
+                Woken::Time => {
+                    self.step(ClientInput::GiveUp);
+                    break convert::time_out(process, &command);
+                }
+                Woken::Noise => None,
+            };
+        };
+        self.process.after(&completion);
+        let succeeded = matches!(completion, What::Ok(_));
+        self.config.recorder.complete(completion);
+        succeeded
+    }
+
+    /// Lets the core go on while no operation is open: late answers, its own timers.
+    async fn idle(&mut self, until: Option<Instant>) -> Idle {
+        let mut phase = self.config.phase.clone();
+        loop {
+            let woken = tokio::select! {
+                biased;
+                // The sender goes only when the run does.
+                Ok(()) = phase.changed() => return Idle::PhaseChanged,
+                woken = self.wait(until) => woken,
+            };
+            match woken {
+                Woken::Input(input) => {
+                    let outcome = self.step(input);
+                    assert!(outcome.is_none(), "a core completes what nobody asked for");
+                }
+                Woken::Time => return Idle::TimeReached,
+                Woken::Noise => {}
+            }
+        }
+    }
+
+    /// The next thing that happens to the core; `Time` once `until` is reached. Cancelling it loses nothing.
+    async fn wait(&mut self, until: Option<Instant>) -> Woken<S::Message> {
+        let timer = self.timers.next();
+        tokio::select! {
+            biased;
+            () = reached(until) => Woken::Time,
+            (node, line) = self.links.hear() => match open(&line) {
+                Some(message) => {
+                    Woken::Input(ClientInput::Message { from: NodeId(node), message })
+                }
+                None => Woken::Noise,
+            },
+            () = reached(timer) => match self.timers.take_due(Instant::now()) {
+                Some(id) => Woken::Input(ClientInput::Timer(id)),
+                None => Woken::Noise,
+            },
+        }
+    }
+
+    /// Gives the core one input and carries out its effects; the outcome if the open operation ended.
+    fn step(&mut self, input: ClientInput<S::Message>) -> Option<Outcome> {
+        let now = Instant::now();
+        let clock = now.duration_since(self.began).as_micros();
+        let clock = LocalTime(u64::try_from(clock).unwrap_or(u64::MAX));
+        self.core.step(clock, input, &mut self.effects);
+        let mut outcome = None;
+        for effect in self.effects.drain(..) {
+            match effect {
+                ClientEffect::Send { to, message } => {
+                    let envelope = ClientEnvelope::seal(&message).to_line();
+                    self.links.send(to.0, envelope.into());
+                }
+                ClientEffect::Complete(ended) => outcome = Some(ended),
+                ClientEffect::SetTimer { id, min, max } => self.timers.set(now, id, min, max),
+                ClientEffect::CancelTimer { id } => self.timers.cancel(id),
+                // Invariants over observations come with the simulator.
+                ClientEffect::Observe(_) | ClientEffect::Ignore(_) => {}
+            }
+        }
+        outcome
+    }
+}
+
+/// What ended a wait.
+enum Woken<M> {
+    Input(ClientInput<M>),
+    Time,
+    /// A message that the checksum refuses, or a timer that was cancelled: nothing to the core.
+    Noise,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Idle {
+    TimeReached,
+    PhaseChanged,
+}
+
+/// Under which id a client acts: after an operation of which nobody knows how it ended, under a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Process {
+    id: u64,
+    clients: u64,
+}
+
+impl Process {
+    const fn first(client: u32, clients: u32) -> Self {
+        Self { id: client as u64, clients: clients as u64 }
+    }
+
+    const fn id(self) -> ProcessId {
+        ProcessId(self.id)
+    }
+
+    fn after(&mut self, completion: &What) {
+        if matches!(completion, What::Info(_)) {
+            self.id += self.clients;
+        }
+    }
+}
+
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The message on a line of a stream; nothing where it is damaged.
+fn open<M: Describe + DeserializeOwned>(line: &[u8]) -> Option<M> {
+    serde_json::from_slice::<ClientEnvelope>(line).ok()?.open().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_systems::contract::Value;
+
+    use super::*;
+
+    #[test]
+    fn after_an_unknown_end_a_client_goes_on_under_the_id_that_is_its_own_modulo_the_clients() {
+        let mut process = Process::first(3, 15);
+        let write = Command::Write { key: Key(1), value: Value(2) };
+        let read = Command::Read { key: Key(1) };
+        process.after(&convert::time_out(process.id(), &read));
+        assert_eq!(process.id(), ProcessId(3), "a read that timed out had no effect");
+        process.after(&convert::completion(process.id(), &write, Outcome::Written));
+        assert_eq!(process.id(), ProcessId(3));
+        process.after(&convert::time_out(process.id(), &write));
+        assert_eq!(process.id(), ProcessId(18));
+        process.after(&convert::time_out(process.id(), &write));
+        assert_eq!(process.id(), ProcessId(33));
+    }
+}

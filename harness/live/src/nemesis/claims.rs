@@ -1,0 +1,140 @@
+//! Who does what to which node: faults that would fight over one node exclude each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_plan::Fault;
+
+/// The part of a node that a fault takes hold of: one fault at a time for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// Whether its process runs, and the disk that this depends on.
+    Life,
+    /// Its clock.
+    Clock,
+    /// What it says.
+    Tongue,
+}
+
+impl Part {
+    /// The part of a node that `fault` takes hold of, and of which nodes; `None` for the network's faults,
+    /// which add up.
+    pub(super) fn of(fault: &Fault) -> Option<(Self, BTreeSet<u16>)> {
+        match fault {
+            Fault::Kill { nodes } | Fault::PowerLoss { nodes } | Fault::Pause { nodes } => {
+                Some((Self::Life, nodes.clone()))
+            }
+            Fault::Disk { node, .. } => Some((Self::Life, BTreeSet::from([*node]))),
+            Fault::Clock { nodes, .. } => Some((Self::Clock, nodes.clone())),
+            Fault::Byzantine { nodes, .. } => Some((Self::Tongue, nodes.clone())),
+            Fault::Partition { .. }
+            | Fault::Delay { .. }
+            | Fault::Loss { .. }
+            | Fault::Duplicate { .. }
+            | Fault::Reorder { .. }
+            | Fault::Corrupt { .. } => None,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Life => "process",
+            Self::Clock => "clock",
+            Self::Tongue => "tongue",
+        }
+    }
+}
+
+/// Which fault holds which part of which node.
+#[derive(Debug)]
+pub(super) struct Claims {
+    held: BTreeMap<(Part, u16), u32>,
+    /// So many nodes may lie at once.
+    liars_max: usize,
+}
+
+impl Claims {
+    /// Nothing is held yet.
+    pub(super) fn new(liars_max: u16) -> Self {
+        Self { held: BTreeMap::new(), liars_max: usize::from(liars_max) }
+    }
+
+    /// Gives `fault` hold of `part` of those of `nodes` where it is free. The reason if it is free at none,
+    /// or if a node more would lie than may.
+    pub(super) fn take(
+        &mut self,
+        fault: u32,
+        part: Part,
+        nodes: &BTreeSet<u16>,
+    ) -> Result<BTreeSet<u16>, String> {
+        let free: BTreeSet<u16> =
+            nodes.iter().copied().filter(|node| !self.held.contains_key(&(part, *node))).collect();
+        if free.is_empty() {
+            return Err(self.who_holds(part, nodes));
+        }
+        let liars = self.held.keys().filter(|(part, _)| *part == Part::Tongue).count();
+        if part == Part::Tongue && liars + free.len() > self.liars_max {
+            let (new, max) = (free.len(), self.liars_max);
+            return Err(format!("{liars} + {new} liars at once, and at most {max} are tolerated"));
+        }
+        self.held.extend(free.iter().map(|node| ((part, *node), fault)));
+        Ok(free)
+    }
+
+    /// `fault` lets go of all that it holds.
+    pub(super) fn release(&mut self, fault: u32) {
+        self.held.retain(|_, holder| *holder != fault);
+    }
+
+    fn who_holds(&self, part: Part, nodes: &BTreeSet<u16>) -> String {
+        let holders: Vec<String> = nodes
+            .iter()
+            .filter_map(|node| Some((node, self.held.get(&(part, *node))?)))
+            .map(|(node, fault)| format!("n{node}'s {} is held by fault {fault}", part.name()))
+            .collect();
+        if holders.is_empty() { "it names no node".to_owned() } else { holders.join(", ") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes(list: &[u16]) -> BTreeSet<u16> {
+        list.iter().copied().collect()
+    }
+
+    #[test]
+    fn a_fault_gets_those_nodes_that_are_free() {
+        let mut claims = Claims::new(0);
+        assert_eq!(claims.take(1, Part::Life, &nodes(&[0, 1])), Ok(nodes(&[0, 1])));
+        assert_eq!(claims.take(2, Part::Life, &nodes(&[1, 2])), Ok(nodes(&[2])));
+        let refused = claims.take(3, Part::Life, &nodes(&[1, 2])).unwrap_err();
+        assert_eq!(refused, "n1's process is held by fault 1, n2's process is held by fault 2");
+    }
+
+    #[test]
+    fn what_was_let_go_is_free_again() {
+        let mut claims = Claims::new(0);
+        claims.take(1, Part::Life, &nodes(&[0, 1])).unwrap();
+        claims.take(2, Part::Life, &nodes(&[2])).unwrap();
+        claims.release(1);
+        assert_eq!(claims.take(3, Part::Life, &nodes(&[0, 2])), Ok(nodes(&[0])));
+    }
+
+    #[test]
+    fn a_clock_may_be_wrong_while_the_process_is_down() {
+        let mut claims = Claims::new(0);
+        claims.take(1, Part::Life, &nodes(&[0])).unwrap();
+        assert_eq!(claims.take(2, Part::Clock, &nodes(&[0])), Ok(nodes(&[0])));
+    }
+
+    #[test]
+    fn no_more_nodes_lie_at_once_than_may() {
+        let mut claims = Claims::new(1);
+        claims.take(1, Part::Tongue, &nodes(&[0])).unwrap();
+        let refused = claims.take(2, Part::Tongue, &nodes(&[3])).unwrap_err();
+        assert_eq!(refused, "1 + 1 liars at once, and at most 1 are tolerated");
+        claims.release(1);
+        assert!(claims.take(2, Part::Tongue, &nodes(&[3])).is_ok());
+    }
+}

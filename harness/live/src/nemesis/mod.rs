@@ -1,0 +1,306 @@
+//! Carries out the faults of a plan at their times, several at once, and tells the history.
+
+mod claims;
+mod harm;
+mod machines;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use quorate_checkers::history::{Nemesis as Event, NemesisPhase};
+use quorate_plan::{Endpoint, Fault, FaultClass, PlannedFault};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::cluster::{Death, Trouble};
+use crate::proxy::{NetworkRule, Rules};
+use crate::recorder::Recorder;
+
+use claims::{Claims, Part};
+use harm::{Begun, Harm};
+pub(crate) use machines::{Machines, Started};
+
+/// How long after a fault that has not bitten it is aimed again.
+const AIM_AGAIN: Duration = Duration::from_millis(200);
+
+
+/// What breaks things during a run. Clones share everything.
+#[derive(Debug)]
+pub(crate) struct Nemesis<M> {
+    shared: Arc<Shared<M>>,
+}
+
+impl<M> Clone for Nemesis<M> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+#[derive(Debug)]
+struct Shared<M> {
+    machines: Arc<M>,
+    rules: Arc<Rules>,
+    recorder: Recorder,
+    /// A fault of one of these that has not bitten is aimed again.
+    required: BTreeSet<FaultClass>,
+    claims: Mutex<Claims>,
+    /// Some fault has let go of what it held.
+    released: Notify,
+    next_fault: AtomicU32,
+    /// The faults in force, for people.
+    current: Mutex<BTreeMap<u32, String>>,
+    troubles: Mutex<Vec<String>>,
+    /// When everything heals: the sender is the run.
+    heal: watch::Receiver<bool>,
+}
+
+/// How an attempt at a fault ended.
+enum Attempt {
+    /// It bit.
+    Bit,
+    /// It was in force and did nothing.
+    Missed,
+    /// It could not begin, for this reason.
+    Blocked(String),
+}
+
+impl<M: Machines> Nemesis<M> {
+    /// Nothing is in force yet. At most `liars_max` nodes will lie at once; `heal` becomes true when all
+    /// is to be put right.
+    pub(crate) fn new(
+        machines: Arc<M>,
+        rules: Arc<Rules>,
+        recorder: Recorder,
+        required: impl IntoIterator<Item = FaultClass>,
+        liars_max: u16,
+        heal: watch::Receiver<bool>,
+    ) -> Self {
+        let shared = Shared {
+            machines,
+            rules,
+            recorder,
+            required: required.into_iter().collect(),
+            claims: Mutex::new(Claims::new(liars_max)),
+            released: Notify::new(),
+            next_fault: AtomicU32::new(0),
+            current: Mutex::default(),
+            troubles: Mutex::default(),
+            heal,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Carries out `faults`, whose times count from `began`, until all is healed.
+    pub(crate) async fn run(&self, faults: Vec<PlannedFault>, began: Instant) {
+        join_all(faults.into_iter().map(|fault| self.see_to(fault, began))).await;
+        self.heal_all().await;
+    }
+
+    /// The faults in force, as short texts.
+    pub(crate) fn current(&self) -> Vec<String> {
+        lock(&self.shared.current).values().cloned().collect()
+    }
+
+    /// What could not be put right, or went on in spite of what should have stopped it.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        lock(&self.shared.troubles).clone()
+    }
+
+    /// A node has died, and no fault was the cause.
+    pub(crate) fn record_death(&self, death: &Death) {
+        let fault = self.next_fault();
+        let targets = vec![Endpoint::Node(death.node).to_string()];
+        let event = |phase, bites| Event {
+            fault,
+            kind: DEATH.to_owned(),
+            phase,
+            targets: targets.clone(),
+            what: death.how.clone(),
+            bites,
+        };
+        self.shared.recorder.nemesis(event(NemesisPhase::Begin, 0));
+        self.shared.recorder.nemesis(event(NemesisPhase::End, 1));
+    }
+
+    /// Begins a fault at its time, and again while it has not bitten and must.
+    async fn see_to(&self, planned: PlannedFault, began: Instant) {
+        let at = began + Duration::from_millis(planned.at_ms);
+        if self.healing_before(sleep_until(at)).await {
+            return;
+        }
+        let PlannedFault { for_ms, fault, .. } = planned;
+        let must_bite = self.shared.required.contains(&fault.class());
+        let mut last_reason = None;
+        loop {
+            // Made before the attempt, so that what is let go during it is not missed.
+            let released = self.shared.released.notified();
+            let attempt = self.attempt(&fault, Duration::from_millis(for_ms)).await;
+            let pause: std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> = match attempt {
+                Attempt::Bit => return,
+                Attempt::Missed => Box::pin(sleep(AIM_AGAIN)),
+                Attempt::Blocked(reason) => {
+                    if last_reason.as_ref() != Some(&reason) {
+                        self.record_skipped(&fault, &reason);
+                    }
+                    last_reason = Some(reason);
+                    Box::pin(async {
+                        let _ = timeout(AIM_AGAIN * 5, released).await;
+                    })
+                }
+            };
+            if !must_bite || self.healing_before(pause).await {
+                return;
+            }
+        }
+    }
+
+    async fn attempt(&self, fault: &Fault, length: Duration) -> Attempt {
+        let id = self.next_fault();
+        match NetworkRule::of(fault) {
+            Some(rule) => self.attempt_on_network(id, fault, rule, length).await,
+            None => self.attempt_on_nodes(id, fault, length).await,
+        }
+    }
+
+    async fn attempt_on_network(
+        &self,
+        id: u32,
+        fault: &Fault,
+        rule: NetworkRule,
+        length: Duration,
+    ) -> Attempt {
+        self.shared.rules.begin(id, rule);
+        let targets = fault.targets();
+        self.record(id, fault, NemesisPhase::Begin, &targets, None, 0);
+        self.healing_before(sleep(length)).await;
+        let bites = self.shared.rules.end(id);
+        self.record(id, fault, NemesisPhase::End, &targets, None, bites);
+        if bites > 0 { Attempt::Bit } else { Attempt::Missed }
+    }
+
+    async fn attempt_on_nodes(&self, id: u32, fault: &Fault, length: Duration) -> Attempt {
+        let Some((part, nodes)) = Part::of(fault) else {
+            return Attempt::Blocked("nobody knows how to do it".to_owned());
+        };
+        let nodes = match lock(&self.shared.claims).take(id, part, &nodes) {
+            Ok(nodes) => nodes,
+            Err(reason) => return Attempt::Blocked(reason),
+        };
+        let attempt = match harm::begin(&*self.shared.machines, fault, &nodes).await {
+            Ok(begun) => self.endure(id, fault, begun, length).await,
+            Err(reason) => Attempt::Blocked(reason),
+        };
+        lock(&self.shared.claims).release(id);
+        self.shared.released.notify_waiters();
+        attempt
+    }
+
+    /// A fault of nodes is in force: tells so, waits, and puts it right.
+    async fn endure(&self, id: u32, fault: &Fault, begun: Begun, length: Duration) -> Attempt {
+        let Begun { harm, hit, remark } = begun;
+        let targets = hit.into_iter().map(Endpoint::Node).collect();
+        self.record(id, fault, NemesisPhase::Begin, &targets, remark.as_deref(), 0);
+        if !self.healing_before(sleep(length)).await {
+            self.wait_for_a_write(fault, &harm).await;
+        }
+        let (bites, troubles) = harm::end(&*self.shared.machines, harm).await;
+        self.record(id, fault, NemesisPhase::End, &targets, remark.as_deref(), bites);
+        self.note(troubles);
+        if bites > 0 { Attempt::Bit } else { Attempt::Missed }
+    }
+
+    /// A bad disk that must bite stays bad until the node has written to it.
+    async fn wait_for_a_write(&self, fault: &Fault, harm: &Harm) {
+        if matches!(harm, Harm::BadDisk(..)) && self.shared.required.contains(&fault.class()) {
+            self.healing_before(harm::bitten(&*self.shared.machines, harm)).await;
+        }
+    }
+
+    /// Makes sure that nothing is left: every node serves, with a right clock, a good disk and no lies.
+    async fn heal_all(&self) {
+        let nodes = 0..self.shared.machines.count();
+        let results = join_all(nodes.map(|node| self.heal_node(node))).await;
+        self.note(results.into_iter().filter_map(Result::err));
+    }
+
+    async fn heal_node(&self, node: u16) -> Result<(), Trouble> {
+        let machines = &self.shared.machines;
+        if !machines.lives(node) {
+            machines.flip_back(node)?;
+            machines.start_node(node).await?;
+        }
+        machines.resume(node).await?;
+        machines.set_lie(node, None).await?;
+        machines.mend_disk(node).await?;
+        machines.set_clock(node, 0, 1_000_000).await?;
+        Ok(())
+    }
+
+    /// Waits for `event`, but no longer than until everything is to heal; whether that came first.
+    async fn healing_before(&self, event: impl Future<Output = ()>) -> bool {
+        let mut heal = self.shared.heal.clone();
+        tokio::select! {
+            biased;
+            // The sender is gone: so is the run.
+            _ = heal.wait_for(|heal| *heal) => true,
+            () = event => false,
+        }
+    }
+
+    fn next_fault(&self) -> u32 {
+        self.shared.next_fault.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn note(&self, troubles: impl IntoIterator<Item = Trouble>) {
+        let texts = troubles.into_iter().map(|trouble| trouble.to_string());
+        lock(&self.shared.troubles).extend(texts);
+    }
+
+    fn record_skipped(&self, fault: &Fault, reason: &str) {
+        let id = self.next_fault();
+        let phase = NemesisPhase::Skipped;
+        self.record(id, fault, phase, &fault.targets(), Some(reason), 0);
+    }
+
+    fn record(
+        &self,
+        id: u32,
+        fault: &Fault,
+        phase: NemesisPhase,
+        targets: &BTreeSet<Endpoint>,
+        remark: Option<&str>,
+        bites: u64,
+    ) {
+        let kind = fault.class().name().to_owned();
+        let what = match remark {
+            Some(remark) => format!("{fault}: {remark}"),
+            None => fault.to_string(),
+        };
+        let mut current = lock(&self.shared.current);
+        match phase {
+            NemesisPhase::Begin => {
+                current.insert(id, format!("{kind} {fault}"));
+            }
+            NemesisPhase::End => {
+                current.remove(&id);
+            }
+            NemesisPhase::Skipped => {}
+        }
+        drop(current);
+        let targets = targets.iter().map(Endpoint::to_string).collect();
+        self.shared.recorder.nemesis(Event { fault: id, kind, phase, targets, what, bites });
+    }
+}
+
+/// The kind of the event that tells of a node's death by no fault.
+pub const DEATH: &str = "death";
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,157 @@
+//! The single point of truth for what happened in which order.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use quorate_checkers::history::{Header, Nemesis, Step, Time, What, WriteError, Writer};
+use tokio::sync::watch;
+
+/// Writes the history while it happens. Whoever records first stands first: clones share one file.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    began: Instant,
+    path: PathBuf,
+    /// Gone once the run is over.
+    writer: Mutex<Option<Writer<File>>>,
+    tally: Tally,
+    /// The first thing that went wrong: from then on nothing is recorded.
+    broken: watch::Sender<Option<String>>,
+}
+
+/// How many operations ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Invoked.
+    pub invoked: u64,
+    /// Done.
+    pub ok: u64,
+    /// Certainly not done.
+    pub fail: u64,
+    /// Nobody knows.
+    pub info: u64,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    invoked: AtomicU64,
+    ok: AtomicU64,
+    fail: AtomicU64,
+    info: AtomicU64,
+}
+
+impl Recorder {
+    /// Makes the file, which must not exist, and writes its header. Time begins now.
+    pub(crate) fn create(path: &Path, header: &Header) -> Result<Self, WriteError> {
+        let file = File::create_new(path)?;
+        let writer = match Writer::new(file, header) {
+            Ok(writer) => writer,
+            Err(error) => {
+                // A file with half a header helps nobody.
+                let _ = std::fs::remove_file(path);
+                return Err(error);
+            }
+        };
+        let shared = Shared {
+            began: Instant::now(),
+            path: path.to_owned(),
+            writer: Mutex::new(Some(writer)),
+            tally: Tally::default(),
+            broken: watch::Sender::new(None),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Nanoseconds since the file was begun.
+    pub(crate) fn now(&self) -> Time {
+        Time(u64::try_from(self.shared.began.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// An operation begins. To be called before anything of it is sent.
+    pub(crate) fn invoke(&self, step: Step) {
+        self.add(What::Invoke(step));
+    }
+
+    /// An operation has ended: one of `Ok`, `Fail` and `Info`.
+    pub(crate) fn complete(&self, what: What) {
+        self.add(what);
+    }
+
+    /// The nemesis did something.
+    pub(crate) fn nemesis(&self, nemesis: Nemesis) {
+        self.add(What::Nemesis(nemesis));
+    }
+
+    /// How many operations ended how so far.
+    pub(crate) fn counts(&self) -> Counts {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let tally = &self.shared.tally;
+        Counts {
+            invoked: load(&tally.invoked),
+            ok: load(&tally.ok),
+            fail: load(&tally.fail),
+            info: load(&tally.info),
+        }
+    }
+
+    /// Waits until an event could not be recorded; why. For ever, if all goes well.
+    pub(crate) async fn broken(&self) -> String {
+        let mut broken = self.shared.broken.subscribe();
+        match broken.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Why the history is not whole, if it is not.
+    pub(crate) fn damage(&self) -> Option<String> {
+        self.shared.broken.borrow().clone()
+    }
+
+    /// Takes the writer out: the run is over, and nothing is recorded any more.
+    pub(crate) fn close(&self) -> Option<Writer<File>> {
+        self.lock().take()
+    }
+
+    fn add(&self, what: What) {
+        let tally = &self.shared.tally;
+        let counter = match &what {
+            What::Invoke(_) => Some(&tally.invoked),
+            What::Ok(_) => Some(&tally.ok),
+            What::Fail(_) => Some(&tally.fail),
+            What::Info(_) => Some(&tally.info),
+            What::Nemesis(_) => None,
+        };
+        let mut writer = self.lock();
+        let Some(open) = writer.as_mut() else { return };
+        // The time is read under the lock, so that it agrees with the order.
+        match open.event(self.now(), what) {
+            Ok(_) => {
+                if let Some(counter) = counter {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            // Every later event fails because of the first.
+            Err(WriteError::Broken) => {}
+            Err(error) => {
+                let why = format!("{}: {error}", self.shared.path.display());
+                self.shared.broken.send_if_modified(|broken| {
+                    let first = broken.is_none();
+                    broken.get_or_insert(why);
+                    first
+                });
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Writer<File>>> {
+        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
