@@ -4,6 +4,7 @@ mod client;
 mod cluster;
 mod nemesis;
 pub mod node;
+mod progress;
 pub mod protocol;
 pub mod proxy;
 mod recorder;
@@ -12,6 +13,7 @@ mod sweep;
 
 pub use cluster::Death;
 pub use nemesis::DEATH;
+pub use progress::{Listener, Progress, RunPhase};
 pub use recorder::Counts;
-pub use run::{LiveError, Phase, Progress, RunSetup, RunSummary, run};
+pub use run::{LiveError, RunSetup, RunSummary, run};
 pub use sweep::{SweepError, sweep};

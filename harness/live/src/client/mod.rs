@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use quorate_checkers::history::{ProcessId, What};
 use quorate_systems::contract::{
-    Client as _, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Incarnation, Key,
-    Keyring, LocalTime, NodeId, Outcome, System,
+    Client as _, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Incarnation,
+    Key, Keyring, LocalTime, NodeId, Outcome, System,
 };
 use quorate_world::{convert, weather};
 use serde::de::DeserializeOwned;

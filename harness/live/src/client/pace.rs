@@ -28,8 +28,7 @@ impl Pace {
         began: Instant,
     ) -> Self {
         let mean_us = (u64::from(clients) * 1_000_000).checked_div(u64::from(rate_per_s));
-        let mut pace =
-            Self { seed, client, mean_us: mean_us.unwrap_or(0), count: 0, next: began };
+        let mut pace = Self { seed, client, mean_us: mean_us.unwrap_or(0), count: 0, next: began };
         pace.next = began + pace.distance();
         pace
     }
@@ -41,7 +40,8 @@ impl Pace {
 
     /// An operation is invoked now.
     pub(super) fn invoked(&mut self, now: Instant) {
-        let from = if self.next + Duration::from_micros(self.mean_us) < now { now } else { self.next };
+        let from =
+            if self.next + Duration::from_micros(self.mean_us) < now { now } else { self.next };
         self.next = from + self.distance();
     }
 

@@ -1,6 +1,5 @@
 //! What the nemesis can do to node processes.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -100,12 +99,7 @@ impl Machines for Cluster {
         }
     }
 
-    async fn break_disk(
-        &self,
-        node: u16,
-        mode: DiskMode,
-        code: i32,
-    ) -> Result<(), Trouble> {
+    async fn break_disk(&self, node: u16, mode: DiskMode, code: i32) -> Result<(), Trouble> {
         self.process(node)?.expect(Expected::Code(code));
         match self.order(node, Control::Disk(mode)).await {
             // It met the bad disk before it could answer.
@@ -133,12 +127,7 @@ impl Machines for Cluster {
         self.process(node).ok()?.ready().map(|ready| ready.incarnation)
     }
 
-    async fn set_clock(
-        &self,
-        node: u16,
-        offset_ms: i64,
-        rate_ppm: u32,
-    ) -> Result<Status, Trouble> {
+    async fn set_clock(&self, node: u16, offset_ms: i64, rate_ppm: u32) -> Result<Status, Trouble> {
         if let Some(member) = self.node(node) {
             let right = (offset_ms, rate_ppm) == (0, 1_000_000);
             lock(&member.ailments).clock = (!right).then_some((offset_ms, rate_ppm));

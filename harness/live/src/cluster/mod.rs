@@ -23,7 +23,7 @@ use quorate_world::weather;
 use rustix::process::Signal;
 use tokio::process::Command;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::nemesis::Machines;
 use crate::protocol::{Control, NodeConfig};
@@ -152,7 +152,7 @@ impl Cluster {
 
     /// Ends every node as it should end, or kills it; what did not go as it should is returned. The data
     /// folders of nodes that never died on their own account are removed.
-    pub(crate) async fn shut_down(self) -> Vec<Trouble> {
+    pub(crate) async fn shut_down(&self) -> Vec<Trouble> {
         let nodes = 0..self.count();
         let ends =
             futures_util::future::join_all(nodes.map(|node| self.shut_down_node(node))).await;

@@ -24,10 +24,7 @@ pub(super) enum Harm {
     /// The next write of this one is its last.
     BadDisk(u16, DiskMode),
     /// A bit of its disk is flipped, and it refused to start, or did not.
-    Damaged {
-        node: u16,
-        refused: bool,
-    },
+    Damaged { node: u16, refused: bool },
     /// These lie; how often and in which incarnation they had lied before.
     Liars(Vec<(u16, Option<u64>, u64)>),
 }
@@ -105,7 +102,11 @@ pub(super) async fn end<M: Machines>(machines: &M, harm: Harm) -> (u64, Vec<Trou
         Harm::Down(nodes) => {
             // Their ends were seen.
             let bites = count(nodes.len());
-            (bites, failures(nodes, |node| async move { machines.start_node(node).await.map(drop) }).await)
+            (
+                bites,
+                failures(nodes, |node| async move { machines.start_node(node).await.map(drop) })
+                    .await,
+            )
         }
         Harm::Paused(nodes) => {
             let bites = count(nodes.len());

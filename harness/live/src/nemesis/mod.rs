@@ -29,7 +29,6 @@ pub(crate) use machines::{Machines, Started};
 /// How long after a fault that has not bitten it is aimed again.
 const AIM_AGAIN: Duration = Duration::from_millis(200);
 
-
 /// What breaks things during a run. Clones share everything.
 #[derive(Debug)]
 pub(crate) struct Nemesis<M> {
@@ -52,7 +51,7 @@ struct Shared<M> {
     claims: Mutex<Claims>,
     /// Some fault has let go of what it held.
     released: Notify,
-    next_fault: AtomicU32,
+    next_fault: Arc<AtomicU32>,
     /// The faults in force, for people.
     current: Mutex<BTreeMap<u32, String>>,
     troubles: Mutex<Vec<String>>,
@@ -88,7 +87,7 @@ impl<M: Machines> Nemesis<M> {
             required: required.into_iter().collect(),
             claims: Mutex::new(Claims::new(liars_max)),
             released: Notify::new(),
-            next_fault: AtomicU32::new(0),
+            next_fault: Arc::default(),
             current: Mutex::default(),
             troubles: Mutex::default(),
             heal,
@@ -99,6 +98,7 @@ impl<M: Machines> Nemesis<M> {
     /// Carries out `faults`, whose times count from `began`, until all is healed.
     pub(crate) async fn run(&self, faults: Vec<PlannedFault>, began: Instant) {
         join_all(faults.into_iter().map(|fault| self.see_to(fault, began))).await;
+        self.healing_before(std::future::pending()).await;
         self.heal_all().await;
     }
 
@@ -112,20 +112,12 @@ impl<M: Machines> Nemesis<M> {
         lock(&self.shared.troubles).clone()
     }
 
-    /// A node has died, and no fault was the cause.
-    pub(crate) fn record_death(&self, death: &Death) {
-        let fault = self.next_fault();
-        let targets = vec![Endpoint::Node(death.node).to_string()];
-        let event = |phase, bites| Event {
-            fault,
-            kind: DEATH.to_owned(),
-            phase,
-            targets: targets.clone(),
-            what: death.how.clone(),
-            bites,
-        };
-        self.shared.recorder.nemesis(event(NemesisPhase::Begin, 0));
-        self.shared.recorder.nemesis(event(NemesisPhase::End, 1));
+    /// Who records the deaths of nodes that no fault was the cause of.
+    pub(crate) fn coroner(&self) -> Coroner {
+        Coroner {
+            recorder: self.shared.recorder.clone(),
+            next_fault: Arc::clone(&self.shared.next_fault),
+        }
     }
 
     /// Begins a fault at its time, and again while it has not bitten and must.
@@ -295,6 +287,30 @@ impl<M: Machines> Nemesis<M> {
         drop(current);
         let targets = targets.iter().map(Endpoint::to_string).collect();
         self.shared.recorder.nemesis(Event { fault: id, kind, phase, targets, what, bites });
+    }
+}
+
+/// Records deaths of nodes among the faults of the run.
+#[derive(Debug)]
+pub(crate) struct Coroner {
+    recorder: Recorder,
+    next_fault: Arc<AtomicU32>,
+}
+
+impl Coroner {
+    /// A node has died, and no fault was the cause.
+    pub(crate) fn record(&self, death: &Death) {
+        let fault = self.next_fault.fetch_add(1, Ordering::Relaxed);
+        for (phase, bites) in [(NemesisPhase::Begin, 0), (NemesisPhase::End, 1)] {
+            self.recorder.nemesis(Event {
+                fault,
+                kind: DEATH.to_owned(),
+                phase,
+                targets: vec![Endpoint::Node(death.node).to_string()],
+                what: death.how.clone(),
+                bites,
+            });
+        }
     }
 }
 
