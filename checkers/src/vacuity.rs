@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{History, Nemesis, NemesisPhase, Operation, Time, What};
+use crate::history::{Event, History, Nemesis, NemesisPhase, Operation, Time, What};
 use crate::verdict::Verdict;
 
 /// What was done to the system, and how it went on meanwhile.
@@ -85,7 +85,8 @@ pub fn vacuity(
         tally.begun += 1;
         tally.bitten += u64::from(fault.bites > 0);
     }
-    let mut sentences = silent_functions(operations, functions);
+    let mut sentences = unplanned(history);
+    sentences.extend(silent_functions(operations, functions));
     sentences.extend(classes.iter().filter_map(|class| toothless(class, *tallies.get(class)?)));
     sentences.extend(stood_still(&faults, &dones));
     let verdict = if sentences.is_empty() { Verdict::Valid } else { Verdict::Unknown };
@@ -140,6 +141,9 @@ fn read_faults(
     let mut faults: Vec<FaultRecord> = Vec::new();
     for event in history.events() {
         let What::Nemesis(nemesis) = &event.what else { continue };
+        if !nemesis.is_fault() {
+            continue;
+        }
         match nemesis.phase {
             NemesisPhase::Begin => {
                 faults.push(FaultRecord::begun(event.index, event.time, nemesis));
@@ -156,6 +160,24 @@ fn read_faults(
         }
     }
     (faults, tallies)
+}
+
+/// What nobody had made happen: with that, what clients saw is no proof of anything.
+fn unplanned(history: &History) -> Vec<String> {
+    let sentence = |nemesis: &Nemesis| match nemesis.kind.as_str() {
+        Nemesis::DEATH => {
+            format!("{} ended by itself: {}", nemesis.targets.join(", "), nemesis.what)
+        }
+        _ => nemesis.what.clone(),
+    };
+    let unplanned = |event: &Event| match &event.what {
+        // Its end event says the same again.
+        What::Nemesis(nemesis) if nemesis.phase != NemesisPhase::End && !nemesis.is_fault() => {
+            Some(sentence(nemesis))
+        }
+        _ => None,
+    };
+    history.events().iter().filter_map(unplanned).collect()
 }
 
 fn silent_functions(operations: &[Operation], functions: &[&str]) -> Vec<String> {
@@ -189,4 +211,43 @@ fn stood_still(faults: &[FaultRecord], dones: &[u64]) -> Option<String> {
     (!is_alive && !dones.is_empty()).then(|| {
         format!("no operation succeeded after the last fault had ended, at index {last_end}")
     })
+}
+
+#[cfg(test)]
+mod unplanned_tests {
+    use crate::history::{Builder, Nemesis, NemesisPhase, Time, What};
+    use crate::vacuity::{Vacuity, vacuity};
+    use crate::verdict::Verdict;
+
+    fn after(kind: &str, phases: &[NemesisPhase]) -> Vacuity {
+        let mut history = Builder::new();
+        for phase in phases {
+            let event = Nemesis {
+                fault: 0,
+                kind: kind.to_owned(),
+                phase: *phase,
+                targets: vec!["n2".to_owned()],
+                what: "exit code 101".to_owned(),
+                bites: 1,
+            };
+            history.push(Time(0), What::Nemesis(event)).unwrap();
+        }
+        vacuity(&history.finish(), &[], &[], &[])
+    }
+
+    #[test]
+    fn a_node_that_ended_by_itself_leaves_a_run_unknown_and_is_no_fault() {
+        let judged = after(Nemesis::DEATH, &[NemesisPhase::Begin, NemesisPhase::End]);
+        assert_eq!(judged.verdict, Verdict::Unknown);
+        assert_eq!(judged.sentences[0], "n2 ended by itself: exit code 101");
+        assert!(!judged.sentences[1].contains("n2"), "said once");
+        assert!(judged.faults.is_empty());
+    }
+
+    #[test]
+    fn trouble_that_nobody_made_leaves_a_run_unknown() {
+        let judged = after(Nemesis::TROUBLE, &[NemesisPhase::Skipped]);
+        assert_eq!(judged.sentences[0], "exit code 101");
+        assert!(judged.classes.is_empty());
+    }
 }

@@ -200,6 +200,19 @@ pub struct Nemesis {
     pub bites: u64,
 }
 
+impl Nemesis {
+    /// The kind of an event that is no fault: a node ended by itself, which nobody had made it do.
+    pub const DEATH: &str = "death";
+    /// The kind of an event that is no fault: something else did not go as it must, such as a fault that
+    /// could not be healed.
+    pub const TROUBLE: &str = "trouble";
+
+    /// Whether it was done on purpose. What was not leaves no run valid.
+    pub fn is_fault(&self) -> bool {
+        self.kind != Self::DEATH && self.kind != Self::TROUBLE
+    }
+}
+
 /// Which part of a fault's life an event marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
