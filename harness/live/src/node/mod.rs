@@ -26,7 +26,11 @@ mod start;
 mod storage;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod timers;
+#[cfg(test)]
+mod toy;
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -81,22 +85,26 @@ fn die_with(parent: u32) -> Result<(), Ending> {
     }
 }
 
-/// A panic anywhere in it, the core's above all, is an ending like any other.
 fn serve(config: NodeConfig, log: &Log) -> Ending {
-    let served = panic::catch_unwind(AssertUnwindSafe(|| {
+    guarded(async || {
         let (asks, asked) = mpsc::channel(ASKS_MAX);
-        let runtime = match Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return Ending::CannotStart(format!("cannot start a runtime: {error}")),
-        };
-        runtime.block_on(async {
-            if let Err(ending) = listen_to_outside(&asks, config.parent.is_some(), log) {
-                return ending;
-            }
-            drive(config, asks, asked, log.clone(), &mut console::tell).await
-        })
+        if let Err(ending) = listen_to_outside(&asks, config.parent.is_some(), log) {
+            return ending;
+        }
+        drive(config, asks, asked, log.clone(), &mut console::tell).await
+    })
+}
+
+/// Runs a node to its end on this thread. A panic anywhere in it, the core's above all, is an ending like
+/// any other.
+fn guarded(node: impl AsyncFnOnce() -> Ending) -> Ending {
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| {
+        match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(node()),
+            Err(error) => Ending::CannotStart(format!("cannot start a runtime: {error}")),
+        }
     }));
-    served.unwrap_or_else(|panic| Ending::Panicked(one_line(panic_text(&*panic))))
+    ended.unwrap_or_else(|panic| Ending::Panicked(one_line(panic_text(&*panic))))
 }
 
 /// Orders and signals become asks.

@@ -183,3 +183,73 @@ impl<S: System> Inbox<S> {
         self.undecodable.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const ME: NodeId = NodeId(0);
+    const PEER: NodeId = NodeId(1);
+
+    /// A node of two, whose peer is at this address.
+    fn connect(address: SocketAddr) -> (Peers, JoinSet<()>) {
+        let mut tasks = JoinSet::new();
+        let peers = Peers::connect(ME, &[address, address], &mut tasks);
+        (peers, tasks)
+    }
+
+    async fn read(stream: &mut TcpStream, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        timeout(Duration::from_secs(20), stream.read_exact(&mut bytes)).await.unwrap().unwrap();
+        bytes
+    }
+
+    #[tokio::test]
+    async fn frames_arrive_in_order_and_a_node_has_no_link_to_itself() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (peers, _tasks) = connect(listener.local_addr().unwrap());
+        peers.send(PEER, vec![1, 2]);
+        peers.send(ME, vec![9]);
+        peers.send(PEER, vec![3]);
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert_eq!(read(&mut stream, 3).await, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_broken_connection_is_made_again() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (peers, _tasks) = connect(listener.local_addr().unwrap());
+        for round in 0..3 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            peers.send(PEER, vec![round]);
+            assert_eq!(read(&mut stream, 1).await, [round]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_not_there_yet_is_found_when_it_comes() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let (peers, _tasks) = connect(address);
+        peers.send(PEER, vec![7]);
+        sleep(BACKOFF_MIN * 3).await;
+        let listener = TcpListener::bind(address).await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert_eq!(read(&mut stream, 1).await, [7]);
+    }
+
+    #[tokio::test]
+    async fn what_a_slow_link_cannot_take_is_dropped_and_nobody_waits() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (peers, _tasks) = connect(listener.local_addr().unwrap());
+        let frame = vec![0; 1 << 16];
+        for _ in 0..QUEUE_MAX * 2 {
+            peers.send(PEER, frame.clone());
+        }
+        let queue = peers.queues.get(&PEER).unwrap();
+        assert_eq!(queue.capacity(), 0);
+    }
+}

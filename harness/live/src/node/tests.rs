@@ -1,0 +1,275 @@
+//! The node around a toy system, on a thread of its own instead of in a process.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use quorate_systems::contract::{ClientId, Incarnation, Lie, Micros, NodeId};
+use quorate_systems::wire::{self, Envelope};
+use tempfile::TempDir;
+
+use super::testing::config;
+use super::toy::{Message, Toy};
+use super::*;
+use crate::protocol::{ClientEnvelope, Control, Notice, Order, Ready, Status};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A node with the toy's counter in it.
+struct ToyNode {
+    asks: mpsc::Sender<Ask>,
+    notices: Receiver<Notice>,
+    thread: JoinHandle<Ending>,
+    ready: Ready,
+}
+
+impl ToyNode {
+    fn start(config: NodeConfig) -> Self {
+        let (asks, asked) = mpsc::channel(ASKS_MAX);
+        let (say, notices) = channel();
+        let own_asks = asks.clone();
+        let thread = thread::spawn(move || {
+            guarded(async || {
+                let log = Log::of(config.node);
+                match start::start::<Toy>(&config, own_asks, asked, log).await {
+                    Ok(started) => {
+                        let tell = &mut |notice: &Notice| say.send(notice.clone()).unwrap();
+                        started.node.serve(started.sources, started.ready, tell).await
+                    }
+                    Err(ending) => ending,
+                }
+            })
+        });
+        let Ok(Notice::Ready(ready)) = notices.recv_timeout(PATIENCE) else {
+            panic!("not ready: {:?}", thread.join());
+        };
+        Self { asks, notices, thread, ready }
+    }
+
+    fn obey(&self, what: Control) -> Status {
+        self.asks.blocking_send(Ask::Order(Order { id: 1, what })).unwrap();
+        match self.notices.recv_timeout(PATIENCE) {
+            Ok(Notice::Done { id: 1, status }) => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn shut_down(self) {
+        self.obey(Control::Shutdown);
+        assert_eq!(self.thread.join().unwrap(), Ending::Asked);
+    }
+
+    fn client(&self, client: u32) -> Http {
+        Http::open(format!("http://{}/clients/{client}/messages", self.ready.client_address))
+    }
+
+    fn peer(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.ready.peer_address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Waits until the node's status is as it should be.
+    fn until(&self, fits: impl Fn(&Status) -> bool) -> Status {
+        let start = Instant::now();
+        loop {
+            let status = self.obey(Control::Status);
+            if fits(&status) {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "{status:?}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// A client that posts and hears.
+struct Http {
+    url: String,
+    runtime: tokio::runtime::Runtime,
+    poster: reqwest::Client,
+    stream: reqwest::Response,
+    text: Vec<u8>,
+}
+
+impl Http {
+    fn open(url: String) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let http = reqwest::Client::new();
+        let stream = runtime.block_on(http.get(&url).send()).unwrap();
+        Self { url, runtime, poster: http, stream, text: Vec::new() }
+    }
+
+    fn post(&self, message: &Message) {
+        let body = ClientEnvelope::seal(message).to_line();
+        let answer = self.runtime.block_on(self.poster.post(&self.url).body(body).send());
+        assert_eq!(answer.unwrap().status(), 202);
+    }
+
+    /// The next message; `None` when the stream ends.
+    fn hear(&mut self) -> Option<Message> {
+        loop {
+            if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<_> = self.text.drain(..=end).collect();
+                let envelope: ClientEnvelope = serde_json::from_slice(&line).unwrap();
+                return Some(envelope.open().unwrap());
+            }
+            let chunk = self
+                .runtime
+                .block_on(async { tokio::time::timeout(PATIENCE, self.stream.chunk()).await });
+            self.text.extend_from_slice(&chunk.expect("something comes").unwrap()?);
+        }
+    }
+
+    fn ask(&mut self, message: &Message) -> Message {
+        self.post(message);
+        self.hear().unwrap()
+    }
+}
+
+fn add(number: u64) -> Message {
+    Message::Add { number, padding: 0 }
+}
+
+fn frame(from: u16, number: u64) -> Vec<u8> {
+    let message = add(number);
+    let envelope = Envelope { from: NodeId(from), incarnation: Incarnation(1), message };
+    wire::encode(Toy::vocabulary(), &envelope).unwrap()
+}
+
+#[test]
+fn answers_come_after_their_records_are_durable() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    let mut client = node.client(0);
+    assert_eq!(client.ask(&add(2)), Message::Sum(2));
+    assert_eq!(client.ask(&add(3)), Message::Sum(5));
+    let status = node.obey(Control::Status);
+    assert_eq!((status.records, status.syncs, status.unsynced_bytes), (2, 2, 0));
+    node.shut_down();
+}
+
+#[test]
+fn what_a_node_says_to_itself_arrives() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    let mut client = node.client(4);
+    let echo = Message::Echo { client: ClientId(4), times: 9 };
+    assert_eq!(client.ask(&echo), Message::Sum(0));
+    assert_eq!(node.obey(Control::Status).inputs, 11);
+    node.shut_down();
+}
+
+#[test]
+fn timers_follow_the_nodes_own_clock() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    let mut client = node.client(0);
+    let start = Instant::now();
+    assert_eq!(client.ask(&Message::Later(Micros::from_millis(50))), Message::Sum(0));
+    assert!(start.elapsed() >= Duration::from_millis(50));
+
+    client.post(&Message::Later(Micros::from_millis(3_600_000)));
+    node.until(|status| status.inputs == 3);
+    node.obey(Control::Clock { offset_ms: 3_600_000, rate_ppm: 1_000_000 });
+    assert_eq!(client.hear(), Some(Message::Sum(0)));
+    node.shut_down();
+}
+
+#[test]
+fn a_long_log_is_replaced_by_a_checkpoint_that_says_the_same() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    let mut client = node.client(0);
+    let padding = 100_000;
+    for number in 1..=20 {
+        client.ask(&Message::Add { number, padding });
+    }
+    node.until(|status| status.checkpoints == 1);
+    client.ask(&add(7));
+    node.shut_down();
+
+    let node = ToyNode::start(config(temp.path()));
+    assert!(node.ready.records < 20, "{:?}", node.ready);
+    assert_eq!(node.client(0).ask(&add(0)), Message::Sum(210 + 7));
+    node.shut_down();
+}
+
+#[test]
+fn a_panic_of_the_core_is_an_ending_with_the_text_of_the_panic() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    node.client(0).post(&Message::Break);
+    let ending = node.thread.join().unwrap();
+    assert_eq!(ending, Ending::Panicked("told to break".to_owned()));
+    assert_eq!(ending.code(), 101);
+}
+
+#[test]
+fn a_newer_stream_replaces_an_older_one() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    let mut older = node.client(0);
+    let mut newer = node.client(0);
+    assert_eq!(older.hear(), None);
+    older.post(&add(1));
+    assert_eq!(newer.hear(), Some(Message::Sum(1)));
+    node.shut_down();
+}
+
+#[test]
+fn lies_are_told_to_others_and_counted() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    let mut client = node.client(0);
+    node.obey(Control::Lie(Some(Lie::WrongValue)));
+    assert_eq!(client.ask(&add(1)), Message::Sum(2));
+    assert_eq!(node.obey(Control::Lie(None)).lies, 1);
+    assert_eq!(client.ask(&add(1)), Message::Sum(2));
+    node.shut_down();
+}
+
+#[test]
+fn inputs_that_change_nothing_are_counted_by_reason() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    node.client(0).post(&Message::Sum(1));
+    let status = node.until(|status| status.inputs == 1);
+    assert_eq!(status.ignored.get("no question"), Some(&1));
+    node.shut_down();
+}
+
+#[test]
+fn a_damaged_body_costs_one_frame_and_a_damaged_header_the_connection() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    let mut peer = node.peer();
+    let mut damaged = frame(1, 20);
+    *damaged.last_mut().unwrap() ^= 1;
+    peer.write_all(&[frame(1, 1), damaged, frame(1, 300)].concat()).unwrap();
+    assert_eq!(node.until(|status| status.inputs == 2).undecodable, 1);
+    assert_eq!(node.client(0).ask(&add(0)), Message::Sum(301));
+
+    let mut damaged = frame(1, 4_000);
+    damaged[6] ^= 1;
+    peer.write_all(&damaged).unwrap();
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0, "the node hangs up");
+    assert_eq!(node.until(|status| status.undecodable == 2).inputs, 4);
+    node.peer().write_all(&frame(2, 50_000)).unwrap();
+    node.until(|status| status.inputs == 5);
+    assert_eq!(node.client(0).ask(&add(0)), Message::Sum(50_301));
+    node.shut_down();
+}
+
+#[test]
+fn frames_of_nobody_in_the_cluster_or_of_the_node_itself_are_not_believed() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    node.peer().write_all(&[frame(3, 1), frame(0, 1), frame(2, 1)].concat()).unwrap();
+    let status = node.until(|status| status.inputs == 1);
+    assert_eq!(status.undecodable, 2);
+    node.shut_down();
+}
