@@ -1,0 +1,90 @@
+//! What was run, in a few lines.
+
+use quorate_plan::{ValueChoice, Workload};
+
+use crate::Page;
+use crate::units::{count, milliseconds};
+
+/// One line: a name, what it is, and what that means.
+pub(crate) struct Fact {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// Empty if there is nothing to add.
+    pub(crate) remark: String,
+}
+
+fn fact(name: &str, value: impl Into<String>, remark: impl Into<String>) -> Fact {
+    Fact { name: name.to_owned(), value: value.into(), remark: remark.into() }
+}
+
+/// What was run.
+pub(crate) fn facts(page: &Page<'_>) -> Vec<Fact> {
+    let plan = page.plan;
+    let mut facts = vec![
+        fact("System", &plan.system.kind, &page.vocabulary.summary),
+        fact("Nodes", plan.system.nodes.to_string(), ""),
+    ];
+    for (option, value) in &plan.system.options {
+        let known = page.vocabulary.options.iter().find(|(name, _)| name == option);
+        let remark = known.map(|(_, purpose)| purpose.clone()).unwrap_or_default();
+        facts.push(fact(&format!("Option {option}"), value, remark));
+    }
+    facts.push(mutant(page));
+    facts.push(workload(&plan.workload));
+    facts.push(fact("Faults", faults(page), "classes that had to do something"));
+    facts.push(fact(
+        "Time",
+        milliseconds(plan.durations.time_limit_ms),
+        format!("operations time out after {}", milliseconds(plan.durations.operation_timeout_ms)),
+    ));
+    facts.push(fact("Seed", plan.seed.to_string(), "operations and faults follow from it"));
+    facts.push(fact("World", plan.world.name(), ""));
+    facts
+}
+
+/// The run in a line.
+pub(crate) fn crumbs(page: &Page<'_>) -> Vec<String> {
+    let plan = page.plan;
+    let mut crumbs = vec![
+        plan.name.clone(),
+        format!("{} on {} nodes", plan.system.kind, plan.system.nodes),
+        format!("seed {}", plan.seed),
+        page.header.started.clone(),
+    ];
+    crumbs.extend(page.header.mutant.as_ref().map(|mutant| format!("planted bug {mutant}")));
+    crumbs
+}
+
+fn mutant(page: &Page<'_>) -> Fact {
+    let Some(mutant) = &page.header.mutant else {
+        return fact("Planted bug", "none", "");
+    };
+    let known = page.vocabulary.mutants.iter().find(|(name, _)| name == mutant);
+    fact("Planted bug", mutant, known.map(|(_, mistake)| mistake.clone()).unwrap_or_default())
+}
+
+fn workload(workload: &Workload) -> Fact {
+    let rate = match workload.rate_per_s {
+        0 => "as fast as answers come".to_owned(),
+        rate => format!("at most {} operations a second", count(u64::from(rate))),
+    };
+    let values = match workload.values {
+        ValueChoice::Unique => "no value written twice",
+        ValueChoice::Few => "values 0 to 4",
+    };
+    fact(
+        "Workload",
+        format!("{}, {} clients", workload.kind.name(), workload.clients),
+        format!(
+            "{} keys at once, {} operations each, {} % reads, {values}, {rate}",
+            workload.keys,
+            count(u64::from(workload.operations_per_key)),
+            workload.read_percent,
+        ),
+    )
+}
+
+fn faults(page: &Page<'_>) -> String {
+    let names: Vec<&str> = page.plan.fault_classes.iter().map(|class| class.name()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
