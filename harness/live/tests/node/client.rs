@@ -14,8 +14,9 @@ use quorate_systems::mutant::Mutants;
 use quorate_systems::quorum::{Message, Quorum, QuorumClient};
 use tokio::sync::mpsc;
 
-/// The client `c0` of a cluster of [`super::process::cluster`].
+/// A client of a cluster of [`super::process::cluster`].
 pub(crate) struct TestClient {
+    client: u32,
     core: QuorumClient,
     http: reqwest::Client,
     nodes: Vec<SocketAddr>,
@@ -27,11 +28,12 @@ pub(crate) struct TestClient {
 impl TestClient {
     /// Opens a stream to every node that is there; `incarnation` is higher for every later client.
     pub(crate) async fn connect(nodes: &[SocketAddr], incarnation: u64) -> Self {
-        Self::connect_with(nodes, incarnation, &BTreeMap::new()).await
+        Self::connect_as(0, nodes, incarnation, &BTreeMap::new()).await
     }
 
-    /// As [`Self::connect`], with the cluster's options.
-    pub(crate) async fn connect_with(
+    /// As [`Self::connect`], with the client's number and the cluster's options.
+    pub(crate) async fn connect_as(
+        client: u32,
         nodes: &[SocketAddr],
         incarnation: u64,
         options: &BTreeMap<String, String>,
@@ -40,7 +42,7 @@ impl TestClient {
         let config = Quorum::configure(places, options, Mutants::NONE).unwrap();
         let keys = ClusterKeys::from_seed(&[7; 32], places, 1).clients.remove(0);
         let core = QuorumClient::start(ClientStart {
-            me: ClientId(0),
+            me: ClientId(client),
             incarnation: Incarnation(incarnation),
             config,
             keys,
@@ -49,13 +51,13 @@ impl TestClient {
         let http = reqwest::Client::new();
         let (hear, heard) = mpsc::unbounded_channel();
         for (place, address) in (0..).zip(nodes) {
-            let stream = http.get(url(*address)).send().await;
+            let stream = http.get(url(*address, client)).send().await;
             if let Ok(stream) = stream {
                 tokio::spawn(listen(NodeId(place), stream, hear.clone()));
             }
         }
         let nodes = nodes.to_vec();
-        Self { core, http, nodes, heard, timers: BTreeMap::new(), boot: Instant::now() }
+        Self { client, core, http, nodes, heard, timers: BTreeMap::new(), boot: Instant::now() }
     }
 
     /// Does one operation.
@@ -108,7 +110,7 @@ impl TestClient {
 
     /// A node that is not there hears nothing.
     async fn post(&self, to: NodeId, message: &Message) {
-        let url = url(self.nodes[usize::from(to.0)]);
+        let url = url(self.nodes[usize::from(to.0)], self.client);
         let body = ClientEnvelope::seal(message).to_line();
         if let Ok(answer) = self.http.post(url).body(body).send().await {
             assert_eq!(answer.status(), 202);
@@ -116,8 +118,8 @@ impl TestClient {
     }
 }
 
-fn url(node: SocketAddr) -> String {
-    format!("http://{node}/clients/0/messages")
+fn url(node: SocketAddr, client: u32) -> String {
+    format!("http://{node}/clients/{client}/messages")
 }
 
 async fn listen(

@@ -8,6 +8,7 @@
 mod client;
 mod process;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use quorate_live::protocol::{
 use quorate_systems::contract::{Command, Key, Lie, Outcome, Value};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 /// Not a test: what this binary does when the tests start it as a node.
 #[test]
@@ -119,10 +121,32 @@ async fn nodes_that_coordinate_talk_to_each_other() {
     }
     let (nodes, addresses) = start_all(&configs);
     let options = configs[0].options.clone();
-    let mut client = TestClient::connect_with(&addresses, 1, &options).await;
+    let mut client = TestClient::connect_as(0, &addresses, 1, &options).await;
     assert_eq!(client.run(write(1, 7)).await, Outcome::Written);
     assert_eq!(client.run(read(1)).await, saw(7));
     drop(nodes);
+}
+
+#[tokio::test]
+async fn clients_that_write_at_once_share_syncs() {
+    let temp = TempDir::new().unwrap();
+    let mut node = Process::start(&single(temp.path()));
+    let address = node.ready().client_address;
+    let mut clients = JoinSet::new();
+    for number in 0..10 {
+        clients.spawn(async move {
+            let options = BTreeMap::new();
+            let mut client = TestClient::connect_as(number, &[address], 1, &options).await;
+            for value in 0..30 {
+                let key = u64::from(number);
+                assert_eq!(client.run(write(key, value)).await, Outcome::Written);
+            }
+        });
+    }
+    clients.join_all().await;
+    let status = node.obey(Control::Status);
+    assert_eq!(status.records, 300);
+    assert!(status.syncs < 300, "{status:?}");
 }
 
 #[tokio::test]
