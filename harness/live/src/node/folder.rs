@@ -214,10 +214,17 @@ pub fn record_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// Puts a file in place whole: a crash leaves the old one or the new one.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("tmp");
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
+    let put = || -> io::Result<()> {
+        let mut file = File::create(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    if let Err(error) = put() {
+        // Nothing half-written stays behind, as far as that is possible on such a disk.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
@@ -329,6 +336,20 @@ mod tests {
         assert!(refusal(&config).contains("incarnation is missing"));
         fs::remove_file(config.data.join("identity.json")).unwrap();
         assert!(refusal(&config).contains("identity.json is not"));
+    }
+
+    #[test]
+    fn a_full_disk_is_named_and_nothing_half_written_stays() {
+        let temp = TempDir::new().unwrap();
+        let config = config(temp.path());
+        open(&config).unwrap();
+        let half = config.data.join("incarnation.tmp");
+        std::os::unix::fs::symlink("/dev/full", &half).unwrap();
+        let Err(Ending::CannotStart(why)) = open(&config) else { panic!("opened") };
+        assert!(why.contains("data/incarnation: No space left"), "{why}");
+        assert!(why.ends_with("free some space there") && !why.contains('\n'), "{why}");
+        assert!(!half.is_symlink());
+        assert_eq!(open(&config), Ok(Incarnation(2)));
     }
 
     #[test]
