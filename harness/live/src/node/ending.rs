@@ -64,7 +64,7 @@ impl fmt::Display for Ending {
         match self {
             Self::Asked => f.write_str("ended as asked"),
             Self::CannotStart(why) => write!(f, "cannot start: {why}"),
-            Self::Refused(why) => write!(f, "refused to start: {why}"),
+            Self::Refused(why) => write!(f, "does not start: {why}"),
             Self::DiskFailed(why) => write!(f, "ended by its disk: {why}"),
             Self::Panicked(why) => write!(f, "ended by a bug: {why}"),
         }

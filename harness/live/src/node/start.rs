@@ -71,10 +71,12 @@ pub(super) async fn start<S: System>(
     let storage = Storage::open(folder, &recovery, seed, reporter)
         .map_err(|error| Ending::CannotStart(error.to_string()))?;
     log.say(format_args!(
-        "boot {}: {records} records on disk, {torn_bytes} bytes of a torn tail cut, \
-         peers at {peer_address}, clients at {client_address}",
+        "boot {}: {records} records on disk, peers at {peer_address}, clients at {client_address}",
         incarnation.0
     ));
+    if torn_bytes > 0 {
+        log.say(format_args!("cut a torn tail of {torn_bytes} bytes"));
+    }
 
     let counts = Counts::default();
     let streams = Arc::new(Streams::default());
