@@ -2,6 +2,8 @@
 
 mod orders;
 mod shrink;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use std::time::Instant;
@@ -24,7 +26,8 @@ pub struct Counterexample {
     /// The operations in order of invocation. Without any of them (and without the reads of its value, if it
     /// is a write) the others can be ordered, unless the budget ended before that was reached.
     pub operations: Vec<Involved>,
-    /// The one that returned last, by the index of its invocation.
+    /// The one that is to blame, by the index of its invocation: the read that returned last, if there is a
+    /// read.
     pub accused: u64,
     /// Why they cannot be ordered: one sentence without a full stop.
     pub sentence: String,
@@ -52,16 +55,12 @@ pub(crate) fn explain<M: Model>(
     limits: Limits,
 ) -> Result<Counterexample, String> {
     // Confirming must not starve.
-    let half = limits.deadline.saturating_duration_since(Instant::now()) / 2;
-    let set = shrink::shrink(model, task, Limits { deadline: limits.deadline - half, ..limits });
+    let now = Instant::now();
+    let half_time = now + limits.deadline.saturating_duration_since(now) / 2;
+    let set = shrink::shrink(model, task, Limits { deadline: half_time, ..limits });
     confirm(model, &set, limits)?;
     let members: Vec<Member<'_, M::Op>> = set.members().collect();
-    let accused = members
-        .iter()
-        .copied()
-        .filter(|member| member.operation.is_ok())
-        .max_by_key(|member| member.operation.complete)
-        .expect("without an operation that has happened there is an order");
+    let accused = accused(model, &members);
     let case = Case { set: &members, all, accused };
     let operations: Vec<Involved> = members
         .iter()
@@ -77,6 +76,14 @@ pub(crate) fn explain<M: Model>(
         before: orders::possible_orders(model, &set, accused.operation.invoke),
         operations,
     })
+}
+
+/// The one that returned last, rather one that only looks: what changes the object is seldom to blame.
+fn accused<'a, M: Model>(model: &M, members: &[Member<'a, M::Op>]) -> Member<'a, M::Op> {
+    let happened = members.iter().copied().filter(|member| member.operation.is_ok());
+    happened
+        .max_by_key(|member| (model.is_read_only(member.op), member.operation.complete))
+        .expect("without an operation that has happened there is an order")
 }
 
 /// Searches again without what a fast search could be wrong about.

@@ -17,7 +17,7 @@ pub fn timeline(counterexample: &Counterexample, width: usize) -> String {
     for involved in shown {
         let operation = &involved.operation;
         let note =
-            if operation.invoke == counterexample.accused { " <- the last to return" } else { "" };
+            if operation.invoke == counterexample.accused { " <- cannot be placed" } else { "" };
         let row = format!(
             "  {:who$}  {:what$}  {:bar$}  {}{note}",
             cut(&operation.process.to_string(), who),
@@ -90,7 +90,7 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 /// Margins, and the words after the bar with the longest note.
-const FRAME: usize = 2 + 2 + 2 + 2 + 2 + " <- the last to return".len();
+const FRAME: usize = 2 + 2 + 2 + 2 + 2 + " <- cannot be placed".len();
 
 /// Narrower than this there is nothing to see.
 const WIDTH_MIN: usize = 70;

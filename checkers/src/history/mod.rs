@@ -8,6 +8,8 @@ mod ledger;
 mod line;
 mod operations;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod value;
 mod writer;
 

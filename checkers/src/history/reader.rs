@@ -86,6 +86,9 @@ pub enum Problem {
     /// No line of ours is that long.
     #[error("longer than {LINE_BYTES_MAX} bytes; expected an event or the footer")]
     TooLong,
+    /// Something else than a line of ours.
+    #[error("expected a JSON object without anything before it: an event or the footer")]
+    NoObject,
     /// Not the JSON that should be there.
     #[error("column {column}: {message}")]
     Json {
@@ -188,7 +191,7 @@ impl<R: BufRead> Lines<'_, R> {
     }
 
     fn parse<'de, T: serde::Deserialize<'de>>(&'de self) -> Result<T, Unparsable> {
-        serde_json::from_str(self.text()?).map_err(|error| {
+        serde_json::from_str(self.text()?.trim_end_matches('\n')).map_err(|error| {
             if error.is_eof() && self.is_unterminated() {
                 Unparsable::Cut
             } else {
@@ -265,6 +268,10 @@ impl Body {
     }
 
     fn take_line(&mut self, lines: &Lines<'_, impl BufRead>) -> Result<(), Unparsable> {
+        // serde would take a list of the fields as well.
+        if !lines.line.starts_with(b"{") {
+            return Err(Unparsable::Wrong(Problem::NoObject));
+        }
         // Events are many: they are not parsed twice to learn that they are no footer.
         if lines.text()?.contains("\"quorate\"") {
             let mark: Mark = lines.parse()?;

@@ -98,7 +98,7 @@ pub struct Case<'a, Op> {
     pub set: &'a [Member<'a, Op>],
     /// Every operation on the same object.
     pub all: &'a [Operation],
-    /// The one of the set that returned last: without it there is an order.
+    /// The one of the set that is to blame: without it there is an order.
     pub accused: Member<'a, Op>,
 }
 

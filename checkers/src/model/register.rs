@@ -102,6 +102,7 @@ impl Model for Register {
             .never_written()
             .or_else(|| reader.overwritten())
             .or_else(|| reader.seen_newer())
+            .or_else(|| reader.shown_overwritten())
             .or_else(|| reader.overwritten_after_a_read())?;
         Some(format!("read {} at index {}, {why}", name(seen), case.accused.operation.invoke))
     }
@@ -246,22 +247,27 @@ impl Reader<'_> {
             .iter()
             .filter(|other| other.f == "write" && other.input == Value::Int(value))
             .collect();
-        let Some(first) = writes.first() else {
-            return Some(format!("but nobody ever wrote {value}"));
-        };
-        let (failed, possible): (Vec<&Operation>, Vec<&Operation>) =
-            writes.iter().copied().partition(|write| write.outcome == Outcome::Fail);
-        if possible.is_empty() {
-            return Some(format!("but the write of {value} at index {} had failed", first.invoke));
-        }
         let ended = self.read.complete?;
-        let too_late = possible.iter().all(|write| write.invoke > ended) && failed.is_empty();
-        let next = possible.first()?;
-        too_late.then(|| {
-            format!(
+        let (failed, possible): (Vec<&Operation>, Vec<&Operation>) =
+            writes.into_iter().partition(|write| write.outcome == Outcome::Fail);
+        if possible.iter().any(|write| write.invoke < ended) {
+            return None;
+        }
+        Some(match (failed.as_slice(), possible.as_slice()) {
+            ([], []) => format!("but nobody ever wrote {value}"),
+            ([write], []) => {
+                format!("but the write of {value} at index {} had failed", write.invoke)
+            }
+            (_, []) => format!("but every write of {value} had failed"),
+            ([], [next, ..]) => format!(
                 "but the write of {value} began only after that read had ended, at index {}",
                 next.invoke
-            )
+            ),
+            (_, [_, ..]) => {
+                format!(
+                    "but every write of {value} had failed, or began only after that read had ended"
+                )
+            }
         })
     }
 
@@ -295,27 +301,50 @@ impl Reader<'_> {
         }
     }
 
-    /// An earlier read, which began after each write of the value had ended, saw another value.
+    /// An earlier read saw what was written later.
     fn seen_newer(&self) -> Option<String> {
-        let is_newer = |other: &Operation| {
-            let mut producers = self.producers();
-            let alone_before = |before: &Operation| {
-                // Whoever read the value before `other` proves that its only write came before.
-                self.producers().count() == 1
-                    && self.reads().any(|(read, seen)| {
-                        seen == self.seen && precedes(read, before) && read.invoke != before.invoke
-                    })
-            };
-            producers.all(|producer| precedes(producer, other)) || alone_before(other)
-        };
-        let (newer, value) = self.reads().find(|&(other, value)| {
-            value != self.seen && precedes(other, self.read) && is_newer(other)
-        })?;
+        let (newer, value) = self.newer_reads().find(|(other, _)| precedes(other, self.read))?;
         Some(format!(
             "after the read of {} at index {} had already seen a newer value",
             name(value),
             newer.invoke
         ))
+    }
+
+    /// Some read saw what was written later, and that write had ended before this read began.
+    fn shown_overwritten(&self) -> Option<String> {
+        let writer = |value: Content| {
+            let of_value = |write: &Member<'_, RegisterOp>| {
+                value.is_some_and(|value| *write.op == RegisterOp::Write(value))
+            };
+            let mut writes = self.writes().filter(of_value);
+            let all_ended =
+                self.writes().filter(of_value).all(|w| precedes(w.operation, self.read));
+            writes.next().filter(|_| all_ended)
+        };
+        let (shows, by) =
+            self.newer_reads().find_map(|(shows, value)| Some((shows, writer(value)?)))?;
+        Some(format!(
+            "but the {} at index {} had overwritten {} before that, as the read of {} at index {} shows",
+            written(by),
+            by.operation.invoke,
+            name(self.seen),
+            by.operation.input,
+            shows.invoke
+        ))
+    }
+
+    /// Reads of other values that were certainly written later: each write of this one had ended when the
+    /// other read began, or its only write had been seen by a read that ended before that.
+    fn newer_reads(&self) -> impl Iterator<Item = (&Operation, Content)> {
+        self.reads().filter(|&(other, value)| {
+            let had_been_read = || {
+                self.producers().count() == 1
+                    && self.reads().any(|(read, seen)| seen == self.seen && precedes(read, other))
+            };
+            let had_ended = self.producers().all(|producer| precedes(producer, other));
+            value != self.seen && (had_ended || had_been_read())
+        })
     }
 
     /// The value was read, then another one was written, and then it was read again.

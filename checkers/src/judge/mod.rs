@@ -1,5 +1,8 @@
 //! All checkers on one history: what `run`, `check` and `report` have in common, so that they agree.
 
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
