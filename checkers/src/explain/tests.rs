@@ -72,7 +72,8 @@ fn an_overwritten_value_is_named() {
 fn a_value_overwritten_each_time_is_named() {
     assert_sentence(
         "0:w3 0:ok 1:w4 1:ok 0:w3 0:ok 1:w5 1:ok 2:r 2:ok=3",
-        "read 3 at index 8, but every write of 3 had been overwritten before it began",
+        "read 3 at index 8, but every write of 3 had been overwritten before it began, at last by the write \
+         of 5 at index 6",
     );
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// What a whole check, of all keys together, may use. What does not suffice ends in unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// For deciding; explaining violations may take as long again.
+    /// For deciding; explaining violations may take as long again, but at most ten seconds.
     pub time: Duration,
     /// For what the search remembers, in bytes.
     pub memory_bytes: u64,

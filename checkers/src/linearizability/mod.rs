@@ -139,15 +139,17 @@ fn check_keys<M: Model>(
         tasks.push((*key, all.as_slice(), Task::new(model, all)?));
     }
     let mut purse = Purse::new(budget, tasks.len());
-    let mut explaining = Purse::new(budget, tasks.len());
+    let patience = Budget { time: budget.time.min(EXPLAINING_MAX), ..budget };
+    let mut explaining = Purse::new(patience, tasks.len());
     let judge = |(key, all, task): (Option<Key>, &[Operation], Task<'_, M>)| {
-        let Outcome { found, nodes, best } =
-            purse.spend(|limits| search(model, &task, Method::Fast, limits));
+        let (decided, part) = purse.spend(|limits| decide(model, &task, limits));
+        let Outcome { found, nodes, best } = decided;
         let finding = match found {
             Found::Order(_) => Finding::Valid,
             Found::NoOrder => {
+                let part = part.as_ref().unwrap_or(&task);
                 let explained =
-                    explaining.spend(|limits| explain::explain(model, key, all, &task, limits));
+                    explaining.spend(|limits| explain::explain(model, key, all, part, limits));
                 match explained {
                     Ok(counterexample) => Finding::Invalid { counterexample },
                     Err(reason) => Finding::Unknown { reason },
@@ -162,6 +164,22 @@ fn check_keys<M: Model>(
     Ok(tasks.into_iter().map(judge).collect())
 }
 
+/// Looks for an order, and first for a small part that has none: a violation is found there at once that would
+/// cost a search dear.
+fn decide<'a, M: Model>(
+    model: &M,
+    task: &Task<'a, M>,
+    limits: Limits,
+) -> (Outcome, Option<Task<'a, M>>) {
+    match task.refuted(model, limits) {
+        Some(part) => {
+            let refuted = Outcome { found: Found::NoOrder, nodes: 0, best: 0 };
+            (refuted, Some(part))
+        }
+        None => (search(model, task, Method::Fast, limits), None),
+    }
+}
+
 fn undecided(stop: Stop, best: usize, of: usize, nodes: u64) -> String {
     let budget = match stop {
         Stop::Time => "time",
@@ -173,6 +191,9 @@ fn undecided(stop: Stop, best: usize, of: usize, nodes: u64) -> String {
          after {nodes} nodes"
     )
 }
+
+/// A violation that cannot be explained in this time is shown whole.
+const EXPLAINING_MAX: Duration = Duration::from_secs(10);
 
 /// A budget that several keys share: what one leaves is there for the next ones, and none can take all.
 struct Purse {

@@ -1,5 +1,6 @@
 //! The operations of one key, ready to be ordered.
 
+use super::{Found, Limits, Method, search};
 use crate::history::{Operation, Outcome};
 use crate::model::{Malformed, Member, Model};
 
@@ -54,6 +55,17 @@ impl<'a, M: Model> Task<'a, M> {
         members.map(|(operation, op)| Member { operation, op })
     }
 
+    /// A part that the model suspects, and that indeed has no order: then neither has the whole.
+    pub(crate) fn refuted(&self, model: &M, limits: Limits) -> Option<Self> {
+        let members: Vec<Member<'_, M::Op>> = self.members().collect();
+        model.suspects(&members).into_iter().take(SUSPECTS_MAX).find_map(|places| {
+            let mut place = 0..self.len();
+            let part = self.filtered(|_| place.next().is_some_and(|p| places.contains(&p)));
+            let found = search(model, &part, Method::Exact, limits).found;
+            (found == Found::NoOrder).then_some(part)
+        })
+    }
+
     /// When each began, and when it had certainly ended.
     pub(super) fn spans(&self) -> Vec<(u64, Option<u64>)> {
         self.operations.iter().map(|o| (o.invoke, o.definite_end())).collect()
@@ -64,3 +76,6 @@ impl<'a, M: Model> Task<'a, M> {
         self.ops.len()
     }
 }
+
+/// Suspicions are hardly ever wrong: more of them will not help either.
+const SUSPECTS_MAX: usize = 8;

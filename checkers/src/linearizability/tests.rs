@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::history::{History, operations};
-use crate::model::Register;
+use crate::model::{Lookahead, Model, Register};
 use crate::testing::{Dice, Shape, is_legal_by_brute_force, random_history, script};
 
 fn verdict(history: &History) -> Verdict {
@@ -30,15 +30,16 @@ fn small_shape(dice: &mut Dice) -> Shape {
     }
 }
 
+fn unlimited() -> Limits {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    Limits { deadline, memory_bytes: 1 << 30, nodes: u64::MAX }
+}
+
 /// All ways to search, with both preferences by way of few nodes.
 fn found_by_all_methods(history: &History) -> bool {
     let operations = operations(history);
     let task = Task::new(&Register, &operations).unwrap();
-    let limits = Limits {
-        deadline: Instant::now() + Duration::from_mins(1),
-        memory_bytes: 1 << 30,
-        nodes: u64::MAX,
-    };
+    let limits = unlimited();
     let found = [Method::Fast, Method::Exact, Method::Plain].map(|method| {
         match search(&Register, &task, method, limits).found {
             Found::Order(_) => true,
@@ -69,6 +70,29 @@ fn the_search_agrees_with_brute_force_on_random_histories() {
         }
     }
     assert!(legal > 4_000 && illegal > 4_000, "{legal} legal, {illegal} illegal");
+}
+
+#[test]
+fn suspicions_are_right_and_find_every_violation_of_unique_values() {
+    let (mut refuted, mut missed) = (0, 0);
+    for seed in 0..24_000 {
+        let mut dice = Dice::new(seed);
+        let shape = small_shape(&mut dice);
+        let history = random_history(&mut dice, shape);
+        let all = operations(&history);
+        let is_legal = is_legal_by_brute_force(&all);
+        let task = Task::new(&Register, &all).unwrap();
+        // Values from nowhere are left to the search, which sees them before it begins.
+        let is_doomed = Register.lookahead(&task.ops).is_doomed(&None);
+        let part = task.refuted(&Register, unlimited());
+        assert!(part.is_none() || !is_legal, "seed {seed}: {history:?}");
+        if !is_legal && !is_doomed {
+            refuted += u32::from(part.is_some());
+            missed += u32::from(part.is_none());
+            assert!(part.is_some() || !shape.is_unique, "seed {seed}: {history:?}");
+        }
+    }
+    assert!(refuted > 500 && missed * 3 < refuted, "{refuted} refuted, {missed} missed");
 }
 
 #[test]
@@ -140,6 +164,32 @@ fn the_same_history_takes_the_same_way_each_time() {
     let history = random_history(&mut dice, shape);
     let first = check(&Register, &operations(&history), Budget::default());
     assert_eq!(first, check(&Register, &operations(&history), Budget::default()));
+}
+
+#[test]
+fn a_thousand_operations_of_twenty_busy_clients_need_few_nodes() {
+    for is_unique in [false, true] {
+        for (info_percent, wrong_percent) in [(0, 0), (5, 0), (0, 1), (5, 1)] {
+            let mut dice = Dice::new(11);
+            let shape = Shape {
+                processes: 20,
+                operations: 1_000,
+                is_unique,
+                fail_percent: 0,
+                info_percent,
+                wrong_percent,
+            };
+            let history = random_history(&mut dice, shape);
+            let judged = check(&Register, &operations(&history), Budget::default());
+            assert_ne!(judged.verdict, Verdict::Unknown, "{shape:?}");
+            // With few values, a wrong read can be right by accident.
+            let is_wrong = is_unique && wrong_percent > 0;
+            assert!(!is_wrong || judged.verdict == Verdict::Invalid, "{shape:?}");
+            assert!(wrong_percent > 0 || judged.verdict == Verdict::Valid, "{shape:?}");
+            let nodes: u64 = judged.keys.iter().map(|result| result.nodes).sum();
+            assert!(nodes < 10_000, "{nodes} nodes for {shape:?}");
+        }
+    }
 }
 
 #[test]

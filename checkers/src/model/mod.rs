@@ -11,7 +11,7 @@ use std::hash::Hash;
 use crate::history::Operation;
 use crate::linearizability::{self, Budget, Linearizability};
 
-pub use register::{Register, RegisterOp};
+pub use register::{Orphans, Register, RegisterOp};
 
 /// A sequential object.
 pub trait Model {
@@ -54,6 +54,14 @@ pub trait Model {
             !others.any(|(_, observer)| self.depends(observer, cause))
         };
         ops.iter().enumerate().map(is_unobserved).collect()
+    }
+
+    /// Small sets of operations, as places in `members`, that may be impossible to order: they are tried before
+    /// the search, the first ones first. A set has with each operation all those that it depends on. The
+    /// default suspects nothing.
+    fn suspects(&self, members: &[Member<'_, Self::Op>]) -> Vec<Vec<usize>> {
+        let _ = members;
+        Vec::new()
     }
 
     /// A [`Lookahead`] for a search that orders `ops`.
