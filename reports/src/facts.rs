@@ -31,7 +31,13 @@ pub(crate) fn facts(page: &Page<'_>) -> Vec<Fact> {
     }
     facts.push(mutant(page));
     facts.push(workload(&plan.workload));
-    facts.push(fact("Faults", faults(page), "classes that had to do something"));
+    facts.push(match plan.fault_classes.as_slice() {
+        [] => fact("Faults", "none", ""),
+        classes => {
+            let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+            fact("Faults", names.join(", "), "each class had to do something")
+        }
+    });
     facts.push(fact(
         "Time",
         milliseconds(plan.durations.time_limit_ms),
@@ -82,9 +88,4 @@ fn workload(workload: &Workload) -> Fact {
             workload.read_percent,
         ),
     )
-}
-
-fn faults(page: &Page<'_>) -> String {
-    let names: Vec<&str> = page.plan.fault_classes.iter().map(|class| class.name()).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

@@ -57,6 +57,9 @@ impl Kind {
     }
 }
 
+/// Seconds and milliseconds, by outcome.
+type Points = BTreeMap<Kind, Vec<(f64, f64)>>;
+
 /// More functions than this are not drawn: the tables have them all.
 const FUNCTIONS_MAX: usize = 6;
 
@@ -66,7 +69,7 @@ pub(crate) fn latencies(
     spans: &[Span],
     seconds: f64,
 ) -> Result<Vec<Plot>, ReportError> {
-    let mut points: BTreeMap<&str, BTreeMap<Kind, Vec<(f64, f64)>>> = BTreeMap::new();
+    let mut points: BTreeMap<&str, Points> = BTreeMap::new();
     for operation in operations {
         let (Some(kind), Some(latency)) = (Kind::of(operation), latency_ns(operation)) else {
             continue;
@@ -89,7 +92,7 @@ fn decades(low: f64, high: f64) -> (f64, f64) {
 }
 
 fn latency(
-    points: &BTreeMap<Kind, Vec<(f64, f64)>>,
+    points: &Points,
     (low, high): (f64, f64),
     spans: &[Span],
     seconds: f64,
@@ -149,7 +152,7 @@ pub(crate) fn throughput(
     if stretches.is_empty() {
         return Ok(None);
     }
-    let per_second = 1e9 / (to_seconds(width_ns) * 1e9);
+    let per_second = 1.0 / to_seconds(width_ns);
     #[expect(clippy::cast_precision_loss, reason = "pixels are coarser")]
     let steps = |number: fn(&Throughput) -> u64| -> Vec<(f64, f64)> {
         let step = |stretch: &Throughput| {
@@ -205,8 +208,10 @@ fn rates(
 fn stretch_ns(seconds: f64) -> u64 {
     const ROUND_MS: [u64; 12] =
         [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000, 600_000];
-    let fits = |ms: &&u64| seconds * 1e9 / 100.0 <= to_seconds(**ms * 1_000_000) * 1e9;
-    ROUND_MS.iter().find(fits).copied().unwrap_or(3_600_000) * 1_000_000
+    let fits = |ms: &&u64| seconds / 100.0 <= to_seconds(**ms * 1_000_000);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a width will do")]
+    let hundredth_ms = (seconds * 10.0) as u64;
+    ROUND_MS.iter().find(fits).copied().unwrap_or(hundredth_ms) * 1_000_000
 }
 
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
@@ -230,13 +235,26 @@ fn shade<Y: Ranged<ValueType = f64>>(
     seconds: f64,
     (low, high): (f64, f64),
 ) -> Result<(), ReportError> {
+    let shade = shade_of(spans);
     let bands = spans.iter().map(|span| {
         let (from, to) = (span.from.min(seconds), span.to.unwrap_or(seconds).min(seconds));
-        let colour = Ink::Fault(Family::of(&span.kind)).colour().mix(0.13);
+        let colour = Ink::Fault(Family::of(&span.kind)).colour().mix(shade);
         Rectangle::new([(from, low), (to, high)], colour.filled())
     });
     chart.draw_series(bands).map_err(|error| failed(&error))?;
     Ok(())
+}
+
+/// How dark a band is: the more lie on each other, the lighter, or dots could not be seen.
+fn shade_of(spans: &[Span]) -> f64 {
+    let in_force =
+        |at: f64| spans.iter().filter(move |s| s.from <= at && s.to.is_none_or(|to| at < to));
+    let most = spans.iter().map(|span| in_force(span.from).count()).max().unwrap_or(1);
+    match most {
+        0..=2 => 0.13,
+        3..=4 => 0.08,
+        _ => 0.05,
+    }
 }
 
 fn mesh<Y>(

@@ -20,6 +20,8 @@ pub(crate) struct Timeline {
     label: String,
     width: i32,
     height: i32,
+    /// Where the rows begin and end.
+    top: i32,
     bottom: i32,
     rows: Vec<Row>,
     bars: Vec<Bar>,
@@ -130,16 +132,14 @@ impl Timeline {
             text: text(operation, false),
             role: Role::Neighbour,
         }));
-        let mut note = String::new();
-        if hidden_involved > 0 {
-            note = format!("{hidden_involved} more operations of the proof are not shown. ");
-        }
-        if hidden > 0 {
-            let others = count(hidden as u64);
-            note.push_str(&format!(
-                "{others} other operations on this key meanwhile are not shown."
-            ));
-        }
+        let missing = [
+            (hidden_involved, "more operations of the proof are not shown."),
+            (hidden, "other operations on this key meanwhile are not shown."),
+        ];
+        let sentences = missing.iter().filter(|(number, _)| *number > 0);
+        let note: Vec<String> =
+            sentences.map(|(number, what)| format!("{} {what}", count(*number as u64))).collect();
+        let note = note.join(" ");
         Self::draw("The operations that cannot be ordered", shown, results, note)
     }
 
@@ -186,6 +186,7 @@ impl Timeline {
             label: label.to_owned(),
             width: axis.right + RIGHT,
             height: bottom + 26,
+            top,
             bottom,
             rows: y_of.iter().map(row).collect(),
             bars: shown.iter().map(bar).collect(),
@@ -270,7 +271,8 @@ fn text(operation: &Operation, with_key: bool) -> String {
     }
 }
 
-fn arrows(text: &str) -> String {
+/// A checker's words, with an arrow that looks like one.
+pub(crate) fn arrows(text: &str) -> String {
     text.replace("->", "→")
 }
 

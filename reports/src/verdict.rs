@@ -7,6 +7,7 @@ use quorate_checkers::history::Operation;
 use quorate_checkers::linearizability::Finding;
 use quorate_checkers::verdict::Verdict;
 
+use crate::timeline::arrows;
 use crate::units::count;
 use crate::{Page, verdict_word};
 
@@ -101,7 +102,7 @@ pub(crate) fn orders(counterexample: &Counterexample) -> Vec<String> {
     let text_of = |invoke: &u64| {
         let mut all = counterexample.operations.iter();
         let involved = all.find(|involved| involved.operation.invoke == *invoke);
-        involved.map_or_else(|| format!("operation {invoke}"), |involved| involved.text.clone())
+        involved.map_or_else(|| format!("operation {invoke}"), |involved| arrows(&involved.text))
     };
     let in_words = |order: &quorate_checkers::explain::PossibleOrder| {
         let steps: Vec<String> = order.operations.iter().map(text_of).collect();

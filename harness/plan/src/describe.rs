@@ -53,7 +53,14 @@ impl fmt::Display for Fault {
             Self::Clock { offset_ms, rate_ppm, .. } => {
                 let (whole, hundredths) = (rate_ppm / 1_000_000, rate_ppm % 1_000_000 / 10_000);
                 let nodes = names(&self.targets());
-                write!(f, "{offset_ms:+} ms and {whole}.{hundredths:02} times as fast at {nodes}")
+                match (*offset_ms, *rate_ppm) {
+                    (offset_ms, 1_000_000) => write!(f, "{offset_ms:+} ms at {nodes}"),
+                    (0, _) => write!(f, "{whole}.{hundredths:02} times as fast at {nodes}"),
+                    _ => write!(
+                        f,
+                        "{offset_ms:+} ms and {whole}.{hundredths:02} times as fast at {nodes}"
+                    ),
+                }
             }
             Self::Disk { node, disk } => {
                 let what = match disk {

@@ -179,11 +179,16 @@ impl<'a> Timetable<'a> {
         for lane in &lanes {
             let mut due = lane.clone();
             due.shuffle(&mut self.rng);
-            self.fill(lane, due, lead, now, &mut turns);
+            // Where there is time, lanes begin one after the other.
+            let room = (now - lead) / (lane.len() as u64 + 1);
+            let from = lead + self.tenths(0..=12).min(room / 4);
+            self.fill(lane, due, from, now, &mut turns);
         }
         while now + 4 * self.second_ms < end {
             let from = now + self.tenths(7..=15);
             let to = end.min(from + self.tenths(50..=120));
+            // A rest that is too short for a round belongs to this one.
+            let to = if end - to < 6 * self.second_ms { end } else { to };
             for lane in &self.joining(&lanes) {
                 let from = from + self.tenths(0..=20);
                 self.fill(lane, Vec::new(), from, to, &mut turns);

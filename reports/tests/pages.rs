@@ -1,0 +1,230 @@
+//! What may be relied on in every page.
+
+mod support;
+
+use quorate_checkers::history::{
+    Builder, History, Key, Nemesis, NemesisPhase, ProcessId, Step, Time, Value, What,
+};
+use quorate_checkers::verdict::Verdict;
+use quorate_plan::{FaultChoice, FaultClass, Workload};
+
+use support::{Manner, Specimen, invalid, plan, run, short, unknown, valid};
+
+fn step(process: u64, f: &str, value: Value, error: Option<&str>) -> Step {
+    let error = error.map(str::to_owned);
+    Step { process: ProcessId(process), f: f.to_owned(), key: Some(Key(0)), value, error }
+}
+
+fn specimen_of(events: Vec<What>) -> Specimen {
+    let mut builder = Builder::new();
+    for (number, what) in (0..).zip(events) {
+        builder.push(Time(number * 1_000_000), what).expect("can follow");
+    }
+    specimen(builder.finish())
+}
+
+fn specimen(history: History) -> Specimen {
+    Specimen::new(plan(1, 5_000, &FaultChoice::Named(Vec::new())), history, None)
+}
+
+fn nemesis(phase: NemesisPhase, kind: &str, what: &str) -> What {
+    What::Nemesis(Nemesis {
+        fault: 0,
+        kind: kind.to_owned(),
+        phase,
+        targets: vec!["n0".to_owned()],
+        what: what.to_owned(),
+        bites: u64::from(phase == NemesisPhase::End),
+    })
+}
+
+/// Each opened element of a page is closed, in order.
+fn assert_well_formed(page: &str) {
+    const VOID: [&str; 3] = ["meta", "link", "br"];
+    let mut open: Vec<&str> = Vec::new();
+    for tag in page.split('<').skip(1).filter_map(|text| text.split('>').next()) {
+        let name = tag.split([' ', '/']).find(|word| !word.is_empty()).unwrap_or_default();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "{tag}");
+        } else if !tag.starts_with('!') && !tag.ends_with('/') && !VOID.contains(&name) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn a_page_stands_alone() {
+    for specimen in [valid(), invalid(), unknown(), short()] {
+        let page = specimen.page();
+        for word in ["http:", "https:", "src=", "@import", "url(", "<script", "NaN", "inf"] {
+            let found = page.find(word).map(|at| &page[at..(at + 60).min(page.len())]);
+            // "info" is a word that begins like infinity.
+            assert!(found.is_none_or(|found| found.starts_with("info")), "{word}: {found:?}");
+        }
+        assert_well_formed(&page);
+        assert!(page.len() < 400_000, "{} bytes", page.len());
+    }
+}
+
+#[test]
+fn a_verdict_is_said_in_words_with_its_reason() {
+    let page = valid().page();
+    assert!(page.contains("Linearizable</h1>") && page.contains("valid</span>"));
+    assert!(page.contains("can be put in one order"));
+
+    let specimen = invalid();
+    assert_eq!(specimen.results.verdict, Verdict::Invalid, "the specimen is what it should be");
+    let page = specimen.page();
+    assert!(page.contains("Not linearizable</h1>") && page.contains("What went wrong"));
+    let sentence = &specimen.results.linearizability.counterexamples().next().unwrap().sentence;
+    assert!(page.contains(sentence.get(1..).unwrap()), "{sentence}");
+    assert!(page.contains("class=\"op ok accused\""), "the accused operation is marked");
+    assert!(page.contains("class=\"op ok involved\"") && page.contains("neighbour"));
+
+    let page = unknown().page();
+    assert!(page.contains("Not decided</h1>"));
+    assert!(page.contains("was never seen to do anything"));
+}
+
+#[test]
+fn what_was_run_stands_there_and_can_be_run_again() {
+    let specimen = invalid();
+    let page = specimen.page();
+    for text in [
+        "a read returns without writing back what it has seen",
+        "multi-writer registers over quorums",
+        "quorate check store/latest/history.jsonl",
+        "seed 11",
+        "&#34;operations_per_key&#34;",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn every_fault_is_in_the_pictures_and_in_the_table() {
+    let specimen = valid();
+    let page = specimen.page();
+    assert!(specimen.results.vacuity.faults.len() >= 14);
+    for fault in &specimen.results.vacuity.faults {
+        assert!(
+            page.contains(&format!("text-anchor=\"end\">{}</text>", fault.kind)),
+            "in the strip"
+        );
+        let what = fault.what.replace('+', "&#43;");
+        assert!(page.contains(&fault.what) || page.contains(&what), "{}", fault.what);
+    }
+    // Two latencies and the throughput, each with a band for every fault.
+    let bands = page.matches("opacity=\"0.05\" fill=\"var(--").count();
+    assert_eq!(bands, 3 * specimen.results.vacuity.faults.len());
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    assert_eq!(invalid().page(), invalid().page());
+}
+
+#[test]
+fn a_short_run_is_shown_whole_and_a_long_one_is_not() {
+    assert!(short().page().contains("The whole run"));
+    assert!(!valid().page().contains("The whole run"));
+}
+
+#[test]
+fn markup_in_a_history_stays_text() {
+    let evil = "<script>alert('x')</script>&\"";
+    let value = || Value::Text(evil.to_owned());
+    let mut specimen = specimen_of(vec![
+        nemesis(NemesisPhase::Begin, evil, evil),
+        What::Invoke(step(0, "write", value(), None)),
+        What::Invoke(step(1, evil, value(), None)),
+        What::Info(step(0, "write", value(), Some(evil))),
+        What::Ok(step(1, evil, value(), None)),
+        nemesis(NemesisPhase::End, evil, evil),
+        nemesis(NemesisPhase::Skipped, evil, evil),
+    ]);
+    specimen.plan.name = evil.to_owned();
+    specimen.plan.system.options.insert(evil.to_owned(), evil.to_owned());
+    specimen.header.mutant = Some(evil.to_owned());
+    specimen.header.program = evil.to_owned();
+    specimen.commands.push((evil.to_owned(), evil.to_owned()));
+    let page = specimen.page();
+    assert!(!page.contains("<script"), "escaped");
+    assert!(page.contains("&#60;script&#62;"), "and still there");
+    assert_well_formed(&page);
+}
+
+#[test]
+fn an_empty_history_has_a_page() {
+    let page = specimen(History::default()).page();
+    assert!(page.contains("No operation completed: there is nothing to plot."));
+    assert_well_formed(&page);
+}
+
+#[test]
+fn one_operation_has_a_page() {
+    let answered = specimen_of(vec![
+        What::Invoke(step(0, "write", Value::Int(1), None)),
+        What::Ok(step(0, "write", Value::Int(1), None)),
+    ]);
+    let page = answered.page();
+    assert!(page.contains("write 1</text>") && page.contains("Latency of write"));
+    let unanswered = specimen_of(vec![What::Invoke(step(0, "read", Value::Nil, None))]);
+    let page = unanswered.page();
+    assert!(page.contains("class=\"op pending plain\"") && page.contains("class=\"tail\""));
+}
+
+#[test]
+fn a_history_of_faults_alone_has_a_page() {
+    let specimen = specimen_of(vec![
+        nemesis(NemesisPhase::Begin, "kill", "n0"),
+        nemesis(NemesisPhase::End, "kill", "n0"),
+        nemesis(NemesisPhase::Skipped, "pause", "n1 is gone"),
+        nemesis(NemesisPhase::Begin, "clock", "+5 ms at n0"),
+    ]);
+    let page = specimen.page();
+    assert!(page.contains("until the history stops"));
+    assert!(page.contains("pause could not be carried out: n1 is gone"));
+    assert_well_formed(&page);
+}
+
+#[test]
+fn strange_values_and_times_do_no_harm() {
+    let values = [
+        Value::Int(i64::MIN),
+        Value::Text("long ".repeat(500)),
+        Value::List(vec![Value::Nil, Value::List(vec![Value::Text("💥\u{0}\n".to_owned())])]),
+    ];
+    let mut builder = Builder::new();
+    let mut push = |time: u64, what| {
+        builder.push(Time(time), what).expect("can follow");
+    };
+    for (process, value) in (0..).zip(values) {
+        push(process, What::Invoke(step(process, "write", value.clone(), None)));
+    }
+    push(u64::MAX, What::Ok(step(0, "write", Value::Int(i64::MIN), None)));
+    push(u64::MAX, What::Fail(step(1, "write", Value::Nil, Some("because"))));
+    let page = specimen(builder.finish()).page();
+    assert_well_formed(&page);
+    assert!(page.len() < 100_000);
+}
+
+#[test]
+fn a_long_busy_run_stays_small() {
+    let mut plan = plan(2, 60_000, &FaultChoice::All);
+    plan.workload = Workload { rate_per_s: 0, ..Workload::default() };
+    let history = run(&plan, Manner { rate: 900, stale_one_in: 0, toothless: false });
+    assert!(history.len() > 12_000, "{} events", history.len());
+    let page = Specimen::new(plan, history, None).page();
+    assert!(page.len() < 700_000, "{} bytes", page.len());
+}
+
+#[test]
+fn a_run_without_faults_says_so() {
+    let plan = plan(2, 2_000, &FaultChoice::Named(Vec::<FaultClass>::new()));
+    let history = run(&plan, Manner { rate: 100, stale_one_in: 0, toothless: false });
+    let page = Specimen::new(plan, history, None).page();
+    assert!(page.contains("<p class=\"note\">None.</p>"));
+    assert!(!page.contains("shaded: a fault is in force"));
+}
