@@ -71,8 +71,8 @@ fn tiles(results: &Results) -> Vec<(String, &'static str)> {
         (format!("{:.0}", all.ok_per_second), "ok a second"),
     ];
     if let Some(latency) = all.latency {
-        tiles.push((span(latency.p50_ns), "median latency"));
-        tiles.push((span(latency.p99_ns), "99 of 100 within"));
+        tiles.push((span(latency.p50_ns), "p50 latency"));
+        tiles.push((span(latency.p99_ns), "p99 latency"));
     }
     tiles.push((count(results.vacuity.faults.len() as u64), "faults"));
     tiles.push((span(results.check_ns), "to check it all"));
