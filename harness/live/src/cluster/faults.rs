@@ -24,6 +24,9 @@ const SIGNAL_MAX: Duration = Duration::from_secs(10);
 /// How long a node keeps its writes in memory before it loses power: long enough that some are on their way.
 const POWER_FADES: Duration = Duration::from_millis(30);
 
+/// The state letter in `/proc` of a process that was stopped.
+const STOPPED: char = 'T';
+
 impl Machines for Cluster {
     fn count(&self) -> u16 {
         u16::try_from(self.nodes.len()).unwrap_or(u16::MAX)
@@ -73,18 +76,21 @@ impl Machines for Cluster {
     async fn pause(&self, node: u16) -> Result<(), Trouble> {
         let process = self.process(node)?;
         process.signal(Signal::STOP);
-        self.reach_state(node, &process, "stop", |state| state == 'T').await
+        self.reach_state(node, &process, "stop", |state| state == STOPPED).await
     }
 
     async fn resume(&self, node: u16) -> Result<(), Trouble> {
         let process = self.process(node)?;
         process.signal(Signal::CONT);
-        self.reach_state(node, &process, "go on", |state| state != 'T').await
+        self.reach_state(node, &process, "go on", |state| state != STOPPED).await
     }
 
     async fn order(&self, node: u16, what: Control) -> Result<Status, Trouble> {
         let process = self.process(node)?;
         let answer = process.order(what);
+        if process.state() == Some(STOPPED) {
+            return Err(Trouble::Stopped { node });
+        }
         tokio::select! {
             biased;
             answer = timeout(ANSWER_MAX, answer) => match answer {

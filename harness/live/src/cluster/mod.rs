@@ -95,6 +95,9 @@ pub(crate) enum Trouble {
     /// There is no process to do it with.
     #[error("n{node} is down")]
     Down { node: u16 },
+    /// Its process is stopped; it will obey when it goes on.
+    #[error("n{node} is stopped")]
+    Stopped { node: u16 },
     /// It does not do it in time.
     #[error("n{node} did not {what} within {seconds} s")]
     TooSlow { node: u16, what: &'static str, seconds: u64 },

@@ -67,7 +67,7 @@ impl Claims {
         nodes: &BTreeSet<u16>,
     ) -> Result<BTreeSet<u16>, String> {
         let free: BTreeSet<u16> =
-            nodes.iter().copied().filter(|node| !self.held.contains_key(&(part, *node))).collect();
+            nodes.iter().copied().filter(|node| self.holder(part, *node).is_none()).collect();
         if free.is_empty() {
             return Err(self.who_holds(part, nodes));
         }
@@ -85,11 +85,20 @@ impl Claims {
         self.held.retain(|_, holder| *holder != fault);
     }
 
+    /// What keeps a fault from `part` of `node`, and which fault that is. A node that is down or stopped,
+    /// or about to be, takes no orders.
+    fn holder(&self, part: Part, node: u16) -> Option<(Part, u32)> {
+        let held = |part| Some((part, *self.held.get(&(part, node))?));
+        held(part).or_else(|| held(Part::Life))
+    }
+
     fn who_holds(&self, part: Part, nodes: &BTreeSet<u16>) -> String {
         let holders: Vec<String> = nodes
             .iter()
-            .filter_map(|node| Some((node, self.held.get(&(part, *node))?)))
-            .map(|(node, fault)| format!("n{node}'s {} is held by fault {fault}", part.name()))
+            .filter_map(|node| Some((node, self.holder(part, *node)?)))
+            .map(|(node, (part, fault))| {
+                format!("n{node}'s {} is held by fault {fault}", part.name())
+            })
             .collect();
         if holders.is_empty() { "it names no node".to_owned() } else { holders.join(", ") }
     }
@@ -122,10 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_may_be_wrong_while_the_process_is_down() {
+    fn a_node_that_is_down_takes_no_orders_but_one_with_a_wrong_clock_can_be_killed() {
         let mut claims = Claims::new(0);
         claims.take(1, Part::Life, &nodes(&[0])).unwrap();
-        assert_eq!(claims.take(2, Part::Clock, &nodes(&[0])), Ok(nodes(&[0])));
+        assert_eq!(claims.take(2, Part::Clock, &nodes(&[0, 1])), Ok(nodes(&[1])));
+        let refused = claims.take(3, Part::Clock, &nodes(&[0, 1])).unwrap_err();
+        assert_eq!(refused, "n0's process is held by fault 1, n1's clock is held by fault 2");
+        assert_eq!(claims.take(4, Part::Life, &nodes(&[0, 1])), Ok(nodes(&[1])));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use quorate_systems::contract::Lie;
 
 use super::machines::{Machines, Started};
 use crate::cluster::Trouble;
-use crate::protocol::{Control, DiskMode, EXIT_DISK_FAILED};
+use crate::protocol::{Control, DiskMode, EXIT_DISK_FAILED, Status};
 
 /// What a fault has done to nodes, as far as its end must know of it.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) enum Harm {
     /// These are stopped.
     Paused(BTreeSet<u16>),
     /// Their clocks are wrong.
-    Clocks(Vec<Reading>),
+    Clocks(Vec<WrongClock>),
     /// The next write of this one is its last.
     BadDisk(u16, DiskMode),
     /// A bit of its disk is flipped, and it refused to start, or did not.
@@ -38,6 +38,15 @@ pub(super) struct Reading {
     clock_us: u64,
     /// How long it took to read, in microseconds.
     blur_us: u64,
+}
+
+/// A clock that was made wrong.
+#[derive(Debug)]
+pub(super) struct WrongClock {
+    /// How it stood when it was still right.
+    before: Reading,
+    /// Whether it was seen to be wrong at once.
+    jumped: bool,
 }
 
 /// A fault that is in force.
@@ -155,21 +164,21 @@ async fn set_clocks<M: Machines>(
     rate_ppm: u32,
 ) -> Result<Begun, String> {
     let act = async |node| {
-        let reading = read_clock(machines, node).await?;
-        machines.set_clock(node, offset_ms, rate_ppm).await?;
-        Ok::<_, Trouble>(reading)
+        let before = read_clock(machines, node).await?;
+        let after = told(machines, node, machines.set_clock(node, offset_ms, rate_ppm)).await?;
+        Ok::<_, Trouble>(WrongClock { jumped: deviates(&before, &after), before })
     };
     let results = join_all(nodes.iter().map(|node| act(*node))).await;
     let reasons: Vec<String> =
         results.iter().filter_map(|r| r.as_ref().err()).map(Trouble::to_string).collect();
-    let readings: Vec<Reading> = results.into_iter().filter_map(Result::ok).collect();
-    if readings.is_empty() {
+    let clocks: Vec<WrongClock> = results.into_iter().filter_map(Result::ok).collect();
+    if clocks.is_empty() {
         // It would be told at the next start; a fault that did not begin must not.
         right_all(machines, nodes).await;
         return Err(reasons.join(", "));
     }
-    let hit = readings.iter().map(|reading| reading.node).collect();
-    Ok(Begun::plain(Harm::Clocks(readings), hit))
+    let hit = clocks.iter().map(|clock| clock.before.node).collect();
+    Ok(Begun::plain(Harm::Clocks(clocks), hit))
 }
 
 async fn right_all<M: Machines>(machines: &M, nodes: &BTreeSet<u16>) {
@@ -180,33 +189,43 @@ async fn right_all<M: Machines>(machines: &M, nodes: &BTreeSet<u16>) {
 }
 
 async fn read_clock<M: Machines>(machines: &M, node: u16) -> Result<Reading, Trouble> {
-    let asked = Instant::now();
+    told(machines, node, machines.order(node, Control::Status)).await
+}
+
+/// What a node's clock shows after an order.
+async fn told<M: Machines>(
+    machines: &M,
+    node: u16,
+    order: impl Future<Output = Result<Status, Trouble>>,
+) -> Result<Reading, Trouble> {
+    let at = Instant::now();
     let incarnation = machines.incarnation(node);
-    let status = machines.order(node, Control::Status).await?;
-    let blur_us = micros(asked.elapsed());
-    Ok(Reading { node, incarnation, at: asked, clock_us: status.clock_us, blur_us })
+    let status = order.await?;
+    let blur_us = micros(at.elapsed());
+    Ok(Reading { node, incarnation, at, clock_us: status.clock_us, blur_us })
 }
 
 /// Compares what each clock has gone with the time that went by, and puts it right.
-async fn right_clocks<M: Machines>(machines: &M, before: Vec<Reading>) -> (u64, Vec<Trouble>) {
-    let mut bites = 0;
-    let mut nodes = BTreeSet::new();
-    for before in before {
-        nodes.insert(before.node);
+async fn right_clocks<M: Machines>(machines: &M, clocks: Vec<WrongClock>) -> (u64, Vec<Trouble>) {
+    let nodes: BTreeSet<u16> = clocks.iter().map(|clock| clock.before.node).collect();
+    let seen = join_all(clocks.into_iter().map(async |WrongClock { before, jumped }| {
         // A node that is down or stopped shows nothing; then there is no evidence.
-        if let Ok(after) = read_clock(machines, before.node).await {
-            bites += u64::from(deviates(&before, &after));
-        }
-    }
+        jumped || read_clock(machines, before.node).await.is_ok_and(|now| deviates(&before, &now))
+    }));
+    let bites = count(seen.await.into_iter().filter(|seen| *seen).count());
     let troubles = failures(nodes, |node| async move {
-        match machines.set_clock(node, 0, RIGHT_RATE).await {
-            // It comes up with a right clock.
-            Err(Trouble::Down { .. }) => Ok(()),
-            other => other.map(drop),
-        }
+        machines.set_clock(node, 0, RIGHT_RATE).await.map(drop).or_else(will_be_right)
     })
     .await;
     (bites, troubles)
+}
+
+/// A node that is down comes up without faults of its own, and a stopped one obeys when it goes on.
+fn will_be_right(trouble: Trouble) -> Result<(), Trouble> {
+    match trouble {
+        Trouble::Down { .. } | Trouble::Stopped { .. } => Ok(()),
+        other => Err(other),
+    }
 }
 
 fn deviates(before: &Reading, after: &Reading) -> bool {
@@ -323,9 +342,7 @@ async fn silence_liars<M: Machines>(
             }
             // It has booted since, and counts anew.
             Ok(status) => bites += status.lies,
-            // It comes up honest.
-            Err(Trouble::Down { .. }) => {}
-            Err(trouble) => troubles.push(trouble),
+            Err(trouble) => troubles.extend(will_be_right(trouble).err()),
         }
     }
     (bites, troubles)

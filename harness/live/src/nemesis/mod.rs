@@ -15,8 +15,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use quorate_checkers::history::{Nemesis as Event, NemesisPhase};
 use quorate_plan::{Endpoint, Fault, FaultClass, PlannedFault};
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::cluster::{Death, Trouble};
 use crate::proxy::{NetworkRule, Rules};
@@ -26,8 +26,8 @@ use claims::{Claims, Part};
 use harm::{Begun, Harm};
 pub(crate) use machines::{Machines, Started};
 
-/// How long after a fault that has not bitten it is aimed again.
-const AIM_AGAIN: Duration = Duration::from_millis(200);
+/// How long after a fault that has not bitten, or could not begin, it is aimed again.
+const AIM_AGAIN: Duration = Duration::from_millis(250);
 
 /// What breaks things during a run. Clones share everything.
 #[derive(Debug)]
@@ -49,8 +49,6 @@ struct Shared<M> {
     /// A fault of one of these that has not bitten is aimed again.
     required: BTreeSet<FaultClass>,
     claims: Mutex<Claims>,
-    /// Some fault has let go of what it held.
-    released: Notify,
     next_fault: Arc<AtomicU32>,
     /// The faults in force, for people.
     current: Mutex<BTreeMap<u32, String>>,
@@ -86,7 +84,6 @@ impl<M: Machines> Nemesis<M> {
             recorder,
             required: required.into_iter().collect(),
             claims: Mutex::new(Claims::new(liars_max)),
-            released: Notify::new(),
             next_fault: Arc::default(),
             current: Mutex::default(),
             troubles: Mutex::default(),
@@ -130,23 +127,18 @@ impl<M: Machines> Nemesis<M> {
         let must_bite = self.shared.required.contains(&fault.class());
         let mut last_reason = None;
         loop {
-            // Made before the attempt, so that what is let go during it is not missed.
-            let released = self.shared.released.notified();
-            let attempt = self.attempt(&fault, Duration::from_millis(for_ms)).await;
-            let pause: std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> = match attempt {
+            match self.attempt(&fault, Duration::from_millis(for_ms)).await {
                 Attempt::Bit => return,
-                Attempt::Missed => Box::pin(sleep(AIM_AGAIN)),
+                Attempt::Missed => {}
                 Attempt::Blocked(reason) => {
+                    // Once for each reason: it may be tried often.
                     if last_reason.as_ref() != Some(&reason) {
                         self.record_skipped(&fault, &reason);
                     }
                     last_reason = Some(reason);
-                    Box::pin(async {
-                        let _ = timeout(AIM_AGAIN * 5, released).await;
-                    })
                 }
-            };
-            if !must_bite || self.healing_before(pause).await {
+            }
+            if !must_bite || self.healing_before(sleep(AIM_AGAIN)).await {
                 return;
             }
         }
@@ -189,7 +181,6 @@ impl<M: Machines> Nemesis<M> {
             Err(reason) => Attempt::Blocked(reason),
         };
         lock(&self.shared.claims).release(id);
-        self.shared.released.notify_waiters();
         attempt
     }
 

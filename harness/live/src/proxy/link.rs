@@ -69,9 +69,9 @@ impl Link {
     /// The next message, once it is due. One task at a time may wait here.
     pub(crate) async fn next(&self) -> Parcel {
         loop {
-            let due = match self.lock().pop(Instant::now()) {
-                Popped::Due(parcel) if self.rules.cuts(self.from, self.to) => {
-                    drop(parcel);
+            let popped = self.lock().pop(Instant::now());
+            let due = match popped {
+                Popped::Due(_) if self.rules.cuts(self.from, self.to) => {
                     add(&self.counters.dropped);
                     continue;
                 }
