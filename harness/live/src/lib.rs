@@ -9,6 +9,8 @@ pub mod protocol;
 pub mod proxy;
 mod recorder;
 mod run;
+#[cfg(test)]
+mod samples;
 mod sweep;
 
 pub use cluster::Death;

@@ -34,7 +34,7 @@ const FINAL_KEYS_MAX: usize = 50;
 /// How long final reads may go on after an interruption: somebody is waiting.
 const HURRIED_READS: Duration = Duration::from_secs(2);
 /// How long healing may take before the run goes on without it; all its parts have bounds of their own.
-const HEALING_MAX: Duration = Duration::from_secs(60);
+const HEALING_MAX: Duration = Duration::from_mins(1);
 /// How long clients may take to end after their time is over.
 const CLIENTS_END_MAX: Duration = Duration::from_secs(2);
 /// How long the last news of nodes that ended may take.

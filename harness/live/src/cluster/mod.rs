@@ -4,6 +4,8 @@ mod damage;
 mod faults;
 mod process;
 mod spawner;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

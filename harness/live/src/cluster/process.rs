@@ -173,9 +173,14 @@ impl Process {
         answer
     }
 
+    /// Its number with the operating system; another process may have it after its end.
+    pub(super) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
     /// Its state letter in `/proc` (`T` for stopped); `None` once it is gone.
     pub(super) fn state(&self) -> Option<char> {
-        state_of(self.pid.as_raw_nonzero().get())
+        state_of(self.pid())
     }
 }
 

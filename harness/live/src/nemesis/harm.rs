@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::time::Instant;
 
 use futures_util::future::join_all;
 use quorate_plan::{Disk, Fault};
 use quorate_systems::contract::Lie;
+use tokio::time::Instant;
 
 use super::machines::{Machines, Started};
 use crate::cluster::Trouble;

@@ -71,3 +71,49 @@ fn flip(part: &mut [u8], draw: u64) {
         *byte ^= mask.max(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_systems::wire::decode;
+
+    use super::*;
+    use crate::samples::{VOCABULARY, frame, note_in};
+
+    #[test]
+    fn frames_come_out_whole_however_the_stream_is_cut() {
+        let sent: Vec<Vec<u8>> = (0..6).map(frame).collect();
+        let stream = sent.concat();
+        for size in 1..=stream.len() {
+            let mut splitter = Splitter::default();
+            let mut got = Vec::new();
+            for piece in stream.chunks(size) {
+                splitter.buffer().extend_from_slice(piece);
+                got.extend(splitter.frames().unwrap());
+            }
+            let bytes: Vec<&[u8]> = got.iter().map(|frame| &frame.bytes[..]).collect();
+            assert_eq!(bytes, sent, "in pieces of {size}");
+            assert!(splitter.buffer().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_damaged_header_ends_the_stream() {
+        let mut splitter = Splitter::default();
+        splitter.buffer().extend([0xAB; HEADER_LEN]);
+        assert!(splitter.frames().is_err());
+    }
+
+    #[test]
+    fn no_damage_passes_the_checksum() {
+        let frame = Bytes::from(frame(77));
+        for n in 0..2_000_u64 {
+            let damaged = damage(&frame, n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            assert_ne!(damaged, frame);
+            assert_eq!(note_in(&damaged), None, "draw {n}");
+            let mut splitter = Splitter::default();
+            splitter.buffer().extend_from_slice(&damaged);
+            assert_eq!(splitter.frames().unwrap().len(), 1, "its length is still right");
+        }
+        assert!(decode::<crate::samples::Note>(&VOCABULARY, &frame).is_ok());
+    }
+}

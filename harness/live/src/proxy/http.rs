@@ -164,8 +164,8 @@ async fn offer_lines(link: &Link, http: &reqwest::Client, url: Url) {
         unread.extend_from_slice(&chunk);
         let mut rest = unread.as_slice();
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let (line, behind) = rest.split_at(end + 1);
-            offer_line(link, line);
+            let (message, behind) = rest.split_at(end + 1);
+            offer_line(link, message);
             rest = behind;
         }
         let used = unread.len() - rest.len();
@@ -176,9 +176,9 @@ async fn offer_lines(link: &Link, http: &reqwest::Client, url: Url) {
     }
 }
 
-fn offer_line(link: &Link, line: &[u8]) {
-    match serde_json::from_slice::<View<'_>>(line) {
-        Ok(envelope) => link.offer(&envelope.kind, Bytes::copy_from_slice(line)),
+fn offer_line(link: &Link, message: &[u8]) {
+    match serde_json::from_slice::<View<'_>>(message) {
+        Ok(envelope) => link.offer(&envelope.kind, Bytes::copy_from_slice(message)),
         Err(_) => link.unreadable(),
     }
 }
@@ -238,4 +238,22 @@ fn body_range(message: &Bytes) -> Option<std::ops::Range<usize>> {
     // The view borrows from the message, so that this is the distance between two places in it.
     let start = (body.as_ptr() as usize).checked_sub(message.as_ptr() as usize)?;
     Some(start..start + body.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ClientEnvelope;
+    use crate::samples::Note;
+
+    #[test]
+    fn no_damage_passes_the_checksum_and_most_of_it_is_still_json() {
+        let message = Bytes::from(ClientEnvelope::seal(&Note(1_234_567)).to_line());
+        for n in 0..2_000_u64 {
+            let damaged = damage(&message, n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            assert_ne!(damaged, message);
+            let envelope: ClientEnvelope = serde_json::from_slice(&damaged).unwrap();
+            assert!(envelope.open::<Note>().is_err(), "draw {n}");
+        }
+    }
 }

@@ -61,7 +61,7 @@ impl Link {
             .corrupt
             .iter()
             .fold(message, |message, (draw, _)| (self.damage)(&message, *draw));
-        let overflow = self.lock().push(Instant::now(), message, passage);
+        let overflow = self.lock().push(Instant::now(), &message, passage);
         self.counters.overflowed.fetch_add(overflow, Ordering::Relaxed);
         self.wake.notify_one();
     }
@@ -193,7 +193,7 @@ impl Queue {
     }
 
     /// Takes a message in; how many did not fit, copies counted.
-    fn push(&mut self, now: Instant, message: Bytes, passage: Passage) -> u64 {
+    fn push(&mut self, now: Instant, message: &Bytes, passage: Passage) -> u64 {
         let mut due = (now + passage.delay).max(self.in_order);
         if passage.held_by.is_empty() {
             self.in_order = due;
@@ -266,3 +266,132 @@ impl PartialEq for Waiting {
 }
 
 impl Eq for Waiting {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use tokio::time::{advance, timeout};
+
+    use super::super::rules::{Harm, NetworkRule};
+    use super::*;
+
+    const FROM: Endpoint = Endpoint::Node(0);
+    const TO: Endpoint = Endpoint::Node(1);
+
+    fn link() -> Link {
+        Link::new(FROM, TO, Arc::new(Rules::new(3)), |message, _| message.clone())
+    }
+
+    fn some(per_mille: u16, harm: Harm) -> NetworkRule {
+        NetworkRule::Some { ends: BTreeSet::from([TO]), per_mille, harm }
+    }
+
+    fn offer(link: &Link, numbers: impl IntoIterator<Item = u8>) {
+        for number in numbers {
+            link.offer("QUERY", Bytes::copy_from_slice(&[number]));
+        }
+    }
+
+    /// All that comes out until nothing has come for long. Time passes only while everybody waits.
+    async fn drain(link: &Link) -> Vec<u8> {
+        let mut out = Vec::new();
+        while let Ok(parcel) = timeout(Duration::from_mins(1), link.next()).await {
+            link.delivered(&parcel);
+            out.push(parcel.message[0]);
+        }
+        out
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn delayed_messages_keep_their_order() {
+        let link = link();
+        link.rules.begin(1, NetworkRule::Delay { ends: [TO].into(), min_ms: 1, max_ms: 500 });
+        offer(&link, 0..50);
+        assert_eq!(drain(&link).await, (0..50).collect::<Vec<u8>>());
+        assert_eq!(link.rules.end(1), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_after_the_delay_does_not_pass_those_that_are_delayed() {
+        let link = link();
+        link.rules.begin(1, NetworkRule::Delay { ends: [TO].into(), min_ms: 100, max_ms: 100 });
+        offer(&link, 0..3);
+        link.rules.end(1);
+        offer(&link, 3..5);
+        assert_eq!(drain(&link).await, [0, 1, 2, 3, 4]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn held_back_messages_are_overtaken_and_only_those_that_were_count() {
+        let link = link();
+        link.rules.begin(1, some(300, Harm::HoldBack(50)));
+        offer(&link, 0..100);
+        let out = drain(&link).await;
+        let sorted: BTreeSet<u8> = out.iter().copied().collect();
+        assert_eq!(sorted.len(), 100, "none is lost");
+        let overtaken = (0..out.len())
+            .filter(|place| out[..*place].iter().any(|before| *before > out[*place]))
+            .count();
+        assert!(overtaken > 10, "{overtaken}");
+        assert_eq!(link.rules.end(1), u64::try_from(overtaken).unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_is_held_back_but_not_overtaken_is_no_bite() {
+        let link = link();
+        link.rules.begin(1, some(1_000, Harm::HoldBack(50)));
+        offer(&link, [7]);
+        assert_eq!(drain(&link).await, [7]);
+        assert_eq!(link.rules.end(1), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_comes_after_its_original() {
+        let link = link();
+        link.rules.begin(1, some(1_000, Harm::Duplicate(30)));
+        offer(&link, 0..20);
+        let out = drain(&link).await;
+        assert_eq!(out.len(), 40);
+        let originals: Vec<u8> = (0..20).collect();
+        let mut seen = BTreeSet::new();
+        let firsts: Vec<u8> = out.into_iter().filter(|number| seen.insert(*number)).collect();
+        assert_eq!(firsts, originals);
+        assert_eq!(link.rules.end(1), 20);
+        assert_eq!((link.traffic().offered, link.traffic().delivered), (20, 40));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_would_arrive_during_a_partition_is_lost_with_it() {
+        let link = link();
+        link.rules.begin(1, NetworkRule::Delay { ends: [TO].into(), min_ms: 100, max_ms: 100 });
+        offer(&link, [1]);
+        advance(Duration::from_millis(50)).await;
+        link.rules.begin(2, NetworkRule::Cut([(TO, [FROM].into())].into()));
+        assert!(drain(&link).await.is_empty());
+        assert_eq!((link.rules.end(1), link.rules.end(2)), (0, 1));
+        assert_eq!(link.traffic().dropped, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_arrives_after_a_partition_has_survived_it() {
+        let link = link();
+        link.rules.begin(1, NetworkRule::Delay { ends: [TO].into(), min_ms: 100, max_ms: 100 });
+        offer(&link, [1]);
+        link.rules.begin(2, NetworkRule::Cut([(TO, [FROM].into())].into()));
+        advance(Duration::from_millis(50)).await;
+        assert_eq!(link.rules.end(2), 0);
+        assert_eq!(drain(&link).await, [1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_fit_is_counted() {
+        let link = link();
+        for _ in 0..WAITING_MAX + 5 {
+            offer(&link, [0]);
+        }
+        assert_eq!(link.traffic().overflowed, 5);
+        assert_eq!(drain(&link).await.len(), WAITING_MAX);
+    }
+}

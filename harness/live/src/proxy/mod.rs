@@ -12,6 +12,8 @@ mod http;
 mod link;
 mod peer;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -285,10 +285,10 @@ fn draw(
     from: Endpoint,
     to: Endpoint,
     kind: &str,
-    seen: u64,
+    count: u64,
 ) -> u64 {
     let of_kind = weather::draw(seed, kind, &[u64::from(fault)]);
-    weather::draw(of_kind, purpose.name(), &[number(from), number(to), seen])
+    weather::draw(of_kind, purpose.name(), &[number(from), number(to), count])
 }
 
 /// Nodes and clients on one scale.
@@ -303,4 +303,101 @@ fn number(end: Endpoint) -> u64 {
 fn micros(min_ms: u64, max_ms: u64, draw: u64) -> Duration {
     let min = min_ms.saturating_mul(1_000);
     Duration::from_micros(weather::between(draw, min, max_ms.saturating_mul(1_000).max(min)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const N0: Endpoint = Endpoint::Node(0);
+    const N1: Endpoint = Endpoint::Node(1);
+    const C0: Endpoint = Endpoint::Client(0);
+
+    fn some(ends: &[Endpoint], per_mille: u16, harm: Harm) -> NetworkRule {
+        NetworkRule::Some { ends: ends.iter().copied().collect(), per_mille, harm }
+    }
+
+    fn passes(rules: &Rules, from: Endpoint, to: Endpoint) -> bool {
+        matches!(rules.fate(from, to, "QUERY"), Fate::Passes(_))
+    }
+
+    /// Which of the first so many messages get lost.
+    fn losses(rules: &Rules, kind: &str) -> Vec<bool> {
+        (0..200).map(|_| matches!(rules.fate(N0, N1, kind), Fate::Dropped)).collect()
+    }
+
+    #[test]
+    fn a_one_way_grudge_cuts_one_way_and_a_mutual_one_both() {
+        let rules = Rules::new(1);
+        rules.begin(1, NetworkRule::Cut([(N1, [N0].into())].into()));
+        assert!(!passes(&rules, N0, N1));
+        assert!(passes(&rules, N1, N0));
+        rules.begin(2, NetworkRule::Cut([(N0, [N1].into())].into()));
+        assert!(!passes(&rules, N1, N0));
+        assert!(passes(&rules, C0, N0), "not named");
+        assert_eq!((rules.end(1), rules.end(2)), (1, 1));
+        assert!(passes(&rules, N0, N1));
+    }
+
+    #[test]
+    fn a_share_of_messages_is_lost_and_each_loss_is_a_bite() {
+        let rules = Rules::new(1);
+        rules.begin(1, some(&[N0], 250, Harm::Lose));
+        let lost = (0..10_000).filter(|_| !passes(&rules, N1, N0)).count();
+        assert!((2_300..2_700).contains(&lost), "{lost}");
+        assert!(passes(&rules, N1, C0), "neither end is meant");
+        assert_eq!(rules.bites(1), u64::try_from(lost).unwrap());
+    }
+
+    #[test]
+    fn the_fate_of_one_kind_does_not_depend_on_other_kinds_links_or_faults() {
+        let alone = Rules::new(5);
+        alone.begin(3, some(&[N0], 500, Harm::Lose));
+        let expected = losses(&alone, "QUERY");
+
+        let busy = Rules::new(5);
+        busy.begin(2, some(&[N0], 500, Harm::Corrupt));
+        busy.begin(3, some(&[N0], 500, Harm::Lose));
+        let mut found = Vec::new();
+        for _ in 0..200 {
+            busy.fate(N0, N1, "UPDATE");
+            busy.fate(C0, N0, "QUERY");
+            found.push(matches!(busy.fate(N0, N1, "QUERY"), Fate::Dropped));
+        }
+        assert_eq!(found, expected);
+        assert!(expected.contains(&true) && expected.contains(&false));
+    }
+
+    #[test]
+    fn another_seed_or_fault_draws_otherwise() {
+        let with = |seed, fault| {
+            let rules = Rules::new(seed);
+            rules.begin(fault, some(&[N0], 500, Harm::Lose));
+            losses(&rules, "QUERY")
+        };
+        assert_eq!(with(5, 3), with(5, 3));
+        assert_ne!(with(5, 3), with(6, 3));
+        assert_ne!(with(5, 3), with(5, 4));
+    }
+
+    #[test]
+    fn delays_add_up_and_stay_within_their_range() {
+        let rules = Rules::new(1);
+        let delay = |min_ms, max_ms| NetworkRule::Delay { ends: [N0].into(), min_ms, max_ms };
+        rules.begin(1, delay(10, 20));
+        rules.begin(2, delay(5, 5));
+        for _ in 0..1_000 {
+            let Fate::Passes(passage) = rules.fate(N0, C0, "QUERY") else { panic!("dropped") };
+            let ms = Duration::from_millis;
+            assert!((ms(15)..=ms(25)).contains(&passage.delay), "{:?}", passage.delay);
+            assert_eq!(passage.delayed_by.len(), 2);
+        }
+    }
+
+    #[test]
+    fn faults_of_nodes_are_no_rules_for_messages() {
+        assert_eq!(NetworkRule::of(&Fault::Kill { nodes: [1].into() }), None);
+        let fault = Fault::Loss { ends: [N0].into(), per_mille: 10 };
+        assert_eq!(NetworkRule::of(&fault), Some(some(&[N0], 10, Harm::Lose)));
+    }
 }
