@@ -128,8 +128,8 @@ pub struct Throughput {
     pub info: u64,
 }
 
-/// Completions in stretches of `width_ns`, from time 0 to the last one without a gap. Empty if nothing has
-/// completed.
+/// Completions in stretches of `width_ns`, from time 0 to the last one without a gap. Empty if
+/// nothing has completed.
 ///
 /// # Panics
 /// If `width_ns` is 0.

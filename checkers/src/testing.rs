@@ -1,5 +1,5 @@
-//! Histories for tests: written by hand as pictures, or drawn at random; and a judgement of registers that
-//! shares nothing with the search.
+//! Histories for tests: written by hand as pictures, or drawn at random; and a judgement of
+//! registers that shares nothing with the search.
 
 use crate::history::{
     Builder, History, Key, Operation, Outcome, ProcessId, Step, Time, Value, What,
@@ -32,8 +32,9 @@ impl Dice {
     }
 }
 
-/// The history of a script of words like `0:w5` (process 0 invokes a write of 5), `0:r` (a read), `0:ok`,
-/// `0:ok=7` (the read returned 7), `0:ok=nil`, `0:fail`, `0:info`. All on key 0; time counts microseconds.
+/// The history of a script of words like `0:w5` (process 0 invokes a write of 5), `0:r` (a read),
+/// `0:ok`, `0:ok=7` (the read returned 7), `0:ok=nil`, `0:fail`, `0:info`. All on key 0; time
+/// counts microseconds.
 pub(crate) fn script(words: &str) -> History {
     let mut builder = Builder::new();
     let mut doing: Vec<(ProcessId, String, Value)> = Vec::new();
@@ -79,8 +80,8 @@ pub(crate) struct Shape {
     pub(crate) wrong_percent: u64,
 }
 
-/// A random history of one register: a real register is asked, so that it is legal but for wrong reads (and
-/// for failures that happened all the same).
+/// A random history of one register: a real register is asked, so that it is legal but for wrong
+/// reads (and for failures that happened all the same).
 pub(crate) fn random_history(dice: &mut Dice, shape: Shape) -> History {
     let mut world = World {
         dice,
@@ -179,8 +180,8 @@ impl World<'_> {
     }
 }
 
-/// Whether the operations of one register have a legal order, by trying all: straight from the definition
-/// (Herlihy and Wing 1990).
+/// Whether the operations of one register have a legal order, by trying all: straight from the
+/// definition (Herlihy and Wing 1990).
 pub(crate) fn is_legal_by_brute_force(operations: &[Operation]) -> bool {
     let relevant: Vec<&Operation> = operations
         .iter()

@@ -1,4 +1,5 @@
-//! Whether a history means anything: a run in which nothing worked, or nothing was broken, proves nothing.
+//! Whether a history means anything: a run in which nothing worked, or nothing was broken, proves
+//! nothing.
 
 use std::collections::BTreeMap;
 
@@ -65,8 +66,8 @@ pub struct FaultRecord {
     pub ok_after: u64,
 }
 
-/// Looks for reasons to doubt. `functions` must each have succeeded once, and each of `classes` must have had
-/// a fault that did something.
+/// Looks for reasons to doubt. `functions` must each have succeeded once, and each of `classes`
+/// must have had a fault that did something.
 pub fn vacuity(
     history: &History,
     operations: &[Operation],

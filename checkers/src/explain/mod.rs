@@ -23,11 +23,12 @@ pub use timeline::timeline;
 pub struct Counterexample {
     /// What they are on.
     pub key: Option<Key>,
-    /// The operations in order of invocation. Without any of them (and without the reads of its value, if it
-    /// is a write) the others can be ordered, unless the budget ended before that was reached.
+    /// The operations in order of invocation. Without any of them (and without the reads of its
+    /// value, if it is a write) the others can be ordered, unless the budget ended before that was
+    /// reached.
     pub operations: Vec<Involved>,
-    /// The one that is to blame, by the index of its invocation: the read that returned last, if there is a
-    /// read.
+    /// The one that is to blame, by the index of its invocation: the read that returned last, if
+    /// there is a read.
     pub accused: u64,
     /// Why they cannot be ordered: one sentence without a full stop.
     pub sentence: String,
@@ -45,8 +46,8 @@ pub struct Involved {
     pub text: String,
 }
 
-/// Explains why `task` has no order, as a fast search has found. The claim is confirmed in exact mode on the
-/// operations that are left; the error says that it could not be.
+/// Explains why `task` has no order, as a fast search has found. The claim is confirmed in exact
+/// mode on the operations that are left; the error says that it could not be.
 pub(crate) fn explain<M: Model>(
     model: &M,
     key: Option<Key>,
@@ -78,7 +79,8 @@ pub(crate) fn explain<M: Model>(
     })
 }
 
-/// The one that returned last, rather one that only looks: what changes the object is seldom to blame.
+/// The one that returned last, rather one that only looks: what changes the object is seldom to
+/// blame.
 fn accused<'a, M: Model>(model: &M, members: &[Member<'a, M::Op>]) -> Member<'a, M::Op> {
     let happened = members.iter().copied().filter(|member| member.operation.is_ok());
     happened
@@ -96,8 +98,8 @@ fn confirm<M: Model>(model: &M, set: &Task<'_, M>, limits: Limits) -> Result<(),
              please report this history"
             .to_owned()),
         Found::Stopped(_) => Err(format!(
-            "the fast search found no order, but the budget ran out before the exact one could confirm it \
-             for {} operations",
+            "the fast search found no order, but the budget ran out before the exact one could \
+             confirm it for {} operations",
             set.len()
         )),
     }
@@ -120,7 +122,8 @@ fn plain_sentence(operations: &[Involved]) -> String {
         names.push(format!("{} more", operations.len() - NAMED_MAX));
     }
     format!(
-        "no order of these {} operations agrees with what they returned and with when they began and ended: {}",
+        "no order of these {} operations agrees with what they returned and with when they began \
+         and ended: {}",
         operations.len(),
         names.join(", ")
     )

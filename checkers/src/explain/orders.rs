@@ -15,7 +15,8 @@ pub struct PossibleOrder {
     pub holds: String,
 }
 
-/// Some legal orders of the set without the one that was invoked at `accused`, each with another end.
+/// Some legal orders of the set without the one that was invoked at `accused`, each with another
+/// end.
 pub(super) fn possible_orders<M: Model>(
     model: &M,
     set: &Task<'_, M>,

@@ -24,8 +24,9 @@ struct Shrinker<'m, M> {
 }
 
 impl<M: Model> Shrinker<'_, M> {
-    /// What of `task` matters at the first return that leaves no order. What returned later is as if it was
-    /// still pending then, and what began later is not there: a prefix of a legal history is legal.
+    /// What of `task` matters at the first return that leaves no order. What returned later is as
+    /// if it was still pending then, and what began later is not there: a prefix of a legal history
+    /// is legal.
     fn earliest_prefix<'a>(&self, task: &Task<'a, M>) -> Task<'a, M> {
         let mut cuts: Vec<u64> =
             task.members().filter_map(|member| member.operation.definite_end()).collect();
@@ -55,8 +56,8 @@ impl<M: Model> Shrinker<'_, M> {
         Task::new(self.model, &cut_off).is_ok_and(|task| self.has_no_order(&task))
     }
 
-    /// Leaves out parts as long as the rest has no order: halves, quarters, … single operations, until none
-    /// of these can go (Zeller 1999).
+    /// Leaves out parts as long as the rest has no order: halves, quarters, … single operations,
+    /// until none of these can go (Zeller 1999).
     fn leave_out<'a>(&self, mut set: Task<'a, M>) -> Task<'a, M> {
         let mut size = (set.len() / 2).max(1);
         loop {
@@ -82,8 +83,8 @@ impl<M: Model> Shrinker<'_, M> {
         }
     }
 
-    /// The set without `size` operations from `at` on, and without all that may depend on these: a read must
-    /// not stay when the write of its value goes.
+    /// The set without `size` operations from `at` on, and without all that may depend on these: a
+    /// read must not stay when the write of its value goes.
     fn without<'a>(&self, set: &Task<'a, M>, at: usize, size: usize) -> Task<'a, M> {
         let mut goes: Vec<bool> =
             (0..set.len()).map(|place| (at..at + size).contains(&place)).collect();
@@ -109,7 +110,8 @@ impl<M: Model> Shrinker<'_, M> {
     }
 }
 
-/// The operations up to `cut`, those that had not returned by then as pending; `None` if there are none.
+/// The operations up to `cut`, those that had not returned by then as pending; `None` if there are
+/// none.
 fn prefix<M: Model>(task: &Task<'_, M>, cut: u64) -> Option<Vec<Operation>> {
     let begun = task.operations.iter().filter(|operation| operation.invoke < cut);
     let until_then = |operation: &&Operation| {

@@ -43,7 +43,8 @@ fn a_read_of_writes_that_failed_or_came_too_late_is_named() {
     );
     assert_sentence(
         "0:w5 0:fail 1:r 1:ok=5 0:w5 0:ok",
-        "read 5 at index 2, but every write of 5 had failed, or began only after that read had ended",
+        "read 5 at index 2, but every write of 5 had failed, or began only after that read had \
+         ended",
     );
 }
 
@@ -59,8 +60,8 @@ fn a_read_before_the_write_is_named() {
 fn an_overwritten_value_is_named() {
     let found = assert_sentence(
         "0:w3 0:ok 1:w4 1:ok 2:r 2:ok=4 3:w9 2:r 2:ok=3 3:ok",
-        "read 3 at index 7, but the write of 3 at index 0 had been overwritten before it began, by the \
-         write of 4 at index 2",
+        "read 3 at index 7, but the write of 3 at index 0 had been overwritten before it began, by \
+         the write of 4 at index 2",
     );
     assert_eq!(found.operations.len(), 3);
     assert_eq!(found.accused, 7);
@@ -72,8 +73,8 @@ fn an_overwritten_value_is_named() {
 fn a_value_overwritten_each_time_is_named() {
     assert_sentence(
         "0:w3 0:ok 1:w4 1:ok 0:w3 0:ok 1:w5 1:ok 2:r 2:ok=3",
-        "read 3 at index 8, but every write of 3 had been overwritten before it began, at last by the write \
-         of 5 at index 6",
+        "read 3 at index 8, but every write of 3 had been overwritten before it began, at last by \
+         the write of 5 at index 6",
     );
 }
 
@@ -106,8 +107,8 @@ fn a_read_that_goes_back_in_time_is_named() {
 fn a_write_that_is_shown_to_be_later_is_named() {
     assert_sentence(
         "0:w1 1:w2 1:ok 2:r 0:ok 3:r 2:ok=1 3:ok=2",
-        "read 2 at index 5, but the write of 1 at index 0 had overwritten 2 before that, as the read of 1 at \
-         index 3 shows",
+        "read 2 at index 5, but the write of 1 at index 0 had overwritten 2 before that, as the \
+         read of 1 at index 3 shows",
     );
 }
 
@@ -115,8 +116,8 @@ fn a_write_that_is_shown_to_be_later_is_named() {
 fn a_read_value_that_is_overwritten_is_named() {
     assert_sentence(
         "0:w1 2:r 2:ok=1 1:w2 1:ok 2:r 2:ok=1",
-        "read 1 at index 5, but 1, which had been read at index 1 before, was overwritten before it began, \
-         by the write of 2 at index 3",
+        "read 1 at index 5, but 1, which had been read at index 1 before, was overwritten before \
+         it began, by the write of 2 at index 3",
     );
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::{Counterexample, Involved};
 use crate::history::Outcome;
 
-/// Draws each operation as a bar from its invocation to its completion, no wider than `width` letters (but at
-/// least 70). The distances are those of the order, not of time.
+/// Draws each operation as a bar from its invocation to its completion, no wider than `width`
+/// letters (but at least 70). The distances are those of the order, not of time.
 pub fn timeline(counterexample: &Counterexample, width: usize) -> String {
     let shown = counterexample.operations.get(..ROWS_MAX).unwrap_or(&counterexample.operations);
     let who = longest(shown.iter().map(|involved| involved.operation.process.to_string()), 8);

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Event, Header, Nemesis, NemesisPhase, ProcessId, Step, Time, Value, What};
 use crate::history::Key;
 
-/// An event as one flat JSON object. Each kind of event has some of the fields; [`Line::into_event`]
-/// insists on exactly these.
+/// An event as one flat JSON object. Each kind of event has some of the fields;
+/// [`Line::into_event`] insists on exactly these.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Line<'a> {
@@ -67,7 +67,8 @@ impl LineType {
     }
 }
 
-/// A field that is there has a value; `null` is no way to leave it out (and for `value` it is a value).
+/// A field that is there has a value; `null` is no way to leave it out (and for `value` it is a
+/// value).
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     field: D,
 ) -> Result<Option<T>, D::Error> {

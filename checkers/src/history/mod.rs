@@ -1,8 +1,8 @@
-//! The record of a run: what clients asked and were told, and what the nemesis did, in the order in which
-//! it happened; and the file that it is kept in.
+//! The record of a run: what clients asked and were told, and what the nemesis did, in the order in
+//! which it happened; and the file that it is kept in.
 //!
-//! A history file is JSON, one object a line: a header with the whole plan, the events as they happened,
-//! a footer with their count, digest and verdict.
+//! A history file is JSON, one object a line: a header with the whole plan, the events as they
+//! happened, a footer with their count, digest and verdict.
 
 mod ledger;
 mod line;
@@ -117,8 +117,8 @@ impl Builder {
 )]
 pub struct Time(pub u64);
 
-/// Who acts in a history: one sequential thread of operations. A process whose operation ended as `info`
-/// goes on under a new id, higher by the number of clients, so `id % clients` is the client.
+/// Who acts in a history: one sequential thread of operations. A process whose operation ended as
+/// `info` goes on under a new id, higher by the number of clients, so `id % clients` is the client.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -205,8 +205,8 @@ pub struct Nemesis {
 impl Nemesis {
     /// The kind of an event that is no fault: a node ended by itself, which nobody had made it do.
     pub const DEATH: &str = "death";
-    /// The kind of an event that is no fault: something else did not go as it must, such as a fault that
-    /// could not be healed.
+    /// The kind of an event that is no fault: something else did not go as it must, such as a fault
+    /// that could not be healed.
     pub const TROUBLE: &str = "trouble";
 
     /// Whether it was done on purpose. What was not leaves no run valid.

@@ -52,7 +52,8 @@ impl Operation {
         matches!(self.outcome, Outcome::Ok(_))
     }
 
-    /// The index before which it took effect if it did; absent if that may be at any time, or never.
+    /// The index before which it took effect if it did; absent if that may be at any time, or
+    /// never.
     pub fn definite_end(&self) -> Option<u64> {
         if self.is_ok() { self.complete } else { None }
     }

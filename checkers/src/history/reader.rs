@@ -68,7 +68,8 @@ pub enum Problem {
     Empty,
     /// Some other file.
     #[error(
-        "this is no quorate history: expected a header line {{\"quorate\":\"history\",\"version\":{VERSION},…}}"
+        "this is no quorate history: expected a header line \
+         {{\"quorate\":\"history\",\"version\":{VERSION},…}}"
     )]
     NoHistory,
     /// Killed at once.
@@ -130,8 +131,8 @@ pub enum Problem {
     },
 }
 
-/// Reads a whole history file, strictly: anything that this program would not have written is an error
-/// that names the line, but for a last line that was cut off.
+/// Reads a whole history file, strictly: anything that this program would not have written is an
+/// error that names the line, but for a last line that was cut off.
 pub fn read(mut input: impl BufRead) -> Result<HistoryFile, ReadError> {
     let mut lines = Lines { input: &mut input, number: 0, line: Vec::new() };
     let header = read_header(&mut lines).map_err(|problem| lines.error(problem))?;

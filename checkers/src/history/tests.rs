@@ -63,31 +63,13 @@ fn written(events: &[(Time, What)], verdict: Option<Verdict>) -> Vec<u8> {
 }
 
 #[test]
-fn the_lines_look_as_documented() {
+fn the_format_stays_as_it_is() {
     let text = String::from_utf8(written(&sample(), Some(Verdict::Valid))).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], HEADER.trim_end());
-    assert_eq!(
-        lines[1],
-        r#"{"index":0,"time":5,"type":"invoke","process":3,"f":"write","key":1,"value":5}"#
-    );
-    assert_eq!(
-        lines[2],
-        r#"{"index":1,"time":6,"type":"nemesis","fault":0,"kind":"partition","phase":"begin","targets":["n0","c3"],"what":"halves: n0 | c3","bites":0}"#
-    );
-    assert_eq!(
-        lines[3],
-        r#"{"index":2,"time":6,"type":"invoke","process":2,"f":"read","value":null}"#
-    );
-    assert_eq!(
-        lines[6],
-        r#"{"index":5,"time":11,"type":"info","process":2,"f":"read","value":null,"error":"timeout"}"#
-    );
-    let digest = blake3::hash(format!("{}\n", lines[1..9].join("\n")).as_bytes());
-    assert_eq!(
-        lines[9],
-        format!(r#"{{"quorate":"footer","events":8,"digest":"{digest}","verdict":"valid"}}"#)
-    );
+    assert_eq!(text, include_str!("../../testdata/sample.jsonl"));
+    assert!(text.starts_with(HEADER));
+    let events: Vec<&str> = text.lines().skip(1).take(8).collect();
+    let digest = blake3::hash(format!("{}\n", events.join("\n")).as_bytes());
+    assert!(text.contains(&format!("\"digest\":\"{digest}\"")), "the digest is of the event lines");
 }
 
 #[test]
@@ -138,203 +120,6 @@ fn a_file_cut_off_anywhere_is_read_up_to_the_cut() {
     }
 }
 
-/// Each list of lines after the header, and what the reader says of it.
-const REFUSALS: &[(&[&str], &str)] = &[
-    (&["hello"], "line 2: expected a JSON object"),
-    (&["[1]"], "line 2: expected a JSON object"),
-    (&[r#"{"index":0,"time":1}"#], "line 2: column 20: missing field `type`"),
-    (&[r#"{"index":0"#], "line 2: column 10: EOF while parsing an object"),
-    (&[""], "line 2: expected a JSON object"),
-    (
-        &[r#"{"index":0,"time":1,"type":"okay","process":0,"f":"read","value":null}"#],
-        "unknown variant `okay`, expected one of `invoke`, `ok`, `fail`, `info`, `nemesis`",
-    ),
-    (
-        &[r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"read","value":null,"node":1}"#],
-        "unknown field `node`, expected one of `index`",
-    ),
-    (
-        &[r#"{"index":0,"index":0,"time":1,"type":"invoke","process":0,"f":"read","value":null}"#],
-        "duplicate field `index`",
-    ),
-    (
-        &[r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"read","value":1.5}"#],
-        "invalid type: floating point `1.5`, expected null, an integer of 64 bits, a text or a list of these",
-    ),
-    (
-        &[r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"read","value":true}"#],
-        "invalid type: boolean `true`, expected null, an integer",
-    ),
-    (
-        &[r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"read","value":[{"a":1}]}"#],
-        "invalid type: map, expected null, an integer",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"read","value":9223372036854775808}"#,
-        ],
-        "invalid value: integer `9223372036854775808`, expected null, an integer of 64 bits",
-    ),
-    (
-        &[r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"read","key":null,"value":null}"#],
-        "invalid type: null, expected u64",
-    ),
-    (
-        &[r#"{"index":0,"time":1,"type":"invoke","process":-1,"f":"read","value":null}"#],
-        "invalid value: integer `-1`, expected u64",
-    ),
-    (
-        &[r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"read"}"#],
-        "line 2: a `invoke` line must have the field `value`, and it is missing",
-    ),
-    (
-        &[r#"{"index":0,"time":1,"type":"invoke","f":"read","value":null}"#],
-        "must have the field `process`",
-    ),
-    (&[r#"{"index":0,"time":1,"type":"ok","process":0,"value":null}"#], "must have the field `f`"),
-    (
-        &[r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"read","value":null,"bites":1}"#],
-        "line 2: a `invoke` line must not have the field `bites`",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"invoke","process":0,"f":"read","value":null,"error":"x"}"#,
-        ],
-        "a `invoke` line must not have the field `error`",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"nemesis","fault":0,"kind":"kill","phase":"begin","targets":[],"what":""}"#,
-        ],
-        "a `nemesis` line must have the field `bites`",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"nemesis","fault":0,"kind":"kill","phase":"begin","targets":[],"what":"","bites":0,"key":1}"#,
-        ],
-        "a `nemesis` line must not have the field `key`",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"nemesis","fault":0,"kind":"kill","phase":"never","targets":[],"what":"","bites":0}"#,
-        ],
-        "unknown variant `never`, expected one of `begin`, `end`, `skipped`",
-    ),
-    (
-        &[r#"{"index":1,"time":1,"type":"invoke","process":0,"f":"read","value":null}"#],
-        "line 2: index 1 where 0 was expected: indices count from 0 without gaps",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":8,"type":"invoke","process":0,"f":"read","value":null}"#,
-            r#"{"index":1,"time":7,"type":"ok","process":0,"f":"read","value":null}"#,
-        ],
-        "line 3: time goes back to 7 ns after 8 ns",
-    ),
-    (
-        &[r#"{"index":0,"time":1,"type":"ok","process":4,"f":"read","value":null}"#],
-        "line 2: completion of `read` for process p4, which has no operation in flight",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"invoke","process":4,"f":"read","value":null}"#,
-            r#"{"index":1,"time":1,"type":"ok","process":4,"f":"read","value":null}"#,
-            r#"{"index":2,"time":1,"type":"fail","process":4,"f":"read","value":null}"#,
-        ],
-        "line 4: completion of `read` for process p4, which has no operation in flight",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"invoke","process":4,"f":"read","value":null}"#,
-            r#"{"index":1,"time":1,"type":"invoke","process":4,"f":"write","value":1}"#,
-        ],
-        "line 3: process p4 invokes `write` while its `read` of index 0 is still in flight",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"invoke","process":4,"f":"read","value":null}"#,
-            r#"{"index":1,"time":1,"type":"ok","process":4,"f":"write","value":1}"#,
-        ],
-        "line 3: process p4 completes `write` without a key, but the operation that it has in flight since \
-         index 0 is `read` without a key",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"invoke","process":4,"f":"read","key":1,"value":null}"#,
-            r#"{"index":1,"time":1,"type":"ok","process":4,"f":"read","key":2,"value":1}"#,
-        ],
-        "line 3: process p4 completes `read` on key 2, but the operation that it has in flight since index 0 \
-         is `read` on key 1",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"invoke","process":4,"f":"read","value":null}"#,
-            r#"{"index":1,"time":1,"type":"info","process":4,"f":"read","value":null}"#,
-            r#"{"index":2,"time":1,"type":"invoke","process":4,"f":"read","value":null}"#,
-        ],
-        "line 4: process p4 acts again after its operation ended as info at index 1; expected a new process id",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"invoke","process":4,"f":"read","value":null}"#,
-            r#"{"index":1,"time":1,"type":"info","process":4,"f":"read","value":null}"#,
-            r#"{"index":2,"time":1,"type":"ok","process":4,"f":"read","value":null}"#,
-        ],
-        "line 4: process p4 acts again after its operation ended as info at index 1",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"nemesis","fault":3,"kind":"kill","phase":"end","targets":[],"what":"","bites":0}"#,
-        ],
-        "line 2: fault 3 (`kill`) ends, but it is not in force",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"nemesis","fault":3,"kind":"kill","phase":"begin","targets":[],"what":"","bites":0}"#,
-            r#"{"index":1,"time":1,"type":"nemesis","fault":3,"kind":"kill","phase":"begin","targets":[],"what":"","bites":0}"#,
-        ],
-        "line 3: fault 3 (`kill`) begins or is skipped, but it is in force since index 0",
-    ),
-    (
-        &[
-            r#"{"index":0,"time":1,"type":"nemesis","fault":3,"kind":"kill","phase":"begin","targets":[],"what":"","bites":0}"#,
-            r#"{"index":1,"time":1,"type":"nemesis","fault":3,"kind":"pause","phase":"end","targets":[],"what":"","bites":0}"#,
-        ],
-        "line 3: fault 3 began as `kill`, but ends as `pause`",
-    ),
-    (
-        &[r#"{"quorate":"history","version":1}"#],
-        "line 2: `\"quorate\":\"history\"` in the middle of the file; expected an event or the footer",
-    ),
-    (
-        &[r#"{"quorate":"footer","events":1,"digest":"x","verdict":"valid"}"#],
-        "line 2: the footer counts 1 events, but the file has 0",
-    ),
-    (
-        &[r#"{"quorate":"footer","events":0,"digest":"x","verdict":"valid"}"#],
-        "line 2: the footer's digest is x, but the events' is af1349b9f5f9a1a6a0404dea36dcc949",
-    ),
-    (
-        &[r#"{"quorate":"footer","events":0,"digest":"x","verdict":"good"}"#],
-        "unknown variant `good`, expected one of `valid`, `unknown`, `invalid`",
-    ),
-    (
-        &[r#"{"quorate":"footer","events":0,"digest":"x"}"#],
-        "line 2: column 44: missing field `verdict`",
-    ),
-    (
-        &[
-            EMPTY_FOOTER,
-            r#"{"index":0,"time":1,"type":"invoke","process":4,"f":"read","value":null}"#,
-        ],
-        "line 3: something follows the footer, which must be the last line",
-    ),
-    (&[EMPTY_FOOTER, EMPTY_FOOTER], "line 3: something follows the footer"),
-];
-
-const EMPTY_FOOTER: &str = "{\"quorate\":\"footer\",\"events\":0,\"digest\":\
-    \"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262\",\"verdict\":\"valid\"}";
-
 #[track_caller]
 fn assert_refused(bytes: &[u8], words: &str) {
     let error = read(bytes).expect_err(words).to_string();
@@ -343,9 +128,15 @@ fn assert_refused(bytes: &[u8], words: &str) {
 
 #[test]
 fn what_would_not_have_been_written_is_refused_with_line_and_reason() {
-    for (lines, words) in REFUSALS {
-        assert_refused(format!("{HEADER}{}\n", lines.join("\n")).as_bytes(), words);
+    let cases = include_str!("../../testdata/refusals.txt").split("\n\n").skip(1);
+    let mut count = 0;
+    for case in cases {
+        let (lines, words) = case.split_once("\n-> ").expect("each case has its words");
+        let lines = lines.replace("(an empty line)", "");
+        assert_refused(format!("{HEADER}{lines}\n").as_bytes(), words.trim_end());
+        count += 1;
     }
+    assert!(count > 40, "{count}");
 }
 
 #[test]
@@ -380,11 +171,9 @@ fn a_foreign_header_is_refused_with_the_reason() {
 #[test]
 fn what_is_not_utf8_or_too_long_is_refused() {
     assert_refused(b"{\"quorate\":\"\xff\"}\n", "line 1: not UTF-8 from byte 13 of the line on");
-    let event = b"{\"index\":0,\"time\":1,\"type\":\"invoke\",\"process\":0,\"f\":\"\xc3\",\"value\":null}\n";
-    assert_refused(
-        &[HEADER.as_bytes(), event].concat(),
-        "line 2: not UTF-8 from byte 54 of the line on",
-    );
+    let event = b"{\"index\":0,\"time\":1,\"type\":\"invoke\",\"process\":0,\"f\":\"\xc3\"}\n";
+    let both = [HEADER.as_bytes(), event].concat();
+    assert_refused(&both, "line 2: not UTF-8 from byte 54 of the line on");
     let long = vec![b' '; (16 << 20) + 1];
     assert_refused(&[HEADER.as_bytes(), &long].concat(), "line 2: longer than 16777216 bytes");
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An argument or a result: what JSON can say of whole numbers, texts and lists. Written as plain JSON.
+/// An argument or a result: what JSON can say of whole numbers, texts and lists. Written as plain
+/// JSON.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Value {
     /// Nothing: the initial value of a register, the argument of a read.

@@ -8,8 +8,8 @@ use super::line::{FOOTER_MARK, FooterLine, HeaderLine, Line};
 use super::{Builder, Header, History, Inconsistency, Time, What};
 use crate::verdict::Verdict;
 
-/// Writes a history file line by line, each with a single `write_all`, so that a process that is killed
-/// loses at most its last line. Hand it an unbuffered file.
+/// Writes a history file line by line, each with a single `write_all`, so that a process that is
+/// killed loses at most its last line. Hand it an unbuffered file.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
@@ -43,8 +43,8 @@ impl<W: Write> Writer<W> {
         Ok(writer)
     }
 
-    /// Adds an event and returns its index. The recorder's threads may read the clock in another order
-    /// than they come here: a time before the last one is raised to it.
+    /// Adds an event and returns its index. The recorder's threads may read the clock in another
+    /// order than they come here: a time before the last one is raised to it.
     pub fn event(&mut self, time: Time, what: What) -> Result<u64, WriteError> {
         if self.broken {
             return Err(WriteError::Broken);

@@ -1,4 +1,5 @@
-//! All checkers on one history: what `run`, `check` and `report` have in common, so that they agree.
+//! All checkers on one history: what `run`, `check` and `report` have in common, so that they
+//! agree.
 
 #[cfg(test)]
 mod tests;
@@ -41,7 +42,8 @@ pub struct Results {
     pub vacuity: Vacuity,
     /// The numbers.
     pub statistics: Statistics,
-    /// How long it took, in nanoseconds: the only field that differs when the same history is judged again.
+    /// How long it took, in nanoseconds: the only field that differs when the same history is
+    /// judged again.
     pub check_ns: u64,
 }
 

@@ -12,7 +12,8 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// A minute and a gibibyte: a history with bounded operations per key takes thousandths of this.
+    /// A minute and a gibibyte: a history with bounded operations per key takes thousandths of
+    /// this.
     fn default() -> Self {
         Self { time: Duration::from_mins(1), memory_bytes: 1 << 30 }
     }

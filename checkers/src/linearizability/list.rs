@@ -1,4 +1,5 @@
-//! Calls and returns in real-time order, as a linked list that operations are lifted out of and put back.
+//! Calls and returns in real-time order, as a linked list that operations are lifted out of and put
+//! back.
 
 /// The list, by indices. Place 0 is the head, place `entries.len() - 1` the tail.
 #[derive(Debug)]

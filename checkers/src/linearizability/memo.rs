@@ -14,9 +14,9 @@ pub(super) struct Memo<State> {
 /// How the set of operations is kept.
 #[derive(Debug)]
 enum Set {
-    /// As the exclusive or of one random number for each: constant time for each change, and 16 bytes for
-    /// each pair. Two pairs could look the same, which would wrongly skip one of them; so a search that
-    /// found no order must be confirmed with [`Set::Exact`].
+    /// As the exclusive or of one random number for each: constant time for each change, and 16
+    /// bytes for each pair. Two pairs could look the same, which would wrongly skip one of them; so
+    /// a search that found no order must be confirmed with [`Set::Exact`].
     Fingerprint { now: u128, seen: FxHashSet<u128> },
     /// As one bit for each.
     Exact { now: Vec<u64>, seen: FxHashSet<(Box<[u64]>, u32)> },
@@ -96,3 +96,39 @@ fn scramble(number: u64) -> u64 {
 /// Tell the lists of random numbers apart.
 const OPERATIONS: u64 = 0x6f70_6572_6174_696f;
 const STATES: u64 = 0x7374_6174_6573_0000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A search for an order of register operations would not notice: after all reads that fit, the
+    // next operation is a write, whatever the register holds.
+    #[test]
+    fn the_same_operations_with_another_state_are_not_the_same() {
+        for precision in [Precision::Fingerprint, Precision::Exact] {
+            let mut memo = Memo::new(precision, 130);
+            assert!(memo.insert(&'a'));
+            assert!(memo.insert(&'b'));
+            assert!(!memo.insert(&'a'), "{precision:?}");
+            memo.toggle(129);
+            assert!(memo.insert(&'a'));
+            memo.toggle(0);
+            assert!(memo.insert(&'a'));
+            memo.toggle(129);
+            assert!(memo.insert(&'a'), "{precision:?}");
+            memo.toggle(0);
+            assert!(!memo.insert(&'b'), "{precision:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_counted() {
+        for precision in [Precision::Fingerprint, Precision::Exact] {
+            let mut memo = Memo::new(precision, 64);
+            for state in 0..10_000 {
+                memo.insert(&state);
+            }
+            assert!(memo.bytes() > 10_000 * 16, "{precision:?}");
+        }
+    }
+}

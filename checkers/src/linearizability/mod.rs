@@ -164,8 +164,8 @@ fn check_keys<M: Model>(
     Ok(tasks.into_iter().map(judge).collect())
 }
 
-/// Looks for an order, and first for a small part that has none: a violation is found there at once that would
-/// cost a search dear.
+/// Looks for an order, and first for a small part that has none: a violation is found there at once
+/// that would cost a search dear.
 fn decide<'a, M: Model>(
     model: &M,
     task: &Task<'a, M>,
@@ -187,15 +187,16 @@ fn undecided(stop: Stop, best: usize, of: usize, nodes: u64) -> String {
         Stop::Nodes => "node",
     };
     format!(
-        "the {budget} budget ran out before a verdict: at best {best} of {of} operations could be ordered, \
-         after {nodes} nodes"
+        "the {budget} budget ran out before a verdict: at best {best} of {of} operations could be \
+         ordered, after {nodes} nodes"
     )
 }
 
 /// A violation that cannot be explained in this time is shown whole.
 const EXPLAINING_MAX: Duration = Duration::from_secs(10);
 
-/// A budget that several keys share: what one leaves is there for the next ones, and none can take all.
+/// A budget that several keys share: what one leaves is there for the next ones, and none can take
+/// all.
 struct Purse {
     left: Duration,
     memory_bytes: u64,

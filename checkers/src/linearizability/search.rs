@@ -1,8 +1,9 @@
-//! The search for an order: Wing and Gong 1993, with the memory of Lowe 2017, and rules that spare it work.
+//! The search for an order: Wing and Gong 1993, with the memory of Lowe 2017, and rules that spare
+//! it work.
 //!
-//! Depth first and without recursion. At each node it takes operations that change nothing and fit, at once:
-//! an order that has such an operation later stays legal when it is moved here. Then it chooses one of the
-//! operations that have begun and that no operation not yet ordered precedes.
+//! Depth first and without recursion. At each node it takes operations that change nothing and fit,
+//! at once: an order that has such an operation later stays legal when it is moved here. Then it
+//! chooses one of the operations that have begun and that no operation not yet ordered precedes.
 
 use std::collections::BTreeMap;
 
@@ -46,8 +47,9 @@ pub(crate) enum Method {
     Plain,
 }
 
-/// Which operation is tried first. Neither wins everywhere: the first one is lost when operations that nobody
-/// waits for can be put off for ever, the second one when many clients wait for each other.
+/// Which operation is tried first. Neither wins everywhere: the first one is lost when operations
+/// that nobody waits for can be put off for ever, the second one when many clients wait for each
+/// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Preference {
     /// The one that makes the operation possible that must end next; then the one that ends first.
@@ -56,8 +58,8 @@ enum Preference {
     Call,
 }
 
-/// Searches with both preferences in turn, each time with twice the nodes: deterministic, and never far from
-/// the better one.
+/// Searches with both preferences in turn, each time with twice the nodes: deterministic, and never
+/// far from the better one.
 pub(crate) fn search<M: Model>(
     model: &M,
     task: &Task<'_, M>,
@@ -230,8 +232,9 @@ impl<'a, M: Model> Search<'a, M> {
         self.choices.push(Choice { trail: self.trail.len(), first, next: first });
     }
 
-    /// Of operations that are equal, result included, the one that ends first: an order that has another one
-    /// of them here stays legal when the two are exchanged. What changes nothing and does not fit is left out.
+    /// Of operations that are equal, result included, the one that ends first: an order that has
+    /// another one of them here stays legal when the two are exchanged. What changes nothing and
+    /// does not fit is left out.
     fn representatives(&self) -> Vec<usize> {
         let mut best: BTreeMap<usize, usize> = BTreeMap::new();
         for op in self.window().filter(|&op| !self.model.is_read_only(self.op(op))) {
@@ -264,7 +267,8 @@ impl<'a, M: Model> Search<'a, M> {
         after.is_some_and(|state| self.model.step(&state, self.op(goal)).is_some())
     }
 
-    /// Goes back to the last choice that has an untried candidate, and takes that; false if there is none.
+    /// Goes back to the last choice that has an untried candidate, and takes that; false if there
+    /// is none.
     fn advance(&mut self) -> bool {
         while let Some(choice) = self.choices.last_mut() {
             let (trail, first) = (choice.trail, choice.first);
@@ -338,8 +342,8 @@ fn classes<Op: Clone + Eq + std::hash::Hash>(ops: &[Op]) -> Vec<usize> {
         .collect()
 }
 
-/// A valid verdict rests on this and not on the search: the order is legal for the model, keeps to real time,
-/// and has every operation that must be in it.
+/// A valid verdict rests on this and not on the search: the order is legal for the model, keeps to
+/// real time, and has every operation that must be in it.
 fn verify<M: Model>(model: &M, task: &Task<'_, M>, order: &[usize]) {
     let mut state = model.initial();
     let mut latest_call = 0;

@@ -18,8 +18,8 @@ impl<M: Model> Clone for Task<'_, M> {
 }
 
 impl<'a, M: Model> Task<'a, M> {
-    /// Parses all, and leaves out what failed, and what may or may not have happened without that anybody
-    /// could tell.
+    /// Parses all, and leaves out what failed, and what may or may not have happened without that
+    /// anybody could tell.
     pub(crate) fn new(
         model: &M,
         operations: impl IntoIterator<Item = &'a Operation>,

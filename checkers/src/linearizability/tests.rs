@@ -1,4 +1,5 @@
-//! Tests of the search: against a judgement by brute force, and of each rule where it could be wrong.
+//! Tests of the search: against a judgement by brute force, and of each rule where it could be
+//! wrong.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! Sequential specifications: what an object does when its operations happen one after another.
 //!
-//! A later model is a module here and one line in [`ALL`]; nothing else knows the models by name. They are
-//! written without a look at the systems under test, on purpose: an oracle that shares code with its subject
-//! inherits its bugs.
+//! A later model is a module here and one line in [`ALL`]; nothing else knows the models by name.
+//! They are written without a look at the systems under test, on purpose: an oracle that shares
+//! code with its subject inherits its bugs.
 
 mod register;
 
@@ -32,19 +32,20 @@ pub trait Model {
     /// The state before anything has happened.
     fn initial(&self) -> Self::State;
 
-    /// The meaning of a recorded operation; `None` if nobody can see whether it happened (a read that has not
-    /// returned). Failed operations are parsed as well, so that malformed ones are noticed.
+    /// The meaning of a recorded operation; `None` if nobody can see whether it happened (a read
+    /// that has not returned). Failed operations are parsed as well, so that malformed ones are
+    /// noticed.
     fn parse(&self, operation: &Operation) -> Result<Option<Self::Op>, Malformed>;
 
     /// The state after `op`, or `None` if it cannot happen, or not with this result.
     fn step(&self, state: &Self::State, op: &Self::Op) -> Option<Self::State>;
 
-    /// Whether `op` changes the state in *no* state. A write of the value that is there is not read-only:
-    /// it may be needed later.
+    /// Whether `op` changes the state in *no* state. A write of the value that is there is not
+    /// read-only: it may be needed later.
     fn is_read_only(&self, op: &Self::Op) -> bool;
 
-    /// Whether `observer` may be possible only because `cause` has happened. If no operation depends on
-    /// `cause`, then any legal order stays legal without it; answer true when in doubt.
+    /// Whether `observer` may be possible only because `cause` has happened. If no operation
+    /// depends on `cause`, then any legal order stays legal without it; answer true when in doubt.
     fn depends(&self, observer: &Self::Op, cause: &Self::Op) -> bool;
 
     /// For each of `ops`, whether none of the others depends on it. The default asks for each pair.
@@ -56,9 +57,9 @@ pub trait Model {
         ops.iter().enumerate().map(is_unobserved).collect()
     }
 
-    /// Small sets of operations, as places in `members`, that may be impossible to order: they are tried before
-    /// the search, the first ones first. A set has with each operation all those that it depends on. The
-    /// default suspects nothing.
+    /// Small sets of operations, as places in `members`, that may be impossible to order: they are
+    /// tried before the search, the first ones first. A set has with each operation all those that
+    /// it depends on. The default suspects nothing.
     fn suspects(&self, members: &[Member<'_, Self::Op>]) -> Vec<Vec<usize>> {
         let _ = members;
         Vec::new()
@@ -73,7 +74,8 @@ pub trait Model {
     /// A state in a few words.
     fn describe_state(&self, state: &Self::State) -> String;
 
-    /// Why operations that cannot be ordered cannot: one sentence without a full stop, if the model can tell.
+    /// Why operations that cannot be ordered cannot: one sentence without a full stop, if the model
+    /// can tell.
     fn accuse(&self, case: &Case<'_, Self::Op>) -> Option<String>;
 }
 

@@ -80,11 +80,13 @@ impl Reader<'_> {
         let by = format!("{} at index {}", written(last), last.operation.invoke);
         Some(match (producers.next(), producers.next()) {
             (Some(producer), None) => format!(
-                "but the write of {value} at index {} had been overwritten before it began, by the {by}",
+                "but the write of {value} at index {} had been overwritten before it began, by the \
+                 {by}",
                 producer.invoke
             ),
             _ => format!(
-                "but every write of {value} had been overwritten before it began, at last by the {by}"
+                "but every write of {value} had been overwritten before it began, at last by the \
+                 {by}"
             ),
         })
     }
@@ -113,7 +115,8 @@ impl Reader<'_> {
         let (shows, by) =
             self.newer_reads().find_map(|(shows, value)| Some((shows, writer(value)?)))?;
         Some(format!(
-            "but the {} at index {} had overwritten {} before that, as the read of {} at index {} shows",
+            "but the {} at index {} had overwritten {} before that, as the read of {} at index {} \
+             shows",
             written(by),
             by.operation.invoke,
             name(self.seen),
@@ -122,8 +125,8 @@ impl Reader<'_> {
         ))
     }
 
-    /// Reads of other values that were certainly written later: each write of this one had ended when the
-    /// other read began, or its only write had been seen by a read that ended before that.
+    /// Reads of other values that were certainly written later: each write of this one had ended
+    /// when the other read began, or its only write had been seen by a read that ended before that.
     fn newer_reads(&self) -> impl Iterator<Item = (&Operation, Content)> {
         self.reads().filter(|&(other, value)| {
             let had_been_read = || {
@@ -150,8 +153,8 @@ impl Reader<'_> {
             .filter(|&(_, seen)| seen == self.seen)
             .find_map(|(first, _)| Some((first, by_after(first)?)))?;
         Some(format!(
-            "but {}, which had been read at index {} before, was overwritten before it began, by the \
-             {} at index {}",
+            "but {}, which had been read at index {} before, was overwritten before it began, by \
+             the {} at index {}",
             name(self.seen),
             first.invoke,
             written(by),

@@ -5,8 +5,8 @@ use rustc_hash::FxHashMap;
 use super::{Content, RegisterOp};
 use crate::model::Lookahead;
 
-/// Counts orphans: values that somebody still has to read while nobody is left to write them. One at most,
-/// the value that the register holds, is no dead end.
+/// Counts orphans: values that somebody still has to read while nobody is left to write them. One
+/// at most, the value that the register holds, is no dead end.
 #[derive(Debug)]
 pub struct Orphans {
     /// Which value each operation reads or writes.

@@ -1,8 +1,8 @@
 //! Reads of values that had certainly been overwritten, however often they were written.
 //!
-//! A read is stale if each write of its value that it could have seen had ended before some one write of
-//! another value began, and that one had ended before the read began. Not every violation is of this kind, but
-//! most are.
+//! A read is stale if each write of its value that it could have seen had ended before some one
+//! write of another value began, and that one had ended before the read began. Not every violation
+//! is of this kind, but most are.
 
 use std::collections::BTreeMap;
 
@@ -58,8 +58,8 @@ struct Write {
 struct Overwriters {
     /// By end.
     writes: Vec<Write>,
-    /// For each beginning of `writes`: the one that began last, and the one that began last of those with
-    /// another value.
+    /// For each beginning of `writes`: the one that began last, and the one that began last of
+    /// those with another value.
     best: Vec<(Write, Option<Write>)>,
 }
 

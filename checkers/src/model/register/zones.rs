@@ -1,8 +1,9 @@
 //! Pairs of values that cannot both have been in a register when they were read and written.
 //!
-//! A value with one write is there from its write to its last read, without another value between. So of two
-//! such values one must be over before the other one begins; when each has an operation that had ended before
-//! some operation on the other one began, neither can be first (Gibbons and Korach 1997).
+//! A value with one write is there from its write to its last read, without another value between.
+//! So of two such values one must be over before the other one begins; when each has an operation
+//! that had ended before some operation on the other one began, neither can be first (Gibbons and
+//! Korach 1997).
 
 use std::collections::BTreeMap;
 
@@ -36,7 +37,8 @@ pub(super) fn conflicts(members: &[Member<'_, RegisterOp>]) -> Vec<Vec<usize>> {
 struct Zone {
     /// Absent for the initial value.
     write: Option<usize>,
-    /// The operation that ends first, and when; absent for the initial value, which is before everything.
+    /// The operation that ends first, and when; absent for the initial value, which is before
+    /// everything.
     ends_first: Option<usize>,
     first_end: Option<u64>,
     /// The operation that begins last, and when.
@@ -70,7 +72,8 @@ impl Zone {
     }
 }
 
-/// The values with at most one write. A value that nobody wrote has no zone: the search sees it at once.
+/// The values with at most one write. A value that nobody wrote has no zone: the search sees it at
+/// once.
 fn zones(members: &[Member<'_, RegisterOp>]) -> Vec<Zone> {
     let mut by_value: BTreeMap<Content, Vec<usize>> = BTreeMap::new();
     for (place, member) in members.iter().enumerate() {
