@@ -6,6 +6,7 @@ mod shrink;
 mod tests;
 mod timeline;
 
+use std::cmp::Reverse;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -27,8 +28,8 @@ pub struct Counterexample {
     /// value, if it is a write) the others can be ordered, unless the budget ended before that was
     /// reached.
     pub operations: Vec<Involved>,
-    /// The one that is to blame, by the index of its invocation: the read that returned last, if
-    /// there is a read.
+    /// The one that is to blame, by the index of its invocation: the last read that there is a
+    /// reason to accuse.
     pub accused: u64,
     /// Why they cannot be ordered: one sentence without a full stop.
     pub sentence: String,
@@ -61,8 +62,13 @@ pub(crate) fn explain<M: Model>(
     let set = shrink::shrink(model, task, Limits { deadline: half_time, ..limits });
     confirm(model, &set, limits)?;
     let members: Vec<Member<'_, M::Op>> = set.members().collect();
-    let accused = accused(model, &members);
-    let case = Case { set: &members, all, accused };
+    let candidates = candidates(model, &members);
+    let last =
+        *candidates.first().expect("without an operation that has happened there is an order");
+    let accusation = candidates.iter().find_map(|&accused| {
+        let sentence = model.accuse(&Case { set: &members, all, accused })?;
+        Some((accused, sentence))
+    });
     let operations: Vec<Involved> = members
         .iter()
         .map(|member| Involved {
@@ -70,22 +76,24 @@ pub(crate) fn explain<M: Model>(
             text: model.describe(member.operation),
         })
         .collect();
+    let (accused, sentence) = accusation.unwrap_or_else(|| (last, plain_sentence(&operations)));
     Ok(Counterexample {
         key,
-        sentence: model.accuse(&case).unwrap_or_else(|| plain_sentence(&operations)),
+        sentence,
         accused: accused.operation.invoke,
         before: orders::possible_orders(model, &set, accused.operation.invoke),
         operations,
     })
 }
 
-/// The one that returned last, rather one that only looks: what changes the object is seldom to
+/// What may be to blame, the one that returned last first; but what changes the object is seldom to
 /// blame.
-fn accused<'a, M: Model>(model: &M, members: &[Member<'a, M::Op>]) -> Member<'a, M::Op> {
+fn candidates<'a, M: Model>(model: &M, members: &[Member<'a, M::Op>]) -> Vec<Member<'a, M::Op>> {
     let happened = members.iter().copied().filter(|member| member.operation.is_ok());
-    happened
-        .max_by_key(|member| (model.is_read_only(member.op), member.operation.complete))
-        .expect("without an operation that has happened there is an order")
+    let mut candidates: Vec<Member<'a, M::Op>> = happened.collect();
+    candidates
+        .sort_by_key(|member| Reverse((model.is_read_only(member.op), member.operation.complete)));
+    candidates
 }
 
 /// Searches again without what a fast search could be wrong about.
