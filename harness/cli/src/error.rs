@@ -48,10 +48,9 @@ impl CliError {
 
     /// Writes it to standard error.
     pub(crate) fn print(&self) {
-        let mut text = format!("error: {}\n", self.message);
-        if let Some(hint) = &self.hint {
-            text.push_str(&format!("hint: {hint}\n"));
-        }
+        let hint = self.hint.iter().map(|hint| format!("hint: {hint}\n"));
+        let text: String =
+            std::iter::once(format!("error: {}\n", self.message)).chain(hint).collect();
         // Nothing can be done about a closed standard error.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }

@@ -3,6 +3,7 @@
 mod commands;
 mod error;
 mod output;
+mod progress;
 mod store;
 
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::commands::Command;
-use crate::error::{CliError, EXIT_USAGE};
+use crate::error::EXIT_USAGE;
 
 /// Torture replicated systems, judge what they did, and show it.
 ///

@@ -39,7 +39,7 @@ pub(crate) fn verdict(results: &Results) -> String {
                 line(&mut text, "", other);
             }
         }
-        None => line(&mut text, &name, &summary(results)),
+        None => line(&mut text, &name, &format!("linearizable: {}", summary(results))),
     }
     if let Some(counterexample) = results.linearizability.counterexamples().next() {
         text.push('\n');
@@ -75,10 +75,12 @@ fn summary(results: &Results) -> String {
     );
     if !faults.is_empty() {
         let bit = faults.iter().filter(|fault| fault.bites > 0).count();
-        text += &format!("; {}, {bit} of them bit", count(faults.len() as u64, "fault"));
+        // Writing to a String cannot fail; so below.
+        let _ = write!(text, "; {}, {bit} of them bit", count(faults.len() as u64, "fault"));
     }
     let check = Duration::from_nanos(results.check_ns);
-    text + &format!("; checked in {:.0} ms", check.as_secs_f64() * 1e3)
+    let _ = write!(text, "; checked in {:.0} ms", check.as_secs_f64() * 1e3);
+    text
 }
 
 fn count(number: u64, what: &str) -> String {

@@ -101,9 +101,15 @@ pub(crate) fn demands(file: &HistoryFile, plan: &Plan, budget: Budget) -> Demand
 }
 
 fn text(file: &HistoryFile, results: &Results) -> String {
-    let mut text = String::new();
-    if let Some(damage) = &file.damage {
-        text += &format!("note: {damage}\n");
+    let mut text = output::verdict(results);
+    match (&file.damage, &file.footer) {
+        (Some(damage), _) => {
+            output::line(&mut text, "note", &format!("{damage}: the run did not end"));
+        }
+        (None, None) => {
+            output::line(&mut text, "note", "the run did not end: the file has no footer");
+        }
+        (None, Some(_)) => {}
     }
-    text + &output::verdict(results)
+    text
 }

@@ -3,6 +3,8 @@
 mod check;
 mod list;
 mod node;
+mod report;
+mod run;
 
 use std::process::ExitCode;
 
@@ -13,7 +15,9 @@ use crate::error::CliError;
 /// What can be asked for.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Run(run::Run),
     Check(check::Check),
+    Report(report::Report),
     List(list::List),
     Node(node::Node),
 }
@@ -22,7 +26,9 @@ impl Command {
     /// Does it; the exit code says how it ended.
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         match self {
+            Self::Run(command) => command.run(),
             Self::Check(command) => command.run(),
+            Self::Report(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Node(command) => command.run(),
         }

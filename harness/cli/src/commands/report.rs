@@ -1,0 +1,96 @@
+//! `quorate report`: the page of a run.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use quorate_checkers::history::HistoryFile;
+use quorate_checkers::judge::{Results, judge};
+use quorate_plan::Plan;
+use quorate_reports::Page;
+use quorate_world::registry;
+
+use crate::commands::check::{self, BudgetArguments};
+use crate::error::CliError;
+use crate::output;
+use crate::store;
+
+/// The page of a run, made anew from its history alone.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  quorate report store/latest
+  quorate report history.jsonl --out page.html")]
+pub(crate) struct Report {
+    /// A history, or the folder of a run.
+    file: PathBuf,
+
+    /// Where to write the page [default: report.html beside the history].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    #[command(flatten)]
+    budget: BudgetArguments,
+}
+
+impl Report {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
+        let (file, plan) = check::read(&self.file)?;
+        let results = judge(&file.history, &check::demands(&file, &plan, self.budget.budget()));
+        let folder =
+            if self.file.is_dir() { Some(self.file.as_path()) } else { self.file.parent() };
+        let beside = folder.unwrap_or(Path::new("")).join(store::REPORT);
+        let out = self.out.unwrap_or(beside);
+        write(&out, &self.file, &file, &plan, &results)?;
+        output::print(&format!("{}\n", out.display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Writes the page of a run whose history stands at `source`.
+pub(crate) fn write(
+    out: &Path,
+    source: &Path,
+    file: &HistoryFile,
+    plan: &Plan,
+    results: &Results,
+) -> Result<(), CliError> {
+    let vocabulary =
+        registry::vocabulary(registry::find(&plan.system.kind).map_err(CliError::usage)?);
+    let commands = [
+        ("check this history again".to_owned(), check(source)),
+        ("run this plan again".to_owned(), again(source, file.header.mutant.as_deref())),
+    ];
+    let page = quorate_reports::page(&Page {
+        header: &file.header,
+        plan,
+        history: &file.history,
+        results,
+        vocabulary: &vocabulary,
+        commands: &commands,
+    })
+    .map_err(CliError::harness)?;
+    store::write_whole(out, page.as_bytes())
+}
+
+/// The command that judges a history again.
+pub(crate) fn check(history: &Path) -> String {
+    format!("quorate check {}", quoted(history))
+}
+
+/// The command that runs the plan of a history again, with the same planted bug.
+pub(crate) fn again(history: &Path, mutant: Option<&str>) -> String {
+    let mutant = mutant.map(|name| format!(" --mutant {name}")).unwrap_or_default();
+    format!("quorate run --plan {}{mutant}", quoted(history))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,250 @@
+//! From flags to a Plan.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use quorate_plan::{
+    Durations, FaultChoice, FaultRequest, Plan, SystemPlan, ValueChoice, Workload, WorkloadKind,
+    WorldKind, faults,
+};
+use quorate_systems::SystemKind;
+use quorate_systems::mutant::Mutants;
+use quorate_world::registry;
+
+use crate::error::CliError;
+
+/// What is run: everything that goes into the Plan.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What is tested: see `quorate list systems`.
+    #[arg(long, default_value = "quorum", value_name = "NAME", value_parser = system)]
+    pub(super) system: SystemKind,
+
+    /// Where it runs: `live` starts real processes.
+    #[arg(long, value_enum, default_value_t = World::Live)]
+    world: World,
+
+    /// How many replicas [default: the system's own, 5 for quorum].
+    #[arg(long, value_name = "COUNT")]
+    nodes: Option<u16>,
+
+    /// An option of the system, as NAME=VALUE; may be given several times. See `quorate list options`.
+    #[arg(short = 'o', long = "option", value_name = "NAME=VALUE", value_parser = option)]
+    options: Vec<(String, String)>,
+
+    /// What the clients do: see `quorate list workloads`.
+    #[arg(long, default_value = "register", value_name = "NAME", value_parser = workload)]
+    workload: WorkloadKind,
+
+    /// How many clients act at once: a number, or a multiple of the nodes such as `3n`.
+    #[arg(long, default_value = "3n", value_name = "COUNT")]
+    concurrency: Concurrency,
+
+    /// How long operations are issued and faults injected, such as `30s` or `5m`.
+    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration)]
+    time_limit: Duration,
+
+    /// Operations a second over all clients, at most; 0 for as fast as answers come.
+    #[arg(long, default_value_t = 200, value_name = "PER SECOND")]
+    rate: u32,
+
+    /// How many keys are in use at once; clients are dealt out to them.
+    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    keys: u32,
+
+    /// After so many operations a key is left and a new one begun.
+    #[arg(long, default_value_t = 300, value_name = "COUNT")]
+    ops_per_key: u32,
+
+    /// How many of a hundred operations are reads.
+    #[arg(long, default_value_t = 50, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    read_percent: u8,
+
+    /// What is written: a new value every time, or one of five.
+    #[arg(long, value_enum, default_value_t = Values::Unique)]
+    values: Values,
+
+    /// How long a client waits for an operation before it calls the outcome unknown.
+    #[arg(long, default_value = "1s", value_name = "TIME", value_parser = duration)]
+    timeout: Duration,
+
+    /// What goes wrong: fault classes separated by commas, `all`, or `none`. See `quorate list faults`.
+    #[arg(long, default_value = "partition,kill", value_name = "CLASSES")]
+    faults: FaultChoice,
+
+    /// Repeats the plan of an earlier run with the same flags; drawn and printed when not given.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+
+    /// The test's name: its folder in the store [default: the system and workload].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum World {
+    Live,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Values {
+    Unique,
+    Few,
+}
+
+/// `15`, or `3n`: three for each node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concurrency {
+    Clients(u32),
+    PerNode(u32),
+}
+
+impl Arguments {
+    /// The whole Plan, checked: by itself, and against what the system can do.
+    pub(super) fn plan(&self, drawn_seed: u64, mutants: Mutants) -> Result<Plan, CliError> {
+        let vocabulary = self.system.vocabulary();
+        let nodes = self.nodes.unwrap_or(vocabulary.nodes);
+        let system = SystemPlan {
+            kind: self.system.name().to_owned(),
+            nodes,
+            options: self.options.iter().cloned().collect::<BTreeMap<_, _>>(),
+        };
+        let seed = self.seed.unwrap_or(drawn_seed);
+        let mut plan = Plan {
+            name: self.name.clone().unwrap_or_else(|| self.default_name()),
+            seed,
+            world: WorldKind::Live,
+            system,
+            workload: Workload {
+                kind: self.workload,
+                clients: self.concurrency.clients(nodes),
+                rate_per_s: self.rate,
+                keys: self.keys,
+                operations_per_key: self.ops_per_key,
+                read_percent: self.read_percent,
+                values: match self.values {
+                    Values::Unique => ValueChoice::Unique,
+                    Values::Few => ValueChoice::Few,
+                },
+            },
+            durations: Durations {
+                time_limit_ms: millis(self.time_limit),
+                operation_timeout_ms: millis(self.timeout),
+                ..Durations::default()
+            },
+            fault_classes: Vec::new(),
+            faults: Vec::new(),
+        };
+        // The sizes are checked before anything is drawn or enumerated from them.
+        plan.validate().map_err(CliError::usage)?;
+        let promises = registry::configure(self.system, nodes, &plan.system.options, mutants)
+            .map_err(|error| {
+                CliError::usage(error).hint("see `quorate list options` for what the system takes")
+            })?;
+        let liars = promises.liars_tolerated;
+        plan.fault_classes = self.faults.classes(liars).map_err(CliError::usage)?;
+        plan.faults = faults(&FaultRequest {
+            seed,
+            classes: plan.fault_classes.clone(),
+            nodes,
+            clients: plan.workload.clients,
+            time_limit_ms: plan.durations.time_limit_ms,
+            liars,
+        })
+        .map_err(CliError::usage)?;
+        plan.validate().map_err(CliError::usage)?;
+        Ok(plan)
+    }
+
+    fn default_name(&self) -> String {
+        format!("{}-{}", self.system, self.workload.name())
+    }
+}
+
+impl Concurrency {
+    fn clients(self, nodes: u16) -> u32 {
+        match self {
+            Self::Clients(count) => count,
+            Self::PerNode(count) => count.saturating_mul(u32::from(nodes)),
+        }
+    }
+}
+
+impl FromStr for Concurrency {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, per_node) = match text.strip_suffix('n') {
+            Some(number) => (number, true),
+            None => (text, false),
+        };
+        match number.parse() {
+            Ok(count) if count > 0 && per_node => Ok(Self::PerNode(count)),
+            Ok(count) if count > 0 => Ok(Self::Clients(count)),
+            _ => Err(
+                "expected a number of clients such as 15, or a multiple of the nodes such as 3n"
+                    .into(),
+            ),
+        }
+    }
+}
+
+fn system(name: &str) -> Result<SystemKind, String> {
+    name.parse().map_err(|_| {
+        let known: Vec<_> = SystemKind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("there is: {}", known.join(", "))
+    })
+}
+
+fn workload(name: &str) -> Result<WorkloadKind, String> {
+    WorkloadKind::ALL.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| {
+        let known: Vec<_> = WorkloadKind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("there is: {}", known.join(", "))
+    })
+}
+
+fn option(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE, such as quorum=grid".into()),
+    }
+}
+
+/// A duration that a Plan can hold: whole milliseconds, at least one.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; expected a time such as 30s, 500ms or 5m"))?;
+    if duration < Duration::from_millis(1) {
+        return Err("expected at least 1ms".into());
+    }
+    Ok(duration)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn concurrency_is_a_number_or_a_multiple_of_the_nodes() {
+        assert_eq!("15".parse(), Ok(Concurrency::Clients(15)));
+        assert_eq!("3n".parse(), Ok(Concurrency::PerNode(3)));
+        assert_eq!(Concurrency::PerNode(3).clients(5), 15);
+        for bad in ["", "n", "0", "0n", "-1", "3m", "3.5n"] {
+            assert!(bad.parse::<Concurrency>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_option_has_a_name_and_a_value() {
+        assert_eq!(option("weights=3,1"), Ok(("weights".into(), "3,1".into())));
+        assert_eq!(option("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert!(option("grid").is_err());
+        assert!(option("=grid").is_err());
+    }
+}

@@ -1,0 +1,46 @@
+//! A Plan from a file: a history, TOML or JSON.
+
+use std::fs;
+use std::path::Path;
+
+use quorate_plan::Plan;
+use quorate_systems::mutant::Mutants;
+use quorate_world::registry;
+
+use crate::commands::check;
+use crate::error::CliError;
+use crate::store;
+
+/// Reads and checks the Plan in `path`: the folder of a run, its history, or a plan as TOML or JSON.
+pub(super) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
+    let plan = if path.is_dir() || path.extension().is_some_and(|extension| extension == "jsonl") {
+        check::read(path)?.1
+    } else {
+        parse(path)?
+    };
+    let wrong = |error: &dyn std::fmt::Display| {
+        CliError::usage(format_args!("{}: {error}", path.display()))
+    };
+    plan.validate().map_err(|error| wrong(&error))?;
+    let kind = registry::find(&plan.system.kind).map_err(|error| wrong(&error))?;
+    registry::configure(kind, plan.system.nodes, &plan.system.options, mutants)
+        .map_err(|error| wrong(&error))?;
+    Ok(plan)
+}
+
+fn parse(path: &Path) -> Result<Plan, CliError> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        CliError::usage(format_args!("{}: {error}", path.display())).hint(format_args!(
+            "a plan is TOML or JSON; every run's plan stands in the first line of its {}",
+            store::HISTORY
+        ))
+    };
+    let text = fs::read_to_string(path).map_err(|error| {
+        CliError::usage(format_args!("cannot read {}: {error}", path.display()))
+    })?;
+    if text.trim_start().starts_with('{') {
+        serde_json::from_str(&text).map_err(|error| wrong(&error))
+    } else {
+        toml::from_str(&text).map_err(|error| wrong(&error))
+    }
+}

@@ -1,0 +1,71 @@
+//! Progress of a run on standard error: one line that renews itself on a terminal, silence elsewhere.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use quorate_live::Progress;
+
+/// Shows a run's progress.
+#[derive(Debug)]
+pub(crate) struct Display {
+    bar: ProgressBar,
+}
+
+impl Display {
+    /// A display that stays silent when asked to, and when nobody is watching.
+    pub(crate) fn new(quiet: bool) -> Self {
+        let watched = std::io::stderr().is_terminal() && !quiet;
+        let target =
+            if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        Self { bar }
+    }
+
+    /// Shows how the run stands.
+    pub(crate) fn show(&self, progress: &Progress) {
+        self.bar.set_message(line(progress));
+        self.bar.tick();
+    }
+
+    /// Shows that something else is going on.
+    pub(crate) fn say(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+        self.bar.tick();
+    }
+
+    /// Writes a line that stays, above the one that renews itself.
+    pub(crate) fn note(&self, line: &str) {
+        self.bar.println(line);
+    }
+
+    /// Takes the display away.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// `running 12s of 30s · 198 ops/s · 2371 ok, 12 unknown, 3 failed · partition, kill n2`.
+fn line(progress: &Progress) -> String {
+    let mut line = format!(
+        "{} {} of {} · {} ops/s · {} ok, {} unknown, {} failed",
+        progress.phase,
+        seconds(progress.elapsed),
+        seconds(progress.time_limit),
+        progress.ops_per_s,
+        progress.counts.ok,
+        progress.counts.info,
+        progress.counts.fail,
+    );
+    if !progress.faults.is_empty() {
+        line += " · ";
+        line += &progress.faults.join("; ");
+    }
+    line
+}
+
+fn seconds(duration: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(duration.as_secs()))
+}

@@ -1,0 +1,88 @@
+//! Bad input gets one clear line on what is wrong, where, and how to mend it; exit code 254; and leaves
+//! nothing behind.
+
+use std::fs;
+
+use crate::support::Sandbox;
+
+/// Expects bad usage whose message holds every part.
+fn refuses(arguments: &[&str], parts: &[&str]) {
+    let sandbox = Sandbox::new();
+    let ended = sandbox.quorate(arguments);
+    assert_eq!(ended.code, 254, "{arguments:?}: {ended}");
+    assert!(ended.stdout.is_empty(), "{arguments:?}: {ended}");
+    for part in parts {
+        assert!(ended.stderr.contains(part), "{arguments:?} lacks {part:?}: {ended}");
+    }
+    assert!(!ended.stderr.contains("panicked"), "{ended}");
+    let left: Vec<_> = fs::read_dir(sandbox.path()).unwrap().collect();
+    assert!(left.is_empty(), "{arguments:?} left {left:?}");
+}
+
+#[test]
+fn unknown_flag_values_are_named_with_what_is_allowed() {
+    refuses(&["run", "--system", "raft"], &["raft", "quorum"]);
+    refuses(&["run", "--mutant", "Q99"], &["Q99", "Q01"]);
+    refuses(&["run", "--faults", "partition,meteor"], &["meteor", "partition"]);
+    refuses(&["run", "--workload", "bank"], &["bank", "register"]);
+    refuses(&["run", "--concurrency", "0"], &["3n"]);
+    refuses(&["run", "--time-limit", "soon"], &["soon", "30s"]);
+    refuses(&["run", "--read-percent", "101"], &["101"]);
+    refuses(&["run", "-o", "grid"], &["NAME=VALUE"]);
+    refuses(&["run", "-o", "colour=red"], &["colour", "quorum"]);
+    refuses(&["run", "-o", "quorum=pentagon"], &["pentagon", "majority"]);
+    refuses(&["run", "--frobnicate"], &["--frobnicate"]);
+    refuses(&["explode"], &["explode"]);
+}
+
+#[test]
+fn impossible_sizes_and_quorums_are_refused_with_the_reason() {
+    refuses(&["run", "--nodes", "0"], &["nodes"]);
+    refuses(&["run", "--nodes", "13"], &["nodes", "12"]);
+    refuses(&["run", "--keys", "0"], &["keys"]);
+    refuses(&["run", "--name", "../evil"], &["name"]);
+    let thin = ["run", "-o", "quorum=counts", "-o", "read=2", "-o", "write=3", "--nodes", "5"];
+    refuses(&thin, &["{n", "do not meet"]);
+    refuses(&["run", "-o", "quorum=masking", "--nodes", "4"], &["masking", "5"]);
+    refuses(&["run", "-o", "protocol=lock", "-o", "coordinator=client"], &["lock", "node"]);
+    refuses(&["run", "--faults", "byzantine"], &["byzantine"]);
+}
+
+#[test]
+fn files_that_are_no_histories_are_named() {
+    refuses(&["check", "nowhere.jsonl"], &["nowhere.jsonl"]);
+    refuses(&["report", "nowhere.jsonl"], &["nowhere.jsonl"]);
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    refuses(&["check", manifest], &["Cargo.toml", "line 1"]);
+    refuses(&["check", "/proc/self/exe"], &["/proc/self/exe"]);
+    refuses(&["run", "--plan", manifest], &["Cargo.toml"]);
+    refuses(&["node", "--config", "nowhere.json"], &["nowhere.json"]);
+    refuses(&["node", "--config", manifest], &["Cargo.toml"]);
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_a_failure_of_the_harness() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path().join("occupied"), "").unwrap();
+    let ended = sandbox.quorate(&["run", "--time-limit", "2s", "--store", "occupied"]);
+    assert_eq!(ended.code, 255, "{ended}");
+    assert!(ended.stderr.contains("occupied"), "{ended}");
+}
+
+#[test]
+fn help_and_version_are_no_errors_and_teach() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.quorate(&["run", "--help"]);
+    assert_eq!(help.code, 0, "{help}");
+    for part in ["--faults", "Examples:", "Exit codes", "[default: 30s]"] {
+        assert!(help.stdout.contains(part), "{part}: {help}");
+    }
+    assert_eq!(sandbox.quorate(&["--version"]).code, 0);
+    let list = sandbox.quorate(&["list"]);
+    for part in ["quorum", "Q01", "partition", "register", "UPDATE_OK"] {
+        assert!(list.stdout.contains(part), "{part}: {list}");
+    }
+    let json = sandbox.quorate(&["list", "--json"]);
+    let parsed: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(parsed["systems"][0]["name"], "quorum");
+}

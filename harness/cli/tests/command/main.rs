@@ -1,0 +1,6 @@
+//! The command as a user meets it: real processes, real faults, real files.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
+mod bad_input;
+mod live;
+mod support;
