@@ -4,10 +4,10 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use quorate_systems::contract::{Describe, Input, NodeId, Outcome, System, Value};
+use quorate_systems::contract::{Input, NodeId, Outcome, System, Value};
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::quorum::{Message, Observation, Quorum, Record};
-use support::{Flight, Net, Place, c, n, read, write};
+use support::{Flight, Net, Place, c, n, read, saw, write};
 
 type Cluster = Net<Quorum>;
 
@@ -18,11 +18,7 @@ fn cluster(nodes: u16) -> Cluster {
 }
 
 fn planted(nodes: u16, options: &[(&str, &str)], mutant: Mutant) -> Cluster {
-    Cluster::with(nodes, 2, options, Mutants(Some(mutant)), 1).unwrap()
-}
-
-fn saw(value: u64) -> Option<Outcome> {
-    Some(Outcome::Read(Some(Value(value))))
+    Cluster::with(nodes, 2, options, Mutants(Some(mutant)), 1).expect("options that work")
 }
 
 /// Whether it goes from or to one of these nodes.
@@ -464,5 +460,5 @@ fn a_completed_operation_tells_who_holds_its_pair() {
         completed,
         Some((Place::Client(quorate_systems::contract::ClientId(0)), 2, Some(Value(7))))
     );
-    assert_eq!(net.flying.iter().map(|flight| flight.message.kind()).count(), 0);
+    assert_eq!(net.flying.len(), 0);
 }

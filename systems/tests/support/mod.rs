@@ -44,6 +44,12 @@ pub(crate) fn write(key: u64, value: u64) -> Command {
     Command::Write { key: Key(key), value: Value(value) }
 }
 
+/// How a read that saw `value` ended.
+#[expect(clippy::unnecessary_wraps, reason = "an operation may also have no outcome yet")]
+pub(crate) fn saw(value: u64) -> Option<Outcome> {
+    Some(Outcome::Read(Some(Value(value))))
+}
+
 /// A message on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Flight<M> {
