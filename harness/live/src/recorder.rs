@@ -59,6 +59,11 @@ impl Recorder {
                 return Err(error);
             }
         };
+        Ok(Self::over(writer, path))
+    }
+
+    /// A recorder whose header is written.
+    fn over(writer: Writer<File>, path: &Path) -> Self {
         let shared = Shared {
             began: Instant::now(),
             path: path.to_owned(),
@@ -66,7 +71,7 @@ impl Recorder {
             tally: Tally::default(),
             broken: watch::Sender::new(None),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Self { shared: Arc::new(shared) }
     }
 
     /// Nanoseconds since the file was begun.
@@ -153,5 +158,75 @@ impl Recorder {
 
     fn lock(&self) -> MutexGuard<'_, Option<Writer<File>>> {
         self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use quorate_checkers::history::{Key, ProcessId, Value};
+
+    use super::*;
+
+    fn header() -> Header {
+        Header {
+            program: "test".to_owned(),
+            started: "2026-11-23T21:47:02Z".to_owned(),
+            mutant: None,
+            model: "register".to_owned(),
+            plan: serde_json::Value::Null,
+        }
+    }
+
+    fn read(process: u64) -> Step {
+        let (f, key) = ("read".to_owned(), Some(Key(0)));
+        Step { process: ProcessId(process), f, key, value: Value::Nil, error: None }
+    }
+
+    #[test]
+    fn threads_that_record_at_once_leave_a_history_that_is_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = Recorder::create(&folder.path().join("history.jsonl"), &header()).unwrap();
+        std::thread::scope(|scope| {
+            for process in 0..4 {
+                let recorder = recorder.clone();
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        recorder.invoke(read(process));
+                        recorder.complete(What::Ok(read(process)));
+                    }
+                });
+            }
+        });
+        assert_eq!(recorder.counts(), Counts { invoked: 400, ok: 400, fail: 0, info: 0 });
+        assert_eq!(recorder.damage(), None);
+        let history = recorder.close().unwrap();
+        assert_eq!(history.history().len(), 800);
+        recorder.invoke(read(0));
+        assert_eq!(recorder.counts().invoked, 400, "after the end nothing is recorded");
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_written_is_told_with_the_file_and_counts_nothing() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let writer = Writer::new(File::from(OwnedFd::from(writer)), &header()).unwrap();
+        let recorder = Recorder::over(writer, Path::new("store/history.jsonl"));
+        drop(reader);
+        recorder.invoke(read(0));
+        recorder.invoke(read(1));
+        let why = recorder.broken().await;
+        assert!(why.starts_with("store/history.jsonl: cannot write the history: "), "{why}");
+        assert!(why.contains("Broken pipe"), "{why}");
+        assert_eq!(recorder.counts().invoked, 0);
+    }
+
+    #[test]
+    fn a_history_that_is_there_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.jsonl");
+        std::fs::write(&path, "precious").unwrap();
+        assert!(Recorder::create(&path, &header()).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
     }
 }

@@ -47,3 +47,46 @@ impl Timers {
         Some(id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: TimerId = TimerId(1);
+    const TWO: TimerId = TimerId(2);
+
+    #[test]
+    fn a_timer_fires_within_its_range_and_once() {
+        let now = Instant::now();
+        let mut timers = Timers::new(7);
+        timers.set(now, ONE, Micros(1_000), Micros(3_000));
+        let due = timers.next().unwrap();
+        assert!(due >= now + Duration::from_millis(1) && due <= now + Duration::from_millis(3));
+        assert_eq!(timers.take_due(now), None, "too early");
+        assert_eq!(timers.take_due(due), Some(ONE));
+        assert_eq!(timers.take_due(due), None);
+        assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn setting_a_timer_again_replaces_it() {
+        let now = Instant::now();
+        let mut timers = Timers::new(7);
+        timers.set(now, ONE, Micros(10), Micros(10));
+        timers.set(now, TWO, Micros(20), Micros(20));
+        timers.set(now, ONE, Micros(30), Micros(30));
+        let late = now + Duration::from_secs(1);
+        assert_eq!(timers.take_due(late), Some(TWO));
+        assert_eq!(timers.take_due(late), Some(ONE));
+        assert_eq!(timers.take_due(late), None);
+    }
+
+    #[test]
+    fn a_cancelled_timer_does_not_fire() {
+        let now = Instant::now();
+        let mut timers = Timers::new(7);
+        timers.set(now, ONE, Micros(10), Micros(10));
+        timers.cancel(ONE);
+        assert_eq!(timers.next(), None);
+    }
+}
