@@ -83,8 +83,8 @@ impl Tally {
         match operation.outcome {
             Outcome::Ok(_) => {
                 self.numbers.ok += 1;
-                // The histogram grows as needed, so that nothing is refused but for lack of memory.
-                self.latencies.saturating_record(latency_ns(operation).unwrap_or(0));
+                let latency_ns = latency_ns(operation).unwrap_or(0);
+                self.latencies.record(latency_ns).expect("the histogram grows as needed");
             }
             Outcome::Fail => self.numbers.fail += 1,
             Outcome::Info => self.numbers.info += 1,
@@ -151,4 +151,22 @@ pub fn throughput(operations: &[Operation], width_ns: u64) -> Vec<Throughput> {
             ..stretches.get(&number).copied().unwrap_or_default()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod latency_tests {
+    use crate::history::operations;
+    use crate::statistics::statistics;
+    use crate::testing::script;
+
+    #[test]
+    fn latency_is_measured_from_invocation_to_completion() {
+        // A word of the script is a microsecond: 1, 1 and 4 of them.
+        let history = script("0:w1 0:ok 1:r 1:ok=1 0:w2 1:r 2:r 1:ok=1 2:fail 0:ok");
+        let all = statistics(&history, &operations(&history)).all;
+        let latency = all.latency.unwrap();
+        let is_near = |found: u64, right: u64| found.abs_diff(right) * 100 <= right;
+        assert!(is_near(latency.p50_ns, 1_000), "{latency:?}");
+        assert!(is_near(latency.max_ns, 5_000), "{latency:?}");
+    }
 }
