@@ -12,14 +12,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Command as Shell, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use client::TestClient;
-use process::{CONFIG_VARIABLE, Process, cluster, command, single};
-use quorate_live::node;
+use process::{Process, cluster, command, single};
+use quorate_live::node::record_files;
 use quorate_live::protocol::{
     Control, DiskMode, EXIT_CANNOT_START, EXIT_DISK_FAILED, EXIT_REFUSED_TO_START, NodeConfig,
     Notice,
@@ -28,15 +27,6 @@ use quorate_systems::contract::{Command, Key, Lie, Outcome, Value};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-
-/// Not a test: what this binary does when the tests start it as a node.
-#[test]
-#[ignore = "the node process that other tests start"]
-fn node_process() {
-    let path = std::env::var(CONFIG_VARIABLE).expect("started by another test");
-    let config = node::load_config(Path::new(&path)).unwrap();
-    std::process::exit(node::run(config));
-}
 
 fn write(key: u64, value: u64) -> Command {
     Command::Write { key: Key(key), value: Value(value) }
@@ -223,7 +213,7 @@ async fn a_flipped_bit_is_named_and_refused_until_it_is_put_right() {
     let config = single(temp.path());
     let (node, _) = single_with(&config, &[7, 8]).await;
     node.kill();
-    let file = node::record_files(&config.data).unwrap().remove(0);
+    let file = record_files(&config.data).unwrap().remove(0);
     let good = fs::read(&file).unwrap();
     let mut bad = good.clone();
     bad[5] ^= 4;
@@ -346,7 +336,7 @@ fn a_stopped_node_dies_with_its_parent() {
     let script = r#"sed -i "s/\"parent\":null/\"parent\":$$/" "$0"; "$@" <&3 & wait"#;
     let mut shell = Shell::new("sh");
     shell.args(["-c", &format!("exec 3<&0; {script}")]).arg(&file);
-    shell.arg(node.get_program()).args(node.get_args()).env(CONFIG_VARIABLE, &file);
+    shell.arg(node.get_program()).args(node.get_args());
     let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(shell.stdout.take().unwrap()).lines();
     let ready = lines.map(Result::unwrap).find_map(|line| {

@@ -14,9 +14,6 @@ use quorate_systems::SystemKind;
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::Mutants;
 
-/// Where a process of this test binary finds its node's config; see `node_process`.
-pub(crate) const CONFIG_VARIABLE: &str = "QUORATE_TEST_NODE_CONFIG";
-
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A node process under test; killed when it goes out of scope.
@@ -31,10 +28,8 @@ pub(crate) struct Process {
 pub(crate) fn command(config: &NodeConfig) -> Command {
     let path = config.data.with_extension("json");
     std::fs::write(&path, serde_json::to_vec(config).unwrap()).unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "node_process", "--ignored", "--nocapture", "--quiet"])
-        .env(CONFIG_VARIABLE, path);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command.args(["node", "--config"]).arg(path);
     command
 }
 
@@ -49,9 +44,7 @@ impl Process {
         let (heard, notices) = channel();
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                // The test runner says a few words of its own before the node does.
-                let Some(start) = line.find('{') else { continue };
-                if heard.send(serde_json::from_str(&line[start..]).unwrap()).is_err() {
+                if heard.send(serde_json::from_str(&line).unwrap()).is_err() {
                     return;
                 }
             }
