@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use quorate_checkers::explain::timeline;
 use quorate_checkers::judge::Results;
+use quorate_checkers::verdict::Verdict;
 
 use crate::error::CliError;
 
@@ -34,9 +35,14 @@ pub(crate) fn verdict(results: &Results) -> String {
     let name = results.verdict.to_string().to_uppercase();
     match results.sentences.split_first() {
         Some((first, others)) => {
-            line(&mut text, &name, first);
-            for other in others {
+            let claim = if results.verdict == Verdict::Invalid { "not linearizable: " } else { "" };
+            line(&mut text, &name, &format!("{claim}{first}"));
+            for other in others.iter().take(SENTENCES_MAX - 1) {
                 line(&mut text, "", other);
+            }
+            if others.len() >= SENTENCES_MAX {
+                let more = others.len() + 1 - SENTENCES_MAX;
+                line(&mut text, "", &format!("… and {more} more, all in the report"));
             }
         }
         None => line(&mut text, &name, &format!("linearizable: {}", summary(results))),
@@ -88,5 +94,7 @@ fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
+/// One reason is usually enough to start with.
+const SENTENCES_MAX: usize = 4;
 /// Fits a terminal of the usual width.
 const TIMELINE_WIDTH: usize = 100;
