@@ -13,7 +13,7 @@ pub(crate) const EXIT_HARNESS: u8 = 255;
 pub(crate) struct CliError {
     kind: Kind,
     message: String,
-    hint: Option<String>,
+    hints: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,17 +25,17 @@ enum Kind {
 impl CliError {
     /// The user asked for something that cannot be.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self { kind: Kind::Usage, message: message.to_string(), hint: None }
+        Self { kind: Kind::Usage, message: message.to_string(), hints: Vec::new() }
     }
 
     /// The harness could not do what it was right to ask for.
     pub(crate) fn harness(message: impl fmt::Display) -> Self {
-        Self { kind: Kind::Harness, message: message.to_string(), hint: None }
+        Self { kind: Kind::Harness, message: message.to_string(), hints: Vec::new() }
     }
 
     /// Adds how to mend it.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
-        self.hint = Some(hint.to_string());
+        self.hints.push(hint.to_string());
         self
     }
 
@@ -48,7 +48,7 @@ impl CliError {
 
     /// Writes it to standard error.
     pub(crate) fn print(&self) {
-        let hint = self.hint.iter().map(|hint| format!("hint: {hint}\n"));
+        let hint = self.hints.iter().map(|hint| format!("hint: {hint}\n"));
         let text: String =
             std::iter::once(format!("error: {}\n", self.message)).chain(hint).collect();
         // Nothing can be done about a closed standard error.

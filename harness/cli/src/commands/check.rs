@@ -73,18 +73,28 @@ impl Check {
 
 /// Reads a history, with the Plan from its header.
 pub(crate) fn read(path: &Path) -> Result<(HistoryFile, Plan), CliError> {
-    let path = if path.is_dir() { path.join(store::HISTORY) } else { path.to_owned() };
+    let folder = path.is_dir();
+    let path = if folder { path.join(store::HISTORY) } else { path.to_owned() };
     let name = path.display().to_string();
     let file = if name == "-" {
         history::read(io::stdin().lock())
     } else {
-        let opened = std::fs::File::open(&path)
-            .map_err(|error| CliError::usage(format_args!("cannot read {name}: {error}")))?;
+        let opened = std::fs::File::open(&path).map_err(|error| {
+            let line = CliError::usage(format_args!("cannot read {name}: {error}"));
+            if folder || error.kind() == io::ErrorKind::NotFound {
+                line.hint("give a history, or the folder of a run, such as store/latest")
+            } else {
+                line
+            }
+        })?;
         history::read(BufReader::new(opened))
     };
     let file = file.map_err(|error| {
-        CliError::usage(format_args!("{name}: {error}"))
-            .hint("a run's history is the file history.jsonl in its folder in the store")
+        CliError::usage(format_args!("{name}: {error}")).hint(if error.line == 1 {
+            "a run's history is the file history.jsonl in its folder in the store"
+        } else {
+            "it is not as a run wrote it; take an unchanged copy, or put this line right"
+        })
     })?;
     let plan: Plan = serde_json::from_value(file.header.plan.clone())
         .map_err(|error| CliError::usage(format_args!("{name} line 1: the plan: {error}")))?;

@@ -86,3 +86,41 @@ fn help_and_version_are_no_errors_and_teach() {
     let parsed: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(parsed["systems"][0]["name"], "quorum");
 }
+
+#[test]
+fn bounds_are_told_by_the_name_of_the_flag() {
+    refuses(&["run", "--concurrency", "1000000n"], &["--concurrency", "5000000", "1000"]);
+    refuses(&["run", "--time-limit", "99999h"], &["--time-limit, in ms", "86400000"]);
+    refuses(&["run", "--ops-per-key", "0"], &["--ops-per-key", "1 to"]);
+    for flag in ["--seed", "--rate", "--keys", "--nodes", "--concurrency", "--time-limit"] {
+        refuses(&["run", flag, "-1"], &["'-1'", flag]);
+    }
+}
+
+#[test]
+fn an_option_that_is_given_twice_is_refused() {
+    let twice = ["run", "-o", "quorum=grid", "-o", "quorum=counts"];
+    refuses(&twice, &["`quorum`", "twice", "grid", "counts"]);
+}
+
+#[test]
+fn a_history_that_is_missing_or_changed_is_told_with_a_way_out() {
+    refuses(&["check", "."], &["history.jsonl", "store/latest"]);
+    let sandbox = Sandbox::new();
+    let sample = include_str!("../../../../checkers/testdata/sample.jsonl");
+    let without_line_3: Vec<_> =
+        sample.lines().enumerate().filter_map(|(at, line)| (at != 2).then_some(line)).collect();
+    fs::write(sandbox.path().join("changed.jsonl"), without_line_3.join("\n")).unwrap();
+    let ended = sandbox.quorate(&["check", "changed.jsonl"]);
+    assert_eq!(ended.code, 254, "{ended}");
+    assert!(ended.stderr.contains("line 3") && ended.stderr.contains("unchanged copy"), "{ended}");
+}
+
+#[test]
+fn a_history_is_known_for_a_plan_by_what_it_begins_with() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path().join("saved"), "{\"quorate\":\"history\",\"version\":99}\n").unwrap();
+    let ended = sandbox.quorate(&["run", "--plan", "saved"]);
+    assert_eq!(ended.code, 254, "{ended}");
+    assert!(ended.stderr.contains("version 99"), "{ended}");
+}

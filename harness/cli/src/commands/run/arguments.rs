@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use quorate_plan::{
-    Durations, FaultChoice, FaultRequest, Plan, SystemPlan, ValueChoice, Workload, WorkloadKind,
-    WorldKind, faults,
+    Durations, FaultChoice, FaultRequest, Plan, PlanError, SystemPlan, ValueChoice, Workload,
+    WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     world: World,
 
     /// How many replicas [default: the system's own, 5 for quorum].
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     nodes: Option<u16>,
 
     /// An option of the system, as NAME=VALUE; may be given several times. See `quorate list options`.
@@ -39,27 +39,27 @@ pub(super) struct Arguments {
     workload: WorkloadKind,
 
     /// How many clients act at once: a number, or a multiple of the nodes such as `3n`.
-    #[arg(long, default_value = "3n", value_name = "COUNT")]
+    #[arg(long, default_value = "3n", value_name = "COUNT", allow_hyphen_values = true)]
     concurrency: Concurrency,
 
     /// How long operations are issued and faults injected, such as `30s` or `5m`.
-    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration)]
+    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     time_limit: Duration,
 
     /// Operations a second over all clients, at most; 0 for as fast as answers come.
-    #[arg(long, default_value_t = 200, value_name = "PER SECOND")]
+    #[arg(long, default_value_t = 200, value_name = "PER SECOND", allow_negative_numbers = true)]
     rate: u32,
 
     /// How many keys are in use at once; clients are dealt out to them.
-    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    #[arg(long, default_value_t = 3, value_name = "COUNT", allow_negative_numbers = true)]
     keys: u32,
 
     /// After so many operations a key is left and a new one begun.
-    #[arg(long, default_value_t = 300, value_name = "COUNT")]
+    #[arg(long, default_value_t = 300, value_name = "COUNT", allow_negative_numbers = true)]
     ops_per_key: u32,
 
     /// How many of a hundred operations are reads.
-    #[arg(long, default_value_t = 50, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[arg(long, default_value_t = 50, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100), allow_negative_numbers = true)]
     read_percent: u8,
 
     /// What is written: a new value every time, or one of five.
@@ -67,7 +67,7 @@ pub(super) struct Arguments {
     values: Values,
 
     /// How long a client waits for an operation before it calls the outcome unknown.
-    #[arg(long, default_value = "1s", value_name = "TIME", value_parser = duration)]
+    #[arg(long, default_value = "1s", value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     timeout: Duration,
 
     /// What goes wrong: fault classes separated by commas, `all`, or `none`. See `quorate list faults`.
@@ -75,7 +75,7 @@ pub(super) struct Arguments {
     faults: FaultChoice,
 
     /// Repeats the plan of an earlier run with the same flags; drawn and printed when not given.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     seed: Option<u64>,
 
     /// The test's name: its folder in the store [default: the system and workload].
@@ -106,11 +106,8 @@ impl Arguments {
     pub(super) fn plan(&self, drawn_seed: u64, mutants: Mutants) -> Result<Plan, CliError> {
         let vocabulary = self.system.vocabulary();
         let nodes = self.nodes.unwrap_or(vocabulary.nodes);
-        let system = SystemPlan {
-            kind: self.system.name().to_owned(),
-            nodes,
-            options: self.options.iter().cloned().collect::<BTreeMap<_, _>>(),
-        };
+        let system =
+            SystemPlan { kind: self.system.name().to_owned(), nodes, options: self.options()? };
         let seed = self.seed.unwrap_or(drawn_seed);
         let mut plan = Plan {
             name: self.name.clone().unwrap_or_else(|| self.default_name()),
@@ -138,7 +135,7 @@ impl Arguments {
             faults: Vec::new(),
         };
         // The sizes are checked before anything is drawn or enumerated from them.
-        plan.validate().map_err(CliError::usage)?;
+        plan.validate().map_err(|error| by_flag(&error))?;
         let promises = registry::configure(self.system, nodes, &plan.system.options, mutants)
             .map_err(|error| {
                 CliError::usage(error).hint("see `quorate list options` for what the system takes")
@@ -154,8 +151,21 @@ impl Arguments {
             liars,
         })
         .map_err(CliError::usage)?;
-        plan.validate().map_err(CliError::usage)?;
+        plan.validate().map_err(|error| by_flag(&error))?;
         Ok(plan)
+    }
+
+    /// Each option once: of two values for one, neither can be the one that was meant.
+    fn options(&self) -> Result<BTreeMap<String, String>, CliError> {
+        let mut options = BTreeMap::new();
+        for (name, value) in &self.options {
+            if let Some(other) = options.insert(name.clone(), value.clone()) {
+                return Err(CliError::usage(format_args!(
+                    "option `{name}` is given twice, as `{other}` and as `{value}`; leave one out"
+                )));
+            }
+        }
+        Ok(options)
     }
 
     fn default_name(&self) -> String {
@@ -189,6 +199,27 @@ impl FromStr for Concurrency {
             ),
         }
     }
+}
+
+/// What is wrong with a plan that was made from flags, by the name of the flag.
+fn by_flag(error: &PlanError) -> CliError {
+    const FLAGS: [(&str, &str); 9] = [
+        ("name", "--name"),
+        ("system.nodes", "--nodes"),
+        ("workload.clients", "--concurrency"),
+        ("workload.rate_per_s", "--rate"),
+        ("workload.keys", "--keys"),
+        ("workload.operations_per_key", "--ops-per-key"),
+        ("workload.read_percent", "--read-percent"),
+        ("durations.time_limit_ms", "--time-limit, in ms"),
+        ("durations.operation_timeout_ms", "--timeout, in ms"),
+    ];
+    let text = error.to_string();
+    let named = FLAGS.iter().find_map(|(field, flag)| {
+        let rest = text.strip_prefix(field)?;
+        rest.starts_with(':').then(|| format!("{flag}{rest}"))
+    });
+    CliError::usage(named.unwrap_or(text))
 }
 
 fn system(name: &str) -> Result<SystemKind, String> {

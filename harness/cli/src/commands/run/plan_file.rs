@@ -1,6 +1,7 @@
 //! A Plan from a file: a history, TOML or JSON.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use quorate_plan::Plan;
@@ -13,11 +14,7 @@ use crate::store;
 
 /// Reads and checks the Plan in `path`: the folder of a run, its history, or a plan as TOML or JSON.
 pub(super) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
-    let plan = if path.is_dir() || path.extension().is_some_and(|extension| extension == "jsonl") {
-        check::read(path)?.1
-    } else {
-        parse(path)?
-    };
+    let plan = if path.is_dir() || is_history(path) { check::read(path)?.1 } else { parse(path)? };
     let wrong = |error: &dyn std::fmt::Display| {
         CliError::usage(format_args!("{}: {error}", path.display()))
     };
@@ -26,6 +23,19 @@ pub(super) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
     registry::configure(kind, plan.system.nodes, &plan.system.options, mutants)
         .map_err(|error| wrong(&error))?;
     Ok(plan)
+}
+
+/// By its name, or by what it begins with.
+fn is_history(path: &Path) -> bool {
+    const BEGINNING: &[u8] = b"{\"quorate\":\"history\"";
+    let mut beginning = [0; BEGINNING.len()];
+    if path.extension().is_some_and(|extension| extension == "jsonl") {
+        return true;
+    }
+    // What is read from a pipe here would be missing later.
+    let read = path.is_file()
+        && fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut beginning).is_ok());
+    read && beginning == BEGINNING
 }
 
 fn parse(path: &Path) -> Result<Plan, CliError> {
