@@ -62,6 +62,8 @@ impl RunFolder {
     pub(crate) fn discard(&self) {
         // What cannot be removed is left to the user; the error that led here matters more.
         let _ = fs::remove_dir_all(&self.path);
+        // Only if no other run is in it.
+        let _ = fs::remove_dir(self.store.join(&self.test));
     }
 }
 
@@ -81,15 +83,27 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), CliError> {
 
 /// One line on what could not be done to which path, with a hint where there is something to do.
 pub(crate) fn cannot(what: &str, path: &Path, error: &io::Error) -> CliError {
-    let line = CliError::harness(format_args!("cannot {what} {}: {error}", path.display()));
-    match error.kind() {
-        io::ErrorKind::StorageFull => {
-            line.hint("make room there, or choose another place with --store DIR")
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            line.hint("choose a place that can be written to with --store DIR")
-        }
-        _ => line,
+    with_hint(&format!("cannot {what} {}: {error}", path.display()))
+}
+
+/// A failure of the harness, with a hint where a disk is behind it. It may have come a long way, as text:
+/// the words and number of the operating system's error are still in it.
+pub(crate) fn with_hint(line: &str) -> CliError {
+    const ENOSPC: i32 = 28;
+    const EDQUOT: i32 = 122;
+    const EACCES: i32 = 13;
+    const EROFS: i32 = 30;
+    const ENOTDIR: i32 = 20;
+    let says = |code| line.contains(&io::Error::from_raw_os_error(code).to_string());
+    let error = CliError::harness(line);
+    if says(ENOSPC) || says(EDQUOT) {
+        error.hint("make room there, or choose another place with --store DIR")
+    } else if says(EACCES) || says(EROFS) {
+        error.hint("choose a place that can be written to with --store DIR")
+    } else if says(ENOTDIR) {
+        error.hint("name a folder, or one that can be made, with --store DIR")
+    } else {
+        error
     }
 }
 

@@ -15,6 +15,8 @@ use quorate_checkers::judge::{Results, judge};
 use quorate_live::{RunSetup, RunSummary};
 use quorate_plan::Plan;
 use quorate_systems::mutant::{Mutant, Mutants};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::commands::check::{self, BudgetArguments};
@@ -78,7 +80,7 @@ impl Run {
                 "cannot find the program that nodes start from: {error}"
             ))
         })?;
-        quorate_live::sweep(&self.store).map_err(CliError::harness)?;
+        quorate_live::sweep(&self.store).map_err(|error| store::with_hint(&error.to_string()))?;
         let folder = RunFolder::create(&self.store, &plan.name, now)?;
         let display = Arc::new(Display::new(self.quiet || self.json));
         let setup = |progress, stop| RunSetup {
@@ -91,15 +93,15 @@ impl Run {
             progress,
             stop,
         };
-        let ended = go(setup, &display);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| CliError::harness(format_args!("cannot start threads: {error}")))?;
+        let ended = go(&runtime, setup, &display, &folder);
         display.say("checking");
         let finished = ended.and_then(|summary| self.finish(&plan, &folder, summary));
-        if finished.is_err() && !folder.path.join(store::HISTORY).exists() {
-            // Nothing has happened yet that anybody would want to look at.
-            folder.discard();
-        }
         display.clear();
-        let (interrupted, results) = finished?;
+        let (interrupted, results) = finished.map_err(|error| after_failure(&folder, error))?;
         output::print(&if self.json {
             output::json(&results)
         } else {
@@ -153,33 +155,50 @@ impl Run {
     }
 }
 
-/// Runs the plan to its end, or to the first Ctrl-C, which ends it in good order. The second ends the
-/// process at once; the nodes die with it.
+/// Runs the plan to its end, or to the first Ctrl-C, which ends it in good order. Ctrl-C is heeded for as
+/// long as the runtime lives.
 fn go(
+    runtime: &Runtime,
     setup: impl FnOnce(quorate_live::Listener, watch::Receiver<bool>) -> RunSetup,
     display: &Arc<Display>,
+    folder: &RunFolder,
 ) -> Result<RunSummary, CliError> {
     let (stop, stopped) = watch::channel(false);
     let shown = Arc::clone(display);
     let setup = setup(Arc::new(move |progress| shown.show(progress)), stopped);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::harness(format_args!("cannot start threads: {error}")))?;
-    let noted = Arc::clone(display);
-    let ended = runtime.block_on(async move {
-        tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                noted.note("stopping: healing the faults, then checking what there is (Ctrl-C again: at once)");
-                stop.send_replace(true);
-            }
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(i32::from(crate::error::EXIT_HARNESS));
-            }
-        });
-        quorate_live::run(setup).await
-    });
-    ended.map_err(CliError::harness)
+    runtime.spawn(heed_ctrl_c(stop, Arc::clone(display), folder.clone()));
+    runtime.block_on(quorate_live::run(setup)).map_err(|error| store::with_hint(&error.to_string()))
+}
+
+/// The first Ctrl-C ends a run in good order, the second the process at once; the nodes die with it. When
+/// the run itself is over, and only its check takes long, the first one is enough.
+async fn heed_ctrl_c(stop: watch::Sender<bool>, display: Arc<Display>, folder: RunFolder) {
+    let Ok(mut presses) = signal(SignalKind::interrupt()) else { return };
+    presses.recv().await;
+    if !stop.is_closed() {
+        display.note(
+            "stopping: healing the faults, then checking what there is (Ctrl-C again: at once)",
+        );
+        stop.send_replace(true);
+        presses.recv().await;
+    }
+    display.clear();
+    after_failure(&folder, CliError::harness("stopped at once by Ctrl-C, without a verdict"))
+        .print();
+    std::process::exit(i32::from(crate::error::EXIT_HARNESS));
+}
+
+/// What is left of a run that came to no verdict: its history, if anything happened in it, is the latest
+/// one; otherwise nothing.
+fn after_failure(folder: &RunFolder, error: CliError) -> CliError {
+    let history = folder.path.join(store::HISTORY);
+    if !history.exists() {
+        folder.discard();
+        return error;
+    }
+    // On a full disk there is no room for a link either; the hint names the file itself.
+    let _ = folder.link_latest();
+    error.hint(format_args!("for what was recorded until then: {}", report::check(&history)))
 }
 
 /// Puts into the history what did not go as it must, so that the file alone gives the same verdict.

@@ -66,7 +66,7 @@ fn a_store_that_cannot_be_written_is_a_failure_of_the_harness() {
     fs::write(sandbox.path().join("occupied"), "").unwrap();
     let ended = sandbox.quorate(&["run", "--time-limit", "2s", "--store", "occupied"]);
     assert_eq!(ended.code, 255, "{ended}");
-    assert!(ended.stderr.contains("occupied"), "{ended}");
+    assert!(ended.stderr.contains("occupied") && ended.stderr.contains("--store DIR"), "{ended}");
 }
 
 #[test]

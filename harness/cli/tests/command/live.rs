@@ -1,6 +1,7 @@
 //! Real processes, real faults, real files. Runs are a few seconds long here; what they must show is certain or all but certain in that time.
 
 use std::fs;
+use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use crate::support::{Sandbox, processes_mentioning};
@@ -128,4 +129,24 @@ fn ctrl_c_heals_checks_and_reports_what_there_is() {
     assert!(matches!(status.code(), Some(0 | 2)), "{status}");
     assert!(sandbox.latest().join("report.html").is_file());
     assert_eq!(processes_mentioning(sandbox.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_second_ctrl_c_stops_at_once_and_says_what_there_is() {
+    let sandbox = Sandbox::new();
+    let mut run = sandbox.start_heard(&["run", "--time-limit", "120s", "--faults", "pause"]);
+    sandbox.wait_for_events(100);
+    // A machine that is busy may hear two of them as one.
+    while run.try_wait().unwrap().is_none() {
+        crate::support::interrupt(&run);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut said = String::new();
+    run.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(255), "{said}");
+    assert!(said.contains("stopped at once") && said.contains("quorate check store/"), "{said}");
+    assert_eq!(
+        sandbox.latest().join("history.jsonl"),
+        sandbox.only_history().canonicalize().unwrap()
+    );
 }

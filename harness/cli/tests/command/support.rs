@@ -49,6 +49,11 @@ impl Sandbox {
         self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
+    /// Starts `quorate`, with what it says on standard error to be read.
+    pub(crate) fn start_heard(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
