@@ -12,9 +12,9 @@ mod run;
 #[cfg(test)]
 mod samples;
 mod sweep;
+mod timers;
 
 pub use cluster::Death;
-pub use nemesis::DEATH;
 pub use progress::{Listener, Progress, RunPhase};
 pub use recorder::Counts;
 pub use run::{LiveError, RunSetup, RunSummary, run};

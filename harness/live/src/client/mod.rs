@@ -4,7 +4,6 @@
 mod links;
 mod operations;
 mod pace;
-mod timers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,11 +21,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::protocol::ClientEnvelope;
 use crate::recorder::Recorder;
+use crate::timers::Timers;
 
 use links::Links;
 pub(crate) use operations::Operations;
 use pace::Pace;
-use timers::Timers;
 
 /// How many clients read each key at the end: two that ask different nodes first see more than one.
 const FINAL_READERS: usize = 2;
@@ -200,7 +199,7 @@ impl<S: System> Client<S> {
 
     /// The next thing that happens to the core; `Time` once `until` is reached. Cancelling it loses nothing.
     async fn wait(&mut self, until: Option<Instant>) -> Woken<S::Message> {
-        let timer = self.timers.next();
+        let timer = self.timers.next().map(|at| self.began + Duration::from_micros(at.0));
         tokio::select! {
             biased;
             () = reached(until) => Woken::Time,
@@ -210,19 +209,22 @@ impl<S: System> Client<S> {
                 }
                 None => Woken::Noise,
             },
-            () = reached(timer) => match self.timers.take_due(Instant::now()) {
+            () = reached(timer) => match self.timers.pop_due(self.now()) {
                 Some(id) => Woken::Input(ClientInput::Timer(id)),
                 None => Woken::Noise,
             },
         }
     }
 
+    /// The client's own clock: since it began.
+    fn now(&self) -> LocalTime {
+        LocalTime(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
     /// Gives the core one input and carries out its effects; the outcome if the open operation ended.
     fn step(&mut self, input: ClientInput<S::Message>) -> Option<Outcome> {
-        let now = Instant::now();
-        let clock = now.duration_since(self.began).as_micros();
-        let clock = LocalTime(u64::try_from(clock).unwrap_or(u64::MAX));
-        self.core.step(clock, input, &mut self.effects);
+        let now = self.now();
+        self.core.step(now, input, &mut self.effects);
         let mut outcome = None;
         for effect in self.effects.drain(..) {
             match effect {

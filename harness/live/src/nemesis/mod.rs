@@ -295,7 +295,7 @@ impl Coroner {
         for (phase, bites) in [(NemesisPhase::Begin, 0), (NemesisPhase::End, 1)] {
             self.recorder.nemesis(Event {
                 fault,
-                kind: DEATH.to_owned(),
+                kind: Event::DEATH.to_owned(),
                 phase,
                 targets: vec![Endpoint::Node(death.node).to_string()],
                 what: death.how.clone(),
@@ -304,9 +304,6 @@ impl Coroner {
         }
     }
 }
-
-/// The kind of the event that tells of a node's death by no fault.
-pub const DEATH: &str = "death";
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -28,7 +28,6 @@ mod storage;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod timers;
 #[cfg(test)]
 mod toy;
 

@@ -24,8 +24,8 @@ use super::console::Log;
 use super::ending::Ending;
 use super::peers::Peers;
 use super::storage::{Report, Storage};
-use super::timers::Timers;
 use crate::protocol::{Control, Notice, Order, Status};
+use crate::timers::Timers;
 
 /// How many messages may wait for the disk before no more are taken in.
 const HELD_MAX: usize = 10_000;

@@ -22,8 +22,8 @@ use super::peers::{self, Inbox, Peers};
 use super::recovery::recover;
 use super::runtime::{Ask, Counts, Node, Sources};
 use super::storage::Storage;
-use super::timers::Timers;
 use crate::protocol::{NodeConfig, Notice, Ready};
+use crate::timers::Timers;
 
 /// How many messages wait for the core; senders of more have to wait themselves.
 const ARRIVALS_MAX: usize = 1_024;

@@ -7,7 +7,7 @@ use quorate_world::weather;
 
 /// Which timers are set, and when they fire.
 #[derive(Debug)]
-pub(super) struct Timers {
+pub(crate) struct Timers {
     seed: u64,
     /// How often any timer was set: the key of the next draw.
     count: u64,
@@ -18,12 +18,12 @@ pub(super) struct Timers {
 
 impl Timers {
     /// No timer; times are drawn from `seed`.
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self { seed, count: 0, by_id: BTreeMap::new(), by_time: BTreeSet::new() }
     }
 
     /// Sets or replaces a timer, to fire at a time drawn from `min` to `max` after `now`.
-    pub(super) fn set(&mut self, now: LocalTime, id: TimerId, min: Micros, max: Micros) {
+    pub(crate) fn set(&mut self, now: LocalTime, id: TimerId, min: Micros, max: Micros) {
         self.cancel(id);
         self.count += 1;
         let draw = weather::draw(self.seed, "timer", &[id.0, self.count]);
@@ -35,19 +35,19 @@ impl Timers {
     }
 
     /// Forgets a timer, if it is set.
-    pub(super) fn cancel(&mut self, id: TimerId) {
+    pub(crate) fn cancel(&mut self, id: TimerId) {
         if let Some(at) = self.by_id.remove(&id) {
             self.by_time.remove(&(at, id));
         }
     }
 
     /// When the next one fires.
-    pub(super) fn next(&self) -> Option<LocalTime> {
+    pub(crate) fn next(&self) -> Option<LocalTime> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
     /// Takes out the timer that has been due longest.
-    pub(super) fn pop_due(&mut self, now: LocalTime) -> Option<TimerId> {
+    pub(crate) fn pop_due(&mut self, now: LocalTime) -> Option<TimerId> {
         let (at, id) = *self.by_time.first().filter(|(at, _)| *at <= now)?;
         self.by_time.remove(&(at, id));
         self.by_id.remove(&id);
