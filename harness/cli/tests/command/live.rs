@@ -8,7 +8,7 @@ use crate::support::{Sandbox, processes_mentioning};
 
 #[test]
 fn a_run_with_defaults_is_valid_and_leaves_history_results_report_and_no_process() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::for_clusters();
     let run = sandbox.quorate(&["run", "--time-limit", "8s", "--seed", "7"]);
     assert_eq!(run.code, 0, "{run}");
     assert!(run.stdout.starts_with("VALID"), "{run}");
@@ -37,7 +37,7 @@ fn a_run_with_defaults_is_valid_and_leaves_history_results_report_and_no_process
 
 #[test]
 fn every_fault_class_bites_a_system_that_stays_correct() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::for_clusters();
     let arguments =
         ["run", "--faults", "all", "--time-limit", "20s", "-o", "quorum=masking", "--json"];
     let run = sandbox.quorate(&arguments);
@@ -48,7 +48,7 @@ fn every_fault_class_bites_a_system_that_stays_correct() {
 }
 
 /// Detection is not certain in one short run, so a mutant gets three.
-fn is_caught(mutant: &str) {
+fn is_caught(mutant: &str, time_limit: &str) {
     use quorate_systems::SystemKind;
 
     let spec = SystemKind::ALL
@@ -56,8 +56,8 @@ fn is_caught(mutant: &str) {
         .flat_map(|kind| kind.vocabulary().mutants)
         .find(|spec| spec.name == mutant)
         .unwrap();
-    let sandbox = Sandbox::new();
-    let mut arguments = vec!["run", "--time-limit", "10s"];
+    let sandbox = Sandbox::for_clusters();
+    let mut arguments = vec!["run", "--time-limit", time_limit];
     arguments.extend(spec.flags.split_whitespace());
     for _ in 0..3 {
         let run = sandbox.quorate(&arguments);
@@ -78,27 +78,27 @@ fn is_caught(mutant: &str) {
 
 #[test]
 fn a_read_without_write_back_is_caught() {
-    is_caught("Q01");
+    is_caught("Q01", "30s");
 }
 
 #[test]
 fn a_timestamp_without_writer_id_is_caught() {
-    is_caught("Q03");
+    is_caught("Q03", "10s");
 }
 
 #[test]
 fn a_grid_that_asks_the_writing_row_is_caught() {
-    is_caught("Q08");
+    is_caught("Q08", "5s");
 }
 
 #[test]
 fn half_the_votes_as_a_majority_is_caught() {
-    is_caught("Q10");
+    is_caught("Q10", "15s");
 }
 
 #[test]
 fn a_killed_harness_leaves_no_process_and_a_history_that_check_reads() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::for_clusters();
     let mut run =
         sandbox.start(&["run", "--time-limit", "60s", "--faults", "partition,pause,kill"]);
     sandbox.wait_for_events(500);
@@ -119,7 +119,7 @@ fn a_killed_harness_leaves_no_process_and_a_history_that_check_reads() {
 
 #[test]
 fn ctrl_c_heals_checks_and_reports_what_there_is() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::for_clusters();
     let mut run = sandbox.start(&["run", "--time-limit", "120s"]);
     sandbox.wait_for_events(1_000);
     let began = Instant::now();

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 /// A fresh folder in which commands run.
 pub(crate) struct Sandbox {
     folder: tempfile::TempDir,
+    /// Held while clusters run: two at once would fight for the processors.
+    _turn: Option<fs::File>,
 }
 
 /// How a command ended.
@@ -27,7 +29,15 @@ impl fmt::Display for Ended {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::Builder::new().prefix("quorate-test-").tempdir().unwrap() }
+        let folder = tempfile::Builder::new().prefix("quorate-test-").tempdir().unwrap();
+        Self { folder, _turn: None }
+    }
+
+    /// A folder in which clusters run, one test after the other, whatever runs the tests.
+    pub(crate) fn for_clusters() -> Self {
+        let turn = fs::File::create(concat!(env!("CARGO_TARGET_TMPDIR"), "/turn")).unwrap();
+        turn.lock().unwrap();
+        Self { _turn: Some(turn), ..Self::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
