@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Event, History, Nemesis, NemesisPhase, Operation, Time, What};
+use crate::history::{Event, History, Key, Nemesis, NemesisPhase, Operation, Time, What};
 use crate::verdict::Verdict;
 
 /// What was done to the system, and how it went on meanwhile.
@@ -89,7 +89,8 @@ pub fn vacuity(
     let mut sentences = unplanned(history);
     sentences.extend(silent_functions(operations, functions));
     sentences.extend(classes.iter().filter_map(|class| toothless(class, *tallies.get(class)?)));
-    sentences.extend(stood_still(&faults, &dones));
+    sentences.extend(without_work(&faults, operations));
+    sentences.extend(stood_still(&faults, operations, &dones));
     let verdict = if sentences.is_empty() { Verdict::Valid } else { Verdict::Unknown };
     let notes = faults.iter().filter_map(FaultRecord::note).collect();
     Vacuity { verdict, sentences, notes, classes: tallies, faults }
@@ -202,15 +203,47 @@ fn toothless(class: &str, tally: ClassTally) -> Option<String> {
     })
 }
 
-/// The system must be seen to work after the last fault.
-fn stood_still(faults: &[FaultRecord], dones: &[u64]) -> Option<String> {
+/// Faults that nobody worked under test nothing, however hard they bit.
+fn without_work(faults: &[FaultRecord], operations: &[Operation]) -> Option<String> {
+    let bitten = || faults.iter().filter(|fault| fault.bites > 0);
+    // Where all nodes were down, what was asked meanwhile may be answered when they are back.
+    let tests = |fault: &FaultRecord, o: &Operation| {
+        let overlaps = fault.end.is_none_or(|end| o.invoke < end);
+        o.is_ok() && o.complete > Some(fault.begin) && overlaps
+    };
+    let is_tested = bitten().any(|fault| operations.iter().any(|o| tests(fault, o)));
+    (bitten().next().is_some() && !is_tested && operations.iter().any(Operation::is_ok))
+        .then(|| "no operation that succeeded was under way during any fault".to_owned())
+}
+
+/// The system must be seen to work after the last fault, and so must each key that was asked for then: a
+/// write that got lost shows only to those who read.
+fn stood_still(faults: &[FaultRecord], operations: &[Operation], dones: &[u64]) -> Option<String> {
     if let Some(FaultRecord { fault, kind, .. }) = faults.iter().find(|fault| fault.end.is_none()) {
         return Some(format!("the history stops while fault {fault} ({kind}) is in force"));
     }
     let last_end = faults.iter().filter_map(|fault| fault.end).max()?;
-    let is_alive = dones.last().is_some_and(|&done| done > last_end);
-    (!is_alive && !dones.is_empty()).then(|| {
-        format!("no operation succeeded after the last fault had ended, at index {last_end}")
+    let last_done = *dones.last()?;
+    if last_done < last_end {
+        return Some(format!(
+            "no operation succeeded after the last fault had ended, at index {last_end}"
+        ));
+    }
+    let mut answered: BTreeMap<Option<Key>, bool> = BTreeMap::new();
+    for operation in operations.iter().filter(|o| o.invoke > last_end) {
+        *answered.entry(operation.key).or_default() |= operation.is_ok();
+    }
+    let silent: Vec<String> = answered
+        .iter()
+        .filter(|(_, is_answered)| !**is_answered)
+        .filter_map(|(key, _)| Some(key.as_ref()?.to_string()))
+        .collect();
+    let keys = if silent.len() == 1 { "key" } else { "keys" };
+    (!silent.is_empty()).then(|| {
+        format!(
+            "no operation on {keys} {} succeeded after the last fault had ended, at index {last_end}",
+            silent.join(", ")
+        )
     })
 }
 

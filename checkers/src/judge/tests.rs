@@ -110,13 +110,57 @@ fn a_run_that_stood_still_after_healing_is_unknown_and_not_invalid() {
         ("2:r 2:fail", Some(fault(0, NemesisPhase::End, 1))),
         ("3:w3 3:info", None),
     ];
+    let idle = "no operation that succeeded was under way during any fault";
     let words = "no operation succeeded after the last fault had ended, at index 7";
-    assert_unknown(&with_faults(&parts), &["kill"], &[words]);
+    assert_unknown(&with_faults(&parts), &["kill"], &[idle, words]);
     let results = judge(&with_faults(&parts), &demands(&["kill"]));
     assert_eq!(results.vacuity.notes, ["no operation succeeded during fault 0 (kill)"]);
     let words = "the history stops while fault 0 (kill) is in force";
     let never_ended = [(WORK, Some(fault(0, NemesisPhase::Begin, 2))), (WORK_2, None)];
     assert_unknown(&with_faults(&never_ended), &["kill"], &[words]);
+}
+
+#[test]
+fn faults_that_nobody_worked_under_make_the_run_unknown() {
+    let begin = || Some(fault(0, NemesisPhase::Begin, 0));
+    let end = || Some(fault(0, NemesisPhase::End, 1));
+    let words = "no operation that succeeded was under way during any fault";
+    for meanwhile in ["", "2:w2 2:info", "2:r 2:fail"] {
+        let idle = [(WORK, begin()), (meanwhile, end()), ("3:r 3:ok=1", None)];
+        assert_unknown(&with_faults(&idle), &["kill"], &[words]);
+    }
+    // All nodes were down: what was asked meanwhile was answered when they were back.
+    let mut all_down = Builder::new();
+    let asked = script("0:w1 0:ok 1:r 1:ok=1");
+    let whats: Vec<What> = asked.events().iter().map(|event| event.what.clone()).collect();
+    let [write, written, read, seen] = whats.try_into().unwrap();
+    let around = [write, written, begin().unwrap(), read, end().unwrap(), seen];
+    for what in around {
+        all_down.push(Time(0), what).unwrap();
+    }
+    assert_eq!(judge(&all_down.finish(), &demands(&["kill"])).verdict, Verdict::Valid);
+}
+
+#[test]
+fn a_key_that_stands_still_after_healing_makes_the_run_unknown() {
+    let parts = [
+        (WORK, Some(fault(0, NemesisPhase::Begin, 0))),
+        (WORK_2, Some(fault(0, NemesisPhase::End, 1))),
+        ("3:r 3:fail 4:r 4:fail 3:r 3:ok=2", None),
+    ];
+    let history = with_faults(&parts);
+    assert_eq!(judge(&history, &demands(&["kill"])).verdict, Verdict::Valid);
+    let mut events = history.events().to_vec();
+    for event in &mut events {
+        if let What::Invoke(step) | What::Fail(step) = &mut event.what
+            && event.index >= 8
+            && step.process == crate::history::ProcessId(4)
+        {
+            step.key = Some(crate::history::Key(7));
+        }
+    }
+    let words = "no operation on key 7 succeeded after the last fault had ended, at index 7";
+    assert_unknown(&History::new(events).unwrap(), &["kill"], &[words]);
 }
 
 #[test]
