@@ -106,7 +106,7 @@ pub enum Fault {
         /// How.
         disk: Disk,
     },
-    /// The nodes lie. Only systems made for it tolerate this, and only so many liars at once.
+    /// The nodes lie. Only systems made for it tolerate this, and only so many liars in one run.
     Byzantine {
         /// Which nodes.
         nodes: BTreeSet<u16>,

@@ -68,7 +68,7 @@ enum Attempt {
 }
 
 impl<M: Machines> Nemesis<M> {
-    /// Nothing is in force yet. At most `liars_max` nodes will lie at once; `heal` becomes true when all
+    /// Nothing is in force yet. At most `liars_max` nodes will lie; `heal` becomes true when all
     /// is to be put right.
     pub(crate) fn new(
         machines: Arc<M>,

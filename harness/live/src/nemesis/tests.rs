@@ -431,7 +431,7 @@ async fn no_more_nodes_lie_than_the_system_tolerates() {
     let lie = |node| Fault::Byzantine { nodes: [node].into(), lie: "silent".to_owned() };
     let outcome = play(fake(), 1, 400, vec![at(0, 300, lie(0)), at(100, 100, lie(1))]).await;
     assert_eq!(outcome.story()[..2], ["byzantine begins", "byzantine skipped"]);
-    assert!(outcome.events[1].what.ends_with("1 + 1 liars at once, and at most 1 are tolerated"));
+    assert!(outcome.events[1].what.ends_with("1 + 1 liars in one run, and 1 are tolerated"));
 }
 
 #[tokio::test(start_paused = true)]
