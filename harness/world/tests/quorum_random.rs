@@ -1,6 +1,9 @@
 //! Random schedules of the quorum registers: messages late, lost, copied and out of order, crashes that
 //! lose what was not synced, partitions, clients that give up, servers that lie. Whatever happens, the
 //! history must be linearizable, unless a bug was planted.
+//!
+//! `QUORATE_SCHEDULES=100 cargo test --release -p quorate-world --test quorum_random` tries a hundred times
+//! as many of them.
 
 mod schedule;
 
@@ -10,13 +13,35 @@ use schedule::support::Net;
 use schedule::{Options, Run, Subject};
 
 fn run(subject: &Subject, seed: u64) -> Result<(), String> {
+    let _named = Named { subject, seed };
     let mut run = Run::new(subject, seed);
     run.go();
     run.judge()
 }
 
+/// Says which schedule it was that broke an assertion.
+struct Named<'a> {
+    subject: &'a Subject,
+    seed: u64,
+}
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("in seed {} of {:?}", self.seed, self.subject);
+        }
+    }
+}
+
+/// How many times the usual number of schedules is to be tried.
+fn times() -> u64 {
+    let asked = std::env::var("QUORATE_SCHEDULES");
+    asked.map_or(1, |times| times.parse().expect("QUORATE_SCHEDULES is a number"))
+}
+
 /// Runs a construction in every form that it can take.
 fn never_wrong(nodes: u16, quorum: Options, seeds: u64) {
+    let seeds = seeds * times();
     let mut forms = 0;
     for protocol in ["abd", "lock"] {
         for coordinator in ["client", "node"] {
