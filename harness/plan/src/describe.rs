@@ -28,6 +28,21 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Its class and the nodes that it hits, or the shape of a partition: a few words, so that several fit
+    /// into one line.
+    pub fn brief(&self) -> String {
+        let class = self.class();
+        let nodes: BTreeSet<Endpoint> = match self {
+            Self::Partition { shape, .. } => return format!("{} {}", class.name(), shape.name()),
+            _ => {
+                self.targets().into_iter().filter(|end| matches!(end, Endpoint::Node(_))).collect()
+            }
+        };
+        format!("{} {}", class.name(), names(&nodes)).trim_end().to_owned()
+    }
+}
+
 /// One line that says what it does to whom, without its class: `halves: n0 n1 c0 | n2 n3 n4 c1-c5`.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -219,5 +234,18 @@ mod tests {
         assert_eq!(fault.to_string(), "-1500 ms and 1.25 times as fast at n1 n3");
         let fault = Fault::Disk { node: 2, disk: Disk::FlippedBit };
         assert_eq!(fault.to_string(), "one bit flipped at n2");
+        assert_eq!(fault.brief(), "flipped-bit n2");
+    }
+
+    #[test]
+    fn a_brief_fault_is_its_class_and_its_nodes() {
+        let mut grudge = Grudge::new();
+        cut(&mut grudge, "n0 c0", "n1 n2 c1");
+        let partition = Fault::Partition { shape: PartitionShape::OneWay, grudge };
+        assert_eq!(partition.brief(), "partition one-way");
+        assert_eq!(Fault::Kill { nodes: BTreeSet::from([0, 2]) }.brief(), "kill n0 n2");
+        let loss = |list| Fault::Loss { ends: ends(list), per_mille: 20 };
+        assert_eq!(loss("n1 c0 c1").brief(), "loss n1");
+        assert_eq!(loss("c0").brief(), "loss");
     }
 }

@@ -268,7 +268,7 @@ impl<M: Machines> Nemesis<M> {
         let mut current = lock(&self.shared.current);
         match phase {
             NemesisPhase::Begin => {
-                current.insert(id, format!("{kind} {fault}"));
+                current.insert(id, fault.brief());
             }
             NemesisPhase::End => {
                 current.remove(&id);
