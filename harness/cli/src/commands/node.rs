@@ -13,10 +13,14 @@ use crate::error::{CliError, EXIT_HARNESS};
 /// `nodes/n0/config.json`. The node keeps its write-ahead log in the data folder that is named there, serves
 /// clients over HTTP/JSON and peers over framed TCP, takes orders on standard input, tells what happens to
 /// it on standard output (one JSON object a line each), and logs to standard error.
+///
+/// A node dies with the process that is named as its `parent`. To start one by hand, take a copy of a
+/// configuration, take `parent` out, and name in it the addresses of the other nodes (`peers`).
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  quorate node --config store/latest/nodes/n0/config.json
+  jq 'del(.parent) | .data = \"/tmp/n0\"' store/latest/nodes/n0/config.json > n0.json
+  quorate node --config n0.json
 
 Exit codes: 0 clean end, 65 refused to start (damaged or foreign data), 74 a write or fsync failed,
 101 the protocol core panicked, 254 bad usage, 255 it could not serve (port taken, no permission).")]

@@ -322,7 +322,7 @@ fn a_node_whose_parent_is_gone_does_not_start() {
     config.parent = Some(1);
     let (why, code) = Process::start(&config).ending();
     assert_eq!(code, EXIT_CANNOT_START);
-    assert!(why.contains("is gone"), "{why}");
+    assert!(why.contains("is gone") && why.contains("take `parent` out"), "{why}");
 }
 
 #[test]

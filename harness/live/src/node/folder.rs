@@ -78,7 +78,10 @@ impl Folder {
         match fs::read(&path) {
             Ok(bytes) => {
                 let found: Identity = serde_json::from_slice(&bytes).map_err(|error| {
-                    Ending::Refused(format!("{} cannot be read: {error}", path.display()))
+                    Ending::Refused(format!(
+                        "{} cannot be read: {error}; put it back, or name another data folder",
+                        path.display()
+                    ))
                 })?;
                 found.check(own, &self.path)
             }
@@ -114,7 +117,11 @@ impl Folder {
         let cannot = |what: &str, error: &io::Error| Ending::no_folder(what, &path, error);
         let last = match fs::read_to_string(&path) {
             Ok(text) => parse_incarnation(&text).ok_or_else(|| {
-                Ending::Refused(format!("{} is damaged: `{}`", path.display(), text.trim()))
+                Ending::Refused(format!(
+                    "{} is damaged: `{}`; put it back, or name another data folder",
+                    path.display(),
+                    text.trim()
+                ))
             })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.first_log()?;

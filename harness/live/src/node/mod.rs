@@ -80,7 +80,10 @@ fn die_with(parent: u32) -> Result<(), Ending> {
     if lives == Some(parent) {
         Ok(())
     } else {
-        Err(Ending::CannotStart(format!("process {parent}, which started it, is gone")))
+        Err(Ending::CannotStart(format!(
+            "process {parent}, which started it, is gone; for a node that lives by itself, take `parent` \
+             out of its configuration"
+        )))
     }
 }
 
