@@ -82,7 +82,14 @@ pub struct SweepError {
 pub fn sweep(store: &Path) -> Result<u32, SweepError> {
     let mut swept = 0;
     for test in folders(store)? {
-        for run in folders(&test)? {
+        // What this user may not look into is not a run of his.
+        let runs = match folders(&test) {
+            Err(SweepError { error, .. }) if error.kind() == io::ErrorKind::PermissionDenied => {
+                continue;
+            }
+            runs => runs?,
+        };
+        for run in runs {
             if is_abandoned(&run) {
                 sweep_run(&run)?;
                 swept += 1;
@@ -102,15 +109,18 @@ fn is_abandoned(run: &Path) -> bool {
 fn sweep_run(run: &Path) -> Result<(), SweepError> {
     for node in folders(&run.join(NODES))? {
         let data = node.join(DATA);
-        match fs::remove_dir_all(&data) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(SweepError { path: data, error });
-            }
-            Ok(()) | Err(_) => {}
-        }
+        gone(fs::remove_dir_all(&data), data)?;
     }
     let lock = run.join(LOCK);
-    fs::remove_file(&lock).map_err(|error| SweepError { path: lock, error })
+    gone(fs::remove_file(&lock), lock)
+}
+
+/// Whether a removal has left nothing, be it that another start was faster.
+fn gone(removed: io::Result<()>, path: PathBuf) -> Result<(), SweepError> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SweepError { path, error }),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// The folders in a folder; links (`latest`) are not followed.
@@ -148,14 +158,14 @@ mod tests {
         (store, run)
     }
 
-    fn gone() -> Owner {
+    fn dead() -> Owner {
         Owner { started: 1, ..Owner::of(std::process::id()).unwrap() }
     }
 
     #[test]
     fn the_data_of_a_killed_run_goes_and_the_rest_stays() {
         let (store, run) = store();
-        fs::write(run.join(LOCK), serde_json::to_vec(&gone()).unwrap()).unwrap();
+        fs::write(run.join(LOCK), serde_json::to_vec(&dead()).unwrap()).unwrap();
         assert_eq!(sweep(store.path()).unwrap(), 1);
         assert!(!run.join("nodes/n0/data").exists());
         assert!(run.join("nodes/n0/log").exists());
@@ -183,5 +193,20 @@ mod tests {
     #[test]
     fn a_store_that_is_not_there_has_nothing_to_sweep() {
         assert_eq!(sweep(Path::new("/nonexistent/store")).unwrap(), 0);
+    }
+
+    #[test]
+    fn two_starts_may_sweep_at_once() {
+        for _ in 0..20 {
+            let (store, run) = store();
+            fs::write(run.join(LOCK), serde_json::to_vec(&dead()).unwrap()).unwrap();
+            std::thread::scope(|scope| {
+                let both = [0, 1].map(|_| scope.spawn(|| sweep(store.path())));
+                for one in both {
+                    one.join().unwrap().unwrap();
+                }
+            });
+            assert!(!run.join(LOCK).exists() && !run.join("nodes/n0/data").exists());
+        }
     }
 }
