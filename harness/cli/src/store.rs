@@ -94,12 +94,17 @@ pub(crate) fn with_hint(line: &str) -> CliError {
     const EACCES: i32 = 13;
     const EROFS: i32 = 30;
     const ENOTDIR: i32 = 20;
+    const EMFILE: i32 = 24;
     let says = |code| line.contains(&io::Error::from_raw_os_error(code).to_string());
     let error = CliError::harness(line);
     if says(ENOSPC) || says(EDQUOT) {
         error.hint("make room there, or choose another place with --store DIR")
     } else if says(EACCES) || says(EROFS) {
         error.hint("choose a place that can be written to with --store DIR")
+    } else if says(EMFILE) {
+        error.hint(
+            "take fewer clients (--concurrency), or raise the limit on open files (ulimit -n)",
+        )
     } else if says(ENOTDIR) {
         error.hint("name a folder, or one that can be made, with --store DIR")
     } else {

@@ -16,6 +16,7 @@ use quorate_systems::mutant::Mutants;
 use quorate_systems::{SystemKind, WithSystem, with_system};
 use quorate_world::registry::{self, Promises, UnknownSystem};
 use quorate_world::weather;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -137,6 +138,7 @@ pub async fn run(setup: RunSetup) -> Result<RunSummary, LiveError> {
     let system = &setup.plan.system;
     let promises = registry::configure(kind, system.nodes, &system.options, setup.mutants)?;
     check_executable(&setup.executable)?;
+    open_many_files();
     let in_folder = |error| LiveError::Folder { path: setup.folder.clone(), error };
     let lock = Lock::take(&setup.folder).map_err(in_folder)?;
     let path = setup.folder.join("history.jsonl");
@@ -386,6 +388,27 @@ impl Clients {
     }
 }
 
+/// How long one client may take to open its streams to all nodes.
+const OPENING_MAX: Duration = Duration::from_secs(10);
+/// Why it may take longer: a proxy that may open no more files leaves connections waiting.
+const NO_STREAM: &str = "its streams to the nodes do not open; if the limit on open files \
+                         (ulimit -n) is low, raise it or take fewer clients";
+
+/// An error together with the one at its bottom, which says most.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.last().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// Lets this process open as many files as it may at all: a client has a stream to every node, and each
+/// stream passes the proxy.
+fn open_many_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // If that is forbidden, a run that needs more says so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
 /// Opens the clients of a system whose type is known only here.
 struct OpenClients {
     config: ClientsConfig,
@@ -405,9 +428,12 @@ impl WithSystem for OpenClients {
             let system = S::configure(plan.nodes, &plan.options, mutants)?;
             let mut clients: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
             for (me, keys) in (0..config.clients).zip(keys) {
-                let client = Client::<S>::open(me, config.clone(), system.clone(), keys)
+                let cannot = |why| LiveError::Clients(format!("c{me}: {why}"));
+                let opening = Client::<S>::open(me, config.clone(), system.clone(), keys);
+                let client = timeout(OPENING_MAX, opening)
                     .await
-                    .map_err(|error| LiveError::Clients(format!("c{me}: {error}")))?;
+                    .map_err(|_| cannot(NO_STREAM.to_owned()))?
+                    .map_err(|error| cannot(with_cause(&error)))?;
                 clients.push(Box::pin(client.run()));
             }
             Ok(clients)

@@ -150,3 +150,12 @@ fn a_second_ctrl_c_stops_at_once_and_says_what_there_is() {
         sandbox.only_history().canonicalize().unwrap()
     );
 }
+
+#[test]
+fn too_few_open_files_are_told_as_what_they_are() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox.quorate_with_open_files(256, &["run", "--concurrency", "100"]);
+    assert_eq!(ended.code, 255, "{ended}");
+    assert!(ended.stderr.contains("ulimit -n"), "{ended}");
+    assert_eq!(processes_mentioning(sandbox.path()), Vec::<String>::new());
+}

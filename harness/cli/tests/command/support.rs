@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// A fresh folder in which commands run.
@@ -19,6 +19,16 @@ pub(crate) struct Ended {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
 }
 
 impl fmt::Display for Ended {
@@ -46,12 +56,15 @@ impl Sandbox {
 
     /// Runs `quorate` to its end.
     pub(crate) fn quorate(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().unwrap();
-        Ended {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Ended::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs `quorate` to its end, with a limit on open files that it cannot raise.
+    pub(crate) fn quorate_with_open_files(&self, limit: u32, arguments: &[&str]) -> Ended {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("ulimit -n {limit} && exec \"$0\" \"$@\""));
+        shell.arg(env!("CARGO_BIN_EXE_quorate")).args(arguments);
+        Ended::of(shell.current_dir(self.path()).stdin(Stdio::null()).output().unwrap())
     }
 
     /// Starts `quorate` and leaves it running.
