@@ -173,7 +173,7 @@ const MUTANTS: &[MutantSpec] = &[
         what: "a read returns the highest pair without writing it back",
         source: "Attiya, Bar-Noy, Dolev 1995; scylladb #3696, CASSANDRA-14635",
         breaks: "a read sees a value, a later read an older one",
-        flags: "--mutant Q01 --nodes 3 -o contact=quorum --faults loss",
+        flags: "--mutant Q01 --nodes 3 --concurrency 10n --rate 400 -o contact=quorum --faults loss",
     },
     MutantSpec {
         name: "Q03",

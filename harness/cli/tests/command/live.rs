@@ -78,7 +78,7 @@ fn is_caught(mutant: &str, time_limit: &str) {
 
 #[test]
 fn a_read_without_write_back_is_caught() {
-    is_caught("Q01", "30s");
+    is_caught("Q01", "15s");
 }
 
 #[test]
