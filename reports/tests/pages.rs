@@ -228,3 +228,11 @@ fn a_run_without_faults_says_so() {
     assert!(page.contains("<p class=\"note\">None.</p>"));
     assert!(!page.contains("shaded: a fault is in force"));
 }
+
+#[test]
+fn how_long_the_check_took_is_not_on_the_page() {
+    let mut specimen = valid();
+    let first = specimen.page();
+    specimen.results.check_ns += 1_000_000_000;
+    assert_eq!(specimen.page(), first, "a history gives the same page whenever it is made");
+}
