@@ -36,7 +36,7 @@ use crate::store::{self, RunFolder};
 Examples:
   quorate run
   quorate run --time-limit 10s --faults all --nodes 5 -o quorum=masking
-  quorate run --mutant Q01 --rate 0 --faults delay
+  quorate run --mutant Q03 --faults partition
   quorate run --plan store/latest/history.jsonl
 
 Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad usage, 255 the harness itself failed.")]
