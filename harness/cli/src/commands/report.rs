@@ -20,7 +20,10 @@ use crate::store;
 #[command(after_help = "\
 Examples:
   quorate report store/latest
-  quorate report history.jsonl --out page.html")]
+  quorate report history.jsonl --out page.html
+
+Exit codes: 0 the page is written, whatever the verdict, 254 bad usage or not a history, 255 the harness
+itself failed.")]
 pub(crate) struct Report {
     /// A history, or the folder of a run.
     file: PathBuf,

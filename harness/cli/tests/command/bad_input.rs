@@ -77,6 +77,8 @@ fn help_and_version_are_no_errors_and_teach() {
     for part in ["--faults", "Examples:", "Exit codes", "[default: 30s]"] {
         assert!(help.stdout.contains(part), "{part}: {help}");
     }
+    let report = sandbox.quorate(&["report", "--help"]);
+    assert!(report.stdout.contains("whatever the verdict"), "{report}");
     assert_eq!(sandbox.quorate(&["--version"]).code, 0);
     let list = sandbox.quorate(&["list"]);
     for part in ["quorum", "Q01", "partition", "register", "UPDATE_OK"] {
