@@ -442,7 +442,8 @@ impl Run {
         self.history.push(Time(self.clock), what(step)).unwrap();
     }
 
-    /// When an operation is complete, what it saw or wrote, or something newer, is durable at a write quorum.
+    /// When an operation is complete, what it saw or wrote, or something newer, is durable at a write quorum;
+    /// when a lock write is decided, so are the votes for it.
     fn check_durability(&mut self) {
         let news = &self.net.observations[self.seen..];
         self.seen = self.net.observations.len();
@@ -450,6 +451,13 @@ impl Run {
             return;
         }
         for (_, observation) in news {
+            if let Observation::Decided { write, voters, .. } = observation {
+                for node in voters.iter().map(|node| &self.net.nodes[usize::from(node.0)]) {
+                    let is_vote =
+                        |r: &Record| matches!(r, Record::Pending { write: of, .. } if of == write);
+                    assert!(node.durable.iter().any(is_vote), "a vote that a crash takes back");
+                }
+            }
             let Observation::Completed { key, ts, holders, .. } = observation else { continue };
             assert!(self.net.config.quorums.is_write_quorum(*holders));
             for node in holders.iter().map(|node| &self.net.nodes[usize::from(node.0)]) {
