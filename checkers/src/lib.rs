@@ -14,3 +14,4 @@ pub mod statistics;
 mod testing;
 pub mod vacuity;
 pub mod verdict;
+pub mod violations;

@@ -8,17 +8,28 @@ const LINE_MAX: usize = 100;
 
 /// The whole plan, its fields in their own order.
 pub(crate) fn pretty(plan: &Plan) -> Result<String, serde_json::Error> {
-    let Plan { name, seed, world, system, workload, durations, fault_classes, faults } = plan;
-    let fields = [
+    let Plan { name, seed, world, system, expect, workload, scripts, durations, weather, .. } =
+        plan;
+    let Plan { fault_classes, faults, rules, trace, liveness, .. } = plan;
+    let mut fields = vec![
         ("name", to_value(name)?),
         ("seed", to_value(seed)?),
         ("world", to_value(world)?),
         ("system", to_value(system)?),
+        ("expect", to_value(expect)?),
         ("workload", to_value(workload)?),
+        ("scripts", to_value(scripts)?),
         ("durations", to_value(durations)?),
+        ("weather", to_value(weather)?),
         ("fault_classes", to_value(fault_classes)?),
         ("faults", to_value(faults)?),
+        ("rules", to_value(rules)?),
+        ("trace", to_value(trace)?),
+        ("liveness", to_value(liveness)?),
     ];
+    // What is left out where it says nothing is left out here as well.
+    let whole = to_value(plan)?;
+    fields.retain(|(name, _)| whole.get(name).is_some());
     let lines: Vec<String> =
         fields.iter().map(|(name, value)| format!("  \"{name}\": {}", layout(value, 2))).collect();
     Ok(format!("{{\n{}\n}}", lines.join(",\n")))
@@ -50,9 +61,7 @@ fn layout(value: &Value, indent: usize) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use quorate_plan::{
-        Durations, FaultClass, FaultRequest, SystemPlan, Workload, WorldKind, faults,
-    };
+    use quorate_plan::{FaultClass, FaultRequest, SystemPlan, WorldKind, faults};
 
     use super::*;
 
@@ -65,16 +74,13 @@ mod tests {
             clients: 15,
             time_limit_ms: 30_000,
             liars: 0,
+            changes: Vec::new(),
         };
+        let system = SystemPlan { kind: "quorum".to_owned(), nodes: 5, options: BTreeMap::new() };
         let plan = Plan {
-            name: "a".to_owned(),
-            seed: 1,
-            world: WorldKind::Live,
-            system: SystemPlan { kind: "quorum".to_owned(), nodes: 5, options: BTreeMap::new() },
-            workload: Workload::default(),
-            durations: Durations::default(),
             fault_classes: FaultClass::DEFAULT.to_vec(),
             faults: faults(&request).unwrap(),
+            ..Plan::new("a", 1, WorldKind::Live, system)
         };
         let text = pretty(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);

@@ -4,12 +4,12 @@
 //! replica   start(Start{..}) | step(now, Message | Request | Persisted | Timer, &mut outbox)
 //!              │
 //!              ▼
-//!           Persist | Send | Reply | SetTimer | CancelTimer | Observe | Ignore
+//!           Persist | Send | Reply | SetTimer | CancelTimer | Observe | Mark | Ignore
 //!
-//! client    start(ClientStart{..}) | step(now, Invoke | Message | Timer | GiveUp, &mut outbox)
+//! client    start(ClientStart{..}) | step(now, Invoke | Reconfigure | Message | Timer | GiveUp, &mut outbox)
 //!              │
 //!              ▼
-//!           Send | Complete | SetTimer | CancelTimer | Observe | Ignore
+//!           Send | Complete | SetTimer | CancelTimer | Observe | Mark | Ignore
 //! ```
 //!
 //! Duties of the driver:
@@ -31,6 +31,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::Hash;
 use core::str::FromStr;
 
 use serde::de::DeserializeOwned;
@@ -104,7 +105,7 @@ pub struct Key(pub u64);
 pub struct Value(pub u64);
 
 /// What a client asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Command {
     /// The present value of `key`.
     Read {
@@ -121,12 +122,14 @@ pub enum Command {
 }
 
 /// How an operation ended, as far as its client can know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Outcome {
     /// A read happened and saw this; `None` is the initial state.
     Read(Option<Value>),
     /// A write took effect.
     Written,
+    /// The system has changed to the options that were asked for.
+    Reconfigured,
     /// It did not take effect and never will; the reason in a few words.
     Failed(String),
     /// It may or may not have taken effect, now or later; the reason in a few words.
@@ -161,11 +164,35 @@ pub enum After {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ignored(pub &'static str);
 
-/// What a message shows of itself to rules, proxies, reports and logs. `Display` is one stable line.
+/// A place in the code that must sometimes be reached, by its name in the system's [`Vocabulary`]: a view
+/// change that carries an uncommitted operation over, a liar that is outvoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Milestone(pub &'static str);
+
+/// What a message or an observation shows of itself to rules, proxies, reports and logs. `Display` is one
+/// stable line.
 pub trait Describe: fmt::Display {
     /// Its kind, by the paper's name, as listed in the system's [`Vocabulary`] (`"UPDATE_OK"`).
     fn kind(&self) -> &'static str;
+
+    /// The number in the field of this name, if it has such a field, and it is set; the [`Vocabulary`] lists
+    /// each kind's fields.
+    fn field(&self, name: &str) -> Option<u64>;
 }
+
+/// What a message is in its protocol: its kind and operation, slot, view or ballot, attempt; a hash of that,
+/// and not of the values it carries. Two messages with one identity on one link are told apart by their
+/// count only. The fate of a message is drawn from this, so that it stays when something else changes.
+pub trait Identify {
+    /// The hash. Spread well: it is used as it is.
+    fn identity(&self) -> u64;
+}
+
+/// Draws a number from 0 up to, and without, the bound that it is given.
+pub type Dice<'a> = dyn FnMut(u64) -> u64 + 'a;
+
+/// Options by name, as a [`Vocabulary`] lists them.
+pub type Options = BTreeMap<String, String>;
 
 /// A protocol: the types that belong together, and what is known of them as data.
 pub trait System: Sized + Send + Sync + 'static {
@@ -175,6 +202,8 @@ pub trait System: Sized + Send + Sync + 'static {
     type Config: Clone + fmt::Debug + Send + Sync;
     /// Whatever travels between nodes, and between nodes and clients.
     type Message: Describe
+        + Identify
+        + Hash
         + Clone
         + fmt::Debug
         + PartialEq
@@ -185,7 +214,15 @@ pub trait System: Sized + Send + Sync + 'static {
     /// What a replica makes durable.
     type Record: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync;
     /// What a core tells about its state transitions; invariants are checked over these.
-    type Observation: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync;
+    type Observation: Describe
+        + Hash
+        + Clone
+        + fmt::Debug
+        + PartialEq
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync;
     /// The replica core.
     type Replica: Replica<Self>;
     /// The client core.
@@ -199,7 +236,7 @@ pub trait System: Sized + Send + Sync + 'static {
     /// would refuse weakens the check as well.
     fn configure(
         nodes: u16,
-        options: &BTreeMap<String, String>,
+        options: &Options,
         mutants: Mutants,
     ) -> Result<Self::Config, ConfigError>;
 
@@ -208,6 +245,17 @@ pub trait System: Sized + Send + Sync + 'static {
 
     /// How many nodes may lie at once while every promise still holds; 0 where none may.
     fn liars_tolerated(config: &Self::Config) -> u16;
+
+    /// Draws a cluster to be tested: how many nodes, and options that go together. Nothing but the dice
+    /// decides: the same numbers give the same cluster, whatever is planted in it.
+    fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options);
+
+    /// The configuration after a change to `options` while the system runs; refuses what cannot be reached
+    /// from `config`, naming why.
+    fn change(config: &Self::Config, options: &Options) -> Result<Self::Config, ConfigError>;
+
+    /// Draws options that the system can change to while it runs; nothing where it cannot change.
+    fn draw_change(config: &Self::Config, dice: &mut Dice<'_>) -> Option<Options>;
 
     /// What a lying replica sends in place of `message` (to a node or a client): `None` for nothing at
     /// all, an equal message where this kind of lie does not touch that kind of message. `draw` is fresh
@@ -419,6 +467,8 @@ pub enum Effect<S: System> {
     },
     /// A state transition that an invariant speaks of.
     Observe(S::Observation),
+    /// A place was reached that must sometimes be reached.
+    Mark(Milestone),
     /// The input changed nothing.
     Ignore(Ignored),
 }
@@ -480,6 +530,11 @@ impl<S: System> Outbox<S> {
         self.effects.push(Effect::Observe(observation));
     }
 
+    /// Says that a place was reached that must sometimes be reached.
+    pub fn mark(&mut self, name: &'static str) {
+        self.effects.push(Effect::Mark(Milestone(name)));
+    }
+
     /// Says that the input changed nothing, and why.
     pub fn ignore(&mut self, why: &'static str) {
         self.effects.push(Effect::Ignore(Ignored(why)));
@@ -529,6 +584,9 @@ pub struct ClientStart<S: System> {
 pub enum ClientInput<M> {
     /// Begin this operation. None is open.
     Invoke(Command),
+    /// Change the system to these options, which [`System::change`] allows. Only the administrator, a client
+    /// that does nothing else, is asked to; it ends with `Complete(Reconfigured)` and is never given up.
+    Reconfigure(Options),
     /// A node sent it; perhaps in answer to an operation long given up.
     Message {
         /// The sender, as the link says.
@@ -570,6 +628,8 @@ pub enum ClientEffect<S: System> {
     },
     /// A transition that an invariant speaks of.
     Observe(S::Observation),
+    /// As [`Effect::Mark`].
+    Mark(Milestone),
     /// The input changed nothing.
     Ignore(Ignored),
 }

@@ -13,6 +13,10 @@ pub struct Vocabulary {
     pub workloads: &'static [&'static str],
     /// Message kinds, in the order of a normal operation.
     pub messages: &'static [MessageKind],
+    /// What its cores tell of their transitions.
+    pub observations: &'static [ObservationKind],
+    /// Places that must sometimes be reached.
+    pub milestones: &'static [MilestoneSpec],
     /// Options.
     pub options: &'static [OptionSpec],
     /// Planted bugs.
@@ -30,6 +34,28 @@ pub struct MessageKind {
     pub route: &'static str,
     /// Where it is described.
     pub source: &'static str,
+    /// The names of its fields that rules can look at.
+    pub fields: &'static [&'static str],
+}
+
+/// One kind of observation.
+#[derive(Clone, Copy, Debug)]
+pub struct ObservationKind {
+    /// Its name, as `Describe::kind` gives it.
+    pub name: &'static str,
+    /// What it says, in a few words.
+    pub what: &'static str,
+    /// The names of its fields that rules can look at.
+    pub fields: &'static [&'static str],
+}
+
+/// One place that must sometimes be reached.
+#[derive(Clone, Copy, Debug)]
+pub struct MilestoneSpec {
+    /// Its name, as cores mark it.
+    pub name: &'static str,
+    /// What has happened there.
+    pub what: &'static str,
 }
 
 /// One option.

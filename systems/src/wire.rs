@@ -266,10 +266,14 @@ mod tests {
                 Self::Unlisted => "UNLISTED",
             }
         }
+
+        fn field(&self, _name: &str) -> Option<u64> {
+            None
+        }
     }
 
     const fn kind(name: &'static str) -> MessageKind {
-        MessageKind { name, what: "", route: "", source: "" }
+        MessageKind { name, what: "", route: "", source: "", fields: &[] }
     }
 
     const VOCABULARY: Vocabulary = Vocabulary {
@@ -278,6 +282,8 @@ mod tests {
         nodes: 1,
         workloads: &[],
         messages: &[kind("ASK"), kind("TELL")],
+        observations: &[],
+        milestones: &[],
         options: &[],
         mutants: &[],
     };

@@ -164,6 +164,8 @@ impl Ledger {
             What::Fail(step) => self.complete(step, Doing::Idle)?,
             What::Info(step) => self.complete(step, Doing::Retired { ended: event.index })?,
             What::Nemesis(nemesis) => self.nemesis(event.index, nemesis)?,
+            // It can be found at any time.
+            What::Violation(_) => {}
         }
         self.next += 1;
         self.now = event.time;

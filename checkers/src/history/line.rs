@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Event, Header, Nemesis, NemesisPhase, ProcessId, Step, Time, Value, What};
+use super::{
+    Event, Header, Nemesis, NemesisPhase, ProcessId, RunDigest, Step, Time, Value, Violation, What,
+};
 use crate::history::Key;
 
 /// An event as one flat JSON object. Each kind of event has some of the fields;
@@ -43,6 +45,8 @@ pub(super) struct Line<'a> {
     what: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     bites: Option<u64>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    demand: Option<Cow<'a, str>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +57,7 @@ enum LineType {
     Fail,
     Info,
     Nemesis,
+    Violation,
 }
 
 impl LineType {
@@ -63,6 +68,7 @@ impl LineType {
             Self::Fail => "fail",
             Self::Info => "info",
             Self::Nemesis => "nemesis",
+            Self::Violation => "violation",
         }
     }
 }
@@ -105,6 +111,7 @@ impl<'a> Line<'a> {
             What::Fail(step) => (LineType::Fail, step),
             What::Info(step) => (LineType::Info, step),
             What::Nemesis(nemesis) => return Self::of_nemesis(event, nemesis),
+            What::Violation(violation) => return Self::of_violation(event, violation),
         };
         Self {
             process: Some(step.process.0),
@@ -128,6 +135,15 @@ impl<'a> Line<'a> {
         }
     }
 
+    fn of_violation(event: &Event, violation: &'a Violation) -> Self {
+        Self {
+            demand: Some(Cow::Borrowed(&violation.demand)),
+            targets: Some(Cow::Borrowed(&violation.targets)),
+            what: Some(Cow::Borrowed(&violation.what)),
+            ..Self::bare(event, LineType::Violation)
+        }
+    }
+
     fn bare(event: &Event, kind: LineType) -> Self {
         Self {
             index: event.index,
@@ -144,6 +160,7 @@ impl<'a> Line<'a> {
             targets: None,
             what: None,
             bites: None,
+            demand: None,
         }
     }
 
@@ -156,6 +173,7 @@ impl<'a> Line<'a> {
             LineType::Fail => What::Fail(self.into_step()?),
             LineType::Info => What::Info(self.into_step()?),
             LineType::Nemesis => What::Nemesis(self.into_nemesis()?),
+            LineType::Violation => What::Violation(self.into_violation()?),
         };
         Ok(Event { index, time, what })
     }
@@ -168,6 +186,7 @@ impl<'a> Line<'a> {
         absent(kind, "targets", self.targets.as_ref())?;
         absent(kind, "what", self.what.as_ref())?;
         absent(kind, "bites", self.bites.as_ref())?;
+        absent(kind, "demand", self.demand.as_ref())?;
         if matches!(self.kind, LineType::Invoke | LineType::Ok) {
             absent(kind, "error", self.error.as_ref())?;
         }
@@ -187,6 +206,7 @@ impl<'a> Line<'a> {
         absent(kind, "key", self.key.as_ref())?;
         absent(kind, "value", self.value.as_ref())?;
         absent(kind, "error", self.error.as_ref())?;
+        absent(kind, "demand", self.demand.as_ref())?;
         Ok(Nemesis {
             fault: needed(kind, "fault", self.fault)?,
             kind: needed(kind, "kind", self.fault_kind)?.into_owned(),
@@ -194,6 +214,24 @@ impl<'a> Line<'a> {
             targets: needed(kind, "targets", self.targets)?.into_owned(),
             what: needed(kind, "what", self.what)?.into_owned(),
             bites: needed(kind, "bites", self.bites)?,
+        })
+    }
+
+    fn into_violation(self) -> Result<Violation, BadLine> {
+        let kind = self.kind.name();
+        absent(kind, "process", self.process.as_ref())?;
+        absent(kind, "f", self.f.as_ref())?;
+        absent(kind, "key", self.key.as_ref())?;
+        absent(kind, "value", self.value.as_ref())?;
+        absent(kind, "error", self.error.as_ref())?;
+        absent(kind, "fault", self.fault.as_ref())?;
+        absent(kind, "kind", self.fault_kind.as_ref())?;
+        absent(kind, "phase", self.phase.as_ref())?;
+        absent(kind, "bites", self.bites.as_ref())?;
+        Ok(Violation {
+            demand: needed(kind, "demand", self.demand)?.into_owned(),
+            targets: needed(kind, "targets", self.targets)?.into_owned(),
+            what: needed(kind, "what", self.what)?.into_owned(),
         })
     }
 }
@@ -252,6 +290,8 @@ pub(super) struct FooterLine {
     pub(super) quorate: String,
     pub(super) events: u64,
     pub(super) digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<RunDigest>,
     pub(super) verdict: crate::verdict::Verdict,
 }
 

@@ -166,6 +166,8 @@ pub enum What {
     Info(Step),
     /// The nemesis did something.
     Nemesis(Nemesis),
+    /// Something that must always hold does not.
+    Violation(Violation),
 }
 
 /// One half of an operation: its invocation or its completion.
@@ -213,6 +215,34 @@ impl Nemesis {
     pub fn is_fault(&self) -> bool {
         self.kind != Self::DEATH && self.kind != Self::TROUBLE
     }
+}
+
+/// Something that must hold, whatever the clients saw, and does not: an invariant over what the replicas tell
+/// of themselves, or liveness after healing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Violation {
+    /// What was demanded, by its short name (`Q-I3`, `liveness`).
+    pub demand: String,
+    /// Whose doing it is, as far as that can be said (`n0`, `c3`).
+    pub targets: Vec<String>,
+    /// What was seen, in one sentence without a full stop.
+    pub what: String,
+}
+
+impl Violation {
+    /// The demand that pending operations complete and replicas answer once everything is healed.
+    pub const LIVENESS: &str = "liveness";
+}
+
+/// What a simulated run was, in one number: equal for equal plans, on every machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunDigest {
+    /// How many events of the world there were: deliveries, wakes, syncs, faults.
+    pub steps: u64,
+    /// A rolling digest over all of them, in hexadecimal.
+    pub digest: String,
 }
 
 /// Which part of a fault's life an event marks.

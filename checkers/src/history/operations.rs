@@ -74,7 +74,7 @@ pub fn operations(history: &History) -> Vec<Operation> {
             What::Ok(step) => (step, Outcome::Ok(step.value.clone())),
             What::Fail(step) => (step, Outcome::Fail),
             What::Info(step) => (step, Outcome::Info),
-            What::Nemesis(_) => continue,
+            What::Nemesis(_) | What::Violation(_) => continue,
         };
         let operation = in_flight
             .remove(&step.process)

@@ -57,7 +57,7 @@ fn written(events: &[(Time, What)], verdict: Option<Verdict>) -> Vec<u8> {
         writer.event(*time, what.clone()).unwrap();
     }
     if let Some(verdict) = verdict {
-        writer.finish(verdict).unwrap();
+        writer.finish(verdict, None).unwrap();
     }
     bytes
 }
@@ -211,7 +211,7 @@ fn every_line_is_one_write() {
     for (time, what) in sample() {
         writer.event(time, what).unwrap();
     }
-    let (disk, history) = writer.finish(Verdict::Valid).unwrap();
+    let (disk, history) = writer.finish(Verdict::Valid, None).unwrap();
     assert_eq!((disk.calls, history.len()), (10, 8));
 }
 
@@ -224,7 +224,7 @@ fn after_a_failed_write_nothing_is_added() {
     assert!(matches!(error, WriteError::Io(_)), "{error}");
     let error = writer.event(Time(7), nemesis(NemesisPhase::End, 0)).unwrap_err();
     assert!(matches!(error, WriteError::Broken), "{error}");
-    assert!(matches!(writer.finish(Verdict::Valid), Err(WriteError::Broken)));
+    assert!(matches!(writer.finish(Verdict::Valid, None), Err(WriteError::Broken)));
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn the_writer_refuses_what_the_reader_would_refuse_and_goes_on() {
     writer.event(Time(9), What::Invoke(step(0, "read", None, Value::Nil))).unwrap();
     // A time before the last one is raised to it.
     writer.event(Time(8), What::Ok(step(0, "read", None, Value::Int(1)))).unwrap();
-    writer.finish(Verdict::Valid).unwrap();
+    writer.finish(Verdict::Valid, None).unwrap();
     let history = read(bytes.as_slice()).unwrap().history;
     assert_eq!(history.events().iter().map(|event| event.time.0).collect::<Vec<_>>(), [9, 9]);
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::line::{FOOTER_MARK, FooterLine, HeaderLine, Line};
-use super::{Builder, Header, History, Inconsistency, Time, What};
+use super::{Builder, Header, History, Inconsistency, RunDigest, Time, What};
 use crate::verdict::Verdict;
 
 /// Writes a history file line by line, each with a single `write_all`, so that a process that is
@@ -57,12 +57,18 @@ impl<W: Write> Writer<W> {
         Ok(index)
     }
 
-    /// Ends the file with its footer and hands back what was written to.
-    pub fn finish(mut self, verdict: Verdict) -> Result<(W, History), WriteError> {
+    /// Ends the file with its footer and hands back what was written to. `run` is the digest of a simulated
+    /// run.
+    pub fn finish(
+        mut self,
+        verdict: Verdict,
+        run: Option<RunDigest>,
+    ) -> Result<(W, History), WriteError> {
         let footer = FooterLine {
             quorate: FOOTER_MARK.to_owned(),
             events: self.builder.history().len(),
             digest: self.digest.finalize().to_hex().to_string(),
+            run,
             verdict,
         };
         let line = whole_line(&footer)?;

@@ -16,6 +16,7 @@ use crate::model::{self, AnyModel};
 use crate::statistics::{Statistics, statistics};
 use crate::vacuity::{Vacuity, vacuity};
 use crate::verdict::Verdict;
+use crate::violations::{Violations, violations};
 
 /// What a history is judged by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Results {
     pub sentences: Vec<String>,
     /// Whether there is an order of the operations that the model allows.
     pub linearizability: Linearizability,
+    /// What was found while the run went on.
+    pub violations: Violations,
     /// Whether enough happened.
     pub vacuity: Vacuity,
     /// The numbers.
@@ -53,10 +56,12 @@ pub fn judge(history: &History, demands: &Demands) -> Results {
     let operations = operations(history);
     let model = model::by_name(&demands.model);
     let linearizability = judge_order(model, &operations, demands);
+    let violations = violations(history);
     let functions = model.map_or(&[] as &[&str], AnyModel::functions);
     let vacuity = vacuity(history, &operations, functions, &demands.fault_classes);
     let statistics = statistics(history, &operations);
     let mut parts = [
+        (violations.verdict, violations.sentences()),
         (linearizability.verdict, linearizability.sentences()),
         (vacuity.verdict, vacuity.sentences.clone()),
     ];
@@ -65,7 +70,7 @@ pub fn judge(history: &History, demands: &Demands) -> Results {
     let verdict = parts.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Unknown);
     let sentences = parts.into_iter().flat_map(|(_, sentences)| sentences).collect();
     let check_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    Results { verdict, sentences, linearizability, vacuity, statistics, check_ns }
+    Results { verdict, sentences, linearizability, violations, vacuity, statistics, check_ns }
 }
 
 fn judge_order(

@@ -132,7 +132,7 @@ impl Recorder {
             What::Ok(_) => Some(&tally.ok),
             What::Fail(_) => Some(&tally.fail),
             What::Info(_) => Some(&tally.info),
-            What::Nemesis(_) => None,
+            What::Nemesis(_) | What::Violation(_) => None,
         };
         let mut writer = self.lock();
         let Some(open) = writer.as_mut() else { return };

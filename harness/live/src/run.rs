@@ -136,7 +136,8 @@ pub async fn run(setup: RunSetup) -> Result<RunSummary, LiveError> {
     setup.plan.validate()?;
     let kind = registry::find(&setup.plan.system.kind)?;
     let system = &setup.plan.system;
-    let promises = registry::configure(kind, system.nodes, &system.options, setup.mutants)?;
+    let promises =
+        registry::promises(kind, system.nodes, &system.options, setup.mutants, setup.plan.seed)?;
     check_executable(&setup.executable)?;
     open_many_files();
     let in_folder = |error| LiveError::Folder { path: setup.folder.clone(), error };

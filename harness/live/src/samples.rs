@@ -21,6 +21,10 @@ impl Describe for Note {
     fn kind(&self) -> &'static str {
         "NOTE"
     }
+
+    fn field(&self, _name: &str) -> Option<u64> {
+        None
+    }
 }
 
 /// What there is to know of the system.
@@ -29,7 +33,9 @@ pub(crate) const VOCABULARY: Vocabulary = Vocabulary {
     summary: "",
     nodes: 2,
     workloads: &[],
-    messages: &[MessageKind { name: "NOTE", what: "", route: "", source: "" }],
+    messages: &[MessageKind { name: "NOTE", what: "", route: "", source: "", fields: &[] }],
+    observations: &[],
+    milestones: &[],
     options: &[],
     mutants: &[],
 };

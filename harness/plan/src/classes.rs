@@ -23,6 +23,7 @@ impl FaultClass {
         Self::FlippedBit,
         Self::CutTail,
         Self::Byzantine,
+        Self::Reconfigure,
     ];
 
     /// Those of a run that asks for nothing else.
@@ -46,6 +47,7 @@ impl FaultClass {
             Self::FlippedBit => "flipped-bit",
             Self::CutTail => "cut-tail",
             Self::Byzantine => "byzantine",
+            Self::Reconfigure => "reconfigure",
         }
     }
 
@@ -67,6 +69,7 @@ impl FaultClass {
             Self::FlippedBit => "a bit of a record on disk is flipped",
             Self::CutTail => "a node dies in the middle of a write",
             Self::Byzantine => "nodes lie, where the system is made for it",
+            Self::Reconfigure => "the system changes its options while it runs, where it can",
         }
     }
 }
@@ -107,6 +110,7 @@ impl Fault {
                 Disk::CutTail => FaultClass::CutTail,
             },
             Self::Byzantine { .. } => FaultClass::Byzantine,
+            Self::Reconfigure { .. } => FaultClass::Reconfigure,
         }
     }
 }
@@ -121,15 +125,29 @@ pub enum FaultChoice {
 }
 
 impl FaultChoice {
-    /// The classes, for a system in which up to `liars` nodes may lie at once.
-    pub fn classes(&self, liars: u16) -> Result<Vec<FaultClass>, FaultsError> {
+    /// The classes, for a system in which up to `liars` nodes may lie at once and which may be able to
+    /// change its options while it runs.
+    pub fn classes(
+        &self,
+        liars: u16,
+        reconfigurable: bool,
+    ) -> Result<Vec<FaultClass>, FaultsError> {
         match self {
             Self::All => {
-                let makes_sense = |class: &FaultClass| *class != FaultClass::Byzantine || liars > 0;
+                let makes_sense = |class: &FaultClass| match class {
+                    FaultClass::Byzantine => liars > 0,
+                    FaultClass::Reconfigure => reconfigurable,
+                    _ => true,
+                };
                 Ok(FaultClass::ALL.iter().copied().filter(makes_sense).collect())
             }
             Self::Named(classes) if classes.contains(&FaultClass::Byzantine) && liars == 0 => {
                 Err(FaultsError::NoLiarsTolerated)
+            }
+            Self::Named(classes)
+                if classes.contains(&FaultClass::Reconfigure) && !reconfigurable =>
+            {
+                Err(FaultsError::NotReconfigurable)
             }
             Self::Named(classes) => Ok(classes.clone()),
         }
@@ -188,6 +206,12 @@ pub enum FaultsError {
          Byzantine constructions, or leave the class out"
     )]
     NoLiarsTolerated,
+    /// The system cannot change its options while it runs.
+    #[error(
+        "fault class `reconfigure`: the system as configured cannot change its options while it runs; \
+         choose other options, or leave the class out"
+    )]
+    NotReconfigurable,
     /// There is nobody to break.
     #[error("faults need at least one node")]
     NoNodes,
@@ -234,10 +258,14 @@ mod tests {
 
     #[test]
     fn lies_are_left_out_of_all_but_refused_by_name_where_nobody_may_lie() {
-        assert!(!FaultChoice::All.classes(0).unwrap().contains(&FaultClass::Byzantine));
-        assert_eq!(FaultChoice::All.classes(1).unwrap(), FaultClass::ALL);
+        let all = |liars, reconfigurable| FaultChoice::All.classes(liars, reconfigurable).unwrap();
+        assert!(!all(0, true).contains(&FaultClass::Byzantine));
+        assert!(!all(1, false).contains(&FaultClass::Reconfigure));
+        assert_eq!(all(1, true), FaultClass::ALL);
         let named = FaultChoice::Named(vec![FaultClass::Byzantine]);
-        assert_eq!(named.classes(0), Err(FaultsError::NoLiarsTolerated));
-        assert_eq!(named.classes(1), Ok(vec![FaultClass::Byzantine]));
+        assert_eq!(named.classes(0, true), Err(FaultsError::NoLiarsTolerated));
+        assert_eq!(named.classes(1, true), Ok(vec![FaultClass::Byzantine]));
+        let named = FaultChoice::Named(vec![FaultClass::Reconfigure]);
+        assert_eq!(named.classes(1, false), Err(FaultsError::NotReconfigurable));
     }
 }

@@ -18,12 +18,14 @@ impl Fault {
             | Self::Duplicate { ends, .. }
             | Self::Reorder { ends, .. }
             | Self::Corrupt { ends, .. } => ends.clone(),
-            Self::Kill { nodes }
-            | Self::PowerLoss { nodes }
+            Self::Kill { nodes, .. }
+            | Self::PowerLoss { nodes, .. }
             | Self::Pause { nodes }
             | Self::Clock { nodes, .. }
             | Self::Byzantine { nodes, .. } => nodes.iter().copied().map(Endpoint::Node).collect(),
             Self::Disk { node, .. } => BTreeSet::from([Endpoint::Node(*node)]),
+            // It concerns everybody, and is aimed at nobody.
+            Self::Reconfigure { .. } => BTreeSet::new(),
         }
     }
 }
@@ -62,9 +64,14 @@ impl fmt::Display for Fault {
                 let share = Percent(*per_mille);
                 write!(f, "{share} of messages by up to {within_ms} ms at {}", names(ends))
             }
-            Self::Kill { .. } | Self::PowerLoss { .. } | Self::Pause { .. } => {
-                f.write_str(&names(&self.targets()))
+            Self::Kill { after_effects, .. } | Self::PowerLoss { after_effects, .. } => {
+                f.write_str(&names(&self.targets()))?;
+                match after_effects {
+                    Some(count) => write!(f, " after {count} effects of a step"),
+                    None => Ok(()),
+                }
             }
+            Self::Pause { .. } => f.write_str(&names(&self.targets())),
             Self::Clock { offset_ms, rate_ppm, .. } => {
                 let (whole, hundredths) = (rate_ppm / 1_000_000, rate_ppm % 1_000_000 / 10_000);
                 let nodes = names(&self.targets());
@@ -87,6 +94,12 @@ impl fmt::Display for Fault {
                 write!(f, "{what} at n{node}")
             }
             Self::Byzantine { lie, .. } => write!(f, "{lie} from {}", names(&self.targets())),
+            Self::Reconfigure { options } => {
+                let options: Vec<String> =
+                    options.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let defaults = if options.is_empty() { "the defaults" } else { "" };
+                write!(f, "to {defaults}{}", options.join(" "))
+            }
         }
     }
 }
@@ -229,7 +242,7 @@ mod tests {
         let nodes = BTreeSet::from([1, 3]);
         let fault = Fault::Loss { ends: ends("n1 c0"), per_mille: 125 };
         assert_eq!(fault.to_string(), "12.5 % of messages at n1 c0");
-        assert_eq!(Fault::Kill { nodes: nodes.clone() }.to_string(), "n1 n3");
+        assert_eq!(Fault::Kill { nodes: nodes.clone(), after_effects: None }.to_string(), "n1 n3");
         let fault = Fault::Clock { nodes, offset_ms: -1500, rate_ppm: 1_250_000 };
         assert_eq!(fault.to_string(), "-1500 ms and 1.25 times as fast at n1 n3");
         let fault = Fault::Disk { node: 2, disk: Disk::FlippedBit };
@@ -243,7 +256,10 @@ mod tests {
         cut(&mut grudge, "n0 c0", "n1 n2 c1");
         let partition = Fault::Partition { shape: PartitionShape::OneWay, grudge };
         assert_eq!(partition.brief(), "partition one-way");
-        assert_eq!(Fault::Kill { nodes: BTreeSet::from([0, 2]) }.brief(), "kill n0 n2");
+        assert_eq!(
+            Fault::Kill { nodes: BTreeSet::from([0, 2]), after_effects: None }.brief(),
+            "kill n0 n2"
+        );
         let loss = |list| Fault::Loss { ends: ends(list), per_mille: 20 };
         assert_eq!(loss("n1 c0 c1").brief(), "loss n1");
         assert_eq!(loss("c0").brief(), "loss");

@@ -20,6 +20,8 @@ pub(crate) struct Drawer<'a> {
     /// Shapes still to come before any comes again.
     shapes: Vec<PartitionShape>,
     shapes_rng: rand::rngs::ChaCha8Rng,
+    /// How many changes of the system's options there have been.
+    changed: usize,
 }
 
 /// One in how many kills is of all nodes, where nothing else is down.
@@ -42,6 +44,7 @@ impl<'a> Drawer<'a> {
             liars: everybody,
             shapes: Vec::new(),
             shapes_rng: seed.stream(Stream::Shapes),
+            changed: 0,
         }
     }
 
@@ -66,7 +69,7 @@ impl<'a> Drawer<'a> {
             } else {
                 self.other(turn.class, rng)
             };
-            faults.push(PlannedFault { at_ms: turn.at_ms, for_ms, fault });
+            faults.push(PlannedFault { when: None, at_ms: turn.at_ms, for_ms, fault });
         }
         faults
     }
@@ -121,6 +124,7 @@ impl<'a> Drawer<'a> {
                 Fault::Partition { shape, grudge }
             }
             FaultClass::Clock => self.clock(rng),
+            FaultClass::Reconfigure => Fault::Reconfigure { options: self.next_change() },
             FaultClass::Byzantine => Fault::Byzantine {
                 nodes: some_of(&self.liars, rng),
                 lie: (*LIES.choose(rng).expect("there are lies")).to_owned(),
@@ -138,6 +142,13 @@ impl<'a> Drawer<'a> {
             self.shapes.shuffle(&mut self.shapes_rng);
         }
         self.shapes.pop().expect("a single node can be cut off from clients")
+    }
+
+    /// The changes come in the order in which they were drawn, each possible after the one before.
+    fn next_change(&mut self) -> BTreeMap<String, String> {
+        let change = self.request.changes.get(self.changed).or(self.request.changes.last());
+        self.changed += 1;
+        change.cloned().expect("a system that can be reconfigured has a change to make")
     }
 
     /// A fault of messages.
@@ -228,9 +239,9 @@ pub(crate) const fn takes_down(class: FaultClass) -> bool {
 fn crash(class: FaultClass, nodes: BTreeSet<u16>) -> Fault {
     match (disk(class), nodes.first()) {
         (Some(disk), Some(node)) => Fault::Disk { node: *node, disk },
-        _ if class == FaultClass::PowerLoss => Fault::PowerLoss { nodes },
+        _ if class == FaultClass::PowerLoss => Fault::PowerLoss { nodes, after_effects: None },
         _ if class == FaultClass::Pause => Fault::Pause { nodes },
-        _ => Fault::Kill { nodes },
+        _ => Fault::Kill { nodes, after_effects: None },
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Endpoint;
+use crate::{Endpoint, Moment};
 
 /// Whom each endpoint refuses to hear: messages from any of the set to the key are dropped.
 pub type Grudge = BTreeMap<Endpoint, BTreeSet<Endpoint>>;
@@ -13,7 +13,11 @@ pub type Grudge = BTreeMap<Endpoint, BTreeSet<Endpoint>>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedFault {
-    /// When it begins, in milliseconds after the first operation.
+    /// The moment that `at_ms` counts from; the first operation if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Moment>,
+    /// When it begins, in milliseconds after that.
+    #[serde(default)]
     pub at_ms: u64,
     /// How long it lasts; all are healed at the time limit at the latest.
     pub for_ms: u64,
@@ -78,11 +82,21 @@ pub enum Fault {
     Kill {
         /// Which nodes.
         nodes: BTreeSet<u16>,
+        /// Absent: between two steps of the node. Else in the middle of its next step that has so many
+        /// effects at least, once that many are carried out; at the end of the fault if there is none. Real
+        /// processes are killed at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_effects: Option<u8>,
     },
     /// As [`Fault::Kill`], and what was not fsynced is lost, as when the power fails.
     PowerLoss {
         /// Which nodes.
         nodes: BTreeSet<u16>,
+        /// Absent: between two steps of the node. Else in the middle of its next step that has so many
+        /// effects at least, once that many are carried out; at the end of the fault if there is none. Real
+        /// processes are killed at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after_effects: Option<u8>,
     },
     /// The processes are stopped (SIGSTOP) and go on at the end (SIGCONT).
     Pause {
@@ -110,8 +124,14 @@ pub enum Fault {
     Byzantine {
         /// Which nodes.
         nodes: BTreeSet<u16>,
-        /// How they lie: `wrong-value`, `wrong-timestamp`, `silent`.
+        /// How they lie: one of [`crate::LIES`].
         lie: String,
+    },
+    /// The cluster's administrator changes the system to these options, while it runs. A change is not
+    /// undone when the fault ends; it bites when it is complete.
+    Reconfigure {
+        /// The options that are to hold from then on, as [`crate::SystemPlan::options`].
+        options: BTreeMap<String, String>,
     },
 }
 
@@ -185,4 +205,6 @@ pub enum FaultClass {
     CutTail,
     /// [`Fault::Byzantine`].
     Byzantine,
+    /// [`Fault::Reconfigure`].
+    Reconfigure,
 }

@@ -7,13 +7,18 @@ mod endpoint;
 mod fault;
 mod generator;
 mod grudge;
+mod moment;
+mod rule;
 mod schedule;
+mod script;
 pub mod seed;
+mod trace;
 mod validate;
 mod vocabulary;
+mod weather;
 mod workload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,9 +27,14 @@ pub use describe::names;
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use fault::{Disk, Fault, FaultClass, Grudge, PartitionShape, PlannedFault};
 pub use generator::{FEW_VALUES, Generator, PlannedOperation};
+pub use moment::{MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMatch};
+pub use rule::{Act, Rule};
 pub use schedule::{FaultRequest, faults};
+pub use script::{Function, Script, ScriptedOperation};
+pub use trace::{TraceEntry, TraceStep};
 pub use validate::PlanError;
 pub use vocabulary::Vocabulary;
+pub use weather::{Delay, Weather};
 pub use workload::{ValueChoice, Workload, WorkloadKind};
 
 /// All that a World needs to run a test.
@@ -39,18 +49,91 @@ pub struct Plan {
     pub world: WorldKind,
     /// What is tested.
     pub system: SystemPlan,
+    /// What it is believed to come to; a plan that goes beyond what the system promises must say.
+    #[serde(default, skip_serializing_if = "Expectation::is_valid")]
+    pub expect: Expectation,
     /// What is asked of it.
     #[serde(default)]
     pub workload: Workload,
+    /// Clients whose operations are written out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<Script>,
     /// How long things take.
     #[serde(default)]
     pub durations: Durations,
+    /// The background of delay and loss. Absent: a simulated run has [`Weather::default`], a live one what
+    /// its machine brings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weather: Option<Weather>,
     /// Fault classes of which each must bite at least once for the run to mean anything.
     #[serde(default)]
     pub fault_classes: Vec<FaultClass>,
     /// Faults with their times, in order of `at_ms`.
     #[serde(default)]
     pub faults: Vec<PlannedFault>,
+    /// What becomes of single messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// Explicit deliveries and wakes, in order of their times. Only the simulator can follow them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace: Vec<TraceEntry>,
+    /// How a simulated run ends: who must suffice for liveness, and within what time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<Liveness>,
+}
+
+impl Plan {
+    /// A plan in which nothing goes wrong, with the default of everything that has one.
+    pub fn new(name: &str, seed: u64, world: WorldKind, system: SystemPlan) -> Self {
+        Self {
+            name: name.to_owned(),
+            seed,
+            world,
+            expect: Expectation::Valid,
+            workload: Workload::for_nodes(system.nodes),
+            system,
+            scripts: Vec::new(),
+            durations: Durations::default(),
+            weather: None,
+            fault_classes: Vec::new(),
+            faults: Vec::new(),
+            rules: Vec::new(),
+            trace: Vec::new(),
+            liveness: None,
+        }
+    }
+}
+
+/// The second phase of a simulated run. At the time limit the core is healed: its nodes are up, its clocks
+/// and disks are right, and the links among core nodes and all clients are good. Everything else stays as
+/// broken as it is. Then all is healed, and everything must come together again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Liveness {
+    /// The nodes that must suffice; all of them if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core: Option<BTreeSet<u16>>,
+    /// Within so much virtual time after the healing, in milliseconds, every operation that is open or begun
+    /// then must be complete.
+    pub bound_ms: u64,
+}
+
+/// What the author of a plan believes that it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// Nothing breaks: whatever does is a bug.
+    #[default]
+    Valid,
+    /// Harm, since more goes wrong than the system promises to bear: a control for the harness.
+    Invalid,
+}
+
+impl Expectation {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    const fn is_valid(&self) -> bool {
+        matches!(self, Self::Valid)
+    }
 }
 
 /// Which World a Plan is for.
@@ -59,6 +142,8 @@ pub struct Plan {
 pub enum WorldKind {
     /// Real processes, real time.
     Live,
+    /// Virtual time: a pure function of the Plan.
+    Sim,
 }
 
 /// The system under test and its shape.
@@ -76,12 +161,13 @@ pub struct SystemPlan {
 
 impl WorldKind {
     /// Every World.
-    pub const ALL: &[Self] = &[Self::Live];
+    pub const ALL: &[Self] = &[Self::Live, Self::Sim];
 
     /// Its name in plans and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Live => "live",
+            Self::Sim => "sim",
         }
     }
 }
@@ -108,7 +194,15 @@ impl Default for Durations {
 pub const NODES_DEFAULT: u16 = 5;
 
 /// The lies that [`Fault::Byzantine`] knows.
-pub const LIES: &[&str] = &["wrong-value", "wrong-timestamp", "silent"];
+pub const LIES: &[&str] = &[
+    "wrong-value",
+    "wrong-timestamp",
+    "silent",
+    "equivocate",
+    "replay",
+    "lie-to-clients",
+    "twins",
+];
 
 /// More replicas than this make start-up checks that enumerate quorums too slow.
 pub const NODES_MAX: u16 = 12;

@@ -37,6 +37,8 @@ pub struct FaultRequest {
     pub time_limit_ms: u64,
     /// How many nodes may lie: the same ones through the whole run.
     pub liars: u16,
+    /// The options that the system can change to while it runs, one after the other; none where it cannot.
+    pub changes: Vec<BTreeMap<String, String>>,
 }
 
 impl FaultRequest {
@@ -53,6 +55,9 @@ impl FaultRequest {
 pub fn faults(request: &FaultRequest) -> Result<Vec<PlannedFault>, FaultsError> {
     if request.classes.contains(&FaultClass::Byzantine) && request.liars == 0 {
         return Err(FaultsError::NoLiarsTolerated);
+    }
+    if request.classes.contains(&FaultClass::Reconfigure) && request.changes.is_empty() {
+        return Err(FaultsError::NotReconfigurable);
     }
     if request.classes.is_empty() {
         return Ok(Vec::new());
@@ -271,6 +276,7 @@ fn lanes(request: &FaultRequest) -> Vec<Vec<FaultClass>> {
         disks.to_vec(),
         processes.to_vec(),
         vec![FaultClass::Clock, FaultClass::Byzantine],
+        vec![FaultClass::Reconfigure],
     ];
     if request.down_max() == 1 {
         // Only one node may be down at once, for whatever reason.

@@ -233,7 +233,7 @@ impl Scope {
                 self.per_mille(*per_mille)?;
                 bounds(&self.in_fault("within_ms"), *within_ms, 1, SPAN_MAX_MS)
             }
-            Fault::Kill { nodes } | Fault::PowerLoss { nodes } | Fault::Pause { nodes } => {
+            Fault::Kill { nodes, .. } | Fault::PowerLoss { nodes, .. } | Fault::Pause { nodes } => {
                 self.node_set(nodes)
             }
             Fault::Clock { nodes, offset_ms, rate_ppm } => {
@@ -249,6 +249,8 @@ impl Scope {
                 }
                 Err(PlanError::UnknownLie { field: self.in_fault("lie"), lie: lie.clone() })
             }
+            // Whether the system can change to these is the system's to say.
+            Fault::Reconfigure { .. } => Ok(()),
         }
     }
 

@@ -11,35 +11,31 @@ use quorate_plan::{
 };
 
 fn all_classes(liars: u16) -> Vec<FaultClass> {
-    FaultChoice::All.classes(liars).unwrap()
+    FaultChoice::All.classes(liars, true).unwrap()
 }
 
 fn requests() -> impl Strategy<Value = FaultRequest> {
-    let classes = prop::sample::subsequence(FaultClass::ALL.to_vec(), 0..=15);
+    let classes = prop::sample::subsequence(FaultClass::ALL.to_vec(), 0..=16);
     let sizes = (any::<u64>(), 1..=12_u16, 1..=40_u32, 0..=3_u16);
     let limits = prop_oneof![1..2_000_u64, 5_000..90_000_u64, Just(3_600_000_u64)];
     (sizes, limits, classes).prop_map(|((seed, nodes, clients, liars), time_limit_ms, classes)| {
         let liars = liars.min(nodes);
         let mut classes = classes;
         classes.retain(|class| liars > 0 || *class != FaultClass::Byzantine);
-        FaultRequest { seed, classes, nodes, clients, time_limit_ms, liars }
+        let changes = vec![BTreeMap::new()];
+        FaultRequest { seed, classes, nodes, clients, time_limit_ms, liars, changes }
     })
 }
 
 fn plan(request: &FaultRequest) -> Plan {
+    let system =
+        SystemPlan { kind: "any".to_owned(), nodes: request.nodes, options: BTreeMap::new() };
     Plan {
-        name: "any".to_owned(),
-        seed: request.seed,
-        world: WorldKind::Live,
-        system: SystemPlan {
-            kind: "any".to_owned(),
-            nodes: request.nodes,
-            options: BTreeMap::new(),
-        },
         workload: Workload { clients: request.clients, ..Workload::default() },
         durations: Durations { time_limit_ms: request.time_limit_ms, ..Durations::default() },
         fault_classes: request.classes.clone(),
         faults: faults(request).unwrap(),
+        ..Plan::new("any", request.seed, WorldKind::Live, system)
     }
 }
 
@@ -54,7 +50,7 @@ fn first_of(faults: &[PlannedFault], class: FaultClass) -> Option<&PlannedFault>
 /// The nodes that do not serve while this fault lasts.
 fn down(fault: &Fault) -> BTreeSet<u16> {
     match fault {
-        Fault::Kill { nodes } | Fault::PowerLoss { nodes } | Fault::Pause { nodes } => {
+        Fault::Kill { nodes, .. } | Fault::PowerLoss { nodes, .. } | Fault::Pause { nodes } => {
             nodes.clone()
         }
         Fault::Disk { node, .. } => BTreeSet::from([*node]),
@@ -88,7 +84,7 @@ proptest! {
     ) {
         let classes = all_classes(1);
         let request =
-            FaultRequest { seed, classes, nodes, clients: 15, time_limit_ms: 30_000, liars: 1 };
+            FaultRequest { seed, classes, nodes, clients: 15, time_limit_ms: 30_000, liars: 1, changes: vec![BTreeMap::new()] };
         let faults = faults(&request).unwrap();
         for class in FaultClass::ALL {
             let first = first_of(&faults, *class).expect("has its turn");
@@ -112,7 +108,7 @@ proptest! {
             let of_all: Vec<u16> = meanwhile.iter().flat_map(|other| down(&other.fault)).collect();
             let distinct: BTreeSet<u16> = of_all.iter().copied().collect();
             prop_assert_eq!(distinct.len(), of_all.len(), "no node is taken down twice");
-            let kills_all = matches!(&planned.fault, Fault::Kill { nodes }
+            let kills_all = matches!(&planned.fault, Fault::Kill { nodes, .. }
                 if nodes.len() == usize::from(request.nodes));
             if kills_all && request.nodes > 1 {
                 prop_assert_eq!(meanwhile.len(), 1);
@@ -137,7 +133,15 @@ proptest! {
 
 fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
     let classes = classes.to_vec();
-    FaultRequest { seed, classes, nodes: 5, clients: 15, time_limit_ms: 30_000, liars: 0 }
+    FaultRequest {
+        seed,
+        classes,
+        nodes: 5,
+        clients: 15,
+        time_limit_ms: 30_000,
+        liars: 0,
+        changes: vec![BTreeMap::new()],
+    }
 }
 
 fn shapes(request: &FaultRequest) -> Vec<PartitionShape> {

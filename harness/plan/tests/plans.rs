@@ -5,24 +5,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    Durations, Endpoint, Fault, FaultClass, FaultRequest, Grudge, PartitionShape, Plan, PlanError,
+    Endpoint, Fault, FaultClass, FaultRequest, Grudge, PartitionShape, Plan, PlanError,
     PlannedFault, SystemPlan, Workload, WorldKind, faults,
 };
 
 fn kill(at_ms: u64) -> PlannedFault {
-    PlannedFault { at_ms, for_ms: 100, fault: Fault::Kill { nodes: BTreeSet::from([0]) } }
+    PlannedFault {
+        when: None,
+        at_ms,
+        for_ms: 100,
+        fault: Fault::Kill { nodes: BTreeSet::from([0]), after_effects: None },
+    }
 }
 
 fn plan() -> Plan {
+    let system = SystemPlan { kind: "quorum".to_owned(), nodes: 3, options: BTreeMap::new() };
     Plan {
-        name: "quorum-majority".to_owned(),
-        seed: 7,
-        world: WorldKind::Live,
-        system: SystemPlan { kind: "quorum".to_owned(), nodes: 3, options: BTreeMap::new() },
         workload: Workload { clients: 2, ..Workload::default() },
-        durations: Durations::default(),
         fault_classes: vec![FaultClass::Partition, FaultClass::Kill],
         faults: vec![partition(), kill(2_000)],
+        ..Plan::new("quorum-majority", 7, WorldKind::Live, system)
     }
 }
 
@@ -33,7 +35,7 @@ fn partition() -> PlannedFault {
         (Endpoint::Client(1), ends(&["n0"])),
     ]);
     let fault = Fault::Partition { shape: PartitionShape::IsolateOne, grudge };
-    PlannedFault { at_ms: 1_000, for_ms: 2_500, fault }
+    PlannedFault { when: None, at_ms: 1_000, for_ms: 2_500, fault }
 }
 
 /// What is said of the plan after this change to it.
@@ -76,6 +78,7 @@ fn a_plan_survives_being_written_as_toml_and_read_again() {
             clients: 15,
             time_limit_ms: 30_000,
             liars: 1,
+            changes: vec![BTreeMap::new()],
         })
         .unwrap();
         let text = toml::to_string(&plan).unwrap();
@@ -100,7 +103,10 @@ fn a_short_toml_written_by_hand_is_a_plan() {
     let plan: Plan = toml::from_str(text).unwrap();
     assert_eq!(plan.validate(), Ok(()));
     assert_eq!(plan.workload, Workload { read_percent: 80, ..Workload::default() });
-    assert_eq!(plan.faults[0].fault, Fault::Kill { nodes: BTreeSet::from([0, 4]) });
+    assert_eq!(
+        plan.faults[0].fault,
+        Fault::Kill { nodes: BTreeSet::from([0, 4]), after_effects: None }
+    );
 }
 
 #[test]
@@ -162,11 +168,11 @@ fn fault_complaint(fault: Fault) -> String {
 #[test]
 fn faults_must_be_aimed_at_somebody_who_is_there() {
     assert_eq!(
-        fault_complaint(Fault::Kill { nodes: BTreeSet::from([1, 3]) }),
+        fault_complaint(Fault::Kill { nodes: BTreeSet::from([1, 3]), after_effects: None }),
         "faults[1].fault.nodes: there is no n3; the plan has 3 nodes (n0 …) and 2 clients (c0 …)"
     );
     assert_eq!(
-        fault_complaint(Fault::Kill { nodes: BTreeSet::new() }),
+        fault_complaint(Fault::Kill { nodes: BTreeSet::new(), after_effects: None }),
         "faults[1].fault.nodes: is empty; it must name at least one node"
     );
     let ends = BTreeSet::from([Endpoint::Client(2)]);

@@ -50,7 +50,7 @@ pub fn completion(process: ProcessId, command: &Command, outcome: Outcome) -> Wh
         (Outcome::Unknown(why), Command::Write { .. }) => {
             What::Info(Step { error: Some(why), ..asked })
         }
-        (outcome @ (Outcome::Read(_) | Outcome::Written), _) => {
+        (outcome @ (Outcome::Read(_) | Outcome::Written | Outcome::Reconfigured), _) => {
             panic!("{command:?} was answered with {outcome:?}")
         }
     }

@@ -6,10 +6,8 @@
 //!                         └──► Send, Reply ──► held until its tickets are durable ──► released in order
 //! ```
 
-use std::collections::BTreeMap;
-
 use quorate_systems::contract::{
-    After, ClientId, Effect, Ignored, Micros, NodeId, System, Ticket, TimerId,
+    After, ClientId, Effect, Ignored, Micros, Milestone, NodeId, System, Ticket, TimerId,
 };
 
 /// A message that may leave now.
@@ -60,6 +58,8 @@ pub enum Deed<S: System> {
     /// Tell the invariants.
     Observe(S::Observation),
     /// Count it.
+    Mark(Milestone),
+    /// Count it.
     Ignore(Ignored),
 }
 
@@ -70,16 +70,14 @@ pub struct Gate<S: System> {
     issued: Ticket,
     /// All tickets up to this are durable; never above `issued`.
     durable: Ticket,
-    /// How many messages were held back so far.
-    arrivals: u64,
-    /// What waits, by the ticket it waits for (always above `durable`) and its place in the order of
-    /// arrival.
-    held: BTreeMap<(Ticket, u64), Departure<S::Message>>,
+    /// What waits, in the order of arrival, with the ticket it waits for, which is above `durable`. Few wait,
+    /// and not for long.
+    held: Vec<(Ticket, Departure<S::Message>)>,
 }
 
 impl<S: System> Default for Gate<S> {
     fn default() -> Self {
-        Self { issued: Ticket(0), durable: Ticket(0), arrivals: 0, held: BTreeMap::new() }
+        Self { issued: Ticket(0), durable: Ticket(0), held: Vec::new() }
     }
 }
 
@@ -104,22 +102,26 @@ impl<S: System> Gate<S> {
             Effect::SetTimer { id, min, max } => Some(Deed::SetTimer { id, min, max }),
             Effect::CancelTimer { id } => Some(Deed::CancelTimer { id }),
             Effect::Observe(observation) => Some(Deed::Observe(observation)),
+            Effect::Mark(milestone) => Some(Deed::Mark(milestone)),
             Effect::Ignore(why) => Some(Deed::Ignore(why)),
         }
     }
 
-    /// All tickets up to `ticket` are durable. What waited for them comes out, in the order in which it
+    /// All tickets up to `ticket` are durable. What waited for them is added to `out`, in the order in which it
     /// was held back; the core is told `Persisted(ticket)` after that.
-    pub fn durable(&mut self, ticket: Ticket) -> Vec<Departure<S::Message>> {
+    pub fn durable(&mut self, ticket: Ticket, out: &mut Vec<Departure<S::Message>>) {
         assert!(ticket <= self.issued, "a ticket is durable that nobody issued");
         assert!(ticket >= self.durable, "what is durable stays durable");
         self.durable = ticket;
-        let later = self.held.split_off(&(Ticket(ticket.0 + 1), 0));
-        let released = std::mem::replace(&mut self.held, later);
-        let mut by_arrival: Vec<_> =
-            released.into_iter().map(|((_, arrival), departure)| (arrival, departure)).collect();
-        by_arrival.sort_by_key(|(arrival, _)| *arrival);
-        by_arrival.into_iter().map(|(_, departure)| departure).collect()
+        let released = self.held.extract_if(.., |(needs, _)| *needs <= ticket);
+        out.extend(released.map(|(_, departure)| departure));
+    }
+
+    /// As a new gate, with the memory that it has.
+    pub fn reset(&mut self) {
+        self.issued = Ticket(0);
+        self.durable = Ticket(0);
+        self.held.clear();
     }
 
     /// How many messages wait.
@@ -137,8 +139,7 @@ impl<S: System> Gate<S> {
         if needs <= self.durable {
             return Some(Deed::Depart(departure));
         }
-        self.arrivals += 1;
-        self.held.insert((needs, self.arrivals), departure);
+        self.held.push((needs, departure));
         None
     }
 }
@@ -172,6 +173,12 @@ mod tests {
         Effect::Persist { ticket: Ticket(ticket), record: record() }
     }
 
+    fn durable(gate: &mut Gate<Quorum>, ticket: Ticket) -> Vec<Departure<Message>> {
+        let mut out = Vec::new();
+        gate.durable(ticket, &mut out);
+        out
+    }
+
     fn goes(number: u64) -> Deed<Quorum> {
         Deed::Depart(departure(number))
     }
@@ -190,8 +197,8 @@ mod tests {
         assert_eq!(gate.pass(send(1, After::EveryPersist)), None);
         gate.pass(persist(2));
         assert_eq!(gate.pass(send(2, After::EveryPersist)), None);
-        assert_eq!(gate.durable(Ticket(1)), [departure(1)]);
-        assert_eq!(gate.durable(Ticket(2)), [departure(2)]);
+        assert_eq!(durable(&mut gate, Ticket(1)), [departure(1)]);
+        assert_eq!(durable(&mut gate, Ticket(2)), [departure(2)]);
         assert_eq!(gate.pass(send(3, After::EveryPersist)), Some(goes(3)));
     }
 
@@ -203,8 +210,8 @@ mod tests {
         assert_eq!(gate.pass(send(1, After::EveryPersist)), None);
         assert_eq!(gate.pass(send(2, After::Nothing)), Some(goes(2)));
         assert_eq!(gate.pass(send(3, After::Ticket(Ticket(1)))), None);
-        assert_eq!(gate.durable(Ticket(1)), [departure(3)]);
-        assert_eq!(gate.durable(Ticket(2)), [departure(1)]);
+        assert_eq!(durable(&mut gate, Ticket(1)), [departure(3)]);
+        assert_eq!(durable(&mut gate, Ticket(2)), [departure(1)]);
     }
 
     #[test]
@@ -216,7 +223,7 @@ mod tests {
         gate.pass(send(2, After::Ticket(Ticket(1))));
         gate.pass(persist(3));
         gate.pass(send(3, After::EveryPersist));
-        assert_eq!(gate.durable(Ticket(3)), [departure(1), departure(2), departure(3)]);
+        assert_eq!(durable(&mut gate, Ticket(3)), [departure(1), departure(2), departure(3)]);
     }
 
     #[test]
@@ -307,7 +314,7 @@ mod tests {
                             slow.waiting.iter().partition(|(_, needs)| *needs <= slow.durable);
                         let out: Vec<_> =
                             out.iter().map(|(number, _)| departure(*number)).collect();
-                        prop_assert_eq!(gate.durable(Ticket(slow.durable)), out);
+                        prop_assert_eq!(durable(&mut gate, Ticket(slow.durable)), out);
                         slow.waiting = stay;
                     }
                 }

@@ -1,10 +1,28 @@
 //! The systems by name, for those who may not know their types.
 
-use std::collections::BTreeMap;
-
-use quorate_systems::contract::{ConfigError, System};
+use quorate_systems::SystemKind;
+use quorate_systems::contract::{ConfigError, Options, System};
 use quorate_systems::mutant::Mutants;
-use quorate_systems::{SystemKind, WithSystem, with_system};
+use quorate_systems::quorum::Quorum;
+
+use crate::invariants::{Invariants, Watched};
+use crate::weather;
+
+/// Something to be done with a system whose type is known only at run time, with its invariants.
+pub trait WithWatched {
+    /// What comes out of it.
+    type Out;
+
+    /// Does it with the system's types.
+    fn with<S: Watched>(self) -> Self::Out;
+}
+
+/// The one place where a [`SystemKind`] becomes a type whose runs are watched.
+pub fn with_watched<W: WithWatched>(kind: SystemKind, job: W) -> W::Out {
+    match kind {
+        SystemKind::Quorum => job.with::<Quorum>(),
+    }
+}
 
 /// The system of this name; the error lists those that there are.
 pub fn find(name: &str) -> Result<SystemKind, UnknownSystem> {
@@ -25,37 +43,78 @@ pub struct UnknownSystem {
 }
 
 /// What a configured system promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promises {
     /// The sequential model that its clients' operations satisfy.
     pub model: &'static str,
     /// How many nodes may lie at once.
     pub liars_tolerated: u16,
+    /// Options that it can change to while it runs, one after the other; none where it cannot.
+    pub changes: Vec<Options>,
 }
 
+/// How many changes of its options are drawn for a run: more than any has.
+const CHANGES: u64 = 8;
+
 /// Checks a system's options as a node would at its start, and says what it promises with them.
-pub fn configure(
+///
+/// The changes that it can make while it runs are drawn from `seed`.
+pub fn promises(
     kind: SystemKind,
     nodes: u16,
-    options: &BTreeMap<String, String>,
+    options: &Options,
     mutants: Mutants,
+    seed: u64,
 ) -> Result<Promises, ConfigError> {
-    with_system(kind, Configure { nodes, options, mutants })
+    with_watched(kind, Configure { nodes, options, mutants, seed })
 }
 
 struct Configure<'a> {
     nodes: u16,
-    options: &'a BTreeMap<String, String>,
+    options: &'a Options,
     mutants: Mutants,
+    seed: u64,
 }
 
-impl WithSystem for Configure<'_> {
+impl WithWatched for Configure<'_> {
     type Out = Result<Promises, ConfigError>;
 
-    fn with<S: System>(self) -> Self::Out {
+    fn with<S: Watched>(self) -> Self::Out {
         let config = S::configure(self.nodes, self.options, self.mutants)?;
-        Ok(Promises { model: S::model(&config), liars_tolerated: S::liars_tolerated(&config) })
+        let changes = draw_changes::<S>(&config, self.seed);
+        let liars_tolerated = S::liars_tolerated(&config);
+        Ok(Promises { model: S::model(&config), liars_tolerated, changes })
     }
+}
+
+/// Changes of which each is possible after the one before.
+fn draw_changes<S: System>(config: &S::Config, seed: u64) -> Vec<Options> {
+    let mut config = config.clone();
+    let mut changes = Vec::new();
+    for n in 0..CHANGES {
+        let mut count = 0;
+        let mut dice = |bound: u64| {
+            count += 1;
+            weather::between(weather::draw(seed, "change", &[n, count]), 0, bound.max(1) - 1)
+        };
+        let Some(options) = S::draw_change(&config, &mut dice) else { break };
+        config = S::change(&config, &options).expect("what is drawn is possible");
+        changes.push(options);
+    }
+    changes
+}
+
+/// The invariants of a system: each by its name, with what it demands.
+pub fn invariants(kind: SystemKind) -> &'static [(&'static str, &'static str)] {
+    struct Names;
+    impl WithWatched for Names {
+        type Out = &'static [(&'static str, &'static str)];
+
+        fn with<S: Watched>(self) -> Self::Out {
+            S::Invariants::NAMES
+        }
+    }
+    with_watched(kind, Names)
 }
 
 /// A system's names in the form in which plans and reports take them.
@@ -73,7 +132,7 @@ pub fn vocabulary(kind: SystemKind) -> quorate_plan::Vocabulary {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use quorate_systems::mutant::Mutant;
 
@@ -97,7 +156,7 @@ mod tests {
     fn every_system_works_with_its_own_defaults() {
         for kind in SystemKind::ALL {
             let nodes = kind.vocabulary().nodes;
-            let promises = configure(*kind, nodes, &BTreeMap::new(), Mutants::NONE).unwrap();
+            let promises = promises(*kind, nodes, &BTreeMap::new(), Mutants::NONE, 1).unwrap();
             assert!(kind.vocabulary().workloads.contains(&promises.model));
         }
     }
@@ -106,7 +165,7 @@ mod tests {
     fn an_option_that_does_not_exist_is_refused() {
         let options = BTreeMap::from([("no-such-option".to_owned(), "1".to_owned())]);
         for kind in SystemKind::ALL {
-            let error = configure(*kind, 5, &options, Mutants::NONE).unwrap_err();
+            let error = promises(*kind, 5, &options, Mutants::NONE, 1).unwrap_err();
             assert!(matches!(error, ConfigError::UnknownOption { .. }), "{error}");
         }
     }

@@ -94,7 +94,7 @@ fn vocabulary() -> Vocabulary {
 
 /// A plan of a run so long.
 pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan {
-    let classes = choice.classes(0).unwrap();
+    let classes = choice.classes(0, false).unwrap();
     let request = FaultRequest {
         seed,
         classes: classes.clone(),
@@ -102,20 +102,18 @@ pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan 
         clients: 15,
         time_limit_ms,
         liars: 0,
+        changes: Vec::new(),
+    };
+    let system = SystemPlan {
+        kind: "quorum".to_owned(),
+        nodes: 5,
+        options: BTreeMap::from([("quorums".to_owned(), "majority".to_owned())]),
     };
     Plan {
-        name: "quorum-majority".to_owned(),
-        seed,
-        world: WorldKind::Live,
-        system: SystemPlan {
-            kind: "quorum".to_owned(),
-            nodes: 5,
-            options: BTreeMap::from([("quorums".to_owned(), "majority".to_owned())]),
-        },
-        workload: Workload::default(),
         durations: Durations { time_limit_ms, ..Durations::default() },
         fault_classes: classes,
         faults: faults(&request).unwrap(),
+        ..Plan::new("quorum-majority", seed, WorldKind::Live, system)
     }
 }
 

@@ -65,6 +65,7 @@ impl Client<Quorum> for QuorumClient {
     fn step(&mut self, _now: LocalTime, input: ClientInput<Message>, out: &mut Effects) {
         match input {
             ClientInput::Invoke(command) => self.invoke(command, out),
+            ClientInput::Reconfigure(_) => ignore("quorum registers cannot be reconfigured", out),
             ClientInput::Message { from, message } => self.on_message(from, message, out),
             ClientInput::Timer(_) => self.on_timer(out),
             ClientInput::GiveUp => self.give_up(out),

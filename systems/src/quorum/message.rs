@@ -4,6 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::describe;
 use super::nodes::NodeSet;
 use super::stamp::{Pair, Party, Timestamp};
 use crate::contract::{Command, Describe, Key, NodeId, Outcome, Value};
@@ -109,7 +110,7 @@ impl fmt::Display for RequestId {
 }
 
 /// Whatever travels between nodes, and between nodes and clients.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are what their types say")]
 pub enum Message {
     /// A client asks a node to run an operation for it.
@@ -162,6 +163,10 @@ impl Describe for Message {
             Self::Terminate { .. } => "TERMINATE",
         }
     }
+
+    fn field(&self, name: &str) -> Option<u64> {
+        describe::message_field(self, name)
+    }
 }
 
 impl fmt::Display for Message {
@@ -178,6 +183,7 @@ impl fmt::Display for Message {
                 Outcome::Read(Some(value)) => write!(f, "{id} read {}", value.0),
                 Outcome::Read(None) => write!(f, "{id} read nil"),
                 Outcome::Written => write!(f, "{id} written"),
+                Outcome::Reconfigured => write!(f, "{id} reconfigured"),
                 Outcome::Failed(why) => write!(f, "{id} failed: {why}"),
                 Outcome::Unknown(why) => write!(f, "{id} unknown: {why}"),
             },
@@ -223,7 +229,7 @@ pub enum Record {
 }
 
 /// What a core tells of its transitions; the invariants are stated over these.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are what their types say")]
 pub enum Observation {
     /// A server stored a pair; it is durable with `ticket`.

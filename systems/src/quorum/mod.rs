@@ -4,6 +4,7 @@ mod byzantine;
 mod client;
 mod construction;
 mod coordinator;
+mod describe;
 mod draw;
 mod initiator;
 mod intersection;
@@ -14,11 +15,9 @@ mod options;
 mod replica;
 mod server;
 mod service;
+mod shape;
 mod stamp;
 mod vocabulary;
-
-use alloc::collections::BTreeMap;
-use alloc::string::String;
 
 pub use client::QuorumClient;
 pub use construction::{Construction, GridForm, Purpose, Quorums};
@@ -29,7 +28,7 @@ pub use replica::QuorumReplica;
 pub use stamp::{Pair, Party, Proof, Timestamp};
 
 use crate::SystemKind;
-use crate::contract::{ConfigError, Lie, System};
+use crate::contract::{ConfigError, Dice, Lie, Options, System};
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -50,11 +49,7 @@ impl System for Quorum {
         &vocabulary::VOCABULARY
     }
 
-    fn configure(
-        nodes: u16,
-        options: &BTreeMap<String, String>,
-        mutants: Mutants,
-    ) -> Result<Config, ConfigError> {
+    fn configure(nodes: u16, options: &Options, mutants: Mutants) -> Result<Config, ConfigError> {
         options::configure(nodes, options, mutants)
     }
 
@@ -64,6 +59,18 @@ impl System for Quorum {
 
     fn liars_tolerated(config: &Config) -> u16 {
         config.quorums.liars()
+    }
+
+    fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
+        shape::draw_cluster(dice)
+    }
+
+    fn change(config: &Config, options: &Options) -> Result<Config, ConfigError> {
+        shape::change(config, options)
+    }
+
+    fn draw_change(config: &Config, dice: &mut Dice<'_>) -> Option<Options> {
+        shape::draw_change(config, dice)
     }
 
     fn lie(_config: &Config, behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {

@@ -56,7 +56,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// A value with its timestamp: what a server stores under a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pair {
     /// When it was written.
     pub ts: Timestamp,
@@ -81,7 +81,7 @@ impl fmt::Display for Pair {
 }
 
 /// That a client of the cluster wrote a pair under a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Proof {
     /// Who signed.
     pub signer: ClientId,

@@ -1,6 +1,8 @@
 //! What may be known of the quorum registers without knowing the cores.
 
-use crate::vocabulary::{MessageKind, MutantSpec, OptionSpec, Vocabulary};
+use crate::vocabulary::{
+    MessageKind, MilestoneSpec, MutantSpec, ObservationKind, OptionSpec, Vocabulary,
+};
 
 pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     name: "quorum",
@@ -8,6 +10,8 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     nodes: 5,
     workloads: &["register"],
     messages: MESSAGES,
+    observations: OBSERVATIONS,
+    milestones: MILESTONES,
     options: OPTIONS,
     mutants: MUTANTS,
 };
@@ -22,86 +26,150 @@ const MESSAGES: &[MessageKind] = &[
         what: "run this operation for me (coordinator=node)",
         route: "client to node",
         source: SERVICE,
+        fields: &["key", "value", "seq"],
     },
     MessageKind {
         name: "QUERY",
         what: "what is stored under a key?",
         route: "coordinator to servers",
         source: ABD,
+        fields: &["key", "seq", "attempt"],
     },
     MessageKind {
         name: "QUERY_OK",
         what: "the durable value and its timestamp",
         route: "server to coordinator",
         source: ABD,
+        fields: &["key", "value", "t", "seq", "attempt"],
     },
     MessageKind {
         name: "UPDATE",
         what: "store this unless something newer is stored",
         route: "coordinator to servers",
         source: ABD,
+        fields: &["key", "value", "t", "seq", "attempt"],
     },
     MessageKind {
         name: "UPDATE_OK",
         what: "it, or something newer, is durable",
         route: "server to coordinator",
         source: ABD,
+        fields: &["key", "seq", "attempt"],
     },
     MessageKind {
         name: "PROPOSE",
         what: "vote on a write (protocol=lock)",
         route: "initiator to members",
         source: LOCK,
+        fields: &["key", "value", "initiator", "number"],
     },
     MessageKind {
         name: "OK",
         what: "a durable vote: the write's timestamp must be at least this clock",
         route: "member to initiator",
         source: LOCK,
+        fields: &["t", "initiator", "number"],
     },
     MessageKind {
         name: "NO",
         what: "a durable refusal: never voted for it, and never will",
         route: "member to initiator, or to the member that asked",
         source: LOCK,
+        fields: &["initiator", "number"],
     },
     MessageKind {
         name: "COMMIT",
         what: "the write is decided, with this timestamp",
         route: "initiator, reader or informed member to members",
         source: LOCK,
+        fields: &["key", "value", "t", "seq", "attempt"],
     },
     MessageKind {
         name: "COMMIT_OK",
         what: "it, or something newer, is durable",
         route: "member to whoever sent COMMIT",
         source: LOCK,
+        fields: &["initiator", "number"],
     },
     MessageKind {
         name: "ABORT",
         what: "the write will never be committed",
         route: "initiator or informed member to members",
         source: LOCK,
+        fields: &["initiator", "number"],
     },
     MessageKind {
         name: "TERMINATE",
         what: "how did this write end? I have voted and heard no more",
         route: "member to all nodes",
         source: LOCK,
+        fields: &["initiator", "number"],
     },
     MessageKind {
         name: "ANSWER",
         what: "how the operation ended (coordinator=node)",
         route: "node to client",
         source: SERVICE,
+        fields: &["value", "seq"],
     },
     MessageKind {
         name: "WRONG_INCARNATION",
         what: "not run: the request is not for this life of the node (coordinator=node)",
         route: "node to client",
         source: SERVICE,
+        fields: &["seq", "incarnation"],
     },
 ];
+
+const OBSERVATIONS: &[ObservationKind] = &[
+    ObservationKind {
+        name: "stored",
+        what: "a server stored a pair",
+        fields: &["key", "t", "value"],
+    },
+    ObservationKind {
+        name: "acknowledged",
+        what: "a server acknowledges that it stores this timestamp or a newer one",
+        fields: &["key", "t", "seq", "attempt"],
+    },
+    ObservationKind {
+        name: "chosen",
+        what: "a coordinator chose the pair to return or to write",
+        fields: &["key", "t", "value", "seq", "attempt"],
+    },
+    ObservationKind {
+        name: "completed",
+        what: "a coordinator's operation is complete",
+        fields: &["key", "t", "value", "seq", "attempt"],
+    },
+    ObservationKind {
+        name: "voted",
+        what: "a member voted for a write (protocol=lock)",
+        fields: &["key", "t", "initiator", "number"],
+    },
+    ObservationKind {
+        name: "refused",
+        what: "a member will never vote for a write (protocol=lock)",
+        fields: &["initiator", "number"],
+    },
+    ObservationKind {
+        name: "decided",
+        what: "the initiator decided to commit (protocol=lock)",
+        fields: &["t", "initiator", "number"],
+    },
+    ObservationKind {
+        name: "committed",
+        what: "a member took over a commit (protocol=lock)",
+        fields: &["t", "initiator", "number"],
+    },
+    ObservationKind {
+        name: "aborted",
+        what: "a write will never be committed (protocol=lock)",
+        fields: &["initiator", "number"],
+    },
+];
+
+const MILESTONES: &[MilestoneSpec] = &[];
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec {

@@ -365,6 +365,7 @@ impl<S: System> Net<S> {
                     self.observations.push((place, observation));
                     continue;
                 }
+                Effect::Mark(_) => continue,
                 Effect::Ignore(why) => {
                     *self.ignored.entry(why.0).or_default() += 1;
                     continue;
@@ -432,6 +433,7 @@ impl<S: System> Net<S> {
                 ClientEffect::Observe(observation) => {
                     self.observations.push((c(client), observation));
                 }
+                ClientEffect::Mark(_) => {}
                 ClientEffect::Ignore(why) => *self.ignored.entry(why.0).or_default() += 1,
             }
         }

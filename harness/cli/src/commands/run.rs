@@ -124,7 +124,7 @@ impl Run {
         let history = folder.path.join(store::HISTORY);
         let (file, _) = check::read(&history)?;
         let results = judge(&file.history, &check::demands(&file, plan, self.budget.budget()));
-        writer.finish(results.verdict).map_err(CliError::harness)?;
+        writer.finish(results.verdict, None).map_err(CliError::harness)?;
         store::write_whole(&folder.path.join(store::RESULTS), output::json(&results).as_bytes())?;
         report::write(&folder.path.join(store::REPORT), &history, &file, plan, &results)?;
         folder.link_latest()?;
@@ -207,7 +207,7 @@ fn record(writer: &mut Writer<File>, trouble: String) -> Result<(), CliError> {
     let time = events.last().map_or(Time(0), |event| event.time);
     let used = events.iter().filter_map(|event| match &event.what {
         What::Nemesis(nemesis) => Some(nemesis.fault),
-        What::Invoke(_) | What::Ok(_) | What::Fail(_) | What::Info(_) => None,
+        What::Invoke(_) | What::Ok(_) | What::Fail(_) | What::Info(_) | What::Violation(_) => None,
     });
     let event = What::Nemesis(Nemesis {
         fault: used.max().map_or(0, |highest| highest + 1),

@@ -102,7 +102,7 @@ impl TestClient {
                     self.timers.insert(id, Instant::now() + Duration::from_micros(max.0));
                 }
                 ClientEffect::CancelTimer { id } => drop(self.timers.remove(&id)),
-                ClientEffect::Observe(_) | ClientEffect::Ignore(_) => {}
+                ClientEffect::Observe(_) | ClientEffect::Mark(_) | ClientEffect::Ignore(_) => {}
             }
         }
         outcome

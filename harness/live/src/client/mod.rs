@@ -236,7 +236,7 @@ impl<S: System> Client<S> {
                 ClientEffect::SetTimer { id, min, max } => self.timers.set(now, id, min, max),
                 ClientEffect::CancelTimer { id } => self.timers.cancel(id),
                 // Invariants over observations come with the simulator.
-                ClientEffect::Observe(_) | ClientEffect::Ignore(_) => {}
+                ClientEffect::Observe(_) | ClientEffect::Mark(_) | ClientEffect::Ignore(_) => {}
             }
         }
         outcome

@@ -20,7 +20,7 @@ impl Part {
     /// which add up.
     pub(super) fn of(fault: &Fault) -> Option<(Self, BTreeSet<u16>)> {
         match fault {
-            Fault::Kill { nodes } | Fault::PowerLoss { nodes } | Fault::Pause { nodes } => {
+            Fault::Kill { nodes, .. } | Fault::PowerLoss { nodes, .. } | Fault::Pause { nodes } => {
                 Some((Self::Life, nodes.clone()))
             }
             Fault::Disk { node, .. } => Some((Self::Life, BTreeSet::from([*node]))),
@@ -31,7 +31,8 @@ impl Part {
             | Fault::Loss { .. }
             | Fault::Duplicate { .. }
             | Fault::Reorder { .. }
-            | Fault::Corrupt { .. } => None,
+            | Fault::Corrupt { .. }
+            | Fault::Reconfigure { .. } => None,
         }
     }
 

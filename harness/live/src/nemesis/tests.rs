@@ -299,11 +299,11 @@ fn fake() -> Fake {
 }
 
 fn at(at_ms: u64, for_ms: u64, fault: Fault) -> PlannedFault {
-    PlannedFault { at_ms, for_ms, fault }
+    PlannedFault { when: None, at_ms, for_ms, fault }
 }
 
 fn kill(nodes: &[u16]) -> Fault {
-    Fault::Kill { nodes: nodes.iter().copied().collect() }
+    Fault::Kill { nodes: nodes.iter().copied().collect(), after_effects: None }
 }
 
 fn disk(node: u16, disk: Disk) -> Fault {

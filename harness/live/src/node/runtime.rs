@@ -178,7 +178,9 @@ impl<S: System> Node<S> {
     }
 
     fn on_durable(&mut self, ticket: Ticket) -> Result<(), Ending> {
-        for departure in self.gate.durable(ticket) {
+        let mut released = Vec::new();
+        self.gate.durable(ticket, &mut released);
+        for departure in released {
             self.depart(departure)?;
         }
         self.take(Input::Persisted(ticket))
@@ -209,7 +211,7 @@ impl<S: System> Node<S> {
             Deed::SetTimer { id, min, max } => self.timers.set(now, id, min, max),
             Deed::CancelTimer { id } => self.timers.cancel(id),
             // The invariants are checked in the simulator; a live node has nobody to tell.
-            Deed::Observe(_) => {}
+            Deed::Observe(_) | Deed::Mark(_) => {}
             Deed::Ignore(why) => *self.counts.ignored.entry(why.0).or_default() += 1,
         }
         Ok(())

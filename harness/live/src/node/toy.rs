@@ -1,12 +1,12 @@
 //! A system small enough to see what the node does to it: a counter that adds up what clients send it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{
-    Client, ClientEffect, ClientId, ClientInput, ClientStart, ConfigError, Describe, Input, Lie,
-    LocalTime, Micros, Outbox, Recovered, Replica, Start, StartError, System, TimerId,
+    Client, ClientEffect, ClientId, ClientInput, ClientStart, ConfigError, Describe, Dice,
+    Identify, Input, Lie, LocalTime, Micros, Options, Outbox, Recovered, Replica, Start,
+    StartError, System, TimerId,
 };
 use quorate_systems::mutant::Mutants;
 use quorate_systems::vocabulary::{MessageKind, Vocabulary};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub(super) struct Toy;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
 pub(super) enum Message {
     /// Add this, durably, with a record that is `padding` bytes longer than it has to be.
     Add { number: u64, padding: usize },
@@ -45,10 +45,40 @@ impl Describe for Message {
             Self::Break => "BREAK",
         }
     }
+
+    fn field(&self, _name: &str) -> Option<u64> {
+        None
+    }
+}
+
+impl Identify for Message {
+    fn identity(&self) -> u64 {
+        0
+    }
+}
+
+/// A toy has nothing to tell.
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
+pub(super) struct Nothing;
+
+impl fmt::Display for Nothing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
+impl Describe for Nothing {
+    fn kind(&self) -> &'static str {
+        "nothing"
+    }
+
+    fn field(&self, _name: &str) -> Option<u64> {
+        None
+    }
 }
 
 const fn kind(name: &'static str) -> MessageKind {
-    MessageKind { name, what: "", route: "", source: "" }
+    MessageKind { name, what: "", route: "", source: "", fields: &[] }
 }
 
 static VOCABULARY: Vocabulary = Vocabulary {
@@ -57,6 +87,8 @@ static VOCABULARY: Vocabulary = Vocabulary {
     nodes: 3,
     workloads: &[],
     messages: &[kind("ADD"), kind("SUM"), kind("ECHO"), kind("LATER"), kind("BREAK")],
+    observations: &[],
+    milestones: &[],
     options: &[],
     mutants: &[],
 };
@@ -140,7 +172,7 @@ impl System for Toy {
     type Config = ();
     type Message = Message;
     type Record = Record;
-    type Observation = ();
+    type Observation = Nothing;
     type Replica = Counter;
     type Client = Nobody;
 
@@ -148,11 +180,7 @@ impl System for Toy {
         &VOCABULARY
     }
 
-    fn configure(
-        _nodes: u16,
-        _options: &BTreeMap<String, String>,
-        _mutants: Mutants,
-    ) -> Result<(), ConfigError> {
+    fn configure(_nodes: u16, _options: &Options, _mutants: Mutants) -> Result<(), ConfigError> {
         Ok(())
     }
 
@@ -162,6 +190,18 @@ impl System for Toy {
 
     fn liars_tolerated((): &()) -> u16 {
         0
+    }
+
+    fn draw_cluster(_dice: &mut Dice<'_>) -> (u16, Options) {
+        (3, Options::new())
+    }
+
+    fn change((): &(), _options: &Options) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
+    fn draw_change((): &(), _dice: &mut Dice<'_>) -> Option<Options> {
+        None
     }
 
     fn lie((): &(), _behaviour: Lie, message: &Message, _draw: u64) -> Option<Message> {

@@ -149,7 +149,8 @@ impl NetworkRule {
             | Fault::Pause { .. }
             | Fault::Clock { .. }
             | Fault::Disk { .. }
-            | Fault::Byzantine { .. } => None,
+            | Fault::Byzantine { .. }
+            | Fault::Reconfigure { .. } => None,
         }
     }
 
@@ -396,7 +397,7 @@ mod tests {
 
     #[test]
     fn faults_of_nodes_are_no_rules_for_messages() {
-        assert_eq!(NetworkRule::of(&Fault::Kill { nodes: [1].into() }), None);
+        assert_eq!(NetworkRule::of(&Fault::Kill { nodes: [1].into(), after_effects: None }), None);
         let fault = Fault::Loss { ends: [N0].into(), per_mille: 10 };
         assert_eq!(NetworkRule::of(&fault), Some(some(&[N0], 10, Harm::Lose)));
     }

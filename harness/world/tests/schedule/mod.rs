@@ -395,7 +395,9 @@ impl Run {
                         value.map_or(Value::Nil, |v| Value::Int(i64::try_from(v.0).unwrap()));
                     self.note_with(client, &command, What::Ok, None, value);
                 }
-                Outcome::Written => self.note(client, &command, What::Ok, None),
+                Outcome::Written | Outcome::Reconfigured => {
+                    self.note(client, &command, What::Ok, None);
+                }
                 Outcome::Failed(why) => self.note(client, &command, What::Fail, Some(&why)),
                 Outcome::Unknown(why) => {
                     self.note(client, &command, What::Info, Some(&why));

@@ -109,11 +109,8 @@ impl Arguments {
         let system =
             SystemPlan { kind: self.system.name().to_owned(), nodes, options: self.options()? };
         let seed = self.seed.unwrap_or(drawn_seed);
+        let name = self.name.clone().unwrap_or_else(|| self.default_name());
         let mut plan = Plan {
-            name: self.name.clone().unwrap_or_else(|| self.default_name()),
-            seed,
-            world: WorldKind::Live,
-            system,
             workload: Workload {
                 kind: self.workload,
                 clients: self.concurrency.clients(nodes),
@@ -131,17 +128,17 @@ impl Arguments {
                 operation_timeout_ms: millis(self.timeout),
                 ..Durations::default()
             },
-            fault_classes: Vec::new(),
-            faults: Vec::new(),
+            ..Plan::new(&name, seed, WorldKind::Live, system)
         };
         // The sizes are checked before anything is drawn or enumerated from them.
         plan.validate().map_err(|error| by_flag(&error))?;
-        let promises = registry::configure(self.system, nodes, &plan.system.options, mutants)
+        let promises = registry::promises(self.system, nodes, &plan.system.options, mutants, seed)
             .map_err(|error| {
                 CliError::usage(error).hint("see `quorate list options` for what the system takes")
             })?;
         let liars = promises.liars_tolerated;
-        plan.fault_classes = self.faults.classes(liars).map_err(CliError::usage)?;
+        plan.fault_classes =
+            self.faults.classes(liars, !promises.changes.is_empty()).map_err(CliError::usage)?;
         plan.faults = faults(&FaultRequest {
             seed,
             classes: plan.fault_classes.clone(),
@@ -149,6 +146,7 @@ impl Arguments {
             clients: plan.workload.clients,
             time_limit_ms: plan.durations.time_limit_ms,
             liars,
+            changes: promises.changes,
         })
         .map_err(CliError::usage)?;
         plan.validate().map_err(|error| by_flag(&error))?;

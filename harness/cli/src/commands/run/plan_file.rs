@@ -20,7 +20,7 @@ pub(super) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
     };
     plan.validate().map_err(|error| wrong(&error))?;
     let kind = registry::find(&plan.system.kind).map_err(|error| wrong(&error))?;
-    registry::configure(kind, plan.system.nodes, &plan.system.options, mutants)
+    registry::promises(kind, plan.system.nodes, &plan.system.options, mutants, plan.seed)
         .map_err(|error| wrong(&error))?;
     Ok(plan)
 }

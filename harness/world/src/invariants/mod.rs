@@ -1,0 +1,110 @@
+//! What must hold at every moment of a run, whatever its clients see: invariants over what cores tell of
+//! themselves and what the world sees them do.
+//!
+//! The simulator hands over everything as it happens; a live run's nodes write it beside their logs, and it is
+//! handed over afterwards in the order of its times. The code that judges is the same.
+
+mod quorum;
+
+use quorate_systems::contract::{ClientId, Incarnation, NodeId, System, Ticket};
+
+pub use quorum::QuorumInvariants;
+
+/// A system whose runs are watched.
+pub trait Watched: System {
+    /// What judges its observations.
+    type Invariants: Invariants<Self>;
+}
+
+/// The invariants of one system, with what they must remember of one run. What they remember has a bound that
+/// does not depend on how long the run is: what is forgotten may hide a violation, never make one up.
+pub trait Invariants<S: System>: Send {
+    /// Each invariant by its name in PROTOCOLS (`"Q-I1"`), with what it demands.
+    const NAMES: &'static [(&'static str, &'static str)];
+
+    /// Nothing has happened yet.
+    fn new(config: &S::Config) -> Self;
+
+    /// As new, with the memory that it has.
+    fn reset(&mut self, config: &S::Config);
+
+    /// Takes the next thing that happened, and adds what it breaks.
+    fn see(&mut self, seen: &Seen<'_, S>, broken: &mut Vec<Broken>);
+}
+
+/// Who did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Who {
+    /// A replica.
+    Node(NodeId),
+    /// A client.
+    Client(ClientId),
+}
+
+/// Something that happened, as the world saw it. For each node in the order in which it happened there, and
+/// causes before their effects.
+#[derive(Clone, Debug)]
+pub enum Seen<'a, S: System> {
+    /// A node comes up. What its disk holds follows, each record as [`Seen::Found`], then what it does.
+    Started {
+        /// Which.
+        node: NodeId,
+        /// Which life of it.
+        incarnation: Incarnation,
+    },
+    /// A record was on a node's disk when it started.
+    Found {
+        /// Whose.
+        node: NodeId,
+        /// What.
+        record: &'a S::Record,
+    },
+    /// A node asked for a record to be made durable.
+    Persisted {
+        /// Which.
+        node: NodeId,
+        /// Its name.
+        ticket: Ticket,
+        /// What.
+        record: &'a S::Record,
+    },
+    /// All that the node asked for up to this ticket is durable.
+    Durable {
+        /// Which.
+        node: NodeId,
+        /// The highest ticket.
+        ticket: Ticket,
+    },
+    /// A message left its sender.
+    Sent {
+        /// The sender.
+        from: Who,
+        /// The receiver.
+        to: Who,
+        /// What.
+        message: &'a S::Message,
+    },
+    /// A core told of a transition.
+    Observed {
+        /// Whose.
+        by: Who,
+        /// What.
+        observation: &'a S::Observation,
+    },
+    /// From here on the node is not to be judged: it lies.
+    Lies {
+        /// Which.
+        node: NodeId,
+    },
+}
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Its name.
+    pub invariant: &'static str,
+    /// Whose doing it is, as far as that can be said.
+    pub by: Vec<Who>,
+    /// What was seen, in one sentence without a full stop.
+    pub what: String,
+}
