@@ -4,6 +4,8 @@
 //! else: no draw moves because another one was added or taken away, so that removing one fault from a plan
 //! leaves the fate of most messages alone. Only integers are used, which are the same on every machine.
 
+use quorate_plan::Delay;
+
 /// 64 uniform bits for one decision.
 ///
 /// `purpose` names the kind of decision (`"loss"`, `"timer"`), so that two kinds of decision about the same
@@ -17,6 +19,60 @@ pub fn draw(seed: u64, purpose: &str, parts: &[u64]) -> u64 {
     }
     state = absorb(state, parts.len() as u64);
     parts.iter().fold(state, |state, part| absorb(state, *part))
+}
+
+/// A seed and a purpose, hashed once for many draws: the draws of [`draw`] without the cost of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purpose(u64);
+
+impl Purpose {
+    /// Draws for `purpose` from `seed`.
+    pub fn new(seed: u64, purpose: &str) -> Self {
+        Self(draw(seed, purpose, &[]))
+    }
+
+    /// 64 uniform bits for the decision about these parts.
+    #[inline]
+    pub fn draw<const N: usize>(self, parts: [u64; N]) -> u64 {
+        parts.into_iter().fold(self.0, absorb)
+    }
+}
+
+/// How long a message takes, in microseconds. `draw` is the message's own; `link_draw` is the same for all
+/// messages of a link for as long as its rank does not change.
+pub fn delay_us(delay: &Delay, draw: u64, link_draw: u64) -> u64 {
+    match *delay {
+        Delay::Constant { us } => us,
+        Delay::Uniform { min_us, max_us } => between(draw, min_us, max_us),
+        Delay::Exponential { mean_us } => exponential(draw, mean_us),
+        Delay::Priorities { base_us, ranks, changes: _ } => {
+            let rank = between(link_draw, 0, u64::from(ranks.max(1)) - 1);
+            (base_us << rank) + between(draw, 0, base_us / 4)
+        }
+    }
+}
+
+/// An exponential delay with this mean, at most sixteen times as long. With `u = m / 2^k` and `m` between a
+/// half and one, `-ln u` is `k ln 2` and a rest that is nearly linear in `m`.
+fn exponential(draw: u64, mean_us: u64) -> u64 {
+    const LN_2: u64 = 45_426;
+    const ONE: u64 = 1 << 16;
+    let zeros = u64::from(draw.leading_zeros());
+    // The sixteen bits after the first one: 0 for m = 1/2, nearly 1 for m = 1.
+    let fraction = (draw << (zeros.min(47) + 1)) >> 48;
+    let logarithm = zeros * LN_2 + LN_2 * (ONE - fraction) / ONE;
+    let us = u128::from(mean_us) * u128::from(logarithm.min(16 * ONE)) / u128::from(ONE);
+    u64::try_from(us).unwrap_or(u64::MAX)
+}
+
+/// The shortest delay that the weather can give, in microseconds.
+pub fn shortest_us(delay: &Delay) -> u64 {
+    match *delay {
+        Delay::Constant { us } => us,
+        Delay::Uniform { min_us, .. } => min_us,
+        Delay::Exponential { mean_us } => mean_us / 16,
+        Delay::Priorities { base_us, .. } => base_us,
+    }
 }
 
 /// Whether something that happens `per_mille` times in a thousand happens by this draw.
@@ -97,6 +153,29 @@ mod tests {
         assert_eq!(between(u64::MAX, 0, u64::MAX), u64::MAX);
         assert_eq!(between(u64::MAX, 5, u64::MAX), u64::MAX);
         assert_eq!(between(0, 5, u64::MAX), 5);
+    }
+
+    #[test]
+    fn exponential_delays_have_their_mean_and_their_bound() {
+        let delay = Delay::Exponential { mean_us: 10_000 };
+        let purpose = Purpose::new(3, "delay");
+        let all: Vec<u64> =
+            (0..100_000).map(|n| delay_us(&delay, purpose.draw([n]), 0)).collect();
+        let mean = all.iter().sum::<u64>() / 100_000;
+        assert!((9_500..10_900).contains(&mean), "{mean}");
+        let below = all.iter().filter(|us| **us < 6_931).count();
+        assert!((48_000..52_000).contains(&below), "half of them are below the median: {below}");
+        assert!(all.iter().all(|us| *us <= 160_000));
+        assert_eq!(delay_us(&delay, 0, 0), 160_000);
+    }
+
+    #[test]
+    fn ranks_are_powers_of_two() {
+        let delay = Delay::Priorities { base_us: 1_000, ranks: 4, changes: 0 };
+        let ranks: BTreeSet<_> = (0..100)
+            .map(|link| delay_us(&delay, 0, Purpose::new(1, "link").draw([link])))
+            .collect();
+        assert_eq!(ranks, BTreeSet::from([1_000, 2_000, 4_000, 8_000]));
     }
 
     const GOLDEN_EMPTY: u64 = 0x2382_75BC_38FC_BE91;
