@@ -38,6 +38,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::SystemKind;
+use crate::keys::SimulatedVerifier;
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -243,6 +244,12 @@ pub trait System: Sized + Send + Sync + 'static {
     /// The name of the sequential model that its clients' operations must satisfy (`"register"`).
     fn model(config: &Self::Config) -> &'static str;
 
+    /// Whether anybody in such a cluster signs or verifies anything: otherwise nobody needs keys.
+    fn signs(config: &Self::Config) -> bool;
+
+    /// Whether these nodes, up and connected with each other and all clients, suffice for every operation.
+    fn is_live(config: &Self::Config, nodes: &[NodeId]) -> bool;
+
     /// How many nodes may lie at once while every promise still holds; 0 where none may.
     fn liars_tolerated(config: &Self::Config) -> u16;
 
@@ -356,6 +363,9 @@ pub struct PublicKeys {
     pub nodes: Vec<[u8; 32]>,
     /// Of the clients.
     pub clients: Vec<[u8; 32]>,
+    /// In a simulated cluster, what stands for all of these.
+    #[serde(skip)]
+    pub simulated: Option<SimulatedVerifier>,
 }
 
 /// One record found on disk at start, in the order in which it was written.

@@ -6,6 +6,8 @@ use quorate_systems::contract::LocalTime;
 /// than before within one life.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
+    /// Virtual time at which it began at 0.
+    began: u64,
     /// Virtual time at which the present rate began.
     since: u64,
     /// What the clock would show then, if it could go back.
@@ -22,7 +24,7 @@ pub(crate) const RIGHT_PPM: u32 = 1_000_000;
 impl Clock {
     /// A right clock that begins at 0 at this virtual time.
     pub(crate) const fn new(now: u64) -> Self {
-        Self { since: now, raw: 0, rate_ppm: RIGHT_PPM, shown: 0 }
+        Self { began: now, since: now, raw: 0, rate_ppm: RIGHT_PPM, shown: 0 }
     }
 
     /// What it shows.
@@ -37,6 +39,13 @@ impl Clock {
         self.raw = self.raw_at(now).saturating_add_signed(offset_us);
         self.since = now;
         self.rate_ppm = rate_ppm;
+    }
+
+    /// From now on it is right again, but for what it has shown already.
+    pub(crate) const fn set_right(&mut self, now: u64) {
+        self.raw = now - self.began;
+        self.since = now;
+        self.rate_ppm = RIGHT_PPM;
     }
 
     /// The first virtual time, not before `now`, at which it will show `local`.

@@ -166,14 +166,21 @@ impl<R> Disk<R> {
         self.torn = Some(record);
     }
 
-    /// Flips a bit of one durable record; false where there is none. The last one is left alone: its damage
-    /// could not be told from a torn tail.
+    /// Flips a bit of one durable record; false where there is none.
     pub(crate) fn flip(&mut self, draw: u64) -> bool {
         let count = self.durable.len() as u64;
-        let Some(place) = draw.checked_rem(count.saturating_sub(1)) else { return false };
+        let Some(place) = draw.checked_rem(count) else { return false };
         self.flipped = usize::try_from(place).ok();
         self.entropy = draw;
         true
+    }
+
+    /// Takes over all that another disk holds for good.
+    pub(crate) fn copy(&mut self, other: &Self)
+    where
+        R: Clone,
+    {
+        self.durable.clone_from(&other.durable);
     }
 
     /// Puts the flipped bit right.
@@ -192,7 +199,7 @@ impl<R: Serialize + DeserializeOwned> Disk<R> {
             let begin = log.len();
             wal::append(&mut log, record).expect("a core's records can be written");
             if self.flipped == Some(place) {
-                damage = Some((begin, log.len()));
+                damage = Some((begin + wal::RECORD_HEADER_LEN, log.len()));
             }
         }
         let whole = log.len();

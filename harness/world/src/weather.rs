@@ -31,6 +31,12 @@ impl Purpose {
         Self(draw(seed, purpose, &[]))
     }
 
+    /// Draws that follow from an earlier one.
+    #[inline]
+    pub const fn of(draw: u64) -> Self {
+        Self(draw)
+    }
+
     /// 64 uniform bits for the decision about these parts.
     #[inline]
     pub fn draw<const N: usize>(self, parts: [u64; N]) -> u64 {

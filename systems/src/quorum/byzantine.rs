@@ -35,8 +35,7 @@ pub(super) fn prove(
     ts: Timestamp,
     value: Value,
 ) -> Proof {
-    let signature = keys::sign(&keys.secret, &canonical(key, ts, value));
-    Proof { signer: client, signature: Vec::from(signature) }
+    Proof { signer: client, signature: keys::sign(keys, &canonical(key, ts, value)) }
 }
 
 /// Whether a client of the cluster wrote this pair; the initial pair needs nobody's word.
@@ -44,10 +43,12 @@ pub(super) fn is_proven(public: &PublicKeys, key: Key, pair: &Pair) -> bool {
     let (Some(value), Some(proof)) = (pair.value, &pair.proof) else {
         return *pair == Pair::INITIAL;
     };
-    let Ok(place) = usize::try_from(proof.signer.0) else { return false };
-    public.clients.get(place).is_some_and(|signer| {
-        keys::verifies(signer, &canonical(key, pair.ts, value), &proof.signature)
-    })
+    keys::verifies_client(
+        public,
+        proof.signer,
+        &canonical(key, pair.ts, value),
+        &proof.signature,
+    )
 }
 
 /// What follows from a quorum's answers.

@@ -5,7 +5,8 @@ use std::fmt;
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{
     Client, ClientEffect, ClientId, ClientInput, ClientStart, ConfigError, Describe, Dice,
-    Identify, Input, Lie, LocalTime, Micros, Options, Outbox, Recovered, Replica, Start,
+    Identify, Input, Lie, LocalTime, Micros, NodeId,
+    Options, Outbox, Recovered, Replica, Start,
     StartError, System, TimerId,
 };
 use quorate_systems::mutant::Mutants;
@@ -186,6 +187,14 @@ impl System for Toy {
 
     fn model((): &()) -> &'static str {
         "counter"
+    }
+
+    fn signs((): &()) -> bool {
+        false
+    }
+
+    fn is_live((): &(), _nodes: &[NodeId]) -> bool {
+        true
     }
 
     fn liars_tolerated((): &()) -> u16 {
