@@ -154,7 +154,7 @@ impl Run {
         let nodes = self.net.nodes.len();
         for _ in 0..liars {
             let node = self.dice.below(nodes);
-            let lie = Lie::ALL[self.dice.below(Lie::ALL.len())];
+            let lie = Lie::BASIC[self.dice.below(Lie::BASIC.len())];
             self.net.nodes[node].lie = Some(lie);
         }
     }
