@@ -474,6 +474,11 @@ impl Run {
         }
     }
 
+    /// The milestones that were reached.
+    pub(crate) fn milestones(&self) -> impl Iterator<Item = &'static str> {
+        self.net.milestones.keys().copied()
+    }
+
     /// Nothing, or what is wrong.
     pub(crate) fn judge(self) -> Result<(), String> {
         let history = self.history.finish();
