@@ -66,10 +66,8 @@ impl ClusterKeys {
         };
         let node_secrets: Vec<_> = (0..nodes).map(|node| secret(b'n', u32::from(node))).collect();
         let client_secrets: Vec<_> = (0..clients).map(|client| secret(b'c', client)).collect();
-        let simulated = SimulatedVerifier {
-            nodes: node_secrets.clone(),
-            clients: client_secrets.clone(),
-        };
+        let simulated =
+            SimulatedVerifier { nodes: node_secrets.clone(), clients: client_secrets.clone() };
         let public =
             PublicKeys { nodes: Vec::new(), clients: Vec::new(), simulated: Some(simulated) };
         let keyring = |secret: [u8; 32]| Keyring { secret, public: public.clone() };

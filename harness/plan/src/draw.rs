@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 
 use crate::schedule::{FaultRequest, Strength, Swarm, Turn};
 use crate::seed::{Seed, Stream};
-use crate::{Disk, Endpoint, Fault, FaultClass, LIES, PartitionShape, PlannedFault};
+use crate::{Disk, Endpoint, Fault, FaultClass, PartitionShape, PlannedFault};
 
 /// Fills in turns, in the order of their times.
 pub(crate) struct Drawer<'a> {
@@ -127,7 +127,7 @@ impl<'a> Drawer<'a> {
             FaultClass::Reconfigure => Fault::Reconfigure { options: self.next_change() },
             FaultClass::Byzantine => Fault::Byzantine {
                 nodes: some_of(&self.liars, rng),
-                lie: (*LIES.choose(rng).expect("there are lies")).to_owned(),
+                lie: self.request.lies.choose(rng).expect("there are lies").clone(),
             },
             _ => self.weather(class, rng),
         }

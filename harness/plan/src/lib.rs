@@ -204,6 +204,10 @@ pub const LIES: &[&str] = &[
     "twins",
 ];
 
+/// Those of [`LIES`] that one process can tell: the live world has no second copy of a replica.
+pub const LIES_LIVE: &[&str] =
+    &["wrong-value", "wrong-timestamp", "silent", "equivocate", "replay", "lie-to-clients"];
+
 /// More replicas than this make start-up checks that enumerate quorums too slow.
 pub const NODES_MAX: u16 = 12;
 

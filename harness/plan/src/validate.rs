@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    CLIENTS_MAX, Endpoint, Fault, Grudge, LIES, NODES_MAX, Plan, PlannedFault, SystemPlan, Workload,
+    CLIENTS_MAX, Endpoint, Fault, Grudge, LIES, LIES_LIVE, NODES_MAX, Plan, PlannedFault,
+    SystemPlan, Workload, WorldKind,
 };
 
 /// The first thing found wrong with a plan: one line that names the field, what is wrong with it, and what
@@ -95,6 +96,16 @@ pub enum PlanError {
         /// The lie.
         lie: String,
     },
+    /// A lie that one process cannot tell.
+    #[error(
+        "{field}: `twins` are two copies of a replica, which only the simulated world runs; allowed in a \
+         live one are {}",
+        LIES_LIVE.join(", ")
+    )]
+    TwinsAlive {
+        /// Where it stands.
+        field: String,
+    },
     /// A class that must bite has nothing to bite with.
     #[error("fault_classes: `{0}` must bite, but no fault in `faults` is of that class")]
     ClassWithoutFault(crate::FaultClass),
@@ -145,6 +156,7 @@ impl Plan {
         for (place, fault) in self.faults.iter().enumerate() {
             let scope = Scope {
                 field: format!("faults[{place}]"),
+                world: self.world,
                 nodes: self.system.nodes,
                 clients: self.workload.clients,
             };
@@ -197,6 +209,7 @@ impl Workload {
 /// Where in a plan a fault stands, and whom it may name.
 struct Scope {
     field: String,
+    world: WorldKind,
     nodes: u16,
     clients: u32,
 }
@@ -244,13 +257,21 @@ impl Scope {
             Fault::Disk { node, .. } => self.exists("node", Endpoint::Node(*node)),
             Fault::Byzantine { nodes, lie } => {
                 self.node_set(nodes)?;
-                if LIES.contains(&lie.as_str()) {
-                    return Ok(());
-                }
-                Err(PlanError::UnknownLie { field: self.in_fault("lie"), lie: lie.clone() })
+                self.lie(lie)
             }
             // Whether the system can change to these is the system's to say.
             Fault::Reconfigure { .. } => Ok(()),
+        }
+    }
+
+    fn lie(&self, lie: &str) -> Result<(), PlanError> {
+        let field = self.in_fault("lie");
+        if !LIES.contains(&lie) {
+            return Err(PlanError::UnknownLie { field, lie: lie.to_owned() });
+        }
+        match self.world {
+            WorldKind::Live if !LIES_LIVE.contains(&lie) => Err(PlanError::TwinsAlive { field }),
+            WorldKind::Live | WorldKind::Sim => Ok(()),
         }
     }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use quorate_plan::{
-    Durations, Fault, FaultChoice, FaultClass, FaultRequest, PartitionShape, Plan, PlannedFault,
-    SystemPlan, Workload, WorldKind, faults,
+    Durations, Fault, FaultChoice, FaultClass, FaultRequest, FaultsError, LIES, LIES_LIVE,
+    PartitionShape, Plan, PlannedFault, SystemPlan, Workload, WorldKind, faults,
 };
 
 fn all_classes(liars: u16) -> Vec<FaultClass> {
@@ -23,8 +23,14 @@ fn requests() -> impl Strategy<Value = FaultRequest> {
         let mut classes = classes;
         classes.retain(|class| liars > 0 || *class != FaultClass::Byzantine);
         let changes = vec![BTreeMap::new()];
-        FaultRequest { seed, classes, nodes, clients, time_limit_ms, liars, changes }
+        let lies = lies();
+        FaultRequest { seed, classes, nodes, clients, time_limit_ms, liars, lies, changes }
     })
+}
+
+/// Every lie.
+fn lies() -> Vec<String> {
+    LIES.iter().map(|lie| (*lie).to_owned()).collect()
 }
 
 fn plan(request: &FaultRequest) -> Plan {
@@ -35,7 +41,7 @@ fn plan(request: &FaultRequest) -> Plan {
         durations: Durations { time_limit_ms: request.time_limit_ms, ..Durations::default() },
         fault_classes: request.classes.clone(),
         faults: faults(request).unwrap(),
-        ..Plan::new("any", request.seed, WorldKind::Live, system)
+        ..Plan::new("any", request.seed, WorldKind::Sim, system)
     }
 }
 
@@ -84,7 +90,7 @@ proptest! {
     ) {
         let classes = all_classes(1);
         let request =
-            FaultRequest { seed, classes, nodes, clients: 15, time_limit_ms: 30_000, liars: 1, changes: vec![BTreeMap::new()] };
+            FaultRequest { nodes, liars: 1, ..request(seed, &classes) };
         let faults = faults(&request).unwrap();
         for class in FaultClass::ALL {
             let first = first_of(&faults, *class).expect("has its turn");
@@ -131,6 +137,29 @@ proptest! {
     }
 }
 
+#[test]
+fn liars_lie_only_as_they_may() {
+    let drawn = |lies: &[&str]| {
+        let lies: Vec<_> = lies.iter().map(|lie| (*lie).to_owned()).collect();
+        let classes = [FaultClass::Byzantine];
+        let mut lied = BTreeSet::new();
+        for seed in 0..40 {
+            let request = FaultRequest { liars: 1, lies: lies.clone(), ..request(seed, &classes) };
+            for planned in faults(&request)? {
+                if let Fault::Byzantine { lie, .. } = planned.fault {
+                    lied.insert(lie);
+                }
+            }
+        }
+        Ok(lied)
+    };
+    let all = |lies: &[&str]| lies.iter().map(|lie| (*lie).to_owned()).collect();
+    assert_eq!(drawn(LIES), Ok(all(LIES)));
+    assert_eq!(drawn(LIES_LIVE), Ok(all(LIES_LIVE)));
+    assert_eq!(drawn(&["replay"]), Ok(all(&["replay"])));
+    assert_eq!(drawn(&[]), Err(FaultsError::NoLies));
+}
+
 fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
     let classes = classes.to_vec();
     FaultRequest {
@@ -140,6 +169,7 @@ fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
         clients: 15,
         time_limit_ms: 30_000,
         liars: 0,
+        lies: lies(),
         changes: vec![BTreeMap::new()],
     }
 }

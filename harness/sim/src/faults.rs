@@ -30,7 +30,11 @@ pub(crate) struct Planned {
 enum State {
     Waiting,
     /// It is in force: its number in the history, the nodes that it has, how often it bit.
-    Active { id: u32, hit: Vec<u16>, bites: u64 },
+    Active {
+        id: u32,
+        hit: Vec<u16>,
+        bites: u64,
+    },
     Over,
 }
 
@@ -168,9 +172,7 @@ impl<S: Watched> Sim<S> {
             _ => BTreeSet::new(),
         };
         let is_free = |node: &u16| !self.faults.iter().any(|other| other.holds(part, *node));
-        let is_up = |node: &u16| {
-            self.nodes.get(usize::from(*node)).is_some_and(Node::is_running)
-        };
+        let is_up = |node: &u16| self.nodes.get(usize::from(*node)).is_some_and(Node::is_running);
         let hit: Vec<u16> = nodes.into_iter().filter(is_free).filter(is_up).collect();
         if hit.is_empty() { Err("none of its nodes is to be had".to_owned()) } else { Ok(hit) }
     }

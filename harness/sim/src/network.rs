@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use quorate_plan::{Delay, Endpoint, Fault, MessageMatch, Plan, Rule, TraceStep, Weather};
-use quorate_systems::contract::{
-    ClientId, Describe, Identify, Incarnation, Milestone, NodeId,
-};
+use quorate_systems::contract::{ClientId, Describe, Identify, Incarnation, Milestone, NodeId};
 use quorate_systems::wire::{self, Envelope};
 use quorate_world::invariants::{Watched, Who};
 use quorate_world::moments::{MomentId, Moments};
@@ -141,12 +139,8 @@ impl<S: Watched> Network<S> {
         let (from, to) = (flight.from, flight.to);
         witness.sent(now, from, to, &flight.message);
         if self.has_rules
-            && let Some((_, decision)) = self.rules.decide(
-                &witness.moments,
-                endpoint(from),
-                endpoint(to),
-                &flight.message,
-            )
+            && let Some((_, decision)) =
+                self.rules.decide(&witness.moments, endpoint(from), endpoint(to), &flight.message)
         {
             return self.obey(now, queue, decision, flight);
         }
@@ -319,9 +313,7 @@ impl<S: Watched> Network<S> {
     }
 
     fn harm(&self, fault: &Fault) -> Option<Harm> {
-        let at = |ends: &BTreeSet<Endpoint>, what| {
-            Some(Harm::At { ends: self.mask(ends), what })
-        };
+        let at = |ends: &BTreeSet<Endpoint>, what| Some(Harm::At { ends: self.mask(ends), what });
         match fault {
             Fault::Partition { grudge, .. } => {
                 let mut cut = vec![false; (self.ends * self.ends) as usize];
@@ -335,19 +327,16 @@ impl<S: Watched> Network<S> {
                 }
                 Some(Harm::Cut(cut))
             }
-            Fault::Delay { ends, min_ms, max_ms } => at(
-                ends,
-                AtEnds::Delay { min_us: min_ms * 1_000, max_us: max_ms * 1_000 },
-            ),
+            Fault::Delay { ends, min_ms, max_ms } => {
+                at(ends, AtEnds::Delay { min_us: min_ms * 1_000, max_us: max_ms * 1_000 })
+            }
             Fault::Loss { ends, per_mille } => at(ends, AtEnds::Lose { per_mille: *per_mille }),
-            Fault::Duplicate { ends, per_mille, within_ms } => at(
-                ends,
-                AtEnds::Duplicate { per_mille: *per_mille, within_us: within_ms * 1_000 },
-            ),
-            Fault::Reorder { ends, per_mille, within_ms } => at(
-                ends,
-                AtEnds::Reorder { per_mille: *per_mille, within_us: within_ms * 1_000 },
-            ),
+            Fault::Duplicate { ends, per_mille, within_ms } => {
+                at(ends, AtEnds::Duplicate { per_mille: *per_mille, within_us: within_ms * 1_000 })
+            }
+            Fault::Reorder { ends, per_mille, within_ms } => {
+                at(ends, AtEnds::Reorder { per_mille: *per_mille, within_us: within_ms * 1_000 })
+            }
             Fault::Corrupt { ends, per_mille } => {
                 at(ends, AtEnds::Corrupt { per_mille: *per_mille })
             }
@@ -478,10 +467,7 @@ impl LinkFault {
 
 /// The message with a bit of its frame flipped, if it can still be read: the checksum sees to it that it
 /// cannot.
-fn corrupted<S: Watched>(
-    flight: &Flight<S::Message>,
-    draw: u64,
-) -> Option<Flight<S::Message>> {
+fn corrupted<S: Watched>(flight: &Flight<S::Message>, draw: u64) -> Option<Flight<S::Message>> {
     let vocabulary = S::vocabulary();
     let from = NodeId(0);
     let message = flight.message.clone();

@@ -147,7 +147,8 @@ impl<S: Watched> Sim<S> {
         let mut unmet = Vec::new();
         for client in &self.clients {
             let who = client.me;
-            let waited = |since: u64| format!("{} ms after healing", (self.stage.now - since) / 1_000);
+            let waited =
+                |since: u64| format!("{} ms after healing", (self.stage.now - since) / 1_000);
             match (&client.open, client.reads.front()) {
                 (Some(open), _) => {
                     let what = match &open.what {
@@ -172,7 +173,9 @@ impl<S: Watched> Sim<S> {
             }
         }
         for node in self.silent_nodes() {
-            let what = format!("{node} is down, or was asked by a client after the healing and has not answered");
+            let what = format!(
+                "{node} is down, or was asked by a client after the healing and has not answered"
+            );
             unmet.push((vec![node.to_string()], what));
         }
         let now = self.stage.now;
@@ -188,9 +191,8 @@ impl<S: Watched> Sim<S> {
             self.phase == Phase::Whole || core.is_none_or(|core| core.contains(&node.me.0))
         };
         let cluster = self.nodes.iter().take(usize::from(self.nodes_count)).filter(counts);
-        let silent = cluster.filter(|node| {
-            node.replica.is_none() || (node.was_asked && !node.has_answered)
-        });
+        let silent =
+            cluster.filter(|node| node.replica.is_none() || (node.was_asked && !node.has_answered));
         silent.map(|node| node.me).collect()
     }
 }

@@ -64,7 +64,10 @@ mod tests {
         let mut repeats = Repeats::new();
         repeats.reset();
         let key = |n: u64| n << 40;
-        assert_eq!([repeats.count(key(1)), repeats.count(key(1)), repeats.count(key(2))], [0, 1, 0]);
+        assert_eq!(
+            [repeats.count(key(1)), repeats.count(key(1)), repeats.count(key(2))],
+            [0, 1, 0]
+        );
         repeats.reset();
         assert_eq!(repeats.count(key(1)), 0);
     }

@@ -140,7 +140,8 @@ impl<S: Watched> Sim<S> {
         self.finish(sink)
     }
 
-    fn finish(&mut self, sink: &mut Sink<'_>) -> Result<Outcome, String> {
+    /// Hands on what was not yet, and says what there is to say.
+    pub(crate) fn finish(&mut self, sink: &mut Sink<'_>) -> Result<Outcome, String> {
         if self.stage.witness.steps >= self.events_max {
             let what = format!("the run was given up after {} events", self.events_max);
             self.stage.witness.trouble(self.stage.now, Vec::new(), what);

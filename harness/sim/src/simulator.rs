@@ -88,7 +88,8 @@ pub fn run(plan: &Plan, mutants: Mutants) -> Result<Run, SimError> {
     let mut sink = |time: Time, what: What| {
         history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
     };
-    let outcome = simulator(kind, QueueKind::default()).run(plan, mutants, Checks::ALL, &mut sink)?;
+    let outcome =
+        simulator(kind, QueueKind::default()).run(plan, mutants, Checks::ALL, &mut sink)?;
     Ok(Run { history: history.finish(), outcome })
 }
 
@@ -192,7 +193,10 @@ fn check_regime<S: Watched>(plan: &Plan, config: &S::Config) -> Result<(), SimEr
 
 /// A violation that ends a run at once says so in its demand; these names are the simulator's own.
 pub const DEMANDS: &[(&str, &str)] = &[
-    (Violation::LIVENESS, "once everything is healed, operations complete and replicas answer in time"),
+    (
+        Violation::LIVENESS,
+        "once everything is healed, operations complete and replicas answer in time",
+    ),
     (PANIC, "no core panics, whatever it is told"),
     ("restart", "a replica starts from a disk that nothing has happened to"),
 ];

@@ -2,8 +2,7 @@
 
 use quorate_plan::{Endpoint, Plan, Weather};
 use quorate_systems::contract::{
-    ClientId, ClientStart, Incarnation, LocalTime, Micros, NodeId, Recovered, Start,
-    TimerId,
+    ClientId, ClientStart, Incarnation, LocalTime, Micros, NodeId, Recovered, Start, TimerId,
 };
 use quorate_world::invariants::{Watched, Who};
 use quorate_world::moments::Moments;
@@ -81,7 +80,13 @@ impl<S: Watched> Stage<S> {
 
     /// How long after its setting a timer fires.
     #[inline]
-    pub(crate) fn draw_timer(&mut self, of: Endpoint, id: TimerId, min: Micros, max: Micros) -> u64 {
+    pub(crate) fn draw_timer(
+        &mut self,
+        of: Endpoint,
+        id: TimerId,
+        min: Micros,
+        max: Micros,
+    ) -> u64 {
         let key = self.timers.draw([place(of), id.0]);
         let draw = Purpose::of(key).draw([self.repeats.count(key)]);
         weather::between(draw, min.0, max.0)

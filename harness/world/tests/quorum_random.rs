@@ -7,6 +7,9 @@
 
 mod schedule;
 
+use std::collections::BTreeSet;
+
+use quorate_systems::contract::System;
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::quorum::Quorum;
 use schedule::support::Net;
@@ -106,6 +109,30 @@ fn unsigned_data_on_masking_quorums_is_linearizable_among_liars() {
     never_wrong(9, &[("quorum", "masking"), ("b", "2")], 20);
 }
 
+/// A milestone that no schedule reaches is one that the schedules do not test.
+#[test]
+fn every_milestone_is_reached() {
+    let forms: [(u16, Options); 4] = [
+        (3, &[]),
+        (3, &[("protocol", "lock")]),
+        (4, &[("quorum", "dissemination")]),
+        (5, &[("quorum", "masking")]),
+    ];
+    let mut missing: BTreeSet<&str> =
+        Quorum::vocabulary().milestones.iter().map(|milestone| milestone.name).collect();
+    for (nodes, options) in forms {
+        let subject = Subject { nodes, options: options.to_vec(), mutant: None };
+        for seed in 0..100 {
+            let mut run = Run::new(&subject, seed);
+            run.go();
+            for reached in run.milestones() {
+                missing.remove(reached);
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// The planted bug shows in one of a few hundred schedules.
 fn is_caught(mutant: Mutant, nodes: u16, options: Options) {
     let subject = Subject { nodes, options: options.to_vec(), mutant: Some(mutant) };
@@ -134,4 +161,29 @@ fn a_timestamp_query_of_the_writing_row_is_caught() {
 #[test]
 fn half_of_the_votes_taken_for_a_majority_is_caught() {
     is_caught(Mutant::Q10, 6, &[("quorum", "weighted")]);
+}
+
+#[test]
+fn a_coordinator_that_does_not_compare_is_caught() {
+    is_caught(Mutant::Q04, 3, &[("coordinator", "node")]);
+}
+
+#[test]
+fn a_fresh_timestamp_for_a_repeated_write_is_caught() {
+    is_caught(Mutant::Q05, 3, &[]);
+}
+
+#[test]
+fn an_acknowledgement_before_the_fsync_is_caught() {
+    is_caught(Mutant::Q06, 3, &[]);
+}
+
+#[test]
+fn an_answer_before_the_decision_is_durable_is_caught() {
+    is_caught(Mutant::Q15, 3, &[("protocol", "lock")]);
+}
+
+#[test]
+fn belief_without_vouchers_is_caught() {
+    is_caught(Mutant::Q18, 5, &[("quorum", "masking")]);
 }

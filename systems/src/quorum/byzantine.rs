@@ -9,6 +9,7 @@ use super::nodes::NodeSet;
 use super::stamp::{Pair, Party, Proof, Timestamp};
 use crate::contract::{ClientId, Key, Keyring, Lie, NodeId, PublicKeys, Value};
 use crate::keys;
+use crate::mutant::Mutant;
 
 /// The bytes that a writer signs: what they are for, then every field at its full width.
 fn canonical(key: Key, ts: Timestamp, value: Value) -> Vec<u8> {
@@ -43,12 +44,7 @@ pub(super) fn is_proven(public: &PublicKeys, key: Key, pair: &Pair) -> bool {
     let (Some(value), Some(proof)) = (pair.value, &pair.proof) else {
         return *pair == Pair::INITIAL;
     };
-    keys::verifies_client(
-        public,
-        proof.signer,
-        &canonical(key, pair.ts, value),
-        &proof.signature,
-    )
+    keys::verifies_client(public, proof.signer, &canonical(key, pair.ts, value), &proof.signature)
 }
 
 /// What follows from a quorum's answers.
@@ -68,14 +64,15 @@ pub(super) fn believe(quorums: &Quorums, replies: &BTreeMap<NodeId, Pair>) -> Op
         return None;
     }
     let pair = match quorums.construction() {
-        Construction::Masking { b } => outvoted(quorums, replies, usize::from(*b))?,
+        Construction::Masking { b } if !quorums.mutants().deviates(Mutant::Q18) => {
+            outvoted(quorums, replies, usize::from(*b))?
+        }
         Construction::Majority
         | Construction::Counts { .. }
         | Construction::Weighted { .. }
         | Construction::Grid { .. }
-        | Construction::Dissemination { .. } => {
-            replies.values().max_by_key(|pair| pair.ts)?.clone()
-        }
+        | Construction::Dissemination { .. }
+        | Construction::Masking { .. } => replies.values().max_by_key(|pair| pair.ts)?.clone(),
     };
     let reporters =
         replies.iter().filter(|(_, reply)| **reply == pair).map(|(node, _)| *node).collect();
@@ -143,6 +140,8 @@ pub(super) fn lie(behaviour: Lie, message: &Message, draw: u64) -> Option<Messag
         },
         Lie::WrongTimestamp if high => Pair { ts: bigger, ..pair.clone() },
         Lie::WrongTimestamp => Pair::INITIAL,
+        // Made of the others, by who knows whom the message goes to.
+        Lie::Equivocate | Lie::Replay | Lie::LieToClients | Lie::Twins => pair.clone(),
     };
     Some(Message::QueryOk { op: *op, key: *key, pair })
 }

@@ -99,6 +99,11 @@ impl Quorums {
         Self { mutants: Mutants::NONE, ..self.clone() }
     }
 
+    /// The planted bug, if any.
+    pub(super) fn mutants(&self) -> Mutants {
+        self.mutants
+    }
+
     /// How many nodes there are.
     pub fn nodes(&self) -> u16 {
         self.nodes

@@ -13,7 +13,8 @@ use super::nodes::NodeSet;
 use super::options::{Config, Contact, Protocol};
 use super::stamp::{Pair, Party, Timestamp};
 use crate::contract::{
-    After, ClientEffect, Command, Key, Keyring, Micros, NodeId, Outbox, Outcome, TimerId, Value,
+    After, ClientEffect, Command, Key, Keyring, Micros, Milestone, NodeId, Outbox, Outcome,
+    TimerId, Value,
 };
 use crate::mutant::Mutant;
 
@@ -22,6 +23,7 @@ pub(super) trait Port {
     fn send(&mut self, to: NodeId, message: Message);
     fn set_timer(&mut self, id: TimerId, min: Micros, max: Micros);
     fn observe(&mut self, observation: Observation);
+    fn mark(&mut self, name: &'static str);
 }
 
 impl Port for Vec<ClientEffect<Quorum>> {
@@ -37,6 +39,10 @@ impl Port for Vec<ClientEffect<Quorum>> {
     fn observe(&mut self, observation: Observation) {
         self.push(ClientEffect::Observe(observation));
     }
+
+    fn mark(&mut self, name: &'static str) {
+        self.push(ClientEffect::Mark(Milestone(name)));
+    }
 }
 
 impl Port for Outbox<Quorum> {
@@ -51,6 +57,10 @@ impl Port for Outbox<Quorum> {
 
     fn observe(&mut self, observation: Observation) {
         Self::observe(self, observation);
+    }
+
+    fn mark(&mut self, name: &'static str) {
+        Self::mark(self, name);
     }
 }
 
@@ -97,13 +107,15 @@ pub(super) struct Operation {
     timer: TimerId,
     /// How often the present message was sent again.
     resent: u32,
+    /// Counts the fresh starts of the query.
+    attempt: u32,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// Asking a quorum; `attempt` counts fresh starts.
-    Query { attempt: u32, replies: BTreeMap<NodeId, Pair> },
+    /// Asking a quorum.
+    Query { replies: BTreeMap<NodeId, Pair> },
     /// Making a quorum hold `pair`. It never changes once this stage is reached: a second timestamp for
     /// one write would let its value come back after it was overwritten.
     Update { pair: Pair, holders: NodeSet },
@@ -118,8 +130,8 @@ impl Operation {
         timer: TimerId,
         out: &mut impl Port,
     ) -> Self {
-        let stage = Stage::Query { attempt: 0, replies: BTreeMap::new() };
-        let mut operation = Self { seq, command, timer, resent: 0, stage };
+        let stage = Stage::Query { replies: BTreeMap::new() };
+        let mut operation = Self { seq, command, timer, resent: 0, attempt: 0, stage };
         operation.send(desk, out);
         operation
     }
@@ -128,12 +140,19 @@ impl Operation {
     /// answered and nothing could be believed, a new one of everybody.
     pub(super) fn on_timer(&mut self, desk: &mut Desk, out: &mut impl Port) {
         self.resent += 1;
-        if let Stage::Query { attempt, replies } = &mut self.stage {
-            let heard = replies.keys().copied().collect();
-            if desk.config.quorums.suffices(purpose(&self.command), heard) {
-                *attempt += 1;
-                replies.clear();
+        let is_anew = match (&self.stage, &self.command) {
+            (Stage::Query { replies }, command) => {
+                let heard = replies.keys().copied().collect();
+                desk.config.quorums.suffices(purpose(command), heard)
             }
+            (Stage::Update { .. }, Command::Read { .. }) => false,
+            (Stage::Update { .. }, Command::Write { .. }) => {
+                desk.config.mutants.deviates(Mutant::Q05)
+            }
+        };
+        if is_anew {
+            self.attempt += 1;
+            self.stage = Stage::Query { replies: BTreeMap::new() };
         }
         self.send(desk, out);
     }
@@ -185,10 +204,10 @@ impl Operation {
         out: &mut impl Port,
     ) -> Progress {
         let asked_about = self.key();
-        let Stage::Query { attempt, replies } = &mut self.stage else {
+        let Stage::Query { replies } = &mut self.stage else {
             return Progress::Ignored("QUERY_OK after the query phase");
         };
-        if op != desk.op_id(self.seq, Phase::Query, *attempt) || key != asked_about {
+        if op != desk.op_id(self.seq, Phase::Query, self.attempt) || key != asked_about {
             return Progress::Ignored("QUERY_OK to another question");
         }
         if pair.ts.t > Timestamp::T_MAX {
@@ -204,6 +223,7 @@ impl Operation {
             && !replies.values().any(|seen| *seen == pair)
             && !byzantine::is_proven(&desk.keys.public, key, &pair)
         {
+            out.mark("unsigned-refused");
             return Progress::Ignored("QUERY_OK with a pair that nobody signed");
         }
         replies.insert(from, pair);
@@ -220,7 +240,7 @@ impl Operation {
         let Stage::Update { holders, .. } = &mut self.stage else {
             return Progress::Ignored("UPDATE_OK before the update phase");
         };
-        if op != desk.op_id(self.seq, Phase::Update, 0) {
+        if op != desk.op_id(self.seq, Phase::Update, self.attempt) {
             return Progress::Ignored("UPDATE_OK to another question");
         }
         // A set and not a count: repeated acknowledgements must not add up.
@@ -228,6 +248,9 @@ impl Operation {
             return Progress::Ignored("UPDATE_OK again");
         }
         if desk.config.quorums.is_write_quorum(*holders) {
+            if matches!(self.command, Command::Read { .. }) {
+                out.mark("wrote-back");
+            }
             return self.complete(desk, out);
         }
         Progress::Waiting
@@ -235,7 +258,7 @@ impl Operation {
 
     /// Leaves the query phase once the answers suffice.
     fn evaluate(&mut self, desk: &mut Desk, out: &mut impl Port) -> Progress {
-        let Stage::Query { replies, .. } = &self.stage else { return Progress::Waiting };
+        let Stage::Query { replies } = &self.stage else { return Progress::Waiting };
         let quorums = &desk.config.quorums;
         let finding = match self.command {
             Command::Read { .. } => byzantine::believe(quorums, replies),
@@ -245,13 +268,19 @@ impl Operation {
             (None, command) => {
                 let heard = replies.keys().copied().collect();
                 if quorums.suffices(purpose(command), heard) {
+                    out.mark("nothing-believed");
                     // A write is under way and no pair has enough vouchers: look again soon.
                     let factor = 1 << self.resent.min(5);
                     out.set_timer(self.timer, Micros(5_000 * factor), Micros(10_000 * factor));
                 }
                 Progress::Waiting
             }
-            (Some(finding), Command::Read { .. }) => self.read_found(desk, finding, out),
+            (Some(finding), Command::Read { .. }) => {
+                if replies.values().any(|reply| reply.ts > finding.pair.ts) {
+                    out.mark("outvoted");
+                }
+                self.read_found(desk, finding, out)
+            }
             (Some(finding), Command::Write { value, .. }) => {
                 let pair = self.next_pair(desk, finding.pair.ts, *value);
                 self.update(desk, pair, finding.reporters, out);
@@ -266,6 +295,9 @@ impl Operation {
         let Finding { pair, reporters } = finding;
         let settled = pair.ts == Timestamp::ZERO || desk.config.quorums.is_write_quorum(reporters);
         if settled || desk.config.mutants.deviates(Mutant::Q01) {
+            if pair.ts != Timestamp::ZERO {
+                out.mark("write-back-skipped");
+            }
             self.observe_choice(desk, &pair, reporters, out);
             let holders = if pair.ts == Timestamp::ZERO {
                 NodeSet::all(desk.config.quorums.nodes())
@@ -290,7 +322,7 @@ impl Operation {
     fn complete(&mut self, desk: &Desk, out: &mut impl Port) -> Progress {
         let Stage::Update { pair, holders } = &self.stage else { return Progress::Waiting };
         out.observe(Observation::Completed {
-            op: desk.op_id(self.seq, Phase::Update, 0),
+            op: desk.op_id(self.seq, Phase::Update, self.attempt),
             key: self.key(),
             ts: pair.ts,
             value: pair.value,
@@ -323,7 +355,7 @@ impl Operation {
 
     fn observe_choice(&self, desk: &Desk, pair: &Pair, vouchers: NodeSet, out: &mut impl Port) {
         out.observe(Observation::Chosen {
-            op: desk.op_id(self.seq, Phase::Query, 0),
+            op: desk.op_id(self.seq, Phase::Query, self.attempt),
             key: self.key(),
             ts: pair.ts,
             value: pair.value,
@@ -335,13 +367,13 @@ impl Operation {
     fn send(&mut self, desk: &mut Desk, out: &mut impl Port) {
         let key = self.key();
         let (message, contacts, answered) = match &self.stage {
-            Stage::Query { attempt, replies } => {
-                let op = desk.op_id(self.seq, Phase::Query, *attempt);
+            Stage::Query { replies } => {
+                let op = desk.op_id(self.seq, Phase::Query, self.attempt);
                 let contacts = desk.contacts(purpose(&self.command), self.resent);
                 (Message::Query { op, key }, contacts, replies.keys().copied().collect())
             }
             Stage::Update { pair, holders } => {
-                let op = desk.op_id(self.seq, Phase::Update, 0);
+                let op = desk.op_id(self.seq, Phase::Update, self.attempt);
                 let pair = pair.clone();
                 let message = match desk.config.protocol {
                     Protocol::Abd => Message::Update { op, key, pair },

@@ -31,7 +31,8 @@ pub struct OpId {
     pub seq: u64,
     /// Which part of it.
     pub phase: Phase,
-    /// Counts the fresh starts of a phase, from 0; a repeated message keeps its number.
+    /// Counts the fresh starts of the operation's query, from 0; the update keeps the number of the query
+    /// that it follows, and a repeated message its own.
     pub attempt: u32,
 }
 

@@ -8,11 +8,14 @@ use super::byzantine;
 use super::construction::{Construction, Quorums};
 use super::message::{Message, Observation, OpId, Record};
 use super::stamp::{Pair, Party, Timestamp};
-use crate::contract::{After, Key, Outbox, PublicKeys, Ticket};
+use crate::contract::{After, Key, NodeId, Outbox, PublicKeys, Ticket};
+use crate::mutant::{Mutant, Mutants};
 
 /// The pairs of one replica.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Server {
+    me: NodeId,
+    mutants: Mutants,
     stored: BTreeMap<Key, Stored>,
 }
 
@@ -27,6 +30,10 @@ struct Stored {
 pub(super) const DURABLE: Ticket = Ticket(0);
 
 impl Server {
+    pub(super) fn new(me: NodeId, mutants: Mutants) -> Self {
+        Self { me, mutants, stored: BTreeMap::new() }
+    }
+
     /// What is stored under `key`, and the ticket that it waits for.
     pub(super) fn get(&self, key: Key) -> (Pair, Ticket) {
         match self.stored.get(&key) {
@@ -44,7 +51,8 @@ impl Server {
 
     /// Stores what the record with `ticket` makes durable.
     pub(super) fn put(&mut self, key: Key, pair: Pair, ticket: Ticket, out: &mut Outbox<Quorum>) {
-        assert!(pair.ts > self.get(key).0.ts, "a stored timestamp only grows");
+        let is_newer = pair.ts > self.get(key).0.ts;
+        assert!(is_newer || self.mutants != Mutants::NONE, "a stored timestamp only grows");
         let Pair { ts, value, .. } = pair;
         out.observe(Observation::Stored { key, ts, value, ticket: ticket.0 });
         self.stored.insert(key, Stored { pair, ticket });
@@ -67,7 +75,9 @@ impl Server {
         if pair.ts.t > Timestamp::T_MAX {
             return out.ignore("UPDATE with an impossible timestamp");
         }
-        if pair.ts > self.get(key).0.ts {
+        let is_own = op.party == Party::Node(self.me);
+        let is_newer = pair.ts > self.get(key).0.ts;
+        if is_newer || (is_own && self.mutants.deviates(Mutant::Q04)) {
             let signed = matches!(quorums.construction(), Construction::Dissemination { .. });
             if signed && !byzantine::is_proven(public, key, &pair) {
                 return out.ignore("UPDATE with a pair that nobody signed");
@@ -91,7 +101,7 @@ impl Server {
         let (Pair { ts, .. }, stored) = self.get(key);
         let ticket = stored.max(known);
         out.observe(Observation::Acknowledged { op, key, ts, ticket: ticket.0 });
-        ticket
+        if self.mutants.deviates(Mutant::Q06) { DURABLE } else { ticket }
     }
 
     /// Records from which the same pairs come back.

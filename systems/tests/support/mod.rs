@@ -10,11 +10,12 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, ConfigError,
-    Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, NodeId, Outbox, Outcome,
-    Recovered, Replica, Start, StartError, System, Ticket, TimerId, Value,
+    Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, Milestone, NodeId, Outbox,
+    Outcome, Recovered, Replica, Start, StartError, System, Ticket, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::Mutants;
@@ -24,6 +25,15 @@ use quorate_systems::mutant::Mutants;
 pub(crate) enum Place {
     Node(NodeId),
     Client(ClientId),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => write!(f, "{node}"),
+            Self::Client(client) => write!(f, "{client}"),
+        }
+    }
 }
 
 /// Node `n`.
@@ -97,8 +107,12 @@ pub(crate) struct Net<S: System> {
     pub(crate) flying: Vec<Flight<S::Message>>,
     pub(crate) observations: Vec<(Place, S::Observation)>,
     pub(crate) ignored: BTreeMap<&'static str, u64>,
+    /// How often each milestone was reached.
+    pub(crate) milestones: BTreeMap<&'static str, u64>,
     /// Messages sent so far, by kind.
     pub(crate) sent: BTreeMap<&'static str, u64>,
+    /// What happens, one line for each thing, where somebody wants to read it.
+    pub(crate) story: Option<Vec<String>>,
     /// Whether records are durable as soon as they are persisted.
     pub(crate) is_syncing: bool,
     entropy: u64,
@@ -126,6 +140,8 @@ impl<S: System> Net<S> {
             flying: Vec::new(),
             observations: Vec::new(),
             ignored: BTreeMap::new(),
+            milestones: BTreeMap::new(),
+            story: None,
             sent: BTreeMap::new(),
             is_syncing: true,
             entropy,
@@ -362,11 +378,16 @@ impl<S: System> Net<S> {
                     continue;
                 }
                 Effect::Observe(observation) => {
+                    tell(&mut self.story, || format!("{place} {observation}"));
                     self.observations.push((place, observation));
                     continue;
                 }
-                Effect::Mark(_) => continue,
+                Effect::Mark(milestone) => {
+                    mark::<S>(&mut self.milestones, &mut self.story, place, milestone);
+                    continue;
+                }
                 Effect::Ignore(why) => {
+                    tell(&mut self.story, || format!("{place} ignores: {}", why.0));
                     *self.ignored.entry(why.0).or_default() += 1;
                     continue;
                 }
@@ -405,6 +426,7 @@ impl<S: System> Net<S> {
             None => Some(flight.message.clone()),
         };
         if let Some(message) = message {
+            tell(&mut self.story, || format!("{} -> {} {message}", flight.from, flight.to));
             *self.sent.entry(message.kind()).or_default() += 1;
             self.flying.push(Flight { message, from: flight.from, to: flight.to });
         }
@@ -420,6 +442,7 @@ impl<S: System> Net<S> {
                     self.depart(&Flight { from: c(client), to: Place::Node(to), message });
                 }
                 ClientEffect::Complete(outcome) => {
+                    tell(&mut self.story, || format!("{} ends: {outcome:?}", c(client)));
                     assert!(host.is_open, "only an open operation completes");
                     host.is_open = false;
                     host.outcome = Some(outcome);
@@ -431,11 +454,38 @@ impl<S: System> Net<S> {
                     host.timers.remove(&id);
                 }
                 ClientEffect::Observe(observation) => {
+                    tell(&mut self.story, || format!("{} {observation}", c(client)));
                     self.observations.push((c(client), observation));
                 }
-                ClientEffect::Mark(_) => {}
-                ClientEffect::Ignore(why) => *self.ignored.entry(why.0).or_default() += 1,
+                ClientEffect::Mark(milestone) => {
+                    mark::<S>(&mut self.milestones, &mut self.story, c(client), milestone);
+                }
+                ClientEffect::Ignore(why) => {
+                    tell(&mut self.story, || format!("{} ignores: {}", c(client), why.0));
+                    *self.ignored.entry(why.0).or_default() += 1;
+                }
             }
         }
     }
+}
+
+/// Adds a line to the story, if it is told.
+fn tell(story: &mut Option<Vec<String>>, line: impl FnOnce() -> String) {
+    if let Some(story) = story {
+        story.push(line());
+    }
+}
+
+/// Counts a milestone, which must be one of those that the system lists.
+fn mark<S: System>(
+    milestones: &mut BTreeMap<&'static str, u64>,
+    story: &mut Option<Vec<String>>,
+    place: Place,
+    milestone: Milestone,
+) {
+    let Milestone(name) = milestone;
+    let is_known = S::vocabulary().milestones.iter().any(|known| known.name == name);
+    assert!(is_known, "{name} is no milestone");
+    tell(story, || format!("{place} reaches {name}"));
+    *milestones.entry(name).or_default() += 1;
 }

@@ -427,6 +427,14 @@ async fn a_clock_and_a_tongue_are_wrong_only_for_their_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replica_has_no_twin_in_the_live_world() {
+    let twins = Fault::Byzantine { nodes: [0].into(), lie: "twins".to_owned() };
+    let outcome = play(fake(), 1, 400, vec![at(0, 300, twins)]).await;
+    assert_eq!(outcome.story(), ["byzantine skipped"]);
+    assert!(outcome.events[0].what.ends_with("only the simulator runs two copies of one replica"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_nodes_lie_than_the_system_tolerates() {
     let lie = |node| Fault::Byzantine { nodes: [node].into(), lie: "silent".to_owned() };
     let outcome = play(fake(), 1, 400, vec![at(0, 300, lie(0)), at(100, 100, lie(1))]).await;

@@ -13,6 +13,7 @@ use quorate_systems::contract::{
 use quorate_systems::wal;
 use quorate_systems::wire::{self, Envelope};
 use quorate_world::gate::{Deed, Departure, Gate};
+use quorate_world::invariants::Who;
 use quorate_world::liar::Liar;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
@@ -227,7 +228,7 @@ impl<S: System> Node<S> {
         match departure {
             Departure::Send { to, message } if to == self.me => self.local.push_back(message),
             Departure::Send { to, message } => {
-                if let Some(message) = self.liar.tell(message) {
+                if let Some(message) = self.liar.tell(Who::Node(to), message) {
                     self.send(to, message)?;
                 }
             }
@@ -244,7 +245,7 @@ impl<S: System> Node<S> {
     }
 
     fn reply(&mut self, client: ClientId, message: S::Message) {
-        if let Some(message) = self.liar.tell(message) {
+        if let Some(message) = self.liar.tell(Who::Client(client), message) {
             self.streams.send(client, &message);
         }
     }

@@ -5,8 +5,7 @@ use std::fmt;
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{
     Client, ClientEffect, ClientId, ClientInput, ClientStart, ConfigError, Describe, Dice,
-    Identify, Input, Lie, LocalTime, Micros, NodeId,
-    Options, Outbox, Recovered, Replica, Start,
+    Identify, Input, Lie, LocalTime, Micros, NodeId, Options, Outbox, Recovered, Replica, Start,
     StartError, System, TimerId,
 };
 use quorate_systems::mutant::Mutants;

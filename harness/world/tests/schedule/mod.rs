@@ -154,7 +154,7 @@ impl Run {
         let nodes = self.net.nodes.len();
         for _ in 0..liars {
             let node = self.dice.below(nodes);
-            let lie = Lie::ALL[self.dice.below(Lie::ALL.len())];
+            let lie = Lie::BASIC[self.dice.below(Lie::BASIC.len())];
             self.net.nodes[node].lie = Some(lie);
         }
     }
@@ -472,6 +472,11 @@ impl Run {
                 assert!(is_durable || *ts == Timestamp::ZERO || node.lie.is_some());
             }
         }
+    }
+
+    /// The milestones that were reached.
+    pub(crate) fn milestones(&self) -> impl Iterator<Item = &'static str> {
+        self.net.milestones.keys().copied()
     }
 
     /// Nothing, or what is wrong.
