@@ -199,13 +199,13 @@ fn faults_must_be_possible() {
     assert_eq!(
         fault_complaint(Fault::Byzantine { nodes: nodes.clone(), lie: "polite".to_owned() }),
         "faults[1].fault.lie: nobody knows the lie `polite`; allowed are wrong-value, \
-         wrong-timestamp, silent, equivocate, replay, lie-to-clients, twins"
+             wrong-timestamp, silent, equivocate, replay, lie-to-clients, twins"
     );
     assert_eq!(
         fault_complaint(Fault::Byzantine { nodes, lie: "twins".to_owned() }),
         "faults[1].fault.lie: `twins` are two copies of a replica, which only the simulated world \
-         runs; allowed in a live one are wrong-value, wrong-timestamp, silent, equivocate, replay, \
-         lie-to-clients"
+             runs; allowed in a live one are wrong-value, wrong-timestamp, silent, equivocate, replay, \
+             lie-to-clients"
     );
 }
 

@@ -165,8 +165,7 @@ mod tests {
     fn exponential_delays_have_their_mean_and_their_bound() {
         let delay = Delay::Exponential { mean_us: 10_000 };
         let purpose = Purpose::new(3, "delay");
-        let all: Vec<u64> =
-            (0..100_000).map(|n| delay_us(&delay, purpose.draw([n]), 0)).collect();
+        let all: Vec<u64> = (0..100_000).map(|n| delay_us(&delay, purpose.draw([n]), 0)).collect();
         let mean = all.iter().sum::<u64>() / 100_000;
         assert!((9_500..10_900).contains(&mean), "{mean}");
         let below = all.iter().filter(|us| **us < 6_931).count();
