@@ -441,7 +441,6 @@ fn in_words(record: &Record) -> Option<String> {
         Record::Aborted { write } => Some(format!("{write} aborted")),
         Record::Refused { write } => Some(format!("{write} refused")),
         Record::Decided { pair, .. } => Some(format!("{} decided", write_of(pair))),
-        Record::Clock { .. } | Record::Finished { .. } => None,
-        other => Some(format!("{other:?}")),
+        Record::Clock { .. } | Record::Finished { .. } | Record::Forgotten { .. } => None,
     }
 }
