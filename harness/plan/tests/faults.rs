@@ -142,16 +142,16 @@ fn liars_lie_only_as_they_may() {
     let drawn = |lies: &[&str]| {
         let lies: Vec<_> = lies.iter().map(|lie| (*lie).to_owned()).collect();
         let classes = [FaultClass::Byzantine];
-        let mut lied = BTreeSet::new();
+        let mut told = BTreeSet::new();
         for seed in 0..40 {
             let request = FaultRequest { liars: 1, lies: lies.clone(), ..request(seed, &classes) };
             for planned in faults(&request)? {
                 if let Fault::Byzantine { lie, .. } = planned.fault {
-                    lied.insert(lie);
+                    told.insert(lie);
                 }
             }
         }
-        Ok(lied)
+        Ok(told)
     };
     let all = |lies: &[&str]| lies.iter().map(|lie| (*lie).to_owned()).collect();
     assert_eq!(drawn(LIES), Ok(all(LIES)));

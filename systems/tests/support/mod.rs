@@ -442,7 +442,7 @@ impl<S: System> Net<S> {
                     self.depart(&Flight { from: c(client), to: Place::Node(to), message });
                 }
                 ClientEffect::Complete(outcome) => {
-                    tell(&mut self.story, || format!("{} ends: {outcome:?}", c(client)));
+                    tell(&mut self.story, || format!("{} {}", c(client), in_words(&outcome)));
                     assert!(host.is_open, "only an open operation completes");
                     host.is_open = false;
                     host.outcome = Some(outcome);
@@ -466,6 +466,17 @@ impl<S: System> Net<S> {
                 }
             }
         }
+    }
+}
+
+fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Read(Some(value)) => format!("has read {}", value.0),
+        Outcome::Read(None) => "has read nil".into(),
+        Outcome::Written => "has written".into(),
+        Outcome::Reconfigured => "has reconfigured".into(),
+        Outcome::Failed(why) => format!("has failed: {why}"),
+        Outcome::Unknown(why) => format!("does not know: {why}"),
     }
 }
 
