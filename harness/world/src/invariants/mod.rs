@@ -6,6 +6,8 @@
 
 mod quorum;
 
+use std::fmt;
+
 use quorate_systems::contract::{ClientId, Incarnation, NodeId, System, Ticket};
 
 pub use quorum::QuorumInvariants;
@@ -39,6 +41,15 @@ pub enum Who {
     Node(NodeId),
     /// A client.
     Client(ClientId),
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => write!(f, "{node}"),
+            Self::Client(client) => write!(f, "{client}"),
+        }
+    }
 }
 
 /// Something that happened, as the world saw it. For each node in the order in which it happened there, and
