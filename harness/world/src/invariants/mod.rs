@@ -53,7 +53,8 @@ impl fmt::Display for Who {
 }
 
 /// Something that happened, as the world saw it. For each node in the order in which it happened there, and
-/// causes before their effects.
+/// causes before their effects. Nothing is left out: a record that was durable and that nobody was told of
+/// would be held against its node.
 #[derive(Clone, Debug)]
 pub enum Seen<'a, S: System> {
     /// A node comes up. What its disk holds follows, each record as [`Seen::Found`], then what it does.

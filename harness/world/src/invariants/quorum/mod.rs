@@ -16,6 +16,8 @@ mod meeting;
 mod nodes;
 mod operations;
 mod pairs;
+#[cfg(test)]
+mod tests;
 mod writes;
 
 use quorate_systems::contract::{Key, NodeId, Value};
@@ -28,7 +30,7 @@ use self::keys::Keys;
 use self::meeting::Configurations;
 use self::nodes::{Node, Standing};
 use self::pairs::{Memory, Pairs};
-use self::writes::{Clash, Writes};
+use self::writes::Writes;
 use super::{Broken, Invariants, Seen, Watched, Who};
 
 impl Watched for Quorum {
@@ -53,7 +55,8 @@ pub struct QuorumInvariants {
     configurations: Configurations,
     trust: Trust,
     nodes: Vec<Node>,
-    has_liars: bool,
+    /// Whether more nodes have lied than the quorums bear: then nothing is promised of what is stored.
+    is_overwhelmed: bool,
     keys: Keys,
     asked: Asked,
     writes: Writes,
@@ -64,8 +67,8 @@ pub struct QuorumInvariants {
 enum Trust {
     /// Nobody lies.
     Everybody,
-    /// Writers sign.
-    Signed,
+    /// Writers sign; so many servers may lie.
+    Signed(u16),
     /// More than so many say the same.
     Outvoted(u16),
 }
@@ -97,7 +100,7 @@ impl Invariants<Quorum> for QuorumInvariants {
             configurations: Configurations::new(config),
             trust: Trust::of(config),
             nodes: (0..nodes).map(|_| Node::new()).collect(),
-            has_liars: false,
+            is_overwhelmed: false,
             keys: Keys::new(nodes),
             asked: Asked::new(),
             writes: Writes::new(),
@@ -110,7 +113,7 @@ impl Invariants<Quorum> for QuorumInvariants {
         self.trust = Trust::of(config);
         self.nodes.iter_mut().for_each(Node::reset);
         self.nodes.resize_with(nodes.into(), Node::new);
-        self.has_liars = false;
+        self.is_overwhelmed = false;
         self.keys.reset(nodes);
         self.asked.reset();
         self.writes.reset();
@@ -141,7 +144,7 @@ impl Invariants<Quorum> for QuorumInvariants {
 impl Trust {
     fn of(config: &Config) -> Self {
         match config.quorums.construction() {
-            Construction::Dissemination { .. } => Self::Signed,
+            Construction::Dissemination { b } => Self::Signed(*b),
             Construction::Masking { b } => Self::Outvoted(*b),
             Construction::Majority
             | Construction::Counts { .. }
@@ -149,14 +152,23 @@ impl Trust {
             | Construction::Grid { .. } => Self::Everybody,
         }
     }
+
+    /// How many servers may lie.
+    fn liars(self) -> usize {
+        match self {
+            Self::Everybody => 0,
+            Self::Signed(b) | Self::Outvoted(b) => b.into(),
+        }
+    }
 }
 
 impl QuorumInvariants {
     fn on_lies(&mut self, node: NodeId) {
-        self.has_liars = true;
         if let Some(node) = self.node(node) {
             node.standing = Standing::Lying;
         }
+        let liars = self.nodes.iter().filter(|node| node.standing == Standing::Lying).count();
+        self.is_overwhelmed = liars > self.trust.liars();
     }
 
     fn node(&mut self, node: NodeId) -> Option<&mut Node> {
@@ -277,7 +289,7 @@ impl QuorumInvariants {
         (key, ts, value): (Key, Timestamp, Option<Value>),
         broken: &mut Vec<Broken>,
     ) {
-        if ts == Timestamp::ZERO {
+        if ts == Timestamp::ZERO || self.is_overwhelmed {
             return;
         }
         let Some(first) = self.keys.slot(key).pairs.note(ts, value, by) else { return };
@@ -289,20 +301,6 @@ impl QuorumInvariants {
             first.by
         );
         broken.push(Broken { invariant: Q_I2, by: vec![first.by, by], what });
-    }
-}
-
-impl Clash {
-    /// This clash with what `by` does now, as a violation of Q-I6.
-    fn told(self, write: WriteId, does: &str, ts: Option<Timestamp>, by: Who) -> Broken {
-        let at = ts.map(|ts| format!(" at {ts}")).unwrap_or_default();
-        let (how, other) = match self {
-            Self::OtherTimestamp(first, other) => (format!("gave it {first}"), other),
-            Self::Committed(other) => (String::from("has committed it"), other),
-            Self::Aborted(other) => (String::from("has aborted it"), other),
-        };
-        let what = format!("{by} {does} lock write {write}{at}, and {other} {how}");
-        Broken { invariant: Q_I6, by: vec![other, by], what }
     }
 }
 

@@ -51,7 +51,7 @@ impl QuorumInvariants {
         let (key, ts, _) = said;
         let Some(quorums) = self.configurations.intended(configuration) else { return };
         let slot = self.keys.slot(key);
-        if ts == Timestamp::ZERO || slot.is_partial {
+        if ts == Timestamp::ZERO || slot.is_partial || self.is_overwhelmed {
             return;
         }
         let (mut holding, mut unknown) = (0, 0);
@@ -81,15 +81,16 @@ impl QuorumInvariants {
     /// A pair that servers told of, and that is believed.
     fn on_returned(&mut self, by: Who, said: Said, broken: &mut Vec<Broken>) {
         match self.trust {
-            Trust::Signed | Trust::Outvoted(_) => self.require_written(by, said, broken),
-            // Where nobody may lie and somebody does, nothing is promised.
-            Trust::Everybody if self.has_liars => {}
+            Trust::Signed(_) | Trust::Outvoted(_) => self.require_written(by, said, broken),
             Trust::Everybody => self.note_pair(by, said, broken),
         }
     }
 
     /// Q-I7: a pair that some writer chose or some correct server stored.
     fn require_written(&mut self, by: Who, (key, ts, value): Said, broken: &mut Vec<Broken>) {
+        if self.is_overwhelmed {
+            return;
+        }
         let slot = self.keys.slot(key);
         let truth = match slot.pairs.recall(ts) {
             _ if ts == Timestamp::ZERO => value.map(|_| String::from("is the initial one's")),

@@ -3,7 +3,8 @@
 use quorate_systems::contract::Key;
 use quorate_systems::quorum::{Timestamp, WriteId};
 
-use crate::invariants::Who;
+use super::Q_I6;
+use crate::invariants::{Broken, Who};
 
 /// The fates of the lock writes heard of last.
 #[derive(Debug)]
@@ -96,6 +97,20 @@ impl Writes {
         }
         let unknown = Fate { write, decided: None, key: None, committed: None, aborted: None };
         fate.get_or_insert(unknown)
+    }
+}
+
+impl Clash {
+    /// This clash with what `by` does now, as a violation of Q-I6.
+    pub(super) fn told(self, write: WriteId, does: &str, ts: Option<Timestamp>, by: Who) -> Broken {
+        let at = ts.map(|ts| format!(" at {ts}")).unwrap_or_default();
+        let (how, other) = match self {
+            Self::OtherTimestamp(first, other) => (format!("gave it {first}"), other),
+            Self::Committed(other) => (String::from("has committed it"), other),
+            Self::Aborted(other) => (String::from("has aborted it"), other),
+        };
+        let what = format!("{by} {does} lock write {write}{at}, and {other} {how}");
+        Broken { invariant: Q_I6, by: vec![other, by], what }
     }
 }
 
