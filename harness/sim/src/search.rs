@@ -192,6 +192,7 @@ pub(crate) fn draw_faults(
         liars: bearing.liars,
         lies: LIES.iter().map(|lie| (*lie).to_owned()).collect(),
         changes,
+        mid_step: true,
     };
     plan.faults = faults(&request).expect("only what makes sense is asked for");
     limit_changes(plan);

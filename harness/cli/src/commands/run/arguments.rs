@@ -148,6 +148,8 @@ impl Arguments {
             liars,
             lies: LIES_LIVE.iter().map(|lie| (*lie).to_owned()).collect(),
             changes: promises.changes,
+            // Processes are killed from outside.
+            mid_step: false,
         })
         .map_err(CliError::usage)?;
         plan.validate().map_err(|error| by_flag(&error))?;
