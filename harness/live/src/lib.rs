@@ -4,6 +4,7 @@ mod client;
 mod cluster;
 mod nemesis;
 pub mod node;
+mod observed;
 mod progress;
 pub mod protocol;
 pub mod proxy;
@@ -15,6 +16,7 @@ mod sweep;
 mod timers;
 
 pub use cluster::Death;
+pub use observed::forget_observations;
 pub use progress::{Listener, Progress, RunPhase};
 pub use recorder::Counts;
 pub use run::{LiveError, RunSetup, RunSummary, run};

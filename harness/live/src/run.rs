@@ -1,5 +1,6 @@
 //! One run from its Plan to its history.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::future::Future;
 use std::io;
@@ -24,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::client::{self, Client, ClientsConfig, Operations};
 use crate::cluster::{Cluster, ClusterConfig, Death};
 use crate::nemesis::{Coroner, Nemesis};
+use crate::observed::{self, Judgement, Scene, SharedLog};
 use crate::progress::{Dashboard, Listener, RunPhase};
 use crate::proxy::{self, Proxy, Rules, Traffic};
 use crate::recorder::{Counts, Recorder};
@@ -165,7 +167,10 @@ async fn run_recorded(
     let time_limit = Duration::from_millis(setup.plan.durations.time_limit_ms);
     let dashboard = Arc::new(Dashboard::new(Arc::clone(&setup.progress), time_limit));
     let (heal, healing) = watch::channel(false);
-    let mut stage = Stage::build(setup, kind, recorder).await?;
+    let observed = SharedLog::open(&setup.folder.join(observed::CLIENTS));
+    let observed = Arc::new(observed.map_err(|error| LiveError::Clients(error.to_string()))?);
+    let scene = Watch { scene: scene(setup, kind), clients: Arc::clone(&observed) };
+    let mut stage = Stage::build(setup, kind, recorder, observed).await?;
     let nemesis = Nemesis::new(
         Arc::clone(&stage.cluster),
         Arc::clone(stage.proxy.rules()),
@@ -191,6 +196,7 @@ async fn run_recorded(
     drop((helpers, nemesis));
     troubles.extend(stage.tear_down().await);
     let deaths = deaths.finish().await;
+    troubles.extend(scene.judge(recorder).await);
     let counts = recorder.counts();
     let writer = recorder.close();
     match (recorder.damage(), writer) {
@@ -244,6 +250,40 @@ async fn act(
     (interrupted, troubles)
 }
 
+/// What the invariants will judge.
+struct Watch {
+    scene: Scene,
+    clients: Arc<SharedLog>,
+}
+
+impl Watch {
+    /// Has the invariants look at the whole run, whose processes have ended, and records what they find; why
+    /// that is not all, if it is not.
+    async fn judge(self, recorder: &Recorder) -> Option<String> {
+        if let Some(damage) = self.clients.damage() {
+            return Some(format!("the invariants have not seen the run: {damage}"));
+        }
+        let scene = self.scene;
+        match tokio::task::spawn_blocking(|| observed::judge(scene)).await {
+            Ok(Judgement { violations, trouble }) => {
+                violations.into_iter().for_each(|violation| recorder.violation(violation));
+                trouble
+            }
+            Err(error) => Some(format!("the invariants failed: {}", panic_text(error))),
+        }
+    }
+}
+
+fn scene(setup: &RunSetup, kind: SystemKind) -> Scene {
+    Scene {
+        folder: setup.folder.clone(),
+        kind,
+        system: setup.plan.system.clone(),
+        mutants: setup.mutants,
+        began: observed::now(),
+    }
+}
+
 /// All that is started for a run.
 struct Stage {
     proxy: Arc<Proxy>,
@@ -257,6 +297,7 @@ impl Stage {
         setup: &RunSetup,
         kind: SystemKind,
         recorder: &Recorder,
+        observed: Arc<SharedLog>,
     ) -> Result<Self, LiveError> {
         let Plan { seed, system, workload, .. } = &setup.plan;
         let keys = ClusterKeys::from_seed(&key_seed(*seed), system.nodes, workload.clients);
@@ -270,13 +311,14 @@ impl Stage {
             system: kind,
             options: system.options.clone(),
             mutants: setup.mutants,
+            watched: BTreeSet::new(),
             keys: keys.nodes,
             seed: weather::draw(*seed, "cluster", &[]),
         };
         let cluster = Cluster::start(config, Arc::clone(&proxy), died)
             .await
             .map_err(|trouble| LiveError::Start(trouble.to_string()))?;
-        match Clients::open(setup, kind, recorder, &proxy, keys.clients).await {
+        match Clients::open(setup, kind, recorder, observed, &proxy, keys.clients).await {
             Ok(clients) => {
                 Ok(Self { proxy, cluster: Arc::new(cluster), clients, deaths: Some(deaths) })
             }
@@ -339,6 +381,7 @@ impl Clients {
         setup: &RunSetup,
         kind: SystemKind,
         recorder: &Recorder,
+        observed: Arc<SharedLog>,
         proxy: &Proxy,
         keys: Vec<Keyring>,
     ) -> Result<Self, LiveError> {
@@ -353,6 +396,7 @@ impl Clients {
             doors: (0..system.nodes).filter_map(|node| proxy.door_of(node)).collect(),
             http: proxy::client().map_err(|error| LiveError::Clients(error.to_string()))?,
             recorder: recorder.clone(),
+            observed,
             operations: Arc::clone(&operations),
             phase: phases,
         };
@@ -472,13 +516,16 @@ fn key_seed(seed: u64) -> [u8; 32] {
 }
 
 fn describe_panic(error: JoinError) -> String {
+    format!("the core of a client panicked: {}", panic_text(error))
+}
+
+fn panic_text(error: JoinError) -> String {
     let Ok(panic) = error.try_into_panic() else {
-        return "a client was cut off".to_owned();
+        return "it was cut off".to_owned();
     };
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("it does not say why");
-    format!("the core of a client panicked: {text}")
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it does not say why").to_owned()
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_checkers::history::{ProcessId, What};
+use quorate_plan::Endpoint;
 use quorate_systems::contract::{
     Client as _, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Incarnation,
     Key, Keyring, LocalTime, NodeId, Outcome, System,
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::observed::{Seeing, SharedLog, Sight};
 use crate::protocol::ClientEnvelope;
 use crate::recorder::Recorder;
 use crate::timers::Timers;
@@ -49,6 +51,8 @@ pub(crate) struct ClientsConfig {
     pub(crate) http: reqwest::Client,
     /// Where events go.
     pub(crate) recorder: Recorder,
+    /// Where what happens to their cores goes.
+    pub(crate) observed: Arc<SharedLog>,
     /// Where operations come from.
     pub(crate) operations: Arc<Operations>,
     /// What they are to do now.
@@ -225,6 +229,8 @@ impl<S: System> Client<S> {
     fn step(&mut self, input: ClientInput<S::Message>) -> Option<Outcome> {
         let now = self.now();
         self.core.step(now, input, &mut self.effects);
+        let sights = self.effects.iter().filter_map(sight);
+        self.config.observed.step::<S>(Endpoint::Client(self.me), sights);
         let mut outcome = None;
         for effect in self.effects.drain(..) {
             match effect {
@@ -235,11 +241,26 @@ impl<S: System> Client<S> {
                 ClientEffect::Complete(ended) => outcome = Some(ended),
                 ClientEffect::SetTimer { id, min, max } => self.timers.set(now, id, min, max),
                 ClientEffect::CancelTimer { id } => self.timers.cancel(id),
-                // Invariants over observations come with the simulator.
+                // The log has it.
                 ClientEffect::Observe(_) | ClientEffect::Mark(_) | ClientEffect::Ignore(_) => {}
             }
         }
         outcome
+    }
+}
+
+/// What the invariants are to know of an effect.
+fn sight<S: System>(effect: &ClientEffect<S>) -> Option<Seeing<'_, S>> {
+    match effect {
+        ClientEffect::Send { to, message } => {
+            Some(Sight::Sent { to: Endpoint::Node(to.0), message })
+        }
+        ClientEffect::Observe(observation) => Some(Sight::Observed(observation)),
+        ClientEffect::Complete(_)
+        | ClientEffect::SetTimer { .. }
+        | ClientEffect::CancelTimer { .. }
+        | ClientEffect::Mark(_)
+        | ClientEffect::Ignore(_) => None,
     }
 }
 

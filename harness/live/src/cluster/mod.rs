@@ -7,7 +7,7 @@ mod spawner;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::nemesis::Machines;
+use crate::observed::OBSERVED;
 use crate::protocol::{Control, NodeConfig};
 use crate::proxy::Proxy;
 
@@ -54,6 +55,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) options: BTreeMap<String, String>,
     /// The planted bug.
     pub(crate) mutants: Mutants,
+    /// Observations of these kinds are told as they come.
+    pub(crate) watched: BTreeSet<String>,
     /// One for each node.
     pub(crate) keys: Vec<Keyring>,
     /// Entropy of nodes and of damage is drawn from it.
@@ -207,6 +210,8 @@ impl Cluster {
             options: self.config.options.clone(),
             mutants: self.config.mutants,
             data: folder.join(DATA),
+            observed: Some(folder.join(OBSERVED)),
+            watched: self.config.watched.clone(),
             peer_listen: anywhere,
             client_listen: anywhere,
             peers: self.proxy.peers_of(node),
@@ -238,7 +243,7 @@ impl Cluster {
         let start = format!("start {}", self.config.executable.display());
         let child = self.spawner.spawn(command).await.map_err(|error| failed(&start, &error))?;
         let notices = member.folder.join("notices.jsonl");
-        let process = Process::adopt(child, &notices, self.on_exit(node, member))
+        let process = Process::adopt(child, &notices, |_| {}, self.on_exit(node, member))
             .map_err(|error| failed("take charge of its process", &error))?;
         let process = Arc::new(process);
         *lock(&member.process) = Some(Arc::clone(&process));

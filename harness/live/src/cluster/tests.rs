@@ -36,6 +36,7 @@ async fn start_from(executable: PathBuf, how: &str) -> Scene {
         system: SystemKind::Quorum,
         options: [("how".to_owned(), how.to_owned())].into(),
         mutants: Mutants::NONE,
+        watched: BTreeSet::new(),
         keys: vec![Keyring::default(); 2],
         seed: 1,
     };
