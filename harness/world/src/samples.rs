@@ -1,6 +1,9 @@
 //! Things to test with.
 
-use quorate_systems::contract::{ClientId, Key};
+use std::fmt;
+
+use quorate_plan::Endpoint;
+use quorate_systems::contract::{ClientId, Describe, Key};
 use quorate_systems::quorum::{Message, OpId, Party, Phase, Record};
 
 /// A message that differs from all others with another number.
@@ -13,4 +16,32 @@ pub(crate) fn message(number: u64) -> Message {
 /// Some record.
 pub(crate) fn record() -> Record {
     Record::Clock { t: 1 }
+}
+
+pub(crate) const N0: Endpoint = Endpoint::Node(0);
+pub(crate) const N1: Endpoint = Endpoint::Node(1);
+pub(crate) const C0: Endpoint = Endpoint::Client(0);
+pub(crate) const C1: Endpoint = Endpoint::Client(1);
+
+/// A message or an observation with one field, `key`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    pub(crate) kind: &'static str,
+    pub(crate) key: Option<u64>,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl Describe for Said {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn field(&self, name: &str) -> Option<u64> {
+        self.key.filter(|_| name == "key")
+    }
 }
