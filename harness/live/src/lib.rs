@@ -2,6 +2,7 @@
 
 mod client;
 mod cluster;
+mod happenings;
 mod nemesis;
 pub mod node;
 mod observed;
@@ -16,6 +17,7 @@ mod sweep;
 mod timers;
 
 pub use cluster::Death;
+pub use happenings::Onlooker;
 pub use observed::forget_observations;
 pub use progress::{Listener, Progress, RunPhase};
 pub use recorder::Counts;
