@@ -12,6 +12,8 @@ mod frames;
 mod http;
 mod link;
 mod peer;
+#[cfg(test)]
+mod ruled;
 mod rules;
 #[cfg(test)]
 mod tests;
