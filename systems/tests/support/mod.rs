@@ -69,6 +69,16 @@ impl<M: Describe> Flight<M> {
     }
 }
 
+/// Something that happened, in the order in which it did.
+pub(crate) enum Happened<S: System> {
+    Started { node: NodeId, incarnation: Incarnation },
+    Found { node: NodeId, record: S::Record },
+    Persisted { node: NodeId, ticket: Ticket, record: S::Record },
+    Durable { node: NodeId, ticket: Ticket },
+    Sent { from: Place, to: Place, message: S::Message },
+    Observed { by: Place, observation: S::Observation },
+}
+
 pub(crate) struct Node<S: System> {
     pub(crate) replica: Option<S::Replica>,
     pub(crate) incarnation: u64,
@@ -96,6 +106,8 @@ pub(crate) struct Net<S: System> {
     pub(crate) clients: Vec<Host<S>>,
     pub(crate) flying: Vec<Flight<S::Message>>,
     pub(crate) observations: Vec<(Place, S::Observation)>,
+    /// All that happened, until somebody takes it out.
+    pub(crate) happened: Vec<Happened<S>>,
     pub(crate) ignored: BTreeMap<&'static str, u64>,
     /// Messages sent so far, by kind.
     pub(crate) sent: BTreeMap<&'static str, u64>,
@@ -125,6 +137,7 @@ impl<S: System> Net<S> {
             clients: Vec::new(),
             flying: Vec::new(),
             observations: Vec::new(),
+            happened: Vec::new(),
             ignored: BTreeMap::new(),
             sent: BTreeMap::new(),
             is_syncing: true,
@@ -287,18 +300,14 @@ impl<S: System> Net<S> {
         let state = &mut self.nodes[usize::from(node)];
         assert!(state.replica.is_none());
         state.incarnation += 1;
+        let (me, incarnation) = (NodeId(node), Incarnation(state.incarnation));
+        self.happened.push(Happened::Started { node: me, incarnation });
+        let found = state.durable.iter().cloned();
+        self.happened.extend(found.map(|record| Happened::Found { node: me, record }));
         state.outbox = Outbox::default();
         state.synced = Ticket(0);
         let records = state.durable.iter().cloned().map(Recovered::Intact).collect();
-        let start = Start {
-            me: NodeId(node),
-            incarnation: Incarnation(state.incarnation),
-            config,
-            keys,
-            entropy,
-            now: LocalTime(0),
-            records,
-        };
+        let start = Start { me, incarnation, config, keys, entropy, now: LocalTime(0), records };
         state.replica = Some(S::Replica::start(start, &mut state.outbox)?);
         self.carry_out(node);
         Ok(())
@@ -314,6 +323,7 @@ impl<S: System> Net<S> {
         state.durable.extend(state.unsynced.drain(..count));
         state.synced = Ticket(state.synced.0 + count as u64);
         let synced = state.synced;
+        self.happened.push(Happened::Durable { node: NodeId(node), ticket: synced });
         let (ready, held): (Vec<_>, Vec<_>) =
             state.held.drain(..).partition(|(ticket, _)| *ticket <= synced);
         state.held = held;
@@ -350,6 +360,9 @@ impl<S: System> Net<S> {
                 Effect::Persist { ticket, record } => {
                     assert_eq!(ticket.0, issued.0 + 1);
                     issued = ticket;
+                    let node = NodeId(node);
+                    let persisted = Happened::Persisted { node, ticket, record: record.clone() };
+                    self.happened.push(persisted);
                     state.unsynced.push(record);
                     continue;
                 }
@@ -362,7 +375,8 @@ impl<S: System> Net<S> {
                     continue;
                 }
                 Effect::Observe(observation) => {
-                    self.observations.push((place, observation));
+                    self.observations.push((place, observation.clone()));
+                    self.happened.push(Happened::Observed { by: place, observation });
                     continue;
                 }
                 Effect::Mark(_) => continue,
@@ -406,6 +420,8 @@ impl<S: System> Net<S> {
         };
         if let Some(message) = message {
             *self.sent.entry(message.kind()).or_default() += 1;
+            let Flight { from, to, .. } = *flight;
+            self.happened.push(Happened::Sent { from, to, message: message.clone() });
             self.flying.push(Flight { message, from: flight.from, to: flight.to });
         }
     }
@@ -431,7 +447,8 @@ impl<S: System> Net<S> {
                     host.timers.remove(&id);
                 }
                 ClientEffect::Observe(observation) => {
-                    self.observations.push((c(client), observation));
+                    self.observations.push((c(client), observation.clone()));
+                    self.happened.push(Happened::Observed { by: c(client), observation });
                 }
                 ClientEffect::Mark(_) => {}
                 ClientEffect::Ignore(why) => *self.ignored.entry(why.0).or_default() += 1,
