@@ -32,8 +32,8 @@ pub use rule::{Act, Rule};
 pub use schedule::{FaultRequest, faults};
 pub use script::{Function, Script, ScriptedOperation};
 pub use trace::{TraceEntry, TraceStep};
-pub use validate::PlanError;
-pub use vocabulary::Vocabulary;
+pub use validate::{PlanError, check_names};
+pub use vocabulary::{Kind, Vocabulary};
 pub use weather::{Delay, Weather};
 pub use workload::{ValueChoice, Workload, WorkloadKind};
 
@@ -189,6 +189,9 @@ impl Default for Durations {
         Self { time_limit_ms: 30_000, operation_timeout_ms: 1_000, final_reads_ms: 10_000 }
     }
 }
+
+/// The greatest value that a script may write: greater ones are what liars make up.
+pub const VALUE_MAX: u64 = 999_999_999_999;
 
 /// How many replicas a cluster has when nothing else is asked for.
 pub const NODES_DEFAULT: u16 = 5;

@@ -198,7 +198,7 @@ fn faults_must_be_possible() {
     assert_eq!(
         fault_complaint(Fault::Byzantine { nodes, lie: "polite".to_owned() }),
         "faults[1].fault.lie: nobody knows the lie `polite`; allowed are wrong-value, \
-         wrong-timestamp, silent"
+         wrong-timestamp, silent, equivocate, replay, lie-to-clients, twins"
     );
 }
 

@@ -87,6 +87,7 @@ fn vocabulary() -> Vocabulary {
         name: "quorum".to_owned(),
         summary: "multi-writer registers over quorums".to_owned(),
         messages: Vec::new(),
+        observations: Vec::new(),
         options: vec![pair("quorums", "which sets of nodes must answer")],
         mutants: vec![pair("Q01", "a read returns without writing back what it has seen")],
     }
