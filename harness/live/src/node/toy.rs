@@ -122,7 +122,7 @@ impl Replica<Toy> for Counter {
                 out.reply(client, Message::Sum(self.sum));
             }
             Input::Request { message: echo @ Message::Echo { .. }, .. } => {
-                out.send(quorate_systems::contract::NodeId(0), echo);
+                out.send(NodeId(0), echo);
             }
             Input::Request { client, message: Message::Later(after) } => {
                 out.set_timer(TimerId(u64::from(client.0)), after, after);
