@@ -296,8 +296,9 @@ const MUTANTS: &[MutantSpec] = &[
         name: "Q04",
         what: "a node stores what its own coordinator chose over what it has stored meanwhile",
         source: "ailidani/paxi abd/replica.go at 6823d0b",
-        breaks: "a stored timestamp goes back, and a completed write disappears from its server",
-        flags: "--mutant Q04 --nodes 3 -o coordinator=node --rate 400 --faults partition,delay",
+        breaks: "of two completed writes, readers see now the one, now the other",
+        flags: "--mutant Q04 --nodes 3 --concurrency 10n --rate 400 -o coordinator=node \
+                -o contact=quorum --faults delay",
     },
     MutantSpec {
         name: "Q05",
