@@ -96,8 +96,8 @@ pub(super) async fn begin<M: Machines>(
             let lie = lie.parse().map_err(|()| format!("nobody knows the lie `{lie}`"))?;
             make_liars(machines, nodes, lie).await
         }
-        Fault::Reconfigure { .. } => Err("it is no fault of a node".to_owned()),
-        Fault::Partition { .. }
+        Fault::Reconfigure { .. }
+        | Fault::Partition { .. }
         | Fault::Delay { .. }
         | Fault::Loss { .. }
         | Fault::Duplicate { .. }
