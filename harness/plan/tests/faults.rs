@@ -23,7 +23,16 @@ fn requests() -> impl Strategy<Value = FaultRequest> {
         let mut classes = classes;
         classes.retain(|class| liars > 0 || *class != FaultClass::Byzantine);
         let changes = vec![BTreeMap::new()];
-        FaultRequest { seed, classes, nodes, clients, time_limit_ms, liars, changes }
+        FaultRequest {
+            seed,
+            classes,
+            nodes,
+            clients,
+            time_limit_ms,
+            liars,
+            changes,
+            mid_step: true,
+        }
     })
 }
 
@@ -84,7 +93,7 @@ proptest! {
     ) {
         let classes = all_classes(1);
         let request =
-            FaultRequest { seed, classes, nodes, clients: 15, time_limit_ms: 30_000, liars: 1, changes: vec![BTreeMap::new()] };
+            FaultRequest { seed, classes, nodes, clients: 15, time_limit_ms: 30_000, liars: 1, changes: vec![BTreeMap::new()], mid_step: false };
         let faults = faults(&request).unwrap();
         for class in FaultClass::ALL {
             let first = first_of(&faults, *class).expect("has its turn");
@@ -141,6 +150,7 @@ fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
         time_limit_ms: 30_000,
         liars: 0,
         changes: vec![BTreeMap::new()],
+        mid_step: false,
     }
 }
 
@@ -219,4 +229,41 @@ fn a_longer_run_has_more_faults_but_not_without_bound() {
     };
     assert!(count(120_000) > 2 * count(30_000));
     assert!(count(24 * 3_600_000) < 2_000);
+}
+
+#[test]
+fn only_where_it_is_asked_for_do_crashes_come_in_the_middle_of_a_step() {
+    let classes = [FaultClass::Kill, FaultClass::PowerLoss, FaultClass::Pause, FaultClass::Loss];
+    let (mut between, mut in_the_middle) = ([0; 2], [0; 2]);
+    for seed in 0..50 {
+        let without = request(seed, &classes);
+        let with = faults(&FaultRequest { mid_step: true, ..without.clone() }).unwrap();
+        let mut same = with.clone();
+        for planned in &mut same {
+            if let Fault::Kill { after_effects, .. } | Fault::PowerLoss { after_effects, .. } =
+                &mut planned.fault
+            {
+                *after_effects = None;
+            }
+        }
+        assert_eq!(faults(&without).unwrap(), same, "nothing else depends on it");
+        for planned in &with {
+            let (place, after_effects) = match &planned.fault {
+                Fault::Kill { after_effects, .. } => (0, after_effects),
+                Fault::PowerLoss { after_effects, .. } => (1, after_effects),
+                _ => continue,
+            };
+            match after_effects {
+                Some(effects) => {
+                    assert!((1..=4).contains(effects));
+                    in_the_middle[place] += 1;
+                }
+                None => between[place] += 1,
+            }
+        }
+    }
+    for place in 0..2 {
+        let all = between[place] + in_the_middle[place];
+        assert!((40..=60).contains(&(100 * in_the_middle[place] / all)), "about half");
+    }
 }

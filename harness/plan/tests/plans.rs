@@ -79,6 +79,7 @@ fn a_plan_survives_being_written_as_toml_and_read_again() {
             time_limit_ms: 30_000,
             liars: 1,
             changes: vec![BTreeMap::new()],
+            mid_step: true,
         })
         .unwrap();
         let text = toml::to_string(&plan).unwrap();

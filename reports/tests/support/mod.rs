@@ -104,6 +104,7 @@ pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan 
         time_limit_ms,
         liars: 0,
         changes: Vec::new(),
+        mid_step: false,
     };
     let system = SystemPlan {
         kind: "quorum".to_owned(),

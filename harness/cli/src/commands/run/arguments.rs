@@ -147,6 +147,8 @@ impl Arguments {
             time_limit_ms: plan.durations.time_limit_ms,
             liars,
             changes: promises.changes,
+            // Processes are killed from outside.
+            mid_step: false,
         })
         .map_err(CliError::usage)?;
         plan.validate().map_err(|error| by_flag(&error))?;
