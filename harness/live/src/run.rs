@@ -354,3 +354,35 @@ fn panic_text(error: JoinError) -> String {
         .or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("it does not say why").to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_plan::{
+        Endpoint, Liveness, PlannedFault, SystemPlan, TraceEntry, TraceStep, WorldKind,
+    };
+
+    use super::*;
+
+    fn plan() -> Plan {
+        let system = SystemPlan { kind: "quorum".to_owned(), nodes: 5, options: [].into() };
+        Plan::new("test", 1, WorldKind::Sim, system)
+    }
+
+    fn refused(plan: &Plan) -> Option<String> {
+        refuse_what_only_simulators_can(plan).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_plan_of_the_simulated_world_runs_unless_it_asks_for_what_real_processes_cannot_do() {
+        assert_eq!(refused(&plan()), None);
+        let liveness = Some(Liveness { core: None, bound_ms: 1 });
+        assert!(refused(&Plan { liveness, ..plan() }).unwrap().starts_with("liveness: "));
+        let step = TraceStep::Wake { who: Endpoint::Node(0), timer: 1 };
+        let trace = vec![TraceEntry { at_us: 0, step }];
+        assert!(refused(&Plan { trace, ..plan() }).unwrap().starts_with("trace: "));
+        let fault = Fault::Byzantine { nodes: [0].into(), lie: TWINS.to_owned() };
+        let faults = vec![PlannedFault { when: None, at_ms: 0, for_ms: 1, fault }];
+        let why = refused(&Plan { faults, ..plan() }).unwrap();
+        assert!(why.contains("twin") && why.contains("only the simulated world"), "{why}");
+    }
+}
