@@ -197,7 +197,7 @@ fn a_read_without_write_back_is_caught() {
 
 #[test]
 fn a_timestamp_without_writer_id_is_caught() {
-    is_caught("Q03", "10s");
+    is_caught("Q03", "20s");
 }
 
 #[test]
