@@ -1,47 +1,41 @@
 //! One run from its Plan to its history.
 
+mod clients;
+mod stage;
+
 use std::fs::File;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_checkers::history::{Header, WriteError, Writer};
 use quorate_plan::{Fault, Plan, PlanError};
-use quorate_systems::contract::{ConfigError, Keyring, System};
-use quorate_systems::keys::ClusterKeys;
+use quorate_systems::SystemKind;
+use quorate_systems::contract::ConfigError;
 use quorate_systems::mutant::Mutants;
-use quorate_systems::{SystemKind, WithSystem, with_system};
 use quorate_world::registry::{self, Promises, UnknownSystem};
-use quorate_world::weather;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::{self, Administrator, Client, ClientsConfig, Operations, Scripts};
-use crate::cluster::{Cluster, ClusterConfig, Death};
-use crate::happenings::{self, Eyes, Happenings, Onlooker};
-use crate::nemesis::{Coroner, Means, Nemesis};
+use crate::client;
+use crate::cluster::{Cluster, Death};
+use crate::nemesis::{Means, Nemesis};
 use crate::observed::{self, Judgement, Scene, SharedLog};
 use crate::progress::{Dashboard, Listener, RunPhase};
-use crate::proxy::{self, Proxy, Rules, Traffic};
+use crate::proxy::Traffic;
 use crate::recorder::{Counts, Recorder};
 use crate::sweep::Lock;
 
-/// A run reads so many keys at its end; a longer one has left most of its keys long ago, and each was
-/// checked by the reads that the workload made.
-const FINAL_KEYS_MAX: usize = 50;
+use stage::{Parts, Stage};
+
 /// How long final reads may go on after an interruption: somebody is waiting.
 const HURRIED_READS: Duration = Duration::from_secs(2);
 /// How long healing may take before the run goes on without it; all its parts have bounds of their own.
 const HEALING_MAX: Duration = Duration::from_mins(1);
-/// How long clients may take to end after their time is over.
-const CLIENTS_END_MAX: Duration = Duration::from_secs(2);
-/// How long the last news of nodes that ended may take.
-const NEWS_MAX: Duration = Duration::from_secs(2);
 
 /// All that a run needs.
 pub struct RunSetup {
@@ -282,7 +276,9 @@ impl Watch {
         let scene = self.scene;
         match tokio::task::spawn_blocking(|| observed::judge(scene)).await {
             Ok(Judgement { violations, trouble }) => {
-                violations.into_iter().for_each(|violation| recorder.violation(violation));
+                for violation in violations {
+                    recorder.violation(violation);
+                }
                 trouble
             }
             Err(error) => Some(format!("the invariants failed: {}", panic_text(error))),
@@ -300,236 +296,6 @@ fn scene(setup: &RunSetup, kind: SystemKind) -> Scene {
     }
 }
 
-/// What all that is started for a run has in common.
-struct Parts<'a> {
-    setup: &'a RunSetup,
-    kind: SystemKind,
-    recorder: &'a Recorder,
-    /// What happens to the clients' cores.
-    observed: Arc<SharedLog>,
-    happenings: Arc<Happenings>,
-    onlooker: Arc<dyn Onlooker>,
-    scripts: Arc<Scripts>,
-    keys: ClusterKeys,
-}
-
-impl<'a> Parts<'a> {
-    fn of(
-        setup: &'a RunSetup,
-        kind: SystemKind,
-        recorder: &'a Recorder,
-    ) -> Result<Self, LiveError> {
-        let Plan { seed, system, .. } = &setup.plan;
-        let observed = SharedLog::open(&setup.folder.join(observed::CLIENTS))
-            .map_err(|error| LiveError::Clients(error.to_string()))?;
-        let happenings = Arc::new(Happenings::of(&setup.plan));
-        let clients = doors(&setup.plan);
-        Ok(Self {
-            setup,
-            kind,
-            recorder,
-            observed: Arc::new(observed),
-            onlooker: with_system(kind, MakeOnlooker(Arc::clone(&happenings))),
-            scripts: Arc::new(Scripts::of(&setup.plan, &happenings)),
-            happenings,
-            keys: ClusterKeys::from_seed(&key_seed(*seed), system.nodes, clients),
-        })
-    }
-}
-
-/// How many clients there are, the administrator included: it is the one after the last, and there only
-/// where the system is to change.
-fn doors(plan: &Plan) -> u32 {
-    plan.workload.clients + u32::from(has_administrator(plan))
-}
-
-fn has_administrator(plan: &Plan) -> bool {
-    plan.faults.iter().any(|planned| matches!(planned.fault, Fault::Reconfigure { .. }))
-}
-
-/// Makes the onlooker of a system whose type is known only here.
-struct MakeOnlooker(Arc<Happenings>);
-
-impl WithSystem for MakeOnlooker {
-    type Out = Arc<dyn Onlooker>;
-
-    fn with<S: System>(self) -> Self::Out {
-        Arc::new(Eyes::<S::Message, S::Observation>::new(self.0, S::vocabulary()))
-    }
-}
-
-/// All that is started for a run.
-struct Stage {
-    proxy: Arc<Proxy>,
-    cluster: Arc<Cluster>,
-    clients: Clients,
-    deaths: Option<mpsc::UnboundedReceiver<Death>>,
-}
-
-impl Stage {
-    async fn build(parts: &Parts<'_>) -> Result<Self, LiveError> {
-        let Parts { setup, kind, onlooker, happenings, keys, .. } = parts;
-        let Plan { seed, system, .. } = &setup.plan;
-        let vocabulary = kind.vocabulary();
-        let eyes = happenings.looks_into_messages().then(|| Arc::clone(onlooker));
-        let rules = Arc::new(network(&setup.plan));
-        let proxy = Proxy::start(system.nodes, doors(&setup.plan), rules, eyes, vocabulary);
-        let proxy = Arc::new(proxy.await.map_err(LiveError::Links)?);
-        let (died, deaths) = mpsc::unbounded_channel();
-        let config = ClusterConfig {
-            executable: setup.executable.clone(),
-            folder: setup.folder.clone(),
-            system: *kind,
-            options: system.options.clone(),
-            mutants: setup.mutants,
-            watched: happenings::watched_kinds(&setup.plan, vocabulary),
-            onlooker: Arc::clone(onlooker),
-            happenings: Arc::clone(happenings),
-            keys: keys.nodes.clone(),
-            seed: weather::draw(*seed, "cluster", &[]),
-        };
-        let cluster = Cluster::start(config, Arc::clone(&proxy), died)
-            .await
-            .map_err(|trouble| LiveError::Start(trouble.to_string()))?;
-        match Clients::open(parts, &proxy).await {
-            Ok(clients) => {
-                Ok(Self { proxy, cluster: Arc::new(cluster), clients, deaths: Some(deaths) })
-            }
-            Err(error) => {
-                cluster.shut_down().await;
-                Err(error)
-            }
-        }
-    }
-
-    fn watch_deaths(&mut self, coroner: Coroner) -> Deaths {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let list = Arc::clone(&seen);
-        let news = self.deaths.take();
-        let task = tokio::spawn(async move {
-            let Some(mut news) = news else { return };
-            while let Some(death) = news.recv().await {
-                coroner.record(&death);
-                list.lock().unwrap_or_else(PoisonError::into_inner).push(death);
-            }
-        });
-        Deaths { seen, task }
-    }
-
-    /// Ends the clients, then the nodes; what did not end as it should.
-    async fn tear_down(self) -> Vec<String> {
-        drop(self.clients);
-        let troubles = self.cluster.shut_down().await;
-        troubles.iter().map(ToString::to_string).collect()
-    }
-}
-
-/// The deaths of a run, as they come.
-struct Deaths {
-    seen: Arc<Mutex<Vec<Death>>>,
-    task: JoinHandle<()>,
-}
-
-impl Deaths {
-    /// All of them, once every node has ended.
-    async fn finish(self) -> Vec<Death> {
-        let Self { seen, mut task } = self;
-        let _ = timeout(NEWS_MAX, &mut task).await;
-        task.abort();
-        std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// The clients of a run. Dropping this ends them.
-struct Clients {
-    /// Open and waiting for their start.
-    waiting: Vec<Task>,
-    running: JoinSet<()>,
-    administrator: Option<Administrator>,
-    /// Where the administrator runs.
-    office: JoinSet<()>,
-    operations: Arc<Operations>,
-    phase: watch::Sender<client::Phase>,
-}
-
-impl Clients {
-    async fn open(parts: &Parts<'_>, proxy: &Proxy) -> Result<Self, LiveError> {
-        let Parts { setup, kind, recorder, observed, happenings, scripts, keys, .. } = parts;
-        let Plan { seed, system, workload, durations, .. } = &setup.plan;
-        let operations = Arc::new(Operations::new(workload, *seed));
-        let (phase, phases) = watch::channel(client::Phase::Work);
-        let config = ClientsConfig {
-            clients: workload.clients,
-            rate_per_s: workload.rate_per_s,
-            operation_timeout: Duration::from_millis(durations.operation_timeout_ms),
-            seed: weather::draw(*seed, "clients", &[]),
-            doors: (0..system.nodes).filter_map(|node| proxy.door_of(node)).collect(),
-            http: proxy::client().map_err(|error| LiveError::Clients(error.to_string()))?,
-            recorder: (*recorder).clone(),
-            observed: Arc::clone(observed),
-            happenings: Arc::clone(happenings),
-            scripts: Arc::clone(scripts),
-            operations: Arc::clone(&operations),
-            phase: phases,
-        };
-        let job = OpenClients {
-            config,
-            plan: setup.plan.system.clone(),
-            mutants: setup.mutants,
-            keys: keys.clients.clone(),
-            with_administrator: has_administrator(&setup.plan),
-        };
-        let Opened { clients, administrator } = with_system(*kind, job).await?;
-        let mut office = JoinSet::new();
-        let administrator = administrator.map(|(whom, work)| {
-            office.spawn(work);
-            whom
-        });
-        let running = JoinSet::new();
-        Ok(Self { waiting: clients, running, administrator, office, operations, phase })
-    }
-
-    fn start(&mut self) {
-        for client in self.waiting.drain(..) {
-            self.running.spawn(client);
-        }
-    }
-
-    fn enter(&self, phase: client::Phase) {
-        self.phase.send_replace(phase);
-    }
-
-    /// Has every key that was used lately read, and waits for the clients' end; what went wrong with them.
-    async fn read_finally(&mut self, until: Instant) -> Vec<String> {
-        let keys = Arc::new(self.operations.last_keys(FINAL_KEYS_MAX));
-        self.enter(client::Phase::FinalReads { keys, until });
-        let mut troubles = Vec::new();
-        let all = async {
-            while let Some(ended) = self.running.join_next().await {
-                troubles.extend(ended.err().map(describe_panic));
-            }
-        };
-        if timeout_at(until + CLIENTS_END_MAX, all).await.is_err() {
-            troubles.push("some clients did not end".to_owned());
-        }
-        // It ends before the run only where its core breaks an assertion.
-        troubles.extend(self.office.try_join_next().and_then(Result::err).map(describe_panic));
-        troubles
-    }
-}
-
-/// How long one client may take to open its streams to all nodes.
-const OPENING_MAX: Duration = Duration::from_secs(10);
-/// Why it may take longer: a proxy that may open no more files leaves connections waiting.
-const NO_STREAM: &str = "its streams to the nodes do not open; if the limit on open files \
-                         (ulimit -n) is low, raise it or take fewer clients";
-
-/// An error together with the one at its bottom, which says most.
-fn with_cause(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.last().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-}
-
 /// Lets this process open as many files as it may at all: a client has a stream to every node, and each
 /// stream passes the proxy.
 fn open_many_files() {
@@ -537,71 +303,6 @@ fn open_many_files() {
     limit.current = limit.maximum;
     // If that is forbidden, a run that needs more says so.
     let _ = setrlimit(Resource::Nofile, limit);
-}
-
-/// Opens the clients of a system whose type is known only here.
-struct OpenClients {
-    config: ClientsConfig,
-    plan: quorate_plan::SystemPlan,
-    mutants: Mutants,
-    keys: Vec<Keyring>,
-    with_administrator: bool,
-}
-
-/// What a client does, from beginning to end.
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Clients whose links are open.
-struct Opened {
-    clients: Vec<Task>,
-    administrator: Option<(Administrator, Task)>,
-}
-
-impl WithSystem for OpenClients {
-    type Out = Pin<Box<dyn Future<Output = Result<Opened, LiveError>> + Send>>;
-
-    fn with<S: System>(self) -> Self::Out {
-        Box::pin(async move {
-            let Self { config, plan, mutants, keys, with_administrator } = self;
-            let system = S::configure(plan.nodes, &plan.options, mutants)?;
-            let mut opened = Opened { clients: Vec::new(), administrator: None };
-            for (me, keys) in (0..).zip(keys) {
-                let client = open_client::<S>(me, &config, &system, keys).await?;
-                if me < config.clients {
-                    opened.clients.push(Box::pin(client.run()));
-                } else if with_administrator {
-                    let (whom, asked) = Administrator::new();
-                    let work = client.administer(asked, system.clone());
-                    opened.administrator = Some((whom, Box::pin(work)));
-                }
-            }
-            Ok(opened)
-        })
-    }
-}
-
-async fn open_client<S: System>(
-    me: u32,
-    config: &ClientsConfig,
-    system: &S::Config,
-    keys: Keyring,
-) -> Result<Client<S>, LiveError> {
-    let cannot = |why| LiveError::Clients(format!("c{me}: {why}"));
-    let opening = Client::<S>::open(me, config.clone(), system.clone(), keys);
-    timeout(OPENING_MAX, opening)
-        .await
-        .map_err(|_| cannot(NO_STREAM.to_owned()))?
-        .map_err(|error| cannot(with_cause(&error)))
-}
-
-/// What the links of a plan obey, no fault being in force.
-fn network(plan: &Plan) -> Rules {
-    let rules = Rules::new(weather::draw(plan.seed, "network", &[]));
-    let time_limit = Duration::from_millis(plan.durations.time_limit_ms);
-    match plan.weather {
-        Some(weather) => rules.with_weather(weather, time_limit, plan.system.nodes),
-        None => rules,
-    }
 }
 
 /// A trace needs a world in which nothing happens by itself; so does an end of which only a part is healed,
@@ -643,19 +344,6 @@ fn check_executable(path: &std::path::Path) -> Result<(), LiveError> {
     Ok(())
 }
 
-/// The seed of all keys of a run.
-fn key_seed(seed: u64) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    for (part, chunk) in (0_u64..).zip(bytes.chunks_exact_mut(8)) {
-        chunk.copy_from_slice(&weather::draw(seed, "keys", &[part]).to_le_bytes());
-    }
-    bytes
-}
-
-fn describe_panic(error: JoinError) -> String {
-    format!("the core of a client panicked: {}", panic_text(error))
-}
-
 fn panic_text(error: JoinError) -> String {
     let Ok(panic) = error.try_into_panic() else {
         return "it was cut off".to_owned();
@@ -665,4 +353,36 @@ fn panic_text(error: JoinError) -> String {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("it does not say why").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_plan::{
+        Endpoint, Liveness, PlannedFault, SystemPlan, TraceEntry, TraceStep, WorldKind,
+    };
+
+    use super::*;
+
+    fn plan() -> Plan {
+        let system = SystemPlan { kind: "quorum".to_owned(), nodes: 5, options: [].into() };
+        Plan::new("test", 1, WorldKind::Sim, system)
+    }
+
+    fn refused(plan: &Plan) -> Option<String> {
+        refuse_what_only_simulators_can(plan).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_plan_of_the_simulated_world_runs_unless_it_asks_for_what_real_processes_cannot_do() {
+        assert_eq!(refused(&plan()), None);
+        let liveness = Some(Liveness { core: None, bound_ms: 1 });
+        assert!(refused(&Plan { liveness, ..plan() }).unwrap().starts_with("liveness: "));
+        let step = TraceStep::Wake { who: Endpoint::Node(0), timer: 1 };
+        let trace = vec![TraceEntry { at_us: 0, step }];
+        assert!(refused(&Plan { trace, ..plan() }).unwrap().starts_with("trace: "));
+        let fault = Fault::Byzantine { nodes: [0].into(), lie: TWINS.to_owned() };
+        let faults = vec![PlannedFault { when: None, at_ms: 0, for_ms: 1, fault }];
+        let why = refused(&Plan { faults, ..plan() }).unwrap();
+        assert!(why.contains("twin") && why.contains("only the simulated world"), "{why}");
+    }
 }

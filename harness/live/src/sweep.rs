@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{DATA, NODES};
+use crate::observed::forget_observations;
 
 /// The file in a run's folder that says which process the run belongs to. It is there from before the
 /// first node is started until after the last one has ended.
@@ -76,8 +77,8 @@ pub struct SweepError {
     pub error: io::Error,
 }
 
-/// Removes the node data that killed harnesses left in a store (`STORE/TEST/TIME/nodes/n0/data`): that of
-/// runs whose owner is gone without having ended them. Histories and logs stay, and runs that are alive or
+/// Removes the node data that killed harnesses left in a store (`STORE/TEST/TIME/nodes/n0/data`), and what was
+/// observed: that of runs whose owner is gone without having ended them. Histories and logs stay, and runs that are alive or
 /// have ended properly are not touched. How many runs were swept; a store that is not there has none.
 pub fn sweep(store: &Path) -> Result<u32, SweepError> {
     let mut swept = 0;
@@ -111,6 +112,8 @@ fn sweep_run(run: &Path) -> Result<(), SweepError> {
         let data = node.join(DATA);
         gone(fs::remove_dir_all(&data), data)?;
     }
+    // Nobody will judge these any more: a history without an end has its verdict from the clients alone.
+    forget_observations(run);
     let lock = run.join(LOCK);
     gone(fs::remove_file(&lock), lock)
 }
@@ -153,6 +156,8 @@ mod tests {
         fs::create_dir_all(run.join("nodes/n0/data")).unwrap();
         fs::write(run.join("nodes/n0/data/log-000000"), "records").unwrap();
         fs::write(run.join("nodes/n0/log"), "what it said").unwrap();
+        fs::write(run.join("nodes/n0/observed.jsonl"), "what it did").unwrap();
+        fs::write(run.join("clients.jsonl"), "what they did").unwrap();
         fs::write(run.join("history.jsonl"), "events").unwrap();
         std::os::unix::fs::symlink(&run, store.path().join("quorum/latest")).unwrap();
         (store, run)
@@ -167,7 +172,9 @@ mod tests {
         let (store, run) = store();
         fs::write(run.join(LOCK), serde_json::to_vec(&dead()).unwrap()).unwrap();
         assert_eq!(sweep(store.path()).unwrap(), 1);
-        assert!(!run.join("nodes/n0/data").exists());
+        for gone in ["nodes/n0/data", "nodes/n0/observed.jsonl", "clients.jsonl"] {
+            assert!(!run.join(gone).exists(), "{gone}");
+        }
         assert!(run.join("nodes/n0/log").exists());
         assert!(run.join("history.jsonl").exists());
         assert_eq!(sweep(store.path()).unwrap(), 0, "once is enough");

@@ -92,9 +92,9 @@ fn exponential(draw: u64, mean: u64) -> u64 {
     const MEANS_MAX: u64 = 16;
     let zeros = u64::from(draw.leading_zeros()).min(63);
     let behind = ((draw << zeros) << 1) >> 32;
-    let bend = (behind * ((1 << 32) - behind) >> 32) * BEND >> 32;
+    let bend = (((behind * ((1 << 32) - behind)) >> 32) * BEND) >> 32;
     let log = ((zeros + 1) << 32) - (behind + bend).min(1 << 32);
-    let time = u128::from(log) * u128::from(LN_2) * u128::from(mean) >> 64;
+    let time = (u128::from(log) * u128::from(LN_2) * u128::from(mean)) >> 64;
     u64::try_from(time).unwrap_or(u64::MAX).min(mean.saturating_mul(MEANS_MAX))
 }
 

@@ -42,11 +42,11 @@ impl Administrator {
     /// change so.
     pub(crate) async fn begin(&self, options: Options) -> Result<Changing, String> {
         let gone = || "the administrator has ended".to_owned();
-        let (begun, begin) = oneshot::channel();
-        let (ended, end) = oneshot::channel();
+        let (begun, accepted) = oneshot::channel();
+        let (ended, complete) = oneshot::channel();
         self.asks.send(Change { options, begun, ended }).await.map_err(|_| gone())?;
-        begin.await.map_err(|_| gone())??;
-        Ok(Changing { ended: end })
+        accepted.await.map_err(|_| gone())??;
+        Ok(Changing { ended: complete })
     }
 }
 

@@ -219,11 +219,11 @@ impl<M: Machines> Nemesis<M> {
             return Attempt::Blocked("there is no administrator".to_owned());
         };
         let turn = self.shared.changing.lock();
-        let begin = async { (turn.await, administrator.begin(options.clone()).await) };
-        let Some((_turn, begun)) = self.unless_healed(begin).await else {
+        let asked = async { (turn.await, administrator.begin(options.clone()).await) };
+        let Some((_turn, answer)) = self.unless_healed(asked).await else {
             return Attempt::Blocked("an earlier change was still under way".to_owned());
         };
-        let changing = match begun {
+        let changing = match answer {
             Ok(changing) => changing,
             Err(reason) => return Attempt::Blocked(reason),
         };

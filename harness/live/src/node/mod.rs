@@ -31,7 +31,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod toy;
+pub(crate) mod toy;
 
 use std::panic::{self, AssertUnwindSafe};
 

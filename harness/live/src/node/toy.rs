@@ -13,10 +13,10 @@ use quorate_systems::vocabulary::{MessageKind, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]
-pub(super) struct Toy;
+pub(crate) struct Toy;
 
 #[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
-pub(super) enum Message {
+pub(crate) enum Message {
     /// Add this, durably, with a record that is `padding` bytes longer than it has to be.
     Add { number: u64, padding: usize },
     /// The sum so far.
@@ -59,7 +59,7 @@ impl Identify for Message {
 
 /// So much was added to the sum.
 #[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
-pub(super) struct Added(pub(super) u64);
+pub(crate) struct Added(pub(crate) u64);
 
 impl fmt::Display for Added {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,7 +94,7 @@ static VOCABULARY: Vocabulary = Vocabulary {
 };
 
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(crate) struct Counter {
     sum: u64,
 }
 
@@ -151,7 +151,7 @@ impl Replica<Toy> for Counter {
 
 /// Nobody drives a toy's client.
 #[derive(Debug)]
-pub(super) struct Nobody;
+pub(crate) struct Nobody;
 
 impl Client<Toy> for Nobody {
     fn start(_start: ClientStart<Toy>) -> Self {

@@ -135,3 +135,157 @@ fn as_world<S: System>(by: Endpoint, saw: &super::Seen<S>) -> Option<World<'_, S
         Sight::Lies => World::Lies { node: node? },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use quorate_systems::contract::{Incarnation, Ticket};
+    use tempfile::TempDir;
+
+    use super::super::{Log, Seeing};
+    use super::*;
+    use crate::node::toy::{Message, Toy};
+
+    /// Whoever answers has made durable what it was told.
+    #[derive(Debug, Default)]
+    pub(crate) struct Durability {
+        asked: BTreeMap<NodeId, Ticket>,
+        lying: Vec<NodeId>,
+    }
+
+    impl Watched for Toy {
+        type Invariants = Durability;
+    }
+
+    impl Invariants<Toy> for Durability {
+        const NAMES: &'static [(&'static str, &'static str)] = &[("T-1", "durable first")];
+
+        fn new((): &()) -> Self {
+            Self::default()
+        }
+
+        fn reset(&mut self, (): &()) {
+            *self = Self::default();
+        }
+
+        fn see(&mut self, seen: &World<'_, Toy>, broken: &mut Vec<Broken>) {
+            match *seen {
+                World::Persisted { node, ticket, .. } => {
+                    self.asked.insert(node, ticket);
+                }
+                World::Durable { node, .. } => {
+                    self.asked.remove(&node);
+                }
+                World::Sent { from: Who::Node(node), .. }
+                    if self.asked.contains_key(&node) && !self.lying.contains(&node) =>
+                {
+                    let (by, what) = (vec![Who::Node(node)], "told too early".to_owned());
+                    broken.push(Broken { invariant: "T-1", by, what });
+                }
+                World::Lies { node } => self.lying.push(node),
+                World::Started { .. }
+                | World::Found { .. }
+                | World::Sent { .. }
+                | World::Observed { .. } => {}
+            }
+        }
+    }
+
+    const N0: Endpoint = Endpoint::Node(0);
+    const C0: Endpoint = Endpoint::Client(0);
+
+    /// The folder of a run of one node.
+    struct Run {
+        folder: TempDir,
+        node: Log,
+    }
+
+    impl Run {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let node = folder.path().join(NODES).join("n0");
+            fs::create_dir_all(&node).unwrap();
+            fs::write(folder.path().join(CLIENTS), "").unwrap();
+            let node = Log::open(&node.join(OBSERVED)).unwrap();
+            Self { folder, node }
+        }
+
+        fn see(&mut self, sights: &[Seeing<'_, Toy>]) {
+            for saw in sights {
+                self.node.note::<Toy>(N0, saw);
+            }
+            self.node.write().unwrap();
+        }
+
+        fn judge(&self) -> (Vec<Violation>, Result<(), String>) {
+            let system = SystemPlan { kind: "toy".to_owned(), nodes: 1, options: BTreeMap::new() };
+            let scene = Scene {
+                folder: self.folder.path().to_owned(),
+                kind: SystemKind::Quorum,
+                system,
+                mutants: Mutants::NONE,
+                began: super::super::now(),
+            };
+            let mut violations = Vec::new();
+            let ended = scene.watch::<Toy>(&mut violations);
+            (violations, ended)
+        }
+    }
+
+    const RECORD: (u64, Vec<u8>) = (7, Vec::new());
+    const BOOT: Seeing<'static, Toy> = Sight::Boot(Incarnation(1));
+    const PERSIST: Seeing<'static, Toy> = Sight::Persist { ticket: Ticket(1), record: &RECORD };
+    const DURABLE: Seeing<'static, Toy> = Sight::Durable(Ticket(1));
+    const SENT: Seeing<'static, Toy> = Sight::Sent { to: C0, message: &Message::Sum(7) };
+
+    #[test]
+    fn what_breaks_an_invariant_is_told_with_whose_doing_it_is_and_when() {
+        let mut run = Run::new();
+        run.see(&[BOOT, PERSIST]);
+        run.see(&[SENT]);
+        let (violations, ended) = run.judge();
+        let expected = Violation {
+            demand: "T-1".to_owned(),
+            targets: vec!["n0".to_owned()],
+            what: "told too early (0.000 s into the run)".to_owned(),
+        };
+        assert_eq!((violations, ended), (vec![expected], Ok(())));
+    }
+
+    #[test]
+    fn a_run_in_which_all_is_well_breaks_nothing_and_a_liar_is_not_judged() {
+        let mut run = Run::new();
+        run.see(&[BOOT, PERSIST]);
+        run.see(&[DURABLE, SENT]);
+        run.see(&[PERSIST, Sight::Lies, SENT]);
+        assert_eq!(run.judge(), (Vec::new(), Ok(())));
+    }
+
+    #[test]
+    fn the_first_hundred_violations_are_enough() {
+        let mut run = Run::new();
+        run.see(&[PERSIST]);
+        run.see(&[SENT; 300]);
+        let (violations, ended) = run.judge();
+        assert_eq!((violations.len(), ended), (VIOLATIONS_MAX, Ok(())));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_and_what_was_found_before_it_stands() {
+        let mut run = Run::new();
+        run.see(&[PERSIST, SENT]);
+        let clients = run.folder.path().join(CLIENTS);
+        let lies = format!("{{\"t\":{},\"by\":\"c0\",\"saw\":\"lies\"}}\n", u64::MAX);
+        fs::write(&clients, lies).unwrap();
+        let (violations, ended) = run.judge();
+        assert_eq!(violations.len(), 1);
+        assert_eq!(ended, Err("c0 tells what only a node can".to_owned()));
+
+        fs::write(&clients, "nonsense\n").unwrap();
+        assert!(run.judge().1.unwrap_err().contains("clients.jsonl line 1: "));
+        fs::remove_file(&clients).unwrap();
+        assert!(run.judge().1.unwrap_err().contains("clients.jsonl line 1: cannot be read"));
+    }
+}

@@ -48,13 +48,16 @@ impl Background {
         to: Endpoint,
         kind: &str,
     ) -> bool {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).count(from, to, kind);
+        let count = self.seen.lock().unwrap_or_else(PoisonError::into_inner).count(from, to, kind);
         let of_kind = weather::draw(seed, kind, &[]);
-        let draw = |purpose| weather::draw(of_kind, purpose, &[number(from), number(to), seen]);
+        let draw = |purpose| weather::draw(of_kind, purpose, &[number(from), number(to), count]);
         if weather::chance_per_mille(draw("weather loss"), self.weather.loss_per_mille) {
             return false;
         }
-        let rank = self.rank_draw(seed, from, to);
+        let rank = match self.weather.delay {
+            Delay::Priorities { .. } => self.rank_draw(seed, from, to),
+            Delay::Constant { .. } | Delay::Uniform { .. } | Delay::Exponential { .. } => 0,
+        };
         let journey = |purpose| {
             Duration::from_micros(weather::delay_us(&self.weather.delay, draw(purpose), rank))
         };

@@ -215,7 +215,9 @@ impl Proxy {
 /// Lets messages that rules hold back go on when their time has come.
 async fn let_go(links: Vec<Arc<Link>>, mut turns: watch::Receiver<u64>) {
     while turns.changed().await.is_ok() {
-        links.iter().for_each(|link| link.let_go());
+        for link in &links {
+            link.let_go();
+        }
     }
 }
 
