@@ -74,6 +74,7 @@ mod tests {
             clients: 15,
             time_limit_ms: 30_000,
             liars: 0,
+            lies: Vec::new(),
             changes: Vec::new(),
         };
         let system = SystemPlan { kind: "quorum".to_owned(), nodes: 5, options: BTreeMap::new() };

@@ -103,6 +103,7 @@ pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan 
         clients: 15,
         time_limit_ms,
         liars: 0,
+        lies: Vec::new(),
         changes: Vec::new(),
     };
     let system = SystemPlan {
