@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quorate_live::Progress;
+use quorate_sim::Remote;
 
 /// Shows a run's progress.
 #[derive(Debug)]
@@ -28,6 +29,18 @@ impl Display {
     pub(crate) fn show(&self, progress: &Progress) {
         self.bar.set_message(line(progress));
         self.bar.tick();
+    }
+
+    /// Shows how far a simulated run is, `real` after it began.
+    pub(crate) fn show_simulated(&self, remote: &Remote, time_limit: Duration, real: Duration) {
+        let reached = Duration::from_micros(remote.now_us());
+        self.say(&format!(
+            "simulating {} of {} · {} events in {}",
+            seconds(reached),
+            seconds(time_limit),
+            remote.steps(),
+            seconds(real),
+        ));
     }
 
     /// Shows that something else is going on.

@@ -24,6 +24,7 @@ mod network;
 mod node;
 mod phases;
 mod queue;
+mod remote;
 mod repeats;
 mod sim;
 mod simulator;
@@ -32,6 +33,7 @@ mod timers;
 mod witness;
 
 pub use queue::QueueKind;
+pub use remote::Remote;
 pub use sim::{Outcome, Sink};
 pub use simulator::{Run, SimError, Simulator, run, simulator};
 pub use witness::{Checks, Counts};
