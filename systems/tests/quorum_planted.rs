@@ -84,7 +84,7 @@ fn goes_back(net: &Cluster, at: Place) -> bool {
             _ => None,
         })
         .collect();
-    stored.windows(2).any(|pair| pair[1] < pair[0])
+    !stored.is_sorted()
 }
 
 /// A write of 10 reaches n0 only; a read sees it there. 20 is written. The first write is repeated. Gives

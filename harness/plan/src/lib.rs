@@ -12,6 +12,7 @@ mod rule;
 mod schedule;
 mod script;
 pub mod seed;
+mod text;
 mod trace;
 mod validate;
 mod vocabulary;
@@ -31,6 +32,7 @@ pub use moment::{MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMat
 pub use rule::{Act, Rule};
 pub use schedule::{FaultRequest, faults};
 pub use script::{Function, Script, ScriptedOperation};
+pub use text::{ReadError, from_json, from_toml, to_toml};
 pub use trace::{TraceEntry, TraceStep};
 pub use validate::{PlanError, check_names};
 pub use vocabulary::{Kind, Vocabulary};

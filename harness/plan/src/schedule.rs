@@ -41,6 +41,9 @@ pub struct FaultRequest {
     pub lies: Vec<String>,
     /// The options that the system can change to while it runs, one after the other; none where it cannot.
     pub changes: Vec<BTreeMap<String, String>>,
+    /// Whether about half of the kills and power losses come in the middle of a step: only where the world
+    /// can carry out part of a step, which the simulated one can. Nothing else depends on it.
+    pub mid_step: bool,
 }
 
 impl FaultRequest {

@@ -24,7 +24,17 @@ fn requests() -> impl Strategy<Value = FaultRequest> {
         classes.retain(|class| liars > 0 || *class != FaultClass::Byzantine);
         let changes = vec![BTreeMap::new()];
         let lies = lies();
-        FaultRequest { seed, classes, nodes, clients, time_limit_ms, liars, lies, changes }
+        FaultRequest {
+            seed,
+            classes,
+            nodes,
+            clients,
+            time_limit_ms,
+            liars,
+            lies,
+            changes,
+            mid_step: true,
+        }
     })
 }
 
@@ -142,16 +152,16 @@ fn liars_lie_only_as_they_may() {
     let drawn = |lies: &[&str]| {
         let lies: Vec<_> = lies.iter().map(|lie| (*lie).to_owned()).collect();
         let classes = [FaultClass::Byzantine];
-        let mut lied = BTreeSet::new();
+        let mut told = BTreeSet::new();
         for seed in 0..40 {
             let request = FaultRequest { liars: 1, lies: lies.clone(), ..request(seed, &classes) };
             for planned in faults(&request)? {
                 if let Fault::Byzantine { lie, .. } = planned.fault {
-                    lied.insert(lie);
+                    told.insert(lie);
                 }
             }
         }
-        Ok(lied)
+        Ok(told)
     };
     let all = |lies: &[&str]| lies.iter().map(|lie| (*lie).to_owned()).collect();
     assert_eq!(drawn(LIES), Ok(all(LIES)));
@@ -171,6 +181,7 @@ fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
         liars: 0,
         lies: lies(),
         changes: vec![BTreeMap::new()],
+        mid_step: false,
     }
 }
 
@@ -249,4 +260,41 @@ fn a_longer_run_has_more_faults_but_not_without_bound() {
     };
     assert!(count(120_000) > 2 * count(30_000));
     assert!(count(24 * 3_600_000) < 2_000);
+}
+
+#[test]
+fn only_where_it_is_asked_for_do_crashes_come_in_the_middle_of_a_step() {
+    let classes = [FaultClass::Kill, FaultClass::PowerLoss, FaultClass::Pause, FaultClass::Loss];
+    let (mut between, mut in_the_middle) = ([0; 2], [0; 2]);
+    for seed in 0..50 {
+        let without = request(seed, &classes);
+        let with = faults(&FaultRequest { mid_step: true, ..without.clone() }).unwrap();
+        let mut same = with.clone();
+        for planned in &mut same {
+            if let Fault::Kill { after_effects, .. } | Fault::PowerLoss { after_effects, .. } =
+                &mut planned.fault
+            {
+                *after_effects = None;
+            }
+        }
+        assert_eq!(faults(&without).unwrap(), same, "nothing else depends on it");
+        for planned in &with {
+            let (place, after_effects) = match &planned.fault {
+                Fault::Kill { after_effects, .. } => (0, after_effects),
+                Fault::PowerLoss { after_effects, .. } => (1, after_effects),
+                _ => continue,
+            };
+            match after_effects {
+                Some(effects) => {
+                    assert!((1..=4).contains(effects));
+                    in_the_middle[place] += 1;
+                }
+                None => between[place] += 1,
+            }
+        }
+    }
+    for place in 0..2 {
+        let all = between[place] + in_the_middle[place];
+        assert!((40..=60).contains(&(100 * in_the_middle[place] / all)), "about half");
+    }
 }

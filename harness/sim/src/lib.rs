@@ -10,8 +10,8 @@
 //!                                                                     moments, history
 //! ```
 //!
-//! [`simulator`] gives a world for a system; it runs one plan after the other and keeps its memory between them.
-//! [`search`] turns seeds into plans. [`hunt`] counts what a search finds.
+//! [`simulator`] gives a world for a system; it runs one plan after the other and keeps its memory between them,
+//! and it turns seeds into plans ([`Simulator::draw`]). [`hunt`] judges what they show.
 
 mod client;
 mod clock;
@@ -19,6 +19,7 @@ mod digest;
 mod disk;
 mod event;
 mod faults;
+pub mod hunt;
 mod keys;
 mod network;
 mod node;
@@ -26,6 +27,7 @@ mod phases;
 mod queue;
 mod remote;
 mod repeats;
+mod search;
 mod sim;
 mod simulator;
 mod stage;
@@ -34,6 +36,7 @@ mod witness;
 
 pub use queue::QueueKind;
 pub use remote::Remote;
+pub use search::Effort;
 pub use sim::{Outcome, Sink};
-pub use simulator::{Run, SimError, Simulator, run, simulator};
+pub use simulator::{DEMANDS, Run, SimError, Simulator, run, simulator};
 pub use witness::{Checks, Counts};

@@ -223,7 +223,7 @@ mod tests {
         let mut now = 0;
         let mut out = Vec::new();
         for (after, pops) in steps {
-            queue.push(now + after, Event::Tick);
+            queue.push(now + after, Event::Deliver(0));
             for _ in 0..*pops {
                 if let Some(entry) = queue.pop() {
                     now = entry.at;
@@ -257,12 +257,12 @@ mod tests {
         for kind in [QueueKind::Wheel, QueueKind::Heap] {
             let mut queue = Queue::new(kind);
             for at in [5, 100_000_000, 70] {
-                queue.push(at, Event::Tick);
+                queue.push(at, Event::Deliver(0));
             }
             queue.pop();
             queue.reset();
             assert!(queue.pop().is_none());
-            queue.push(3, Event::Tick);
+            queue.push(3, Event::Deliver(0));
             assert_eq!(queue.pop().map(|entry| (entry.at, entry.order)), Some((3, 1)));
         }
     }

@@ -24,7 +24,7 @@ use crate::witness::{Checks, Counts, VIOLATIONS_MAX};
 pub type Sink<'a> = dyn FnMut(Time, What) -> Result<(), String> + 'a;
 
 /// A simulated world. It can run one plan after the other, and keeps its memory between them.
-pub struct Sim<S: Watched> {
+pub(crate) struct Sim<S: Watched> {
     pub(crate) stage: Stage<S>,
     /// The replicas by place, then twins.
     pub(crate) nodes: Vec<Node<S>>,
@@ -93,7 +93,7 @@ const EVENTS_MAX: u64 = 2_000_000_000;
 
 impl<S: Watched> Sim<S> {
     /// A world in which nothing has happened yet.
-    pub fn new(queue: QueueKind) -> Self {
+    pub(crate) fn new(queue: QueueKind) -> Self {
         Self {
             stage: Stage::new(queue),
             nodes: Vec::new(),

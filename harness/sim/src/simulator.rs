@@ -15,6 +15,7 @@ use quorate_world::registry::{self, UnknownSystem, WithWatched};
 
 use crate::queue::QueueKind;
 use crate::remote::Remote;
+use crate::search::{self, Bearing, Effort};
 use crate::sim::{Outcome, Sim, Sink};
 use crate::witness::{Checks, endpoint};
 
@@ -47,8 +48,15 @@ pub enum SimError {
 /// A simulated world of one system. It can run any number of plans, one after the other; each run depends on
 /// its plan alone.
 pub trait Simulator: Send {
-    /// Runs a plan and hands the events of its history to `sink` as they happen. A core that panics ends the
-    /// run, and that is a violation.
+    /// The plan of a seed: swarm configuration first, then faults. A pure function of the seed, the kind of
+    /// system and the effort.
+    fn draw(&mut self, seed: u64) -> Plan;
+
+    /// What sizes the drawn plans have.
+    fn set_effort(&mut self, effort: Effort);
+
+    /// Runs a plan that [`Plan::validate`] accepts, and hands the events of its history to `sink` as they
+    /// happen. A core that panics ends the run, and that is a violation.
     fn run(
         &mut self,
         plan: &Plan,
@@ -73,7 +81,8 @@ impl WithWatched for Make {
 
     fn with<S: Watched>(self) -> Self::Out {
         let Self(queue) = self;
-        Box::new(Typed::<S> { queue, sim: Sim::new(queue), configs: BTreeMap::new() })
+        let effort = Effort::default();
+        Box::new(Typed::<S> { queue, effort, sim: Sim::new(queue), configs: BTreeMap::new() })
     }
 }
 
@@ -88,6 +97,7 @@ pub struct Run {
 
 /// Runs one plan in a world of its own.
 pub fn run(plan: &Plan, mutants: Mutants) -> Result<Run, SimError> {
+    plan.validate()?;
     let kind = registry::find(&plan.system.kind)?;
     let mut history = Builder::new();
     let mut sink = |time: Time, what: What| {
@@ -100,6 +110,7 @@ pub fn run(plan: &Plan, mutants: Mutants) -> Result<Run, SimError> {
 
 struct Typed<S: Watched> {
     queue: QueueKind,
+    effort: Effort,
     sim: Sim<S>,
     /// Configurations that were checked: a search comes to the same few again and again.
     configs: BTreeMap<(u16, Options, Option<&'static str>), S::Config>,
@@ -109,6 +120,27 @@ struct Typed<S: Watched> {
 const CONFIGS_MAX: usize = 4_096;
 
 impl<S: Watched> Simulator for Typed<S> {
+    fn draw(&mut self, seed: u64) -> Plan {
+        let cluster = S::draw_cluster(&mut search::cluster_dice(seed));
+        let mut plan = search::draw_calm(seed, self.effort, S::KIND.name(), cluster);
+        let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
+        let bearing = Bearing {
+            liars: S::liars_tolerated(&config),
+            reconfigurable: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
+        };
+        let mut last = config;
+        search::draw_faults(&mut plan, &bearing, |nth| {
+            let options = S::draw_change(&last, &mut search::change_dice(seed, nth))?;
+            last = S::change(&last, &options).expect("what a system draws it can change to");
+            Some(options)
+        });
+        plan
+    }
+
+    fn set_effort(&mut self, effort: Effort) {
+        self.effort = effort;
+    }
+
     fn run(
         &mut self,
         plan: &Plan,
@@ -116,7 +148,6 @@ impl<S: Watched> Simulator for Typed<S> {
         checks: Checks,
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, SimError> {
-        plan.validate()?;
         let config = self.configure(plan, mutants)?;
         check_regime::<S>(plan, &config)?;
         let sim = &mut self.sim;

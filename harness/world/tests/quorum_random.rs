@@ -1,6 +1,6 @@
 //! Random schedules of the quorum registers: messages late, lost, copied and out of order, crashes that
 //! lose what was not synced, partitions, clients that give up, servers that lie. Whatever happens, the
-//! history must be linearizable, unless a bug was planted.
+//! history must be linearizable and every invariant hold, unless a bug was planted.
 //!
 //! `QUORATE_SCHEDULES=100 cargo test --release -p quorate-world --test quorum_random` tries a hundred times
 //! as many of them.
@@ -13,9 +13,9 @@ use quorate_systems::contract::System;
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::quorum::Quorum;
 use schedule::support::Net;
-use schedule::{Options, Run, Subject};
+use schedule::{Judgement, Options, Run, Subject};
 
-fn run(subject: &Subject, seed: u64) -> Result<(), String> {
+fn run(subject: &Subject, seed: u64) -> Judgement {
     let _named = Named { subject, seed };
     let mut run = Run::new(subject, seed);
     run.go();
@@ -58,9 +58,11 @@ fn never_wrong(nodes: u16, quorum: Options, seeds: u64) {
                 }
                 forms += 1;
                 for seed in 0..seeds {
-                    if let Err(why) = run(&subject, seed) {
+                    let Judgement { history, broken } = run(&subject, seed);
+                    if let Err(why) = history {
                         panic!("{subject:?}, seed {seed}: {why}");
                     }
+                    assert_eq!(broken, [], "{subject:?}, seed {seed}");
                 }
             }
         }
@@ -133,10 +135,10 @@ fn every_milestone_is_reached() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The planted bug shows in one of a few hundred schedules.
+/// The planted bug shows in the history of one of a few hundred schedules.
 fn is_caught(mutant: Mutant, nodes: u16, options: Options) {
     let subject = Subject { nodes, options: options.to_vec(), mutant: Some(mutant) };
-    let caught = (0..500).find_map(|seed| run(&subject, seed).err());
+    let caught = (0..500).find_map(|seed| run(&subject, seed).history.err());
     let why = caught.expect("a planted bug that no schedule shows");
     assert!(!why.contains("budget"), "{why}");
 }
@@ -186,4 +188,24 @@ fn an_answer_before_the_decision_is_durable_is_caught() {
 #[test]
 fn belief_without_vouchers_is_caught() {
     is_caught(Mutant::Q18, 5, &[("quorum", "masking")]);
+}
+
+/// These invariants, and no others, are broken in some of fifty schedules.
+fn breaks(mutant: Mutant, nodes: u16, options: Options, invariants: &[&str]) {
+    let subject = Subject { nodes, options: options.to_vec(), mutant: Some(mutant) };
+    let broken = (0..50).flat_map(|seed| run(&subject, seed).broken);
+    let names: BTreeSet<&str> = broken.map(|broken| broken.invariant).collect();
+    assert_eq!(names, invariants.iter().copied().collect(), "{subject:?}");
+}
+
+#[test]
+fn each_planted_bug_breaks_the_invariants_that_it_should() {
+    breaks(Mutant::Q01, 3, &[], &["Q-I3"]);
+    breaks(Mutant::Q01, 5, &[("coordinator", "node")], &["Q-I3"]);
+    breaks(Mutant::Q03, 3, &[], &["Q-I2"]);
+    breaks(Mutant::Q03, 5, &[("coordinator", "node")], &["Q-I2"]);
+    // Nothing goes wrong at any one moment: the quorums themselves are wrong.
+    breaks(Mutant::Q08, 4, &[("quorum", "grid"), ("contact", "quorum")], &["Q-I4"]);
+    breaks(Mutant::Q10, 6, &[("quorum", "weighted")], &["Q-I3", "Q-I4"]);
+    breaks(Mutant::Q10, 5, &[("quorum", "weighted")], &[]);
 }

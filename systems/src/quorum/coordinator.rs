@@ -295,7 +295,7 @@ impl Operation {
         let Finding { pair, reporters } = finding;
         let settled = pair.ts == Timestamp::ZERO || desk.config.quorums.is_write_quorum(reporters);
         if settled || desk.config.mutants.deviates(Mutant::Q01) {
-            if pair.ts != Timestamp::ZERO {
+            if settled && pair.ts != Timestamp::ZERO {
                 out.mark("write-back-skipped");
             }
             self.observe_choice(desk, &pair, reporters, out);

@@ -79,6 +79,16 @@ impl<M: Describe> Flight<M> {
     }
 }
 
+/// Something that happened, in the order in which it did.
+pub(crate) enum Happened<S: System> {
+    Started { node: NodeId, incarnation: Incarnation },
+    Found { node: NodeId, record: S::Record },
+    Persisted { node: NodeId, ticket: Ticket, record: S::Record },
+    Durable { node: NodeId, ticket: Ticket },
+    Sent { from: Place, to: Place, message: S::Message },
+    Observed { by: Place, observation: S::Observation },
+}
+
 pub(crate) struct Node<S: System> {
     pub(crate) replica: Option<S::Replica>,
     pub(crate) incarnation: u64,
@@ -106,6 +116,8 @@ pub(crate) struct Net<S: System> {
     pub(crate) clients: Vec<Host<S>>,
     pub(crate) flying: Vec<Flight<S::Message>>,
     pub(crate) observations: Vec<(Place, S::Observation)>,
+    /// All that happened, until somebody takes it out.
+    pub(crate) happened: Vec<Happened<S>>,
     pub(crate) ignored: BTreeMap<&'static str, u64>,
     /// How often each milestone was reached.
     pub(crate) milestones: BTreeMap<&'static str, u64>,
@@ -139,6 +151,7 @@ impl<S: System> Net<S> {
             clients: Vec::new(),
             flying: Vec::new(),
             observations: Vec::new(),
+            happened: Vec::new(),
             ignored: BTreeMap::new(),
             milestones: BTreeMap::new(),
             story: None,
@@ -303,18 +316,14 @@ impl<S: System> Net<S> {
         let state = &mut self.nodes[usize::from(node)];
         assert!(state.replica.is_none());
         state.incarnation += 1;
+        let (me, incarnation) = (NodeId(node), Incarnation(state.incarnation));
+        self.happened.push(Happened::Started { node: me, incarnation });
+        let found = state.durable.iter().cloned();
+        self.happened.extend(found.map(|record| Happened::Found { node: me, record }));
         state.outbox = Outbox::default();
         state.synced = Ticket(0);
         let records = state.durable.iter().cloned().map(Recovered::Intact).collect();
-        let start = Start {
-            me: NodeId(node),
-            incarnation: Incarnation(state.incarnation),
-            config,
-            keys,
-            entropy,
-            now: LocalTime(0),
-            records,
-        };
+        let start = Start { me, incarnation, config, keys, entropy, now: LocalTime(0), records };
         state.replica = Some(S::Replica::start(start, &mut state.outbox)?);
         self.carry_out(node);
         Ok(())
@@ -330,6 +339,7 @@ impl<S: System> Net<S> {
         state.durable.extend(state.unsynced.drain(..count));
         state.synced = Ticket(state.synced.0 + count as u64);
         let synced = state.synced;
+        self.happened.push(Happened::Durable { node: NodeId(node), ticket: synced });
         let (ready, held): (Vec<_>, Vec<_>) =
             state.held.drain(..).partition(|(ticket, _)| *ticket <= synced);
         state.held = held;
@@ -366,6 +376,9 @@ impl<S: System> Net<S> {
                 Effect::Persist { ticket, record } => {
                     assert_eq!(ticket.0, issued.0 + 1);
                     issued = ticket;
+                    let node = NodeId(node);
+                    let persisted = Happened::Persisted { node, ticket, record: record.clone() };
+                    self.happened.push(persisted);
                     state.unsynced.push(record);
                     continue;
                 }
@@ -379,7 +392,8 @@ impl<S: System> Net<S> {
                 }
                 Effect::Observe(observation) => {
                     tell(&mut self.story, || format!("{place} {observation}"));
-                    self.observations.push((place, observation));
+                    self.observations.push((place, observation.clone()));
+                    self.happened.push(Happened::Observed { by: place, observation });
                     continue;
                 }
                 Effect::Mark(milestone) => {
@@ -428,6 +442,8 @@ impl<S: System> Net<S> {
         if let Some(message) = message {
             tell(&mut self.story, || format!("{} -> {} {message}", flight.from, flight.to));
             *self.sent.entry(message.kind()).or_default() += 1;
+            let Flight { from, to, .. } = *flight;
+            self.happened.push(Happened::Sent { from, to, message: message.clone() });
             self.flying.push(Flight { message, from: flight.from, to: flight.to });
         }
     }
@@ -442,7 +458,7 @@ impl<S: System> Net<S> {
                     self.depart(&Flight { from: c(client), to: Place::Node(to), message });
                 }
                 ClientEffect::Complete(outcome) => {
-                    tell(&mut self.story, || format!("{} ends: {outcome:?}", c(client)));
+                    tell(&mut self.story, || format!("{} {}", c(client), in_words(&outcome)));
                     assert!(host.is_open, "only an open operation completes");
                     host.is_open = false;
                     host.outcome = Some(outcome);
@@ -455,7 +471,8 @@ impl<S: System> Net<S> {
                 }
                 ClientEffect::Observe(observation) => {
                     tell(&mut self.story, || format!("{} {observation}", c(client)));
-                    self.observations.push((c(client), observation));
+                    self.observations.push((c(client), observation.clone()));
+                    self.happened.push(Happened::Observed { by: c(client), observation });
                 }
                 ClientEffect::Mark(milestone) => {
                     mark::<S>(&mut self.milestones, &mut self.story, c(client), milestone);
@@ -466,6 +483,17 @@ impl<S: System> Net<S> {
                 }
             }
         }
+    }
+}
+
+fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Read(Some(value)) => format!("has read {}", value.0),
+        Outcome::Read(None) => "has read nil".into(),
+        Outcome::Written => "has written".into(),
+        Outcome::Reconfigured => "has reconfigured".into(),
+        Outcome::Failed(why) => format!("has failed: {why}"),
+        Outcome::Unknown(why) => format!("does not know: {why}"),
     }
 }
 

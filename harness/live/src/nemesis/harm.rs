@@ -99,8 +99,8 @@ pub(super) async fn begin<M: Machines>(
             }
             make_liars(machines, nodes, lie).await
         }
-        Fault::Reconfigure { .. } => Err("it is no fault of a node".to_owned()),
-        Fault::Partition { .. }
+        Fault::Reconfigure { .. }
+        | Fault::Partition { .. }
         | Fault::Delay { .. }
         | Fault::Loss { .. }
         | Fault::Duplicate { .. }

@@ -144,6 +144,8 @@ impl Arguments {
             liars,
             lies: lies(world).iter().map(|lie| (*lie).to_owned()).collect(),
             changes: promises.changes,
+            // Processes are killed from outside.
+            mid_step: world == WorldKind::Sim,
         })
         .map_err(CliError::usage)?;
         plan.validate().map_err(|error| by_flag(&error))?;
