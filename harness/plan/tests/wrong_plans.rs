@@ -1,5 +1,5 @@
-//! What is said of plans that somebody got wrong: `testdata/wrong-plans.txt`. With `REWRITE=1` what is said now
-//! becomes what is expected.
+//! What is said of plans that somebody got wrong: `testdata/wrong-plans.txt`. With `REWRITE=1` what is said
+//! now becomes what is expected.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may panic")]
 

@@ -44,33 +44,6 @@ impl Purpose {
     }
 }
 
-/// How long a message takes, in microseconds. `draw` is the message's own; `link_draw` is the same for all
-/// messages of a link for as long as its rank does not change.
-pub fn delay_us(delay: &Delay, draw: u64, link_draw: u64) -> u64 {
-    match *delay {
-        Delay::Constant { us } => us,
-        Delay::Uniform { min_us, max_us } => between(draw, min_us, max_us),
-        Delay::Exponential { mean_us } => exponential(draw, mean_us),
-        Delay::Priorities { base_us, ranks, changes: _ } => {
-            let rank = between(link_draw, 0, u64::from(ranks.max(1)) - 1);
-            (base_us << rank) + between(draw, 0, base_us / 4)
-        }
-    }
-}
-
-/// An exponential delay with this mean, at most sixteen times as long. With `u = m / 2^k` and `m` between a
-/// half and one, `-ln u` is `k ln 2` and a rest that is nearly linear in `m`.
-fn exponential(draw: u64, mean_us: u64) -> u64 {
-    const LN_2: u64 = 45_426;
-    const ONE: u64 = 1 << 16;
-    let zeros = u64::from(draw.leading_zeros());
-    // The sixteen bits after the first one: 0 for m = 1/2, nearly 1 for m = 1.
-    let fraction = (draw << (zeros.min(47) + 1)) >> 48;
-    let logarithm = zeros * LN_2 + LN_2 * (ONE - fraction) / ONE;
-    let us = u128::from(mean_us) * u128::from(logarithm.min(16 * ONE)) / u128::from(ONE);
-    u64::try_from(us).unwrap_or(u64::MAX)
-}
-
 /// The shortest delay that the weather can give, in microseconds.
 pub fn shortest_us(delay: &Delay) -> u64 {
     match *delay {
@@ -93,6 +66,36 @@ pub fn between(draw: u64, min: u64, max: u64) -> u64 {
         Some(count) => min + scale(draw, count),
         None => draw,
     }
+}
+
+/// How long a message takes, in microseconds, by a draw of its own, and for [`Delay::Priorities`] by one of its
+/// link, `rank_draw`, that stays until the link's rank changes.
+pub fn delay_us(delay: &Delay, draw: u64, rank_draw: u64) -> u64 {
+    match *delay {
+        Delay::Constant { us } => us,
+        Delay::Uniform { min_us, max_us } => between(draw, min_us, max_us.max(min_us)),
+        Delay::Exponential { mean_us } => exponential(draw, mean_us),
+        Delay::Priorities { base_us, ranks, changes: _ } => {
+            let rank = between(rank_draw, 0, u64::from(ranks.max(1)) - 1);
+            base_us.saturating_mul(1 << rank.min(63))
+        }
+    }
+}
+
+/// A memoryless time with this mean, and sixteen times as much at most: −ln(u) for an even u from 0 to 1, in
+/// units of the mean. Integers only: the logarithm to the base 2 is the place of the highest bit, and behind
+/// the point a parabola that is off by less than 0.01.
+fn exponential(draw: u64, mean: u64) -> u64 {
+    /// ln 2, and the parabola's height, as 32-bit fractions.
+    const LN_2: u64 = 2_977_044_472;
+    const BEND: u64 = 1_474_592_440;
+    const MEANS_MAX: u64 = 16;
+    let zeros = u64::from(draw.leading_zeros()).min(63);
+    let behind = ((draw << zeros) << 1) >> 32;
+    let bend = (behind * ((1 << 32) - behind) >> 32) * BEND >> 32;
+    let log = ((zeros + 1) << 32) - (behind + bend).min(1 << 32);
+    let time = u128::from(log) * u128::from(LN_2) * u128::from(mean) >> 64;
+    u64::try_from(time).unwrap_or(u64::MAX).min(mean.saturating_mul(MEANS_MAX))
 }
 
 /// A number below `count`, by this draw: its place among all draws, to the scale of `count`.
@@ -162,25 +165,28 @@ mod tests {
     }
 
     #[test]
-    fn exponential_delays_have_their_mean_and_their_bound() {
-        let delay = Delay::Exponential { mean_us: 10_000 };
-        let purpose = Purpose::new(3, "delay");
-        let all: Vec<u64> = (0..100_000).map(|n| delay_us(&delay, purpose.draw([n]), 0)).collect();
-        let mean = all.iter().sum::<u64>() / 100_000;
-        assert!((9_500..10_900).contains(&mean), "{mean}");
-        let below = all.iter().filter(|us| **us < 6_931).count();
-        assert!((48_000..52_000).contains(&below), "half of them are below the median: {below}");
-        assert!(all.iter().all(|us| *us <= 160_000));
-        assert_eq!(delay_us(&delay, 0, 0), 160_000);
-    }
-
-    #[test]
-    fn ranks_are_powers_of_two() {
-        let delay = Delay::Priorities { base_us: 1_000, ranks: 4, changes: 0 };
-        let ranks: BTreeSet<_> = (0..100)
-            .map(|link| delay_us(&delay, 0, Purpose::new(1, "link").draw([link])))
-            .collect();
-        assert_eq!(ranks, BTreeSet::from([1_000, 2_000, 4_000, 8_000]));
+    fn delays_are_within_their_bounds_and_have_their_mean() {
+        let delays = |delay: Delay| {
+            (0..20_000)
+                .map(move |n| delay_us(&delay, draw(1, "delay", &[n]), draw(1, "rank", &[n])))
+        };
+        assert!(delays(Delay::Constant { us: 7 }).all(|us| us == 7));
+        let uniform: BTreeSet<_> = delays(Delay::Uniform { min_us: 3, max_us: 5 }).collect();
+        assert_eq!(uniform, BTreeSet::from([3, 4, 5]));
+        let ranked: BTreeSet<_> =
+            delays(Delay::Priorities { base_us: 100, ranks: 4, changes: 0 }).collect();
+        assert_eq!(ranked, BTreeSet::from([100, 200, 400, 800]));
+        let exponential = Delay::Exponential { mean_us: 10_000 };
+        let mean = delays(exponential).sum::<u64>() / 20_000;
+        assert!((9_700..10_300).contains(&mean), "{mean}");
+        // One in e takes longer than the mean, one in e² longer than twice the mean.
+        let longer = |than| delays(exponential).filter(|us| *us > than).count();
+        assert!((7_100..7_600).contains(&longer(10_000)), "{}", longer(10_000));
+        assert!((2_500..2_900).contains(&longer(20_000)), "{}", longer(20_000));
+        for extreme in [0, 1, u64::MAX, u64::MAX / 2, u64::MAX / 2 + 1] {
+            assert!(delay_us(&exponential, extreme, 0) <= 160_000);
+        }
+        assert_eq!(delay_us(&exponential, u64::MAX, 0), 0);
     }
 
     const GOLDEN_EMPTY: u64 = 0x2382_75BC_38FC_BE91;

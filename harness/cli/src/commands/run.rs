@@ -16,10 +16,12 @@ use jiff::Timestamp;
 use quorate_checkers::history::Writer;
 use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
+use quorate_checkers::verdict::Verdict;
 use quorate_plan::{Plan, WorldKind};
 use quorate_systems::mutant::{Mutant, Mutants};
 use serde::Serialize;
 
+pub(crate) use self::arguments::system;
 use self::simulated::Simulation;
 use crate::commands::check::{self, BudgetArguments};
 use crate::commands::report;
@@ -241,6 +243,9 @@ fn finish(
     store::write_whole(&folder.path.join(store::RESULTS), kept.as_bytes())?;
     report::write(&folder.path.join(store::REPORT), &history, &file, plan, &finished.results)?;
     folder.link_latest()?;
+    if plan.world == WorldKind::Live && finished.results.verdict == Verdict::Valid {
+        quorate_live::forget_observations(&folder.path);
+    }
     Ok(finished)
 }
 

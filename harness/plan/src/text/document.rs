@@ -57,8 +57,8 @@ impl Document {
         innermost.map_or("", |(_, node)| &node.field)
     }
 
-    /// The place of what an error quotes, within the table that the error is said to be in. Where the kind of a
-    /// table decides what may stand in it, the error knows no better.
+    /// The place of what an error quotes, within the table that the error is said to be in. Where the kind
+    /// of a table decides what may stand in it, the error knows no better.
     pub(super) fn narrow(&self, span: Range<usize>, message: &str) -> Range<usize> {
         let Some(quoted) = wording::found(message) else { return span };
         let mut tables =

@@ -37,8 +37,8 @@ impl ReadError {
         Self::in_field(text, error.field(), error)
     }
 
-    /// That `what` is wrong with a field, at the line of the text where that stands or, if it does not, what it
-    /// would be in.
+    /// That `what` is wrong with a field, at the line of the text where that stands or, if it does not, what
+    /// it would be in.
     pub fn in_field(text: &str, field: &str, what: impl fmt::Display) -> Self {
         let span = Document::parse(text).and_then(|document| document.find(field));
         match span {

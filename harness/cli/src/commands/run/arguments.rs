@@ -227,7 +227,8 @@ fn by_flag(error: &PlanError) -> CliError {
     CliError::usage(named.unwrap_or(text))
 }
 
-fn system(name: &str) -> Result<SystemKind, String> {
+/// A system by its name.
+pub(crate) fn system(name: &str) -> Result<SystemKind, String> {
     name.parse().map_err(|_| {
         let known: Vec<_> = SystemKind::ALL.iter().map(|kind| kind.name()).collect();
         format!("there is: {}", known.join(", "))
