@@ -6,6 +6,7 @@ mod output;
 mod panics;
 mod progress;
 mod store;
+mod threads;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod check;
+mod doctor;
 mod list;
 mod node;
 mod report;
@@ -19,6 +20,7 @@ pub(crate) enum Command {
     Check(check::Check),
     Report(report::Report),
     List(list::List),
+    Doctor(doctor::Doctor),
     Node(node::Node),
 }
 
@@ -30,6 +32,7 @@ impl Command {
             Self::Check(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::List(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Node(command) => command.run(),
         }
     }
