@@ -28,8 +28,10 @@ pub(crate) struct Client<S: Watched> {
     clients: u64,
     pub(crate) open: Option<Open>,
     work: Work,
-    /// Keys to be read, each until that succeeds, and whether others are to be left alone meanwhile.
-    pub(crate) reads: VecDeque<Key>,
+    /// What is left to be done at the end of the run, each until it succeeds.
+    pub(crate) closing: VecDeque<Closing>,
+    /// What the next write of the end writes.
+    next_value: u64,
     /// No new operation before this.
     not_before: u64,
     wake_at: u64,
@@ -43,6 +45,16 @@ pub(crate) struct Open {
     pub(crate) what: Asked,
     pub(crate) since: u64,
     deadline: u64,
+}
+
+/// One of the last tasks of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// Writes go on being possible. What a crash left half done may need another write, too, before reads of a
+    /// masking quorum can agree on a pair.
+    Write(Key),
+    /// Reads do, and tell how all ended.
+    Read(Key),
 }
 
 /// What was asked of a core.
@@ -111,8 +123,13 @@ pub(crate) enum Progress {
 }
 
 const NEVER: u64 = u64::MAX;
-/// How long after a read that failed it is tried again.
-const READ_AGAIN_US: u64 = 50_000;
+/// How long after a last task that failed it is tried again.
+const AGAIN_US: u64 = 50_000;
+/// Values that the end of a run writes: above those of workloads and below those that liars invent.
+const CLOSING_VALUES: u64 = 900_000_000_000;
+/// While only the core is healed an operation may take so long, if the plan gives it less: longer than it takes
+/// to find out that a node is down, and to ask another.
+const PATIENCE_US: u64 = 3_000_000;
 
 impl<S: Watched> Client<S> {
     pub(crate) fn new() -> Self {
@@ -125,7 +142,8 @@ impl<S: Watched> Client<S> {
             clients: 1,
             open: None,
             work: Work::Done,
-            reads: VecDeque::new(),
+            closing: VecDeque::new(),
+            next_value: 0,
             not_before: 0,
             wake_at: NEVER,
             timeout: 0,
@@ -141,7 +159,8 @@ impl<S: Watched> Client<S> {
         self.clients = u64::from(clients);
         self.open = None;
         self.work = work;
-        self.reads.clear();
+        self.closing.clear();
+        self.next_value = CLOSING_VALUES + u64::from(me.0);
         self.not_before = 0;
         self.wake_at = NEVER;
         self.timeout = timeout;
@@ -201,6 +220,13 @@ impl<S: Watched> Client<S> {
     pub(crate) fn stop_working(&mut self) {
         if !matches!(self.work, Work::Changes(_)) {
             self.work = Work::Done;
+        }
+    }
+
+    /// An operation may take the time that it takes to go round nodes that are down.
+    pub(crate) fn be_patient(&mut self) {
+        if self.timeout > 0 {
+            self.timeout = self.timeout.max(PATIENCE_US);
         }
     }
 
@@ -268,7 +294,7 @@ impl<S: Watched> Client<S> {
         if self.open.is_some() {
             return NEVER;
         }
-        if !self.reads.is_empty() {
+        if !self.closing.is_empty() {
             return self.not_before;
         }
         match &self.work {
@@ -287,8 +313,15 @@ impl<S: Watched> Client<S> {
     }
 
     fn begin(&mut self, stage: &mut Stage<S>, generator: &mut Generator) -> Progress {
-        if let Some(key) = self.reads.front() {
-            return self.invoke(stage, Command::Read { key: *key });
+        match self.closing.front() {
+            Some(Closing::Read(key)) => return self.invoke(stage, Command::Read { key: *key }),
+            Some(Closing::Write(key)) => {
+                // No value is written twice, also where a write has to be tried again.
+                let value = Value(self.next_value);
+                self.next_value += self.clients;
+                return self.invoke(stage, Command::Write { key: *key, value });
+            }
+            None => {}
         }
         let planned = match &mut self.work {
             Work::Drawn(pace) => {
@@ -403,11 +436,11 @@ impl<S: Watched> Client<S> {
         }
         stage.witness.record(stage.now, completion);
         self.not_before = stage.now;
-        if !self.reads.is_empty() {
+        if !self.closing.is_empty() {
             if ok {
-                self.reads.pop_front();
+                self.closing.pop_front();
             } else {
-                self.not_before = stage.now + READ_AGAIN_US;
+                self.not_before = stage.now + AGAIN_US;
             }
         }
         ok

@@ -2,10 +2,10 @@
 
 use quorate_checkers::history::Violation;
 use quorate_plan::{Fault, Liveness as LivenessPlan, Plan};
-use quorate_systems::contract::NodeId;
+use quorate_systems::contract::{Command, NodeId};
 use quorate_world::invariants::Watched;
 
-use crate::client::Asked;
+use crate::client::{Asked, Closing};
 use crate::event::{Event, Phase};
 use crate::node::Node;
 use crate::sim::{Liveness, Sim};
@@ -80,7 +80,11 @@ impl<S: Watched> Sim<S> {
         let Some(core) = core else { return self.enter_whole() };
         self.phase = Phase::Core;
         self.heal_core(&core);
-        self.begin_reads(Phase::Whole);
+        self.stage.network.calm();
+        for client in &mut self.clients {
+            client.be_patient();
+        }
+        self.begin_closing(Phase::Whole);
     }
 
     /// Everything is healed, the weather too, and what was held back is let go.
@@ -95,18 +99,22 @@ impl<S: Watched> Sim<S> {
         for client in &mut self.clients {
             client.wait_for_ever();
         }
-        self.begin_reads(Phase::Over);
+        self.begin_closing(Phase::Over);
     }
 
-    /// Has every key read that was used lately, and sees to it that the phase ends.
-    fn begin_reads(&mut self, next: Phase) {
+    /// Has every key that was used lately written once and read by some, and sees to it that the phase ends.
+    fn begin_closing(&mut self, next: Phase) {
         let keys = self.last_keys(FINAL_KEYS_MAX);
         let readers = self.administrator as usize;
         for (me, client) in self.clients.iter_mut().take(readers).enumerate() {
-            client.reads.clear();
+            client.closing.clear();
             for (place, key) in keys.iter().enumerate() {
-                if (me + readers - place % readers) % readers < FINAL_READERS {
-                    client.reads.push_back(*key);
+                let distance = (me + readers - place % readers) % readers;
+                if distance == 0 {
+                    client.closing.push_back(Closing::Write(*key));
+                }
+                if distance < FINAL_READERS {
+                    client.closing.push_back(Closing::Read(*key));
                 }
             }
             client.plan_wake(&mut self.stage);
@@ -126,7 +134,7 @@ impl<S: Watched> Sim<S> {
     /// When everybody has done what the phase asks, it ends at once.
     pub(crate) fn count_busy(&mut self) {
         let busy = self.clients.iter().filter(|client| {
-            client.open.is_some() || !client.reads.is_empty() || client.has_changes()
+            client.open.is_some() || !client.closing.is_empty() || client.has_changes()
         });
         let busy = busy.count();
         let Some(liveness) = &mut self.liveness else { return };
@@ -149,10 +157,13 @@ impl<S: Watched> Sim<S> {
             let who = client.me;
             let waited =
                 |since: u64| format!("{} ms after healing", (self.stage.now - since) / 1_000);
-            match (&client.open, client.reads.front()) {
+            match (&client.open, client.closing.front()) {
                 (Some(open), _) => {
                     let what = match &open.what {
-                        Asked::Operation(command) => format!("{command:?}"),
+                        Asked::Operation(Command::Read { key }) => format!("read of key {}", key.0),
+                        Asked::Operation(Command::Write { key, value }) => {
+                            format!("write of {} to key {}", value.0, key.0)
+                        }
                         Asked::Change(_) => "the change of the system".to_owned(),
                     };
                     let began = open.since / 1_000;
@@ -161,12 +172,13 @@ impl<S: Watched> Sim<S> {
                         format!("{who}: {what}, begun at {began} ms, is not complete {waited}");
                     unmet.push((vec![who.to_string()], what));
                 }
-                (None, Some(key)) => {
-                    let what = format!(
-                        "{who}: no read of key {} succeeded within {}",
-                        key.0,
-                        waited(since)
-                    );
+                (None, Some(closing)) => {
+                    let (f, key) = match closing {
+                        Closing::Write(key) => ("write", key.0),
+                        Closing::Read(key) => ("read", key.0),
+                    };
+                    let waited = waited(since);
+                    let what = format!("{who}: no {f} of key {key} has succeeded {waited}");
                     unmet.push((vec![who.to_string()], what));
                 }
                 (None, None) => {}
