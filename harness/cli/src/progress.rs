@@ -78,6 +78,16 @@ impl Counter {
         self.bar.set_message(what.to_owned());
     }
 
+    /// There are so many.
+    pub(crate) fn expect(&self, total: u64) {
+        self.bar.set_length(total);
+    }
+
+    /// Writes a line that stays, above the one that renews itself.
+    pub(crate) fn note(&self, line: &str) {
+        self.bar.println(line);
+    }
+
     /// So many more are done.
     pub(crate) fn add(&self, count: u64) {
         self.bar.inc(count);

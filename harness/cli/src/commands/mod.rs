@@ -2,6 +2,7 @@
 
 mod check;
 mod doctor;
+mod hunt;
 mod list;
 mod node;
 mod report;
@@ -20,6 +21,7 @@ pub(crate) enum Command {
     Check(check::Check),
     Report(report::Report),
     List(list::List),
+    Hunt(hunt::Hunt),
     Doctor(doctor::Doctor),
     Node(node::Node),
 }
@@ -32,6 +34,7 @@ impl Command {
             Self::Check(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::List(command) => command.run(),
+            Self::Hunt(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Node(command) => command.run(),
         }

@@ -7,7 +7,7 @@ mod plan_file;
 pub(crate) mod simulated;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ impl Begun<'_> {
 }
 
 /// A run whose history is complete, but for the footer.
-struct Ended {
+pub(crate) struct Ended {
     writer: Writer<File>,
     /// It was stopped before its time.
     interrupted: bool,
@@ -159,7 +159,14 @@ impl Run {
         };
         display.say("checking");
         let budget = self.budget.budget();
-        let finished = ended.and_then(|ended| finish(&plan, &folder, ended, budget));
+        let finished = ended.and_then(|ended| finish(&plan, &folder.path, ended, budget));
+        let finished = finished.and_then(|finished| {
+            folder.link_latest()?;
+            if plan.world == WorldKind::Live && finished.results.verdict == Verdict::Valid {
+                quorate_live::forget_observations(&folder.path);
+            }
+            Ok(finished)
+        });
         display.clear();
         let finished = finished.map_err(|error| after_failure(&folder, error))?;
         let verdict = finished.results.verdict;
@@ -211,8 +218,8 @@ impl Run {
 }
 
 /// A run that was judged.
-struct Finished {
-    results: Results,
+pub(crate) struct Finished {
+    pub(crate) results: Results,
     interrupted: bool,
     simulation: Option<Simulation>,
 }
@@ -224,14 +231,14 @@ impl Finished {
 }
 
 /// Judges the run from its file, closes the file with the verdict, and writes results and page.
-fn finish(
+pub(crate) fn finish(
     plan: &Plan,
-    folder: &RunFolder,
+    folder: &Path,
     ended: Ended,
     budget: Budget,
 ) -> Result<Finished, CliError> {
     let Ended { writer, interrupted, simulation } = ended;
-    let history = folder.path.join(store::HISTORY);
+    let history = folder.join(store::HISTORY);
     let (file, _) = check::read(&history)?;
     let mut results = judge(&file.history, &check::demands(&file, plan, budget));
     let why = simulation.as_ref().and_then(|simulation| simulation.not_demanded.as_ref());
@@ -240,12 +247,8 @@ fn finish(
     writer.finish(results.verdict, digest).map_err(CliError::harness)?;
     let finished = Finished { results, interrupted, simulation };
     let kept = output::json(&finished.kept());
-    store::write_whole(&folder.path.join(store::RESULTS), kept.as_bytes())?;
-    report::write(&folder.path.join(store::REPORT), &history, &file, plan, &finished.results)?;
-    folder.link_latest()?;
-    if plan.world == WorldKind::Live && finished.results.verdict == Verdict::Valid {
-        quorate_live::forget_observations(&folder.path);
-    }
+    store::write_whole(&folder.join(store::RESULTS), kept.as_bytes())?;
+    report::write(&folder.join(store::REPORT), &history, &file, plan, &finished.results)?;
     Ok(finished)
 }
 

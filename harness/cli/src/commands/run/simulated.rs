@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -58,9 +59,18 @@ pub(super) fn go(runtime: &Runtime, begun: &Begun<'_>) -> Result<Ended, CliError
         })
     };
     runtime.spawn(interrupt::heed(stop, Arc::clone(&begun.display), begun.folder.clone()));
-    let (writer, simulation) = simulate(begun, remote)?;
-    let interrupted = simulation.interrupted;
-    Ok(Ended { writer, interrupted, simulation: Some(simulation) })
+    let Begun { plan, mutants, folder, .. } = begun;
+    simulate(&folder.path, plan, *mutants, begun.started(), Some(remote))
+}
+
+/// Runs a plan and writes its history into a folder.
+pub(crate) fn record(
+    folder: &Path,
+    plan: &Plan,
+    mutants: Mutants,
+    started: String,
+) -> Result<Ended, CliError> {
+    simulate(folder, plan, mutants, started, None)
 }
 
 /// Shows how far the run is, for as long as it goes on.
@@ -74,13 +84,15 @@ async fn show(remote: Weak<Remote>, display: Arc<Display>, limit: Duration) {
 }
 
 fn simulate(
-    begun: &Begun<'_>,
-    remote: Arc<Remote>,
-) -> Result<(Writer<File>, Simulation), CliError> {
-    let Begun { plan, mutants, folder, .. } = begun;
+    folder: &Path,
+    plan: &Plan,
+    mutants: Mutants,
+    started: String,
+    remote: Option<Arc<Remote>>,
+) -> Result<Ended, CliError> {
     let kind = registry::find(&plan.system.kind).map_err(CliError::usage)?;
-    let path = folder.path.join(store::HISTORY);
-    let header = header(kind, plan, *mutants, begun.started())?;
+    let path = folder.join(store::HISTORY);
+    let header = header(kind, plan, mutants, started)?;
     let file = File::create(&path).map_err(|error| store::cannot("write", &path, &error))?;
     let mut writer =
         Writer::new(file, &header).map_err(|error| store::with_hint(&error.to_string()))?;
@@ -89,11 +101,17 @@ fn simulate(
     };
     let began = Instant::now();
     let mut simulator = quorate_sim::simulator(kind, QueueKind::default());
-    simulator.attach(remote);
-    let ran = panics::quietly(|| simulator.run(plan, *mutants, Checks::ALL, &mut sink));
+    if let Some(remote) = remote {
+        simulator.attach(remote);
+    }
+    let ran = panics::quietly(|| simulator.run(plan, mutants, Checks::ALL, &mut sink));
     drop(simulator);
     match ran {
-        Ok(outcome) => Ok((writer, Simulation::of(kind, outcome, began.elapsed()))),
+        Ok(outcome) => {
+            let simulation = Simulation::of(kind, outcome, began.elapsed());
+            let interrupted = simulation.interrupted;
+            Ok(Ended { writer, interrupted, simulation: Some(simulation) })
+        }
         Err(error) => {
             if writer.history().is_empty() {
                 // A history in which nothing happens helps nobody.
@@ -105,7 +123,7 @@ fn simulate(
 }
 
 /// The first line of the history of a run of this plan.
-pub(crate) fn header(
+fn header(
     kind: SystemKind,
     plan: &Plan,
     mutants: Mutants,
