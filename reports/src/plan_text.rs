@@ -76,7 +76,6 @@ mod tests {
             liars: 0,
             lies: Vec::new(),
             changes: Vec::new(),
-            lies: Vec::new(),
             mid_step: false,
         };
         let system = SystemPlan { kind: "quorum".to_owned(), nodes: 5, options: BTreeMap::new() };

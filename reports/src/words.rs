@@ -1,7 +1,7 @@
 //! Weather, rules and moments in words.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
 use quorate_plan::{
     Act, Delay, MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMatch, Rule, Weather,
@@ -23,7 +23,8 @@ pub(crate) fn weather(weather: &Weather) -> String {
         [(weather.loss_per_mille, "lost"), (weather.duplicate_per_mille, "doubled")]
     {
         if per_mille > 0 {
-            text += &format!(", {}.{} % {what}", per_mille / 10, per_mille % 10);
+            // Writing to a String cannot fail; so below.
+            let _ = write!(text, ", {}.{} % {what}", per_mille / 10, per_mille % 10);
         }
     }
     text
@@ -52,10 +53,10 @@ pub(crate) fn rule(rule: &Rule) -> String {
         Act::Hold => format!("hold {which} until all is healed"),
     };
     if let Some(after) = after {
-        text += &format!(", after {}", moment(after));
+        let _ = write!(text, ", after {}", moment(after));
     }
     if let Some(until) = until {
-        text += &format!(", no more after {}", moment(until));
+        let _ = write!(text, ", no more after {}", moment(until));
     }
     text
 }
@@ -105,7 +106,7 @@ fn matched(
     let fields: Vec<String> =
         fields.iter().map(|(name, value)| format!("{name} {value}")).collect();
     if !fields.is_empty() {
-        text += &format!(" ({})", fields.join(", "));
+        let _ = write!(text, " ({})", fields.join(", "));
     }
     text + &place(" no. ", nth.as_ref())
 }

@@ -105,7 +105,6 @@ pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan 
         liars: 0,
         lies: Vec::new(),
         changes: Vec::new(),
-        lies: Vec::new(),
         mid_step: false,
     };
     let system = SystemPlan {

@@ -17,7 +17,7 @@ use quorate_checkers::history::Writer;
 use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_checkers::verdict::Verdict;
-use quorate_plan::{Plan, WorldKind};
+use quorate_plan::{Fault, Plan, PlannedFault, WorldKind};
 use quorate_systems::mutant::{Mutant, Mutants};
 use serde::Serialize;
 
@@ -134,7 +134,7 @@ struct Kept<'a> {
 impl Run {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let now = Timestamp::now();
-        let plan = self.plan(now)?;
+        let (plan, notes) = self.plan(now)?;
         if plan.world == WorldKind::Live {
             quorate_live::sweep(&self.store)
                 .map_err(|error| store::with_hint(&error.to_string()))?;
@@ -173,33 +173,39 @@ impl Run {
         output::print(&if self.json {
             output::json(&finished.kept())
         } else {
-            self.text(&folder, &plan, &finished)
+            self.text(&folder, &plan, &finished, &notes)
         })?;
         Ok(ExitCode::from(verdict.exit_code()))
     }
 
-    /// What is to be run, and where.
-    fn plan(&self, now: Timestamp) -> Result<Plan, CliError> {
+    /// What is to be run, and where; and what the world does not do as the plan says.
+    fn plan(&self, now: Timestamp) -> Result<(Plan, Vec<&'static str>), CliError> {
         let world = self.world.map(World::kind);
         let Some(path) = &self.plan else {
             let world = world.unwrap_or(WorldKind::Live);
-            return self.arguments.plan(world, drawn_seed(now), self.mutant);
+            let plan = self.arguments.plan(world, drawn_seed(now), self.mutant)?;
+            return Ok((plan, Vec::new()));
         };
         let mut plan = plan_file::load(path, self.mutant)?;
-        if let Some(world) = world {
-            plan.world = world;
-            plan.validate().map_err(|error| {
-                CliError::usage(format_args!("{}: {error}", path.display()))
-                    .hint("take it out of the plan, or leave out --world live")
-            })?;
-        }
-        Ok(plan)
+        let Some(world) = world.filter(|world| *world != plan.world) else {
+            return Ok((plan, Vec::new()));
+        };
+        plan.world = world;
+        plan.validate().map_err(|error| {
+            CliError::usage(format_args!("{}: {error}", path.display()))
+                .hint("take it out of the plan, or leave out --world live")
+        })?;
+        let notes = coarser(&plan);
+        Ok((plan, notes))
     }
 
-    fn text(&self, folder: &RunFolder, plan: &Plan, finished: &Finished) -> String {
+    fn text(&self, folder: &RunFolder, plan: &Plan, finished: &Finished, notes: &[&str]) -> String {
         let mut text = output::verdict(&finished.results, plan.expect);
         if self.quiet {
             return text;
+        }
+        for note in notes {
+            output::line(&mut text, "note", note);
         }
         if finished.interrupted {
             output::line(&mut text, "note", "stopped before its time");
@@ -215,6 +221,31 @@ impl Run {
         output::line(&mut text, "report", &page.display().to_string());
         text
     }
+}
+
+/// What real processes and disks cannot do as exactly as a plan for the simulator says.
+fn coarser(plan: &Plan) -> Vec<&'static str> {
+    if plan.world == WorldKind::Sim {
+        return Vec::new();
+    }
+    let in_a_step = |planned: &PlannedFault| {
+        matches!(
+            planned.fault,
+            Fault::Kill { after_effects: Some(_), .. }
+                | Fault::PowerLoss { after_effects: Some(_), .. }
+        )
+    };
+    let notes = [
+        (
+            plan.faults.iter().any(in_a_step),
+            "real processes are killed at once, not in the middle of a step (after_effects)",
+        ),
+        (
+            plan.weather.is_some(),
+            "real disks take their own time, not that of the weather (sync_min_us, sync_max_us)",
+        ),
+    ];
+    notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()
 }
 
 /// A run that was judged.
@@ -288,3 +319,26 @@ pub(crate) fn mutant(name: &str) -> Result<Mutants, String> {
 
 /// What stands in the headers of histories.
 pub(crate) const PROGRAM: &str = concat!("quorate ", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use quorate_plan::{SystemPlan, Weather};
+
+    use super::*;
+
+    #[test]
+    fn what_a_live_world_does_more_coarsely_is_noted() {
+        let system = SystemPlan { kind: "quorum".to_owned(), nodes: 3, options: BTreeMap::new() };
+        let mut plan = Plan::new("a", 1, WorldKind::Live, system);
+        assert!(coarser(&plan).is_empty());
+        plan.weather = Some(Weather::CALM);
+        let nodes = BTreeSet::from([0]);
+        let fault = Fault::Kill { nodes, after_effects: Some(2) };
+        plan.faults = vec![PlannedFault { when: None, at_ms: 1, for_ms: 1, fault }];
+        assert_eq!(coarser(&plan).len(), 2);
+        plan.world = WorldKind::Sim;
+        assert!(coarser(&plan).is_empty());
+    }
+}

@@ -328,7 +328,7 @@ mod tests {
             system: SystemKind::Quorum,
             subjects,
             tries: 3,
-            budget: Duration::from_secs(60),
+            budget: Duration::from_mins(1),
             correct_seeds: None,
             base: 1,
         };
