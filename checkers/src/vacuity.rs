@@ -66,8 +66,8 @@ pub struct FaultRecord {
     pub ok_after: u64,
 }
 
-/// Looks for reasons to doubt. `functions` must each have succeeded once, and each of `classes`
-/// must have had a fault that did something.
+/// Looks for reasons to doubt. Each of `functions` that was invoked must have succeeded once, and each of
+/// `classes` must have had a fault that did something.
 pub fn vacuity(
     history: &History,
     operations: &[Operation],
@@ -92,7 +92,8 @@ pub fn vacuity(
     sentences.extend(without_work(&faults, operations));
     sentences.extend(stood_still(&faults, operations, &dones));
     let verdict = if sentences.is_empty() { Verdict::Valid } else { Verdict::Unknown };
-    let notes = faults.iter().filter_map(FaultRecord::note).collect();
+    let mut notes = never_invoked(operations, functions);
+    notes.extend(faults.iter().filter_map(FaultRecord::note));
     Vacuity { verdict, sentences, notes, classes: tallies, faults }
 }
 
@@ -186,8 +187,20 @@ fn silent_functions(operations: &[Operation], functions: &[&str]) -> Vec<String>
     if !operations.iter().any(Operation::is_ok) {
         return vec!["no operation succeeded".to_owned()];
     }
-    let is_silent = |f: &&&str| !operations.iter().any(|o| o.f == ***f && o.is_ok());
+    let is_silent = |f: &&&str| {
+        let mut of_function = operations.iter().filter(|o| o.f == ***f).peekable();
+        of_function.peek().is_some() && !of_function.any(Operation::is_ok)
+    };
     functions.iter().filter(is_silent).map(|f| format!("no {f} succeeded")).collect()
+}
+
+/// What nobody asked for may be missing on purpose: a script need not do everything.
+fn never_invoked(operations: &[Operation], functions: &[&str]) -> Vec<String> {
+    if operations.is_empty() {
+        return Vec::new();
+    }
+    let is_missing = |f: &&&str| !operations.iter().any(|o| o.f == ***f);
+    functions.iter().filter(is_missing).map(|f| format!("no {f} was invoked")).collect()
 }
 
 fn toothless(class: &str, tally: ClassTally) -> Option<String> {

@@ -45,7 +45,8 @@ impl Violations {
                     0 => String::new(),
                     more => format!(" (and {more} more)"),
                 };
-                format!("{} at index {index}: {}{more}", violation.demand, violation.what)
+                let Violation { demand, what, .. } = violation;
+                format!("{demand} does not hold at index {index}: {what}{more}")
             })
             .collect()
     }

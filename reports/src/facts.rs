@@ -1,9 +1,10 @@
 //! What was run, in a few lines.
 
-use quorate_plan::{ValueChoice, Workload};
+use quorate_plan::{Expectation, Plan, ValueChoice, Workload, WorldKind};
 
 use crate::Page;
 use crate::units::{count, milliseconds};
+use crate::words;
 
 /// One line: a name, what it is, and what that means.
 pub(crate) struct Fact {
@@ -44,7 +45,58 @@ pub(crate) fn facts(page: &Page<'_>) -> Vec<Fact> {
         format!("operations time out after {}", milliseconds(plan.durations.operation_timeout_ms)),
     ));
     facts.push(fact("Seed", plan.seed.to_string(), "operations and faults follow from it"));
-    facts.push(fact("World", plan.world.name(), ""));
+    facts.push(match plan.world {
+        WorldKind::Live => fact("World", "live", "real processes, real time"),
+        WorldKind::Sim => {
+            fact("World", "sim", "virtual time: the same plan gives the same run, byte for byte")
+        }
+    });
+    facts.extend(directions(plan));
+    facts
+}
+
+/// More rules than this are not read; the plan has all of them.
+const RULES_MAX: usize = 12;
+
+/// What directs the run, where the plan says so.
+fn directions(plan: &Plan) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    match plan.expect {
+        Expectation::Valid => {}
+        Expectation::Invalid => {
+            facts.push(fact("Expected", "invalid", "more goes wrong than the system must bear"));
+        }
+    }
+    let simulated = (plan.world == WorldKind::Sim).then(Default::default);
+    if let Some(weather) = plan.weather.or(simulated) {
+        let search = weather.delay.search();
+        let remark = format!("{search}; {}", words::syncs(&weather));
+        facts.push(fact("Weather", words::weather(&weather), remark));
+    }
+    for script in &plan.scripts {
+        let operations = script.operations.len() as u64;
+        let name = format!("Script of c{}", script.client);
+        facts.push(fact(&name, format!("{} operations", count(operations)), "and nothing else"));
+    }
+    for (number, rule) in (1..).zip(plan.rules.iter().take(RULES_MAX)) {
+        facts.push(fact(&format!("Rule {number}"), words::rule(rule), ""));
+    }
+    if plan.rules.len() > RULES_MAX {
+        let hidden = (plan.rules.len() - RULES_MAX) as u64;
+        facts.push(fact("More rules", count(hidden), "all are in the plan"));
+    }
+    if !plan.trace.is_empty() {
+        let steps = count(plan.trace.len() as u64);
+        facts.push(fact("Trace", format!("{steps} steps"), "explicit deliveries and wakes"));
+    }
+    if let Some(liveness) = &plan.liveness {
+        let core = liveness.core.as_ref().map_or_else(
+            || "all nodes".to_owned(),
+            |core| core.iter().map(|node| format!("n{node}")).collect::<Vec<_>>().join(" "),
+        );
+        let bound = milliseconds(liveness.bound_ms);
+        facts.push(fact("Liveness", format!("within {bound}"), format!("{core} must suffice")));
+    }
     facts
 }
 

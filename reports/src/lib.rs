@@ -13,6 +13,8 @@ mod strip;
 mod timeline;
 mod units;
 mod verdict;
+mod violations;
+mod words;
 
 use askama::Template;
 use quorate_checkers::history::{Header, History, Operation, operations};
@@ -27,6 +29,7 @@ use statistics::Tables;
 use strip::Strip;
 use timeline::Timeline;
 use verdict::Headline;
+use violations::ViolationTable;
 
 /// All that a page is made from.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +71,7 @@ pub fn page(page: &Page<'_>) -> Result<String, ReportError> {
         title: format!("{}: {}", page.plan.name, page.results.verdict),
         crumbs: facts::crumbs(page),
         headline: Headline::new(page, &operations),
+        violations: ViolationTable::new(page),
         proofs: proofs(page, &operations),
         facts: facts::facts(page),
         tables: Tables::new(page.results),
@@ -114,6 +118,7 @@ struct PageTemplate<'a> {
     title: String,
     crumbs: Vec<String>,
     headline: Headline,
+    violations: ViolationTable,
     proofs: Vec<Proof>,
     facts: Vec<Fact>,
     tables: Tables,

@@ -74,8 +74,8 @@ mod tests {
             clients: 15,
             time_limit_ms: 30_000,
             liars: 0,
-            changes: Vec::new(),
             lies: Vec::new(),
+            changes: Vec::new(),
             mid_step: false,
         };
         let system = SystemPlan { kind: "quorum".to_owned(), nodes: 5, options: BTreeMap::new() };

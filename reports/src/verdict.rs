@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use quorate_checkers::explain::Counterexample;
-use quorate_checkers::history::Operation;
-use quorate_checkers::linearizability::Finding;
+use quorate_checkers::history::{Operation, Violation};
+use quorate_checkers::linearizability::{Finding, Linearizability};
 use quorate_checkers::verdict::Verdict;
+use quorate_plan::Expectation;
 
 use crate::timeline::arrows;
 use crate::units::count;
@@ -34,9 +35,12 @@ impl Headline {
         let (mark, title) = match verdict {
             Verdict::Valid => ("✓", "Linearizable"),
             Verdict::Unknown => ("?", "Not decided"),
-            Verdict::Invalid => ("✗", "Not linearizable"),
+            Verdict::Invalid => ("✗", broken(page)),
         };
-        let mut sentences = page.results.sentences.iter().map(|text| sentence(text));
+        // What the title says need not be said again.
+        let claim = if title == NOT_LINEARIZABLE { Linearizability::CLAIM } else { "" };
+        let bare = |text: &String| sentence(text.strip_prefix(claim).unwrap_or(text));
+        let mut sentences = page.results.sentences.iter().map(bare);
         let why = match verdict {
             Verdict::Valid => fits(page, operations),
             Verdict::Unknown | Verdict::Invalid => {
@@ -52,7 +56,39 @@ impl Headline {
         if verdict == Verdict::Unknown && all_keys_fit(page) {
             more.push(format!("What there is does fit: {}", lower_first(&fits(page, operations))));
         }
+        more.extend(expected(page.plan.expect, verdict).map(str::to_owned));
         Self { word: verdict_word(verdict), mark, title, why, more }
+    }
+}
+
+const NOT_LINEARIZABLE: &str = "Not linearizable";
+
+/// Which demands are not met.
+fn broken(page: &Page<'_>) -> &'static str {
+    let results = page.results;
+    let is_order_broken = results.linearizability.verdict == Verdict::Invalid;
+    match (is_order_broken, results.violations.found.as_slice()) {
+        (true, []) => NOT_LINEARIZABLE,
+        (true, _) => "Not linearizable, and rules are broken",
+        (false, found)
+            if found.iter().all(|found| found.violation.demand == Violation::LIVENESS) =>
+        {
+            "Stands still"
+        }
+        (false, _) => "A rule is broken",
+    }
+}
+
+/// What a plan that goes too far has to say of its verdict.
+fn expected(expect: Expectation, verdict: Verdict) -> Option<&'static str> {
+    match (expect, verdict) {
+        (Expectation::Valid, _) => None,
+        (Expectation::Invalid, Verdict::Invalid) => {
+            Some("So it was expected: the plan goes beyond what the system promises to bear.")
+        }
+        (Expectation::Invalid, Verdict::Valid | Verdict::Unknown) => {
+            Some("Harm was expected: the plan goes beyond what the system promises to bear.")
+        }
     }
 }
 

@@ -2,11 +2,16 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use quorate_checkers::history::{
-    Builder, History, Key, Nemesis, NemesisPhase, ProcessId, Step, Time, Value, What,
+    Builder, History, Key, Nemesis, NemesisPhase, ProcessId, Step, Time, Value, Violation, What,
 };
 use quorate_checkers::verdict::Verdict;
-use quorate_plan::{FaultChoice, FaultClass, Workload};
+use quorate_plan::{
+    Act, Expectation, FaultChoice, FaultClass, Liveness, MessageMatch, Rule, Script, Workload,
+    WorldKind,
+};
 
 use support::{Manner, Specimen, invalid, plan, run, short, unknown, valid};
 
@@ -235,4 +240,55 @@ fn how_long_the_check_took_is_not_on_the_page() {
     let first = specimen.page();
     specimen.results.check_ns += 1_000_000_000;
     assert_eq!(specimen.page(), first, "a history gives the same page whenever it is made");
+}
+
+#[test]
+fn violations_stand_before_the_proof_with_their_place_and_their_doers() {
+    let violation = |demand: &str, what: &str| {
+        What::Violation(Violation {
+            demand: demand.to_owned(),
+            targets: vec!["n2".to_owned()],
+            what: what.to_owned(),
+        })
+    };
+    let value = || Value::Int(1);
+    let specimen = specimen_of(vec![
+        What::Invoke(step(0, "write", value(), None)),
+        violation("Q-I3", "n2 acknowledged what it does not hold"),
+        What::Ok(step(0, "write", value(), None)),
+    ]);
+    assert_eq!(specimen.results.verdict, Verdict::Invalid);
+    let page = specimen.page();
+    assert_well_formed(&page);
+    assert!(page.contains("A rule is broken</h1>"), "the order of operations is fine");
+    assert!(!page.contains("Not linearizable"));
+    for text in ["Q-I3", "N2 acknowledged what it does not hold.", "<td>n2</td>", "0.001 s"] {
+        assert!(page.contains(text), "{text}");
+    }
+    let still = specimen_of(vec![violation(Violation::LIVENESS, "n2 is down")]);
+    assert!(still.page().contains("Stands still</h1>"));
+}
+
+#[test]
+fn a_simulated_run_tells_its_weather_its_rules_and_its_scripts() {
+    let mut specimen = short();
+    specimen.plan.world = WorldKind::Sim;
+    specimen.plan.expect = Expectation::Invalid;
+    specimen.plan.rules =
+        vec![Rule { message: MessageMatch::default(), after: None, until: None, act: Act::Hold }];
+    specimen.plan.scripts = vec![Script { client: 3, operations: Vec::new() }];
+    specimen.plan.liveness = Some(Liveness { core: Some(BTreeSet::from([1, 2])), bound_ms: 2_000 });
+    let page = specimen.page();
+    for text in [
+        "virtual time",
+        "500 µs to 5 ms",
+        "swarm; disks take",
+        "hold any message until all is healed",
+        "Script of c3",
+        "n1 n2 must suffice",
+        "Harm was expected",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!short().page().contains("Weather"), "a live run has what its machine brings");
 }

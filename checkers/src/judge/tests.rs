@@ -75,6 +75,14 @@ fn a_run_in_which_too_little_happened_is_unknown() {
 }
 
 #[test]
+fn a_function_that_nobody_called_is_noted_and_no_reason_for_doubt() {
+    let results = judge(&script("0:w1 0:ok 1:w2 1:ok"), &demands(&[]));
+    assert_eq!(results.verdict, Verdict::Valid);
+    assert_eq!(results.vacuity.notes, ["no read was invoked"]);
+    assert_unknown(&script("0:w1 0:ok 1:r 1:fail 2:r"), &[], &["no read succeeded"]);
+}
+
+#[test]
 fn a_demanded_class_that_did_nothing_makes_the_run_unknown() {
     assert_unknown(&script(WORK), &["loss"], &["no fault of the class loss occurred"]);
     let begin = || Some(fault(0, NemesisPhase::Begin, 0));
@@ -170,7 +178,7 @@ fn an_invalid_run_says_why_first() {
     assert_eq!(
         results.sentences,
         [
-            "key 0: read 2 at index 2, but nobody ever wrote 2",
+            "not linearizable: key 0: read 2 at index 2, but nobody ever wrote 2",
             "no fault of the class kill occurred"
         ]
     );

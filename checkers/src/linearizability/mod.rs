@@ -83,17 +83,19 @@ impl Finding {
 }
 
 impl Linearizability {
+    /// What the sentence on a key without an order begins with: it stands beside those of other checkers.
+    pub const CLAIM: &str = "not linearizable: ";
+
     /// What is not valid, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let of_key = |result: &KeyResult| {
-            let sentence = match &result.finding {
+            let (claim, sentence) = match &result.finding {
                 Finding::Valid => return None,
-                Finding::Unknown { reason } => reason,
-                Finding::Invalid { counterexample } => &counterexample.sentence,
+                Finding::Unknown { reason } => ("", reason),
+                Finding::Invalid { counterexample } => (Self::CLAIM, &counterexample.sentence),
             };
-            Some(
-                result.key.map_or_else(|| sentence.clone(), |key| format!("key {key}: {sentence}")),
-            )
+            let key = result.key.map_or_else(String::new, |key| format!("key {key}: "));
+            Some(format!("{claim}{key}{sentence}"))
         };
         self.malformed.iter().cloned().chain(self.keys.iter().filter_map(of_key)).collect()
     }

@@ -3,8 +3,10 @@
 mod commands;
 mod error;
 mod output;
+mod panics;
 mod progress;
 mod store;
+mod threads;
 
 use std::process::ExitCode;
 

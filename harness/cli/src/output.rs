@@ -7,6 +7,7 @@ use std::time::Duration;
 use quorate_checkers::explain::timeline;
 use quorate_checkers::judge::Results;
 use quorate_checkers::verdict::Verdict;
+use quorate_plan::Expectation;
 
 use crate::error::CliError;
 
@@ -29,18 +30,20 @@ pub(crate) fn json(value: &impl serde::Serialize) -> String {
 }
 
 /// How a run or a history is judged, as text: the verdict with its reason, the counterexample if there is
-/// one, and the numbers.
-pub(crate) fn verdict(results: &Results) -> String {
+/// one, and the numbers. Whoever made the plan may have expected harm.
+pub(crate) fn verdict(results: &Results, expect: Expectation) -> String {
     let mut text = String::new();
     let name = results.verdict.to_string().to_uppercase();
+    let (name, expected) = match (results.verdict, expect) {
+        (Verdict::Invalid, Expectation::Invalid) => (format!("{name},"), "as expected: "),
+        (Verdict::Valid | Verdict::Unknown, Expectation::Invalid) => {
+            (format!("{name},"), "though the plan expects harm: ")
+        }
+        (_, Expectation::Valid) => (name, ""),
+    };
     match results.sentences.split_first() {
         Some((first, others)) => {
-            let claim = match (results.violations.verdict, results.linearizability.verdict) {
-                (Verdict::Invalid, _) => "does not hold: ",
-                (_, Verdict::Invalid) => "not linearizable: ",
-                (Verdict::Valid | Verdict::Unknown, _) => "",
-            };
-            line(&mut text, &name, &format!("{claim}{first}"));
+            line(&mut text, &name, &format!("{expected}{first}"));
             for other in others.iter().take(SENTENCES_MAX - 1) {
                 line(&mut text, "", other);
             }
@@ -49,7 +52,7 @@ pub(crate) fn verdict(results: &Results) -> String {
                 line(&mut text, "", &format!("… and {more} more, all in the report"));
             }
         }
-        None => line(&mut text, &name, &format!("linearizable: {}", summary(results))),
+        None => line(&mut text, &name, &format!("{expected}linearizable: {}", summary(results))),
     }
     if let Some(counterexample) = results.linearizability.counterexamples().next() {
         text.push('\n');

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quorate_live::Progress;
+use quorate_sim::Remote;
 
 /// Shows a run's progress.
 #[derive(Debug)]
@@ -15,10 +16,7 @@ pub(crate) struct Display {
 impl Display {
     /// A display that stays silent when asked to, and when nobody is watching.
     pub(crate) fn new(quiet: bool) -> Self {
-        let watched = std::io::stderr().is_terminal() && !quiet;
-        let target =
-            if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
+        let bar = ProgressBar::with_draw_target(None, target(quiet));
         let style = ProgressStyle::with_template("{spinner} {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         Self { bar }
@@ -28,6 +26,18 @@ impl Display {
     pub(crate) fn show(&self, progress: &Progress) {
         self.bar.set_message(line(progress));
         self.bar.tick();
+    }
+
+    /// Shows how far a simulated run is, `real` after it began.
+    pub(crate) fn show_simulated(&self, remote: &Remote, time_limit: Duration, real: Duration) {
+        let reached = Duration::from_micros(remote.now_us());
+        self.say(&format!(
+            "simulating {} of {} · {} events in {}",
+            seconds(reached),
+            seconds(time_limit),
+            remote.steps(),
+            seconds(real),
+        ));
     }
 
     /// Shows that something else is going on.
@@ -45,6 +55,54 @@ impl Display {
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// Counts what is done of a known number of things; several threads may count at once.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    bar: ProgressBar,
+}
+
+impl Counter {
+    /// A counter up to `total` that stays silent when asked to, and when nobody is watching.
+    pub(crate) fn new(quiet: bool, total: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(total), target(quiet));
+        let style = ProgressStyle::with_template("{bar:20} {pos} of {len}, {eta} left: {wide_msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar }
+    }
+
+    /// Counts from the beginning, for something else.
+    pub(crate) fn begin(&self, what: &str) {
+        self.bar.reset();
+        self.bar.set_message(what.to_owned());
+    }
+
+    /// There are so many.
+    pub(crate) fn expect(&self, total: u64) {
+        self.bar.set_length(total);
+    }
+
+    /// Writes a line that stays, above the one that renews itself.
+    pub(crate) fn note(&self, line: &str) {
+        self.bar.println(line);
+    }
+
+    /// So many more are done.
+    pub(crate) fn add(&self, count: u64) {
+        self.bar.inc(count);
+    }
+
+    /// Takes it away.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Nothing, where it is not wanted or nobody is watching.
+fn target(quiet: bool) -> ProgressDrawTarget {
+    let watched = std::io::stderr().is_terminal() && !quiet;
+    if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }
 
 /// `running 12s of 30s · 198 ops/s · 2371 ok, 12 unknown, 3 failed · partition, kill n2`.

@@ -51,10 +51,16 @@ impl RunFolder {
         Ok(Self { path, store: store.to_owned(), test: test.to_owned() })
     }
 
+    /// Lets `latest` of the test point here.
+    pub(crate) fn link_latest_of_test(&self) -> Result<(), CliError> {
+        let name = self.path.file_name().unwrap_or_default();
+        relink(&self.store.join(&self.test).join("latest"), Path::new(name))
+    }
+
     /// Lets `latest` of the test and of the whole store point here.
     pub(crate) fn link_latest(&self) -> Result<(), CliError> {
+        self.link_latest_of_test()?;
         let name = self.path.file_name().unwrap_or_default();
-        relink(&self.store.join(&self.test).join("latest"), Path::new(name))?;
         relink(&self.store.join("latest"), &Path::new(&self.test).join(name))
     }
 

@@ -293,7 +293,9 @@ impl<S: Watched> Sim<S> {
         let is_this = |planned: &Planned| planned.attempts == attempt;
         if self.faults.get(place as usize).is_some_and(is_this) {
             self.heal(place);
-            if self.bites_of(place) == 0 {
+            // What has bitten is over.
+            let planned = self.faults.get(place as usize);
+            if planned.is_some_and(|planned| matches!(planned.state, State::Active { .. })) {
                 self.aim_again(place);
             }
         }

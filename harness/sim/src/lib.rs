@@ -25,6 +25,7 @@ mod network;
 mod node;
 mod phases;
 mod queue;
+mod remote;
 mod repeats;
 mod search;
 mod sim;
@@ -34,6 +35,7 @@ mod timers;
 mod witness;
 
 pub use queue::QueueKind;
+pub use remote::Remote;
 pub use search::Effort;
 pub use sim::{Outcome, Sink};
 pub use simulator::{DEMANDS, Run, SimError, Simulator, run, simulator};

@@ -1,6 +1,7 @@
 //! The loop: events in the order of virtual time, to those whom they concern, until the run is over.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use quorate_checkers::history::{RunDigest, Time, What};
 use quorate_plan::{Generator, Plan, TraceStep};
@@ -15,6 +16,7 @@ use crate::faults::Planned;
 use crate::network::Flight;
 use crate::node::{Node, Step};
 use crate::queue::QueueKind;
+use crate::remote::{self, Remote};
 use crate::stage::Stage;
 use crate::witness::{Checks, Counts, VIOLATIONS_MAX};
 
@@ -47,6 +49,9 @@ pub(crate) struct Sim<S: Watched> {
     wakes: Vec<(Who, TimerId)>,
     events_max: u64,
     pub(crate) liveness: Option<Liveness>,
+    /// Who looks on from outside.
+    pub(crate) remote: Option<Arc<Remote>>,
+    interrupted: bool,
 }
 
 /// What liveness asks of the run that is going on.
@@ -79,6 +84,8 @@ pub struct Outcome {
     pub messages: u64,
     /// Liveness was not demanded, for this reason.
     pub not_demanded: Option<String>,
+    /// It was stopped before its time, by a [`Remote`]: its plan alone does not give it again.
+    pub interrupted: bool,
 }
 
 /// More events than this are no run but a mistake: a core that talks to itself without end.
@@ -107,6 +114,8 @@ impl<S: Watched> Sim<S> {
             wakes: Vec::new(),
             events_max: EVENTS_MAX,
             liveness: None,
+            remote: None,
+            interrupted: false,
         }
     }
 
@@ -133,11 +142,23 @@ impl<S: Watched> Sim<S> {
                 }
             }
             let steps = self.stage.witness.steps;
+            if steps.is_multiple_of(remote::EVERY) {
+                self.heed_remote(steps);
+            }
             if steps >= self.events_max || self.stage.witness.violations >= VIOLATIONS_MAX {
                 break;
             }
         }
         self.finish(sink)
+    }
+
+    #[cold]
+    fn heed_remote(&mut self, steps: u64) {
+        let Some(remote) = &self.remote else { return };
+        if remote.look(self.stage.now, steps) && self.phase == Phase::Safety {
+            self.interrupted = true;
+            self.enter(Phase::Core);
+        }
     }
 
     /// Hands on what was not yet, and says what there is to say.
@@ -159,6 +180,7 @@ impl<S: Watched> Sim<S> {
             virtual_us: self.stage.now,
             messages: self.stage.network.sent,
             not_demanded: liveness.map(|_| "the plan leaves too few nodes for it".to_owned()),
+            interrupted: self.interrupted,
         })
     }
 
@@ -172,6 +194,7 @@ impl<S: Watched> Sim<S> {
         self.seed = plan.seed;
         self.limit = plan.durations.time_limit_ms * 1_000;
         self.phase = Phase::Safety;
+        self.interrupted = false;
         self.twins.clear();
         self.stage.reset(plan, clients + 1, config, (checks, moments));
         self.generator = Some(Generator::new(&plan.workload, plan.seed));

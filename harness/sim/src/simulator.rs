@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use quorate_checkers::history::{Builder, History, Time, Violation, What};
 use quorate_plan::{Expectation, Fault, Plan, PlanError};
@@ -13,6 +14,7 @@ use quorate_world::invariants::Watched;
 use quorate_world::registry::{self, UnknownSystem, WithWatched};
 
 use crate::queue::QueueKind;
+use crate::remote::Remote;
 use crate::search::{self, Bearing, Effort};
 use crate::sim::{Outcome, Sim, Sink};
 use crate::witness::{Checks, endpoint};
@@ -62,6 +64,9 @@ pub trait Simulator: Send {
         checks: Checks,
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, SimError>;
+
+    /// Lets another thread see how far the runs are that begin from now on, and stop them.
+    fn attach(&mut self, remote: Arc<Remote>);
 }
 
 /// A world for a system, with a queue of this kind.
@@ -152,9 +157,14 @@ impl<S: Watched> Simulator for Typed<S> {
             Err(panic) => {
                 // What a panic leaves behind is not to be trusted.
                 let broken = std::mem::replace(&mut self.sim, Sim::new(self.queue));
+                self.sim.remote.clone_from(&broken.remote);
                 after_panic(broken, panic.as_ref(), sink)
             }
         }
+    }
+
+    fn attach(&mut self, remote: Arc<Remote>) {
+        self.sim.remote = Some(remote);
     }
 }
 

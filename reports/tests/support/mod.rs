@@ -103,8 +103,8 @@ pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan 
         clients: 15,
         time_limit_ms,
         liars: 0,
-        changes: Vec::new(),
         lies: Vec::new(),
+        changes: Vec::new(),
         mid_step: false,
     };
     let system = SystemPlan {

@@ -65,7 +65,7 @@ impl Check {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let (file, plan) = read(&self.file)?;
         let results = judge(&file.history, &demands(&file, &plan, self.budget.budget()));
-        let text = if self.json { output::json(&results) } else { text(&file, &results) };
+        let text = if self.json { output::json(&results) } else { text(&file, &plan, &results) };
         output::print(&text)?;
         Ok(ExitCode::from(results.verdict.exit_code()))
     }
@@ -110,8 +110,8 @@ pub(crate) fn demands(file: &HistoryFile, plan: &Plan, budget: Budget) -> Demand
     }
 }
 
-fn text(file: &HistoryFile, results: &Results) -> String {
-    let mut text = output::verdict(results);
+fn text(file: &HistoryFile, plan: &Plan, results: &Results) -> String {
+    let mut text = output::verdict(results, plan.expect);
     match (&file.damage, &file.footer) {
         (Some(damage), _) => {
             output::line(&mut text, "note", &format!("{damage}: the run did not end"));

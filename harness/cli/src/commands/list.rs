@@ -1,18 +1,23 @@
 //! `quorate list`: what there is.
 
+mod catalogue;
+mod plans;
+
 use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use quorate_plan::{FaultClass, WorkloadKind};
+use quorate_plan::{FaultClass, LIES, WorkloadKind};
 use quorate_systems::SystemKind;
 use quorate_systems::vocabulary::Vocabulary;
-use serde::Serialize;
+use quorate_world::registry;
 
+use self::catalogue::Catalogue;
 use crate::error::CliError;
 use crate::output;
 
-/// Systems with their options, messages and mutants; workloads; faults.
+/// Systems with their options, messages, observations, invariants, milestones and mutants; workloads; faults;
+/// and what plans are written with: weather, rules, moments.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,9 +39,15 @@ enum What {
     Systems,
     Options,
     Messages,
+    Observations,
+    Invariants,
+    Milestones,
     Mutants,
     Workloads,
     Faults,
+    Weather,
+    Rules,
+    Moments,
 }
 
 impl List {
@@ -49,54 +60,71 @@ impl List {
     fn text(&self) -> String {
         let mut text = String::new();
         for kind in SystemKind::ALL {
-            self.system(kind.vocabulary(), &mut text);
+            self.system(*kind, &mut text);
+        }
+        if self.wants(What::Invariants) {
+            heading(&mut text, "What every simulated run must keep besides");
+            table(&mut text, quorate_sim::DEMANDS.iter().map(|(name, what)| row(name, what)));
         }
         if self.wants(What::Workloads) {
             heading(&mut text, "Workloads (--workload)");
-            table(
-                &mut text,
-                WorkloadKind::ALL.iter().map(|kind| (kind.name(), kind.summary(), "")),
-            );
+            table(&mut text, WorkloadKind::ALL.iter().map(|kind| row(kind.name(), kind.summary())));
         }
         if self.wants(What::Faults) {
             heading(&mut text, "Faults (--faults)");
             table(
                 &mut text,
-                FaultClass::ALL.iter().map(|class| (class.name(), class.summary(), "")),
+                FaultClass::ALL.iter().map(|class| row(class.name(), class.summary())),
             );
+            let _ = writeln!(text, "  byzantine nodes may lie so: {}", LIES.join(", "));
+        }
+        for (what, title, rows) in [
+            (What::Weather, "Weather (in a plan: weather.delay.kind)", plans::DELAYS),
+            (What::Rules, "Rules for messages (in a plan: rules[].act)", plans::ACTS),
+            (What::Moments, "Moments (in a plan: when, after, until)", plans::MOMENTS),
+        ] {
+            if self.wants(what) {
+                heading(&mut text, title);
+                table(&mut text, rows.iter().map(|(name, what)| row(name, what)));
+            }
         }
         text
     }
 
-    fn system(&self, system: &Vocabulary, text: &mut String) {
+    fn system(&self, kind: SystemKind, text: &mut String) {
+        let system = kind.vocabulary();
         if self.wants(What::Systems) {
             heading(text, &format!("System {} (--system {0})", system.name));
-            table(text, [(system.name, system.summary, "")]);
+            table(text, [row(system.name, system.summary)]);
         }
         if self.wants(What::Options) {
-            heading(text, &format!("Options of {} (-o NAME=VALUE)", system.name));
-            for option in system.options {
-                let default = match option.default {
-                    "" => String::from("default: follows from the others"),
-                    value => format!("default: {value}"),
-                };
-                let name = format!("{}={}", option.name, option.values);
-                let _ = writeln!(text, "  {name}\n      {} ({default})", option.what);
-            }
+            options(system, text);
         }
         if self.wants(What::Messages) {
-            heading(text, &format!("Messages of {}", system.name));
-            table(text, system.messages.iter().map(|kind| (kind.name, kind.what, kind.route)));
+            heading(text, &format!("Messages of {} (in a plan: kind, where)", system.name));
+            let rows = system.messages.iter().map(|kind| {
+                (kind.name, kind.what, with_fields(kind.route.to_owned(), kind.fields))
+            });
+            table(text, rows);
+        }
+        if self.wants(What::Observations) {
+            heading(text, &format!("Observations of {} (in a plan: name, where)", system.name));
+            let rows = system
+                .observations
+                .iter()
+                .map(|kind| (kind.name, kind.what, with_fields(String::new(), kind.fields)));
+            table(text, rows);
+        }
+        if self.wants(What::Invariants) {
+            heading(text, &format!("Invariants of {}", system.name));
+            table(text, registry::invariants(kind).iter().map(|(name, what)| row(name, what)));
+        }
+        if self.wants(What::Milestones) {
+            heading(text, &format!("Milestones of {}: a hunt must reach each", system.name));
+            table(text, system.milestones.iter().map(|place| row(place.name, place.what)));
         }
         if self.wants(What::Mutants) {
-            heading(text, &format!("Planted bugs of {} (--mutant)", system.name));
-            for mutant in system.mutants {
-                let _ = writeln!(
-                    text,
-                    "  {}  {}\n       breaks: {}\n       source: {}\n       quorate run {}",
-                    mutant.name, mutant.what, mutant.breaks, mutant.source, mutant.flags
-                );
-            }
+            mutants(system, text);
         }
     }
 
@@ -105,127 +133,58 @@ impl List {
     }
 }
 
+fn options(system: &Vocabulary, text: &mut String) {
+    heading(text, &format!("Options of {} (-o NAME=VALUE)", system.name));
+    for option in system.options {
+        let default = match option.default {
+            "" => String::from("default: follows from the others"),
+            value => format!("default: {value}"),
+        };
+        let name = format!("{}={}", option.name, option.values);
+        // Writing to a String cannot fail; so below.
+        let _ = writeln!(text, "  {name}\n      {} ({default})", option.what);
+    }
+}
+
+fn mutants(system: &Vocabulary, text: &mut String) {
+    heading(text, &format!("Planted bugs of {} (--mutant)", system.name));
+    for mutant in system.mutants {
+        let _ = writeln!(
+            text,
+            "  {}  {}\n       breaks: {}\n       source: {}\n       quorate run {}",
+            mutant.name, mutant.what, mutant.breaks, mutant.source, mutant.flags
+        );
+    }
+}
+
+/// `client to server; where: key, number`.
+fn with_fields(mut text: String, fields: &[&str]) -> String {
+    if !fields.is_empty() {
+        let between = if text.is_empty() { "" } else { "; " };
+        let _ = write!(text, "{between}where: {}", fields.join(", "));
+    }
+    text
+}
+
 fn heading(text: &mut String, title: &str) {
     if !text.is_empty() {
         text.push('\n');
     }
-    // Writing to a String cannot fail; so below.
     let _ = writeln!(text, "{title}");
 }
 
-fn table<'a>(text: &mut String, rows: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) {
+/// A line of a table: a name, what it is, and what else there is to say.
+type Row<'a> = (&'a str, &'a str, String);
+
+const fn row<'a>(name: &'a str, what: &'a str) -> Row<'a> {
+    (name, what, String::new())
+}
+
+fn table<'a>(text: &mut String, rows: impl IntoIterator<Item = Row<'a>>) {
     let rows: Vec<_> = rows.into_iter().collect();
     let width = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
     for (name, what, more) in rows {
         let more = if more.is_empty() { String::new() } else { format!(" ({more})") };
         let _ = writeln!(text, "  {name:width$}  {what}{more}");
-    }
-}
-
-/// The same as data.
-#[derive(Serialize)]
-struct Catalogue {
-    systems: Vec<System>,
-    workloads: Vec<Named>,
-    faults: Vec<Named>,
-}
-
-#[derive(Serialize)]
-struct System {
-    name: &'static str,
-    summary: &'static str,
-    nodes: u16,
-    workloads: &'static [&'static str],
-    options: Vec<OptionRow>,
-    messages: Vec<MessageRow>,
-    mutants: Vec<MutantRow>,
-}
-
-#[derive(Serialize)]
-struct Named {
-    name: &'static str,
-    summary: &'static str,
-}
-
-#[derive(Serialize)]
-struct OptionRow {
-    name: &'static str,
-    values: &'static str,
-    default: &'static str,
-    what: &'static str,
-}
-
-#[derive(Serialize)]
-struct MessageRow {
-    name: &'static str,
-    what: &'static str,
-    route: &'static str,
-    source: &'static str,
-}
-
-#[derive(Serialize)]
-struct MutantRow {
-    name: &'static str,
-    what: &'static str,
-    source: &'static str,
-    breaks: &'static str,
-    flags: &'static str,
-}
-
-impl Catalogue {
-    fn whole() -> Self {
-        Self {
-            systems: SystemKind::ALL.iter().map(|kind| System::of(kind.vocabulary())).collect(),
-            workloads: WorkloadKind::ALL
-                .iter()
-                .map(|kind| Named { name: kind.name(), summary: kind.summary() })
-                .collect(),
-            faults: FaultClass::ALL
-                .iter()
-                .map(|class| Named { name: class.name(), summary: class.summary() })
-                .collect(),
-        }
-    }
-}
-
-impl System {
-    fn of(system: &'static Vocabulary) -> Self {
-        Self {
-            name: system.name,
-            summary: system.summary,
-            nodes: system.nodes,
-            workloads: system.workloads,
-            options: system
-                .options
-                .iter()
-                .map(|o| OptionRow {
-                    name: o.name,
-                    values: o.values,
-                    default: o.default,
-                    what: o.what,
-                })
-                .collect(),
-            messages: system
-                .messages
-                .iter()
-                .map(|m| MessageRow {
-                    name: m.name,
-                    what: m.what,
-                    route: m.route,
-                    source: m.source,
-                })
-                .collect(),
-            mutants: system
-                .mutants
-                .iter()
-                .map(|m| MutantRow {
-                    name: m.name,
-                    what: m.what,
-                    source: m.source,
-                    breaks: m.breaks,
-                    flags: m.flags,
-                })
-                .collect(),
-        }
     }
 }

@@ -1,6 +1,8 @@
 //! One file for each command.
 
 mod check;
+mod doctor;
+mod hunt;
 mod list;
 mod node;
 mod report;
@@ -19,6 +21,8 @@ pub(crate) enum Command {
     Check(check::Check),
     Report(report::Report),
     List(list::List),
+    Hunt(hunt::Hunt),
+    Doctor(doctor::Doctor),
     Node(node::Node),
 }
 
@@ -30,6 +34,8 @@ impl Command {
             Self::Check(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::List(command) => command.run(),
+            Self::Hunt(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Node(command) => command.run(),
         }
     }

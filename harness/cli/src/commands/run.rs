@@ -1,25 +1,28 @@
 //! `quorate run`: one run, checked and reported.
 
 mod arguments;
+mod interrupt;
+mod live;
 mod plan_file;
+pub(crate) mod simulated;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use quorate_checkers::history::{Nemesis, NemesisPhase, Time, What, Writer};
+use quorate_checkers::history::Writer;
 use quorate_checkers::judge::{Results, judge};
+use quorate_checkers::linearizability::Budget;
 use quorate_checkers::verdict::Verdict;
-use quorate_live::{RunSetup, RunSummary};
-use quorate_plan::Plan;
+use quorate_plan::{Fault, Plan, PlannedFault, WorldKind};
 use quorate_systems::mutant::{Mutant, Mutants};
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use serde::Serialize;
 
+pub(crate) use self::arguments::system;
+use self::simulated::Simulation;
 use crate::commands::check::{self, BudgetArguments};
 use crate::commands::report;
 use crate::error::CliError;
@@ -32,18 +35,29 @@ use crate::store::{self, RunFolder};
 /// Without any flag: a quorum register on five nodes (majorities), fifteen clients, thirty seconds of
 /// partitions and kills. Everything is kept in the store; the links `latest` point to the last run. Ctrl-C
 /// heals the faults, and checks and reports what there is; a second Ctrl-C stops at once.
+///
+/// With `--world sim` the same plan runs in virtual time, much faster than real time and without a process:
+/// the same plan gives the same run, byte for byte, and the digest printed at the end says so. Invariants of
+/// the system are checked there as well, and that it comes to life again once everything is healed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   quorate run
   quorate run --time-limit 10s --faults all --nodes 5 -o quorum=masking
   quorate run --mutant Q03 --faults partition
+  quorate run --world sim --faults all --time-limit 10m --seed 7
   quorate run --plan store/latest/history.jsonl
+  quorate run --plan store/latest --world sim
 
 Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad usage, 255 the harness itself failed.")]
 pub(crate) struct Run {
     #[command(flatten)]
     arguments: arguments::Arguments,
+
+    /// Where it runs: `live` starts real processes, `sim` simulates them in virtual time [default: the one
+    /// that the plan says, or live].
+    #[arg(long, value_enum)]
+    world: Option<World>,
 
     /// Runs a plan from a file instead of flags: a history (its plan again), or a plan as TOML or JSON.
     #[arg(long, value_name = "FILE", conflicts_with = "Arguments")]
@@ -69,89 +83,139 @@ pub(crate) struct Run {
     quiet: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum World {
+    Live,
+    Sim,
+}
+
+impl World {
+    const fn kind(self) -> WorldKind {
+        match self {
+            Self::Live => WorldKind::Live,
+            Self::Sim => WorldKind::Sim,
+        }
+    }
+}
+
+/// A run that begins.
+struct Begun<'a> {
+    plan: &'a Plan,
+    mutants: Mutants,
+    folder: &'a RunFolder,
+    now: Timestamp,
+    display: Arc<Display>,
+}
+
+impl Begun<'_> {
+    /// When, for the history's header.
+    fn started(&self) -> String {
+        started(self.now)
+    }
+}
+
+/// A run whose history is complete, but for the footer.
+pub(crate) struct Ended {
+    writer: Writer<File>,
+    /// It was stopped before its time.
+    interrupted: bool,
+    simulation: Option<Simulation>,
+}
+
+/// What `results.json` holds: the judgement, and what else there is to say of a simulated run.
+#[derive(Serialize)]
+struct Kept<'a> {
+    #[serde(flatten)]
+    results: &'a Results,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulation: Option<&'a Simulation>,
+}
+
 impl Run {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let now = Timestamp::now();
-        let plan = match &self.plan {
-            Some(path) => plan_file::load(path, self.mutant)?,
-            None => self.arguments.plan(drawn_seed(now), self.mutant)?,
-        };
-        let executable = std::env::current_exe().map_err(|error| {
-            CliError::harness(format_args!(
-                "cannot find the program that nodes start from: {error}"
-            ))
-        })?;
-        quorate_live::sweep(&self.store).map_err(|error| store::with_hint(&error.to_string()))?;
+        let (plan, notes) = self.plan(now)?;
+        if plan.world == WorldKind::Live {
+            quorate_live::sweep(&self.store)
+                .map_err(|error| store::with_hint(&error.to_string()))?;
+        }
         let folder = RunFolder::create(&self.store, &plan.name, now)?;
         let display = Arc::new(Display::new(self.quiet || self.json));
-        let setup = |progress, stop| RunSetup {
-            plan: plan.clone(),
+        let begun = Begun {
+            plan: &plan,
             mutants: self.mutant,
-            folder: folder.path.clone(),
-            executable,
-            program: PROGRAM.to_owned(),
-            started: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            progress,
-            stop,
+            folder: &folder,
+            now,
+            display: Arc::clone(&display),
         };
+        // It lives until the check is over, so that Ctrl-C is heeded until then.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|error| CliError::harness(format_args!("cannot start threads: {error}")))?;
-        let ended = go(&runtime, setup, &display, &folder);
+        let ended = match plan.world {
+            WorldKind::Live => live::go(&runtime, &begun),
+            WorldKind::Sim => simulated::go(&runtime, &begun),
+        };
         display.say("checking");
-        let finished = ended.and_then(|summary| self.finish(&plan, &folder, summary));
+        let budget = self.budget.budget();
+        let finished = ended.and_then(|ended| finish(&plan, &folder.path, ended, budget));
+        let finished = finished.and_then(|finished| {
+            folder.link_latest()?;
+            if plan.world == WorldKind::Live && finished.results.verdict == Verdict::Valid {
+                quorate_live::forget_observations(&folder.path);
+            }
+            Ok(finished)
+        });
         display.clear();
-        let (interrupted, results) = finished.map_err(|error| after_failure(&folder, error))?;
+        let finished = finished.map_err(|error| after_failure(&folder, error))?;
+        let verdict = finished.results.verdict;
         output::print(&if self.json {
-            output::json(&results)
+            output::json(&finished.kept())
         } else {
-            self.text(&folder, &plan, interrupted, &results)
+            self.text(&folder, &plan, &finished, &notes)
         })?;
-        Ok(ExitCode::from(results.verdict.exit_code()))
+        Ok(ExitCode::from(verdict.exit_code()))
     }
 
-    /// Judges the run from its file, closes the file with the verdict, and writes results and page.
-    fn finish(
-        &self,
-        plan: &Plan,
-        folder: &RunFolder,
-        summary: RunSummary,
-    ) -> Result<(bool, Results), CliError> {
-        let RunSummary { mut writer, troubles, interrupted, .. } = summary;
-        for trouble in troubles {
-            record(&mut writer, trouble)?;
-        }
-        let history = folder.path.join(store::HISTORY);
-        let (file, _) = check::read(&history)?;
-        let results = judge(&file.history, &check::demands(&file, plan, self.budget.budget()));
-        writer.finish(results.verdict, None).map_err(CliError::harness)?;
-        store::write_whole(&folder.path.join(store::RESULTS), output::json(&results).as_bytes())?;
-        report::write(&folder.path.join(store::REPORT), &history, &file, plan, &results)?;
-        folder.link_latest()?;
-        if results.verdict == Verdict::Valid {
-            quorate_live::forget_observations(&folder.path);
-        }
-        Ok((interrupted, results))
+    /// What is to be run, and where; and what the world does not do as the plan says.
+    fn plan(&self, now: Timestamp) -> Result<(Plan, Vec<&'static str>), CliError> {
+        let world = self.world.map(World::kind);
+        let Some(path) = &self.plan else {
+            let world = world.unwrap_or(WorldKind::Live);
+            let plan = self.arguments.plan(world, drawn_seed(now), self.mutant)?;
+            return Ok((plan, Vec::new()));
+        };
+        let mut plan = plan_file::load(path, self.mutant)?;
+        let Some(world) = world.filter(|world| *world != plan.world) else {
+            return Ok((plan, Vec::new()));
+        };
+        plan.world = world;
+        plan.validate().map_err(|error| {
+            CliError::usage(format_args!("{}: {error}", path.display()))
+                .hint("take it out of the plan, or leave out --world live")
+        })?;
+        let notes = coarser(&plan);
+        Ok((plan, notes))
     }
 
-    fn text(
-        &self,
-        folder: &RunFolder,
-        plan: &Plan,
-        interrupted: bool,
-        results: &Results,
-    ) -> String {
-        let mut text = output::verdict(results);
+    fn text(&self, folder: &RunFolder, plan: &Plan, finished: &Finished, notes: &[&str]) -> String {
+        let mut text = output::verdict(&finished.results, plan.expect);
         if self.quiet {
             return text;
         }
-        if interrupted {
+        for note in notes {
+            output::line(&mut text, "note", note);
+        }
+        if finished.interrupted {
             output::line(&mut text, "note", "stopped before its time");
         }
         let history = folder.path.join(store::HISTORY);
         let page = folder.path.join(store::REPORT);
         output::line(&mut text, "seed", &plan.seed.to_string());
+        if let Some(simulation) = &finished.simulation {
+            simulation.tell(&mut text);
+        }
         output::line(&mut text, "again", &report::again(&history, self.mutant.0.map(Mutant::name)));
         output::line(&mut text, "check", &report::check(&history));
         output::line(&mut text, "report", &page.display().to_string());
@@ -159,37 +223,64 @@ impl Run {
     }
 }
 
-/// Runs the plan to its end, or to the first Ctrl-C, which ends it in good order. Ctrl-C is heeded for as
-/// long as the runtime lives.
-fn go(
-    runtime: &Runtime,
-    setup: impl FnOnce(quorate_live::Listener, watch::Receiver<bool>) -> RunSetup,
-    display: &Arc<Display>,
-    folder: &RunFolder,
-) -> Result<RunSummary, CliError> {
-    let (stop, stopped) = watch::channel(false);
-    let shown = Arc::clone(display);
-    let setup = setup(Arc::new(move |progress| shown.show(progress)), stopped);
-    runtime.spawn(heed_ctrl_c(stop, Arc::clone(display), folder.clone()));
-    runtime.block_on(quorate_live::run(setup)).map_err(|error| store::with_hint(&error.to_string()))
+/// What real processes and disks cannot do as exactly as a plan for the simulator says.
+fn coarser(plan: &Plan) -> Vec<&'static str> {
+    if plan.world == WorldKind::Sim {
+        return Vec::new();
+    }
+    let in_a_step = |planned: &PlannedFault| {
+        matches!(
+            planned.fault,
+            Fault::Kill { after_effects: Some(_), .. }
+                | Fault::PowerLoss { after_effects: Some(_), .. }
+        )
+    };
+    let notes = [
+        (
+            plan.faults.iter().any(in_a_step),
+            "real processes are killed at once, not in the middle of a step (after_effects)",
+        ),
+        (
+            plan.weather.is_some(),
+            "real disks take their own time, not that of the weather (sync_min_us, sync_max_us)",
+        ),
+    ];
+    notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note).collect()
 }
 
-/// The first Ctrl-C ends a run in good order, the second the process at once; the nodes die with it. When
-/// the run itself is over, and only its check takes long, the first one is enough.
-async fn heed_ctrl_c(stop: watch::Sender<bool>, display: Arc<Display>, folder: RunFolder) {
-    let Ok(mut presses) = signal(SignalKind::interrupt()) else { return };
-    presses.recv().await;
-    if !stop.is_closed() {
-        display.note(
-            "stopping: healing the faults, then checking what there is (Ctrl-C again: at once)",
-        );
-        stop.send_replace(true);
-        presses.recv().await;
+/// A run that was judged.
+pub(crate) struct Finished {
+    pub(crate) results: Results,
+    interrupted: bool,
+    simulation: Option<Simulation>,
+}
+
+impl Finished {
+    fn kept(&self) -> Kept<'_> {
+        Kept { results: &self.results, simulation: self.simulation.as_ref() }
     }
-    display.clear();
-    after_failure(&folder, CliError::harness("stopped at once by Ctrl-C, without a verdict"))
-        .print();
-    std::process::exit(i32::from(crate::error::EXIT_HARNESS));
+}
+
+/// Judges the run from its file, closes the file with the verdict, and writes results and page.
+pub(crate) fn finish(
+    plan: &Plan,
+    folder: &Path,
+    ended: Ended,
+    budget: Budget,
+) -> Result<Finished, CliError> {
+    let Ended { writer, interrupted, simulation } = ended;
+    let history = folder.join(store::HISTORY);
+    let (file, _) = check::read(&history)?;
+    let mut results = judge(&file.history, &check::demands(&file, plan, budget));
+    let why = simulation.as_ref().and_then(|simulation| simulation.not_demanded.as_ref());
+    results.vacuity.notes.extend(why.map(|why| format!("liveness was not demanded: {why}")));
+    let digest = simulation.as_ref().and_then(Simulation::run_digest);
+    writer.finish(results.verdict, digest).map_err(CliError::harness)?;
+    let finished = Finished { results, interrupted, simulation };
+    let kept = output::json(&finished.kept());
+    store::write_whole(&folder.join(store::RESULTS), kept.as_bytes())?;
+    report::write(&folder.join(store::REPORT), &history, &file, plan, &finished.results)?;
+    Ok(finished)
 }
 
 /// What is left of a run that came to no verdict: its history, if anything happened in it, is the latest
@@ -205,31 +296,18 @@ fn after_failure(folder: &RunFolder, error: CliError) -> CliError {
     error.hint(format_args!("for what was recorded until then: {}", report::check(&history)))
 }
 
-/// Puts into the history what did not go as it must, so that the file alone gives the same verdict.
-fn record(writer: &mut Writer<File>, trouble: String) -> Result<(), CliError> {
-    let events = writer.history().events();
-    let time = events.last().map_or(Time(0), |event| event.time);
-    let used = events.iter().filter_map(|event| match &event.what {
-        What::Nemesis(nemesis) => Some(nemesis.fault),
-        What::Invoke(_) | What::Ok(_) | What::Fail(_) | What::Info(_) | What::Violation(_) => None,
-    });
-    let event = What::Nemesis(Nemesis {
-        fault: used.max().map_or(0, |highest| highest + 1),
-        kind: Nemesis::TROUBLE.to_owned(),
-        phase: NemesisPhase::Skipped,
-        targets: Vec::new(),
-        what: trouble,
-        bites: 0,
-    });
-    writer.event(time, event).map(|_| ()).map_err(CliError::harness)
-}
-
 /// A seed that is easy to type, from the clock: it only has to differ from run to run.
 fn drawn_seed(now: Timestamp) -> u64 {
     u64::try_from(now.as_microsecond()).unwrap_or_default() % 1_000_000
 }
 
-fn mutant(name: &str) -> Result<Mutants, String> {
+/// When a run began, for the header of its history.
+pub(crate) fn started(now: Timestamp) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A planted bug by its name.
+pub(crate) fn mutant(name: &str) -> Result<Mutants, String> {
     if name == "none" {
         return Ok(Mutants::NONE);
     }
@@ -240,4 +318,27 @@ fn mutant(name: &str) -> Result<Mutants, String> {
 }
 
 /// What stands in the headers of histories.
-const PROGRAM: &str = concat!("quorate ", env!("CARGO_PKG_VERSION"));
+pub(crate) const PROGRAM: &str = concat!("quorate ", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use quorate_plan::{SystemPlan, Weather};
+
+    use super::*;
+
+    #[test]
+    fn what_a_live_world_does_more_coarsely_is_noted() {
+        let system = SystemPlan { kind: "quorum".to_owned(), nodes: 3, options: BTreeMap::new() };
+        let mut plan = Plan::new("a", 1, WorldKind::Live, system);
+        assert!(coarser(&plan).is_empty());
+        plan.weather = Some(Weather::CALM);
+        let nodes = BTreeSet::from([0]);
+        let fault = Fault::Kill { nodes, after_effects: Some(2) };
+        plan.faults = vec![PlannedFault { when: None, at_ms: 1, for_ms: 1, fault }];
+        assert_eq!(coarser(&plan).len(), 2);
+        plan.world = WorldKind::Sim;
+        assert!(coarser(&plan).is_empty());
+    }
+}

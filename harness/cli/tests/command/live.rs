@@ -67,11 +67,11 @@ fn a_broken_invariant_is_found_in_what_nodes_and_clients_tell_of_themselves() {
     assert_eq!(run.code, 1, "{run}");
     let found = &results(&sandbox)["violations"]["found"];
     assert_eq!(found[0]["violation"]["demand"], "Q-I2", "{run}");
-    assert!(run.stdout.contains("Q-I2 at index"), "{run}");
+    assert!(run.stdout.contains("Q-I2 does not hold at index"), "{run}");
     assert_eq!(observed(&sandbox), 5, "the evidence is kept");
     let check = sandbox.quorate(&["check", "store/latest"]);
     assert_eq!(check.code, 1, "{check}");
-    assert!(check.stdout.contains("Q-I2 at index"), "{check}");
+    assert!(check.stdout.contains("Q-I2 does not hold at index"), "{check}");
 }
 
 #[test]

@@ -3,4 +3,5 @@
 
 mod bad_input;
 mod live;
+mod simulated;
 mod support;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use quorate_plan::{
-    Durations, FaultChoice, FaultRequest, LIES_LIVE, Plan, PlanError, SystemPlan, ValueChoice,
-    Workload, WorkloadKind, WorldKind, faults,
+    Durations, FaultChoice, FaultRequest, LIES, LIES_LIVE, Plan, PlanError, SystemPlan,
+    ValueChoice, Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
@@ -21,10 +21,6 @@ pub(super) struct Arguments {
     /// What is tested: see `quorate list systems`.
     #[arg(long, default_value = "quorum", value_name = "NAME", value_parser = system)]
     pub(super) system: SystemKind,
-
-    /// Where it runs: `live` starts real processes.
-    #[arg(long, value_enum, default_value_t = World::Live)]
-    world: World,
 
     /// How many replicas [default: the system's own, 5 for quorum].
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
@@ -84,11 +80,6 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum World {
-    Live,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Values {
     Unique,
     Few,
@@ -103,7 +94,12 @@ enum Concurrency {
 
 impl Arguments {
     /// The whole Plan, checked: by itself, and against what the system can do.
-    pub(super) fn plan(&self, drawn_seed: u64, mutants: Mutants) -> Result<Plan, CliError> {
+    pub(super) fn plan(
+        &self,
+        world: WorldKind,
+        drawn_seed: u64,
+        mutants: Mutants,
+    ) -> Result<Plan, CliError> {
         let vocabulary = self.system.vocabulary();
         let nodes = self.nodes.unwrap_or(vocabulary.nodes);
         let system =
@@ -128,7 +124,7 @@ impl Arguments {
                 operation_timeout_ms: millis(self.timeout),
                 ..Durations::default()
             },
-            ..Plan::new(&name, seed, WorldKind::Live, system)
+            ..Plan::new(&name, seed, world, system)
         };
         // The sizes are checked before anything is drawn or enumerated from them.
         plan.validate().map_err(|error| by_flag(&error))?;
@@ -146,10 +142,10 @@ impl Arguments {
             clients: plan.workload.clients,
             time_limit_ms: plan.durations.time_limit_ms,
             liars,
-            lies: LIES_LIVE.iter().map(|lie| (*lie).to_owned()).collect(),
+            lies: lies(world).iter().map(|lie| (*lie).to_owned()).collect(),
             changes: promises.changes,
             // Processes are killed from outside.
-            mid_step: false,
+            mid_step: world == WorldKind::Sim,
         })
         .map_err(CliError::usage)?;
         plan.validate().map_err(|error| by_flag(&error))?;
@@ -171,6 +167,14 @@ impl Arguments {
 
     fn default_name(&self) -> String {
         format!("{}-{}", self.system, self.workload.name())
+    }
+}
+
+/// What liars know in each world.
+const fn lies(world: WorldKind) -> &'static [&'static str] {
+    match world {
+        WorldKind::Live => LIES_LIVE,
+        WorldKind::Sim => LIES,
     }
 }
 
@@ -223,7 +227,8 @@ fn by_flag(error: &PlanError) -> CliError {
     CliError::usage(named.unwrap_or(text))
 }
 
-fn system(name: &str) -> Result<SystemKind, String> {
+/// A system by its name.
+pub(crate) fn system(name: &str) -> Result<SystemKind, String> {
     name.parse().map_err(|_| {
         let known: Vec<_> = SystemKind::ALL.iter().map(|kind| kind.name()).collect();
         format!("there is: {}", known.join(", "))
