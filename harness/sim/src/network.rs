@@ -38,6 +38,8 @@ pub(crate) struct Network<S: Watched> {
     faults: Vec<LinkFault>,
     rules: Rules,
     has_rules: bool,
+    /// Nothing but the delay of a message has to be drawn.
+    is_plain: bool,
     /// Held back, until a moment or the healing.
     held: Vec<(Option<MomentId>, u32)>,
     trace: Option<Trace>,
@@ -95,6 +97,7 @@ impl<S: Watched> Network<S> {
             faults: Vec::new(),
             rules: Rules::new(&[], &mut Moments::new()),
             has_rules: false,
+            is_plain: false,
             held: Vec::new(),
             trace: None,
             sent: 0,
@@ -125,9 +128,11 @@ impl<S: Watched> Network<S> {
         self.sent = 0;
         self.lost = 0;
         self.doubled = 0;
+        self.find_out_plainness();
     }
 
     /// A message leaves its sender: it is lost, or a delivery is planned, or two.
+    #[inline]
     pub(crate) fn send(
         &mut self,
         now: u64,
@@ -136,12 +141,33 @@ impl<S: Watched> Network<S> {
         flight: Flight<S::Message>,
     ) {
         self.sent += 1;
+        if self.is_plain {
+            witness.sent(now, flight.from, flight.to, &flight.message);
+            let draw = self.draw(now, &flight);
+            let delay = weather::delay_us(&self.weather.delay, draw, 0);
+            return self.deliver_at(now + delay, queue, flight);
+        }
+        self.send_through(now, queue, witness, flight);
+    }
+
+    /// As [`Self::send`], where there are rules, faults of links, a trace, or bad weather.
+    fn send_through(
+        &mut self,
+        now: u64,
+        queue: &mut Queue,
+        witness: &mut Witness<S>,
+        flight: Flight<S::Message>,
+    ) {
         let (from, to) = (flight.from, flight.to);
+        // A rule until a message still applies to it.
+        let decision = if self.has_rules {
+            let (from, to) = (endpoint(from), endpoint(to));
+            self.rules.decide(&witness.moments, from, to, &flight.message)
+        } else {
+            None
+        };
         witness.sent(now, from, to, &flight.message);
-        if self.has_rules
-            && let Some((_, decision)) =
-                self.rules.decide(&witness.moments, endpoint(from), endpoint(to), &flight.message)
-        {
+        if let Some((_, decision)) = decision {
             return self.obey(now, queue, decision, flight);
         }
         let fate = match &mut self.trace {
@@ -166,15 +192,31 @@ impl<S: Watched> Network<S> {
         self.deliver_at(now + fate.delay, queue, flight);
     }
 
+    /// The number that a message's fate is drawn from: by what it is, and how often it was sent before.
+    #[inline]
+    fn draw(&mut self, now: u64, flight: &Flight<S::Message>) -> u64 {
+        let (from, to) = (self.place(flight.from), self.place(flight.to));
+        let link = u64::from(from) << 32 | u64::from(to);
+        let key = self.fates.draw([link ^ flight.message.identity()]);
+        let count = self.repeats.count(key) << 32 | window(now);
+        if count == 0 { key } else { Purpose::of(key).draw([count]) }
+    }
+
+    /// Whether nothing but the delay has to be drawn: looked at again whenever something changes.
+    fn find_out_plainness(&mut self) {
+        self.is_plain = !self.has_rules
+            && self.faults.is_empty()
+            && self.trace.is_none()
+            && self.weather.loss_per_mille == 0
+            && self.weather.duplicate_per_mille == 0
+            && !matches!(self.weather.delay, Delay::Priorities { .. });
+    }
+
     /// What weather and faults make of a message, drawn from what it is.
     #[inline]
     fn draw_fate(&mut self, now: u64, flight: &Flight<S::Message>) -> Fate {
         let (from, to) = (self.place(flight.from), self.place(flight.to));
-        let link = u64::from(from) << 32 | u64::from(to);
-        let identity = flight.message.identity();
-        let key = self.fates.draw([link, identity]);
-        let count = self.repeats.count(key) << 32 | window(now);
-        let draw = if count == 0 { key } else { Purpose::of(key).draw([count]) };
+        let draw = self.draw(now, flight);
         let mut fate = Fate::default();
         let link_draw = self.ranks.draw(now, from, to);
         fate.delay = weather::delay_us(&self.weather.delay, draw, link_draw);
@@ -226,8 +268,7 @@ impl<S: Watched> Network<S> {
 
     fn usual_delay(&mut self, now: u64, flight: &Flight<S::Message>) -> u64 {
         let (from, to) = (self.place(flight.from), self.place(flight.to));
-        let link = u64::from(from) << 32 | u64::from(to);
-        let draw = self.fates.draw([link, flight.message.identity()]);
+        let draw = self.draw(now, flight);
         let link_draw = self.ranks.draw(now, from, to);
         weather::delay_us(&self.weather.delay, draw, link_draw)
     }
@@ -276,13 +317,16 @@ impl<S: Watched> Network<S> {
     pub(crate) fn begin(&mut self, place: u32, fault: &Fault) -> bool {
         let Some(harm) = self.harm(fault) else { return false };
         self.faults.push(LinkFault { fault: place, harm, bites: 0 });
+        self.find_out_plainness();
         true
     }
 
     /// It ends; how often it bit.
     pub(crate) fn end(&mut self, place: u32) -> u64 {
         let index = self.faults.iter().position(|fault| fault.fault == place);
-        index.map_or(0, |index| self.faults.remove(index).bites)
+        let bites = index.map_or(0, |index| self.faults.remove(index).bites);
+        self.find_out_plainness();
+        bites
     }
 
     /// From here on a fault does not concern links among these ends.
@@ -302,6 +346,7 @@ impl<S: Watched> Network<S> {
             self.weather.delay = Delay::Constant { us: 1_000 };
         }
         self.has_rules = false;
+        self.find_out_plainness();
     }
 
     /// Lets go what was held until this moment; all of it if there is none.

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::{
-    Effect, Incarnation, Input, LocalTime, Micros, Milestone, NodeId, Outbox, Recovered, Replica,
-    Ticket, TimerId,
+    ClientId, Effect, Incarnation, Input, LocalTime, Micros, Milestone, NodeId, Outbox, Recovered,
+    Replica, Ticket, TimerId,
 };
-use quorate_world::gate::{Deed, Departure, Gate};
+use quorate_world::gate::{Departure, Gate};
 use quorate_world::invariants::{Seen, Watched, Who};
 use quorate_world::liar::Liar;
 
@@ -243,23 +243,33 @@ impl<S: Watched> Node<S> {
         Step::Alive
     }
 
+    /// Carries out one effect; messages that must wait for the disk are held back.
     #[inline]
     fn perform(&mut self, stage: &mut Stage<S>, effect: Effect<S>) -> Step {
-        match self.gate.pass(effect) {
-            Some(Deed::Persist { ticket, record }) => return self.persist(stage, ticket, record),
-            Some(Deed::Depart(departure)) => self.depart(stage, departure),
-            Some(Deed::SetTimer { id, min, max }) => self.set_timer(stage, id, min, max),
-            Some(Deed::CancelTimer { id }) => {
+        match effect {
+            Effect::Send { to, message, after } => match self.gate.waits_for(after) {
+                None => self.send(stage, to, message),
+                Some(ticket) => self.gate.hold(ticket, Departure::Send { to, message }),
+            },
+            Effect::Reply { client, message, after } => match self.gate.waits_for(after) {
+                None => self.reply(stage, client, message),
+                Some(ticket) => self.gate.hold(ticket, Departure::Reply { client, message }),
+            },
+            Effect::Persist { ticket, record } => {
+                self.gate.issue(ticket);
+                return self.persist(stage, ticket, record);
+            }
+            Effect::SetTimer { id, min, max } => self.set_timer(stage, id, min, max),
+            Effect::CancelTimer { id } => {
                 self.timers.cancel(id);
             }
-            Some(Deed::Observe(observation)) => {
+            Effect::Observe(observation) => {
                 if !self.is_tainted {
                     stage.witness.observed(stage.now, Who::Node(self.me), &observation);
                 }
             }
-            Some(Deed::Mark(milestone)) => stage.witness.mark(milestone),
-            Some(Deed::Ignore(why)) => stage.witness.ignore(why),
-            None => {}
+            Effect::Mark(milestone) => stage.witness.mark(milestone),
+            Effect::Ignore(why) => stage.witness.ignore(why),
         }
         Step::Alive
     }
@@ -283,19 +293,28 @@ impl<S: Watched> Node<S> {
         }
     }
 
-    fn depart(&mut self, stage: &mut Stage<S>, departure: Departure<S::Message>) {
-        let (to, message) = match departure {
-            Departure::Send { to, message } if to == self.me => {
-                return self.local.push_back(message);
-            }
-            Departure::Send { to, message } => (Who::Node(to), message),
-            Departure::Reply { client, message } => {
-                self.has_answered = true;
-                (Who::Client(client), message)
-            }
-        };
-        if let Some(message) = self.liar.tell(to, message) {
-            stage.send(Who::Node(self.me), to, message);
+    /// A message may leave; one to itself stays, and is never lost.
+    #[inline]
+    fn send(&mut self, stage: &mut Stage<S>, to: NodeId, message: S::Message) {
+        if to == self.me {
+            return self.local.push_back(message);
+        }
+        self.speak(stage, Who::Node(to), message);
+    }
+
+    #[inline]
+    fn reply(&mut self, stage: &mut Stage<S>, client: ClientId, message: S::Message) {
+        self.has_answered = true;
+        self.speak(stage, Who::Client(client), message);
+    }
+
+    #[inline]
+    fn speak(&mut self, stage: &mut Stage<S>, to: Who, message: S::Message) {
+        let from = Who::Node(self.me);
+        if self.liar.is_honest() {
+            stage.send(from, to, message);
+        } else if let Some(message) = self.liar.tell(to, message) {
+            stage.send(from, to, message);
         }
     }
 
@@ -330,7 +349,10 @@ impl<S: Watched> Node<S> {
         let mut released = std::mem::take(&mut self.released);
         self.gate.durable(ticket, &mut released);
         for departure in released.drain(..) {
-            self.depart(stage, departure);
+            match departure {
+                Departure::Send { to, message } => self.send(stage, to, message),
+                Departure::Reply { client, message } => self.reply(stage, client, message),
+            }
         }
         self.released = released;
         self.plan_sync(stage);

@@ -89,8 +89,7 @@ impl<S: System> Gate<S> {
     pub fn pass(&mut self, effect: Effect<S>) -> Option<Deed<S>> {
         match effect {
             Effect::Persist { ticket, record } => {
-                assert_eq!(ticket.0, self.issued.0 + 1, "tickets count up without gaps");
-                self.issued = ticket;
+                self.issue(ticket);
                 Some(Deed::Persist { ticket, record })
             }
             Effect::Send { to, message, after } => {
@@ -105,6 +104,30 @@ impl<S: System> Gate<S> {
             Effect::Mark(milestone) => Some(Deed::Mark(milestone)),
             Effect::Ignore(why) => Some(Deed::Ignore(why)),
         }
+    }
+
+    /// A record is asked to be made durable: a driver that looks at effects itself, without [`Gate::pass`].
+    #[inline]
+    pub fn issue(&mut self, ticket: Ticket) {
+        assert_eq!(ticket.0, self.issued.0 + 1, "tickets count up without gaps");
+        self.issued = ticket;
+    }
+
+    /// The ticket that a message waits for; nothing where it may leave now.
+    #[inline]
+    pub fn waits_for(&self, after: After) -> Option<Ticket> {
+        let needs = match after {
+            After::EveryPersist => self.issued,
+            After::Ticket(ticket) => ticket,
+            After::Nothing => Ticket(0),
+        };
+        assert!(needs <= self.issued, "a message waits for a ticket that nobody issued");
+        (needs > self.durable).then_some(needs)
+    }
+
+    /// Holds a message back until `ticket` is durable.
+    pub fn hold(&mut self, ticket: Ticket, departure: Departure<S::Message>) {
+        self.held.push((ticket, departure));
     }
 
     /// All tickets up to `ticket` are durable. What waited for them is added to `out`, in the order in which it
@@ -130,17 +153,13 @@ impl<S: System> Gate<S> {
     }
 
     fn depart(&mut self, after: After, departure: Departure<S::Message>) -> Option<Deed<S>> {
-        let needs = match after {
-            After::EveryPersist => self.issued,
-            After::Ticket(ticket) => ticket,
-            After::Nothing => Ticket(0),
-        };
-        assert!(needs <= self.issued, "a message waits for a ticket that nobody issued");
-        if needs <= self.durable {
-            return Some(Deed::Depart(departure));
+        match self.waits_for(after) {
+            None => Some(Deed::Depart(departure)),
+            Some(ticket) => {
+                self.hold(ticket, departure);
+                None
+            }
         }
-        self.held.push((needs, departure));
-        None
     }
 }
 

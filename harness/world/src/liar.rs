@@ -36,6 +36,12 @@ impl<S: System> Liar<S> {
         self.past.clear();
     }
 
+    /// Whether it says what it means at present.
+    #[inline]
+    pub const fn is_honest(&self) -> bool {
+        self.behaviour.is_none()
+    }
+
     /// What leaves the node for `to` in place of `message`; `None`: nothing does.
     pub fn tell(&mut self, to: Who, message: S::Message) -> Option<S::Message> {
         let Some(behaviour) = self.behaviour else { return Some(message) };
