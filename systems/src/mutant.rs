@@ -17,11 +17,13 @@ pub enum Mutant {
     Q08,
     /// Weighted majorities: half of the votes is taken for a majority.
     Q10,
+    /// Members or weights change without a joint configuration and without moving what is stored.
+    Q11,
 }
 
 impl Mutant {
     /// Every planted bug.
-    pub const ALL: &[Self] = &[Self::Q01, Self::Q03, Self::Q08, Self::Q10];
+    pub const ALL: &[Self] = &[Self::Q01, Self::Q03, Self::Q08, Self::Q10, Self::Q11];
 
     /// Its catalogue name.
     pub const fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Mutant {
             Self::Q03 => "Q03",
             Self::Q08 => "Q08",
             Self::Q10 => "Q10",
+            Self::Q11 => "Q11",
         }
     }
 }

@@ -180,7 +180,7 @@ impl Initiator {
     ) -> Option<Ended> {
         let proposal = self.proposed.get_mut(&write)?;
         proposal.refusers.insert(from);
-        let may_vote = NodeSet::all(desk.config.quorums.nodes()).without(proposal.refusers);
+        let may_vote = desk.config.quorums.everyone().without(proposal.refusers);
         if desk.config.quorums.is_write_quorum(may_vote) {
             return None;
         }
@@ -220,7 +220,8 @@ impl Initiator {
             && let Some(client) = decision.client.take()
         {
             let op = self.op_id(write);
-            out.observe(Observation::Completed { op, key, ts, value, holders });
+            let configuration = desk.epoch.id();
+            out.observe(Observation::Completed { op, key, ts, value, holders, configuration });
             ended = Some((client, write.number, Outcome::Written));
         }
         self.forget_if_known_to_all(write, out);
@@ -308,7 +309,8 @@ impl Initiator {
             | Record::Aborted { .. }
             | Record::Refused { .. }
             | Record::Finished { .. }
-            | Record::Clock { .. } => {}
+            | Record::Clock { .. }
+            | Record::Configured { .. } => {}
         }
     }
 

@@ -275,7 +275,7 @@ impl Member {
     ) {
         let Some(vote) = self.pending.get_mut(&write) else { return };
         vote.refusers.insert(from);
-        let may_vote = NodeSet::all(self.quorums.nodes()).without(vote.refusers);
+        let may_vote = self.quorums.everyone().without(vote.refusers);
         if !self.quorums.is_write_quorum(may_vote) {
             self.abort(server, write, out);
         }
@@ -286,7 +286,9 @@ impl Member {
         self.is_timer_set = false;
         for (write, vote) in &mut self.pending {
             if vote.is_old {
-                for node in NodeSet::all(self.quorums.nodes()).iter() {
+                // Its initiator knows best, a member or not.
+                let asked = self.quorums.everyone().union(NodeSet::of(write.initiator));
+                for node in asked.iter() {
                     out.send_after(After::Nothing, node, Message::Terminate { write: *write });
                 }
             }
@@ -377,7 +379,7 @@ impl Member {
                 self.pending.retain(|write, _| write.initiator != initiator || write >= below);
             }
             Record::Clock { t } => self.clock = self.clock.max(*t),
-            Record::Decided { .. } | Record::Forgotten { .. } => {}
+            Record::Decided { .. } | Record::Forgotten { .. } | Record::Configured { .. } => {}
         }
     }
 

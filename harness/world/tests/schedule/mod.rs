@@ -508,6 +508,8 @@ fn check_invariants(net: &Net<Quorum>) {
             }
             Observation::Acknowledged { .. }
             | Observation::Chosen { .. }
+            | Observation::Configured { .. }
+            | Observation::Adopted { .. }
             | Observation::Completed { .. }
             // Not durable yet: a crash may take it back, as long as nobody was told.
             | Observation::Decided { .. }
