@@ -61,7 +61,7 @@ pub(super) struct Change {
 #[derive(Debug)]
 enum Step {
     /// Telling `next` until the servers that are in it meet every quorum of `before`.
-    Adopt { next: Epoch, before: Epoch, adopted: NodeSet },
+    Adopt { next: Box<Epoch>, before: Box<Epoch>, adopted: NodeSet },
     /// Asking what is stored under keys of `from` on. All answers together say it below `until`.
     Fetch { from: Key, until: Option<Key>, heard: NodeSet, pairs: BTreeMap<Key, Pair> },
     /// Storing that at the new form's members; then come the keys of `until` on.
@@ -335,7 +335,8 @@ fn resumption(desk: &Desk) -> Step {
 }
 
 fn adopt(desk: &Desk, next: Configuration, before: Epoch) -> Step {
-    let next = Epoch::new(next, desk.config.mutants);
+    let next = Box::new(Epoch::new(next, desk.config.mutants));
+    let before = Box::new(before);
     Step::Adopt { next, before, adopted: NodeSet::EMPTY }
 }
 

@@ -121,7 +121,7 @@ fn draw_weights(members: u16, dice: &mut Dice<'_>) -> String {
     {
         *first = 1;
     }
-    listed(weights)
+    listed(&weights)
 }
 
 /// How many members there are: more than half of the nodes, or just half.
@@ -137,10 +137,10 @@ fn draw_names(nodes: u16, members: u16, dice: &mut Dice<'_>) -> String {
         let place = usize::try_from(dice(chosen.len() as u64)).expect("below a length");
         chosen.remove(place);
     }
-    listed(chosen)
+    listed(&chosen)
 }
 
-fn listed(numbers: Vec<u64>) -> String {
+fn listed(numbers: &[u64]) -> String {
     let texts: Vec<String> = numbers.iter().map(u64::to_string).collect();
     texts.join(",")
 }

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, ConfigError,
-    Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, NodeId, Outbox, Outcome,
-    Recovered, Replica, Start, StartError, System, Ticket, TimerId, Value,
+    Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, NodeId, Options, Outbox,
+    Outcome, Recovered, Replica, Start, StartError, System, Ticket, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::Mutants;
@@ -97,6 +97,8 @@ pub(crate) struct Net<S: System> {
     pub(crate) flying: Vec<Flight<S::Message>>,
     pub(crate) observations: Vec<(Place, S::Observation)>,
     pub(crate) ignored: BTreeMap<&'static str, u64>,
+    /// How often each milestone was reached.
+    pub(crate) marks: BTreeMap<&'static str, u64>,
     /// Messages sent so far, by kind.
     pub(crate) sent: BTreeMap<&'static str, u64>,
     /// Whether records are durable as soon as they are persisted.
@@ -126,6 +128,7 @@ impl<S: System> Net<S> {
             flying: Vec::new(),
             observations: Vec::new(),
             ignored: BTreeMap::new(),
+            marks: BTreeMap::new(),
             sent: BTreeMap::new(),
             is_syncing: true,
             entropy,
@@ -173,6 +176,13 @@ impl<S: System> Net<S> {
         self.clients[client as usize].is_open = true;
         self.clients[client as usize].outcome = None;
         self.client_step(client, ClientInput::Invoke(command));
+    }
+
+    /// Asks client `c`, the administrator, to change the system.
+    pub(crate) fn reconfigure(&mut self, client: u32, options: Options) {
+        self.clients[client as usize].is_open = true;
+        self.clients[client as usize].outcome = None;
+        self.client_step(client, ClientInput::Reconfigure(options));
     }
 
     pub(crate) fn give_up(&mut self, client: u32) {
@@ -365,7 +375,10 @@ impl<S: System> Net<S> {
                     self.observations.push((place, observation));
                     continue;
                 }
-                Effect::Mark(_) => continue,
+                Effect::Mark(milestone) => {
+                    *self.marks.entry(milestone.0).or_default() += 1;
+                    continue;
+                }
                 Effect::Ignore(why) => {
                     *self.ignored.entry(why.0).or_default() += 1;
                     continue;
@@ -433,7 +446,7 @@ impl<S: System> Net<S> {
                 ClientEffect::Observe(observation) => {
                     self.observations.push((c(client), observation));
                 }
-                ClientEffect::Mark(_) => {}
+                ClientEffect::Mark(milestone) => *self.marks.entry(milestone.0).or_default() += 1,
                 ClientEffect::Ignore(why) => *self.ignored.entry(why.0).or_default() += 1,
             }
         }
