@@ -1,7 +1,7 @@
 //! The administrator: takes the system from one configuration to the next while it runs.
 //!
 //! ```text
-//! 2k    stable, old form       CONFIGURE 2k        is anybody further?
+//! 2k    stable, old form       CONFIGURE 2k        is a read quorum still here?
 //! 2k+1  joint, old and new     CONFIGURE 2k+1      until every quorum of the old form has a member in it
 //!                              FETCH, INSTALL      from a read quorum of the old to a write quorum of the new
 //! 2k+2  stable, new form       CONFIGURE 2k+2      until every joint quorum has a member in it
@@ -24,10 +24,10 @@
 //! A pair that a coordinator has chosen stays what it is, in whatever configuration it ends up stored; so a
 //! write has one timestamp for ever.
 //!
-//! Unlike changes that are agreed on (RAMBO: Lynch and Shvartsman 2002), there must be one administrator at a
-//! time, and one that takes over must let the messages of the last one arrive: two that begin from the same
-//! configuration without hearing of each other would give one id two meanings. A change that any server has
-//! heard of is finished before the next begins.
+//! Unlike changes that are agreed on (RAMBO: Lynch and Shvartsman 2002), there is one administrator at a time. One
+//! that takes over from another finds its change if that had got past the adoption of 2k+1, for the servers in it
+//! meet the read quorum that is asked first, and finishes it before its own begins. What had not got so far
+//! must have been heard of or be known never to arrive any more: else one id might get two meanings.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -60,6 +60,9 @@ pub(super) struct Change {
 
 #[derive(Debug)]
 enum Step {
+    /// Making sure that a read quorum is in the present configuration, and not further: it would meet the
+    /// servers that have adopted the next one.
+    Ask { heard: NodeSet },
     /// Telling `next` until the servers that are in it meet every quorum of `before`.
     Adopt { next: Box<Epoch>, before: Box<Epoch>, adopted: NodeSet },
     /// Asking what is stored under keys of `from` on. All answers together say it below `until`.
@@ -134,7 +137,7 @@ impl Change {
     ) -> Progress {
         let present = match &self.step {
             Step::Adopt { next, .. } => next.id(),
-            Step::Fetch { .. } | Step::Install { .. } => desk.epoch.id(),
+            Step::Ask { .. } | Step::Fetch { .. } | Step::Install { .. } => desk.epoch.id(),
         };
         if configuration.id > present && desk.learn(configuration) {
             self.is_foreign = matches!(configuration.stage, Stage::Joint(..));
@@ -142,7 +145,7 @@ impl Change {
             return Progress::Waiting;
         }
         let is_told = match &self.step {
-            Step::Adopt { .. } => true,
+            Step::Ask { .. } | Step::Adopt { .. } => true,
             Step::Fetch { heard, .. } => heard.contains(from),
             Step::Install { holders, .. } => holders.contains(from),
         };
@@ -156,16 +159,26 @@ impl Change {
     }
 
     fn on_configure_ok(&mut self, desk: &mut Desk, from: NodeId, out: &mut impl Port) -> Progress {
-        let Step::Adopt { next, before, adopted } = &mut self.step else {
-            return Progress::Ignored("CONFIGURE_OK after the step");
-        };
-        adopted.insert(from);
-        if !before.is_met_by(*adopted) {
-            return Progress::Waiting;
+        match &mut self.step {
+            Step::Ask { heard } => {
+                heard.insert(from);
+                if !desk.epoch.is_read_quorum(*heard) {
+                    return Progress::Waiting;
+                }
+            }
+            Step::Adopt { next, before, adopted } => {
+                adopted.insert(from);
+                if !before.is_met_by(*adopted) {
+                    return Progress::Waiting;
+                }
+                let (configuration, servers) = (next.id(), *adopted);
+                out.observe(Observation::Adopted { configuration, servers });
+                desk.learn(next.configuration());
+            }
+            Step::Fetch { .. } | Step::Install { .. } => {
+                return Progress::Ignored("CONFIGURE_OK after the step");
+            }
         }
-        let (configuration, servers) = (next.id(), *adopted);
-        out.observe(Observation::Adopted { configuration, servers });
-        desk.learn(next.configuration());
         self.advance(desk, out)
     }
 
@@ -284,6 +297,10 @@ impl Change {
         let op = self.op_id(desk);
         let configuration = desk.epoch.id();
         match &self.step {
+            Step::Ask { .. } => {
+                let configuration = Box::new(desk.epoch.configuration().clone());
+                Message::Configure { op, configuration }
+            }
             Step::Adopt { next, .. } => {
                 Message::Configure { op, configuration: Box::new(next.configuration().clone()) }
             }
@@ -299,9 +316,12 @@ impl Change {
         let (contacts, answered) = match &self.step {
             // Repeats go to everybody: somebody may know of something newer, of which all members of what this
             // administrator knows have not heard, or are down.
-            Step::Adopt { adopted, .. } if self.resent > 0 => {
-                (NodeSet::all(desk.config.nodes), *adopted)
+            Step::Ask { heard: answered } | Step::Adopt { adopted: answered, .. }
+                if self.resent > 0 =>
+            {
+                (NodeSet::all(desk.config.nodes), *answered)
             }
+            Step::Ask { heard } => (desk.epoch.everyone(), *heard),
             Step::Adopt { next, before, adopted } => {
                 (next.everyone().union(before.everyone()), *adopted)
             }
@@ -323,15 +343,14 @@ impl Change {
 /// What to do first in a configuration that was just heard of: ask whether anybody is further, or, in a change
 /// that somebody has begun, go on with it from its beginning.
 fn resumption(desk: &Desk) -> Step {
-    let present = desk.epoch.configuration().clone();
-    let before = match &present.stage {
-        Stage::Stable(_) => desk.epoch.clone(),
+    let present = desk.epoch.configuration();
+    match &present.stage {
+        Stage::Stable(_) => Step::Ask { heard: NodeSet::EMPTY },
         Stage::Joint(old, _) => {
-            let stage = Stage::Stable(old.clone());
-            Epoch::new(Configuration { id: present.id - 1, stage }, desk.config.mutants)
+            let before = Configuration { id: present.id - 1, stage: Stage::Stable(old.clone()) };
+            adopt(desk, present.clone(), Epoch::new(before, desk.config.mutants))
         }
-    };
-    adopt(desk, present, before)
+    }
 }
 
 fn adopt(desk: &Desk, next: Configuration, before: Epoch) -> Step {

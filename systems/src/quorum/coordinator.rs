@@ -152,7 +152,7 @@ pub(super) struct Operation {
     timer: TimerId,
     /// The configuration of the present phase.
     configuration: u32,
-    /// Counts the fresh starts of the present phase.
+    /// Counts the fresh starts of either phase.
     attempt: u32,
     /// How often the present message was sent again.
     resent: u32,
@@ -415,7 +415,6 @@ impl Operation {
             replies.clear();
             desk.spare.push(replies);
         }
-        self.attempt = 0;
         self.resent = 0;
     }
 

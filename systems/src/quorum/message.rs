@@ -36,7 +36,8 @@ pub struct OpId {
     pub seq: u64,
     /// Which part of it.
     pub phase: Phase,
-    /// Counts the fresh starts of a phase, from 0; a repeated message keeps its number.
+    /// Counts the fresh starts of the operation's phases, from 0: a phase keeps the number of the one before, and
+    /// a repeated message its own.
     pub attempt: u32,
 }
 

@@ -98,7 +98,7 @@ pub(crate) struct Net<S: System> {
     pub(crate) observations: Vec<(Place, S::Observation)>,
     pub(crate) ignored: BTreeMap<&'static str, u64>,
     /// How often each milestone was reached.
-    pub(crate) marks: BTreeMap<&'static str, u64>,
+    pub(crate) milestones: BTreeMap<&'static str, u64>,
     /// Messages sent so far, by kind.
     pub(crate) sent: BTreeMap<&'static str, u64>,
     /// Whether records are durable as soon as they are persisted.
@@ -128,7 +128,7 @@ impl<S: System> Net<S> {
             flying: Vec::new(),
             observations: Vec::new(),
             ignored: BTreeMap::new(),
-            marks: BTreeMap::new(),
+            milestones: BTreeMap::new(),
             sent: BTreeMap::new(),
             is_syncing: true,
             entropy,
@@ -376,7 +376,7 @@ impl<S: System> Net<S> {
                     continue;
                 }
                 Effect::Mark(milestone) => {
-                    *self.marks.entry(milestone.0).or_default() += 1;
+                    *self.milestones.entry(milestone.0).or_default() += 1;
                     continue;
                 }
                 Effect::Ignore(why) => {
@@ -446,7 +446,9 @@ impl<S: System> Net<S> {
                 ClientEffect::Observe(observation) => {
                     self.observations.push((c(client), observation));
                 }
-                ClientEffect::Mark(milestone) => *self.marks.entry(milestone.0).or_default() += 1,
+                ClientEffect::Mark(milestone) => {
+                    *self.milestones.entry(milestone.0).or_default() += 1
+                }
                 ClientEffect::Ignore(why) => *self.ignored.entry(why.0).or_default() += 1,
             }
         }
