@@ -14,9 +14,18 @@ use schedule::{Options, Run, Subject};
 
 fn run(subject: &Subject, seed: u64) -> Result<(), String> {
     let _named = Named { subject, seed };
-    let mut run = Run::new(subject, seed);
+    judged(Run::new(subject, seed))
+}
+
+fn judged(mut run: Run) -> Result<(), String> {
     run.go();
     run.judge()
+}
+
+/// As [`run`], while members and quorums change.
+fn run_changing(subject: &Subject, seed: u64) -> Result<(), String> {
+    let _named = Named { subject, seed };
+    judged(Run::changing(subject, seed))
 }
 
 /// Says which schedule it was that broke an assertion.
@@ -134,4 +143,51 @@ fn a_timestamp_query_of_the_writing_row_is_caught() {
 #[test]
 fn half_of_the_votes_taken_for_a_majority_is_caught() {
     is_caught(Mutant::Q10, 6, &[("quorum", "weighted")]);
+}
+
+/// Where a change begins, and who coordinates.
+const CHANGED: [(u16, Options); 6] = [
+    (3, &[]),
+    (5, &[("contact", "quorum")]),
+    (4, &[("coordinator", "node")]),
+    (5, &[("members", "0,1,2"), ("contact", "quorum"), ("coordinator", "node")]),
+    (4, &[("quorum", "grid"), ("contact", "quorum")]),
+    (3, &[("quorum", "weighted"), ("weights", "2,1,1"), ("contact", "quorum")]),
+];
+
+#[test]
+fn registers_stay_linearizable_while_members_and_quorums_change() {
+    let mut reached = std::collections::BTreeSet::new();
+    let mut changes = 0;
+    for (nodes, options) in CHANGED {
+        let subject = Subject { nodes, options: options.to_vec(), mutant: None };
+        for seed in 0..40 * times() {
+            let _named = Named { subject: &subject, seed };
+            let mut run = Run::changing(&subject, seed);
+            run.go();
+            changes += run.changes_made();
+            reached.extend(run.milestones_of_changes());
+            if let Err(why) = run.judge() {
+                panic!("{subject:?}, seed {seed}: {why}");
+            }
+        }
+    }
+    assert!(changes > 1_000 * times(), "{changes} changes");
+    let expected = [
+        "query-restarted",
+        "update-restarted",
+        "told-by-coordinator",
+        "interrupted-change-finished",
+    ];
+    assert!(expected.iter().all(|name| reached.contains(name)), "{reached:?}");
+}
+
+#[test]
+fn a_change_without_a_joint_phase_is_caught() {
+    for (nodes, options) in CHANGED {
+        let subject = Subject { nodes, options: options.to_vec(), mutant: Some(Mutant::Q11) };
+        let caught = (0..500).find_map(|seed| run_changing(&subject, seed).err());
+        let why = caught.expect("a planted bug that no schedule shows");
+        assert!(!why.contains("budget"), "{why}");
+    }
 }

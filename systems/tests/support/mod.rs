@@ -447,7 +447,7 @@ impl<S: System> Net<S> {
                     self.observations.push((c(client), observation));
                 }
                 ClientEffect::Mark(milestone) => {
-                    *self.milestones.entry(milestone.0).or_default() += 1
+                    *self.milestones.entry(milestone.0).or_default() += 1;
                 }
                 ClientEffect::Ignore(why) => *self.ignored.entry(why.0).or_default() += 1,
             }

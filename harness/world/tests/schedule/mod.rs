@@ -8,8 +8,11 @@
 #[path = "../../../../systems/tests/support/mod.rs"]
 pub(crate) mod support;
 
+mod changes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use changes::Changes;
 use quorate_checkers::history::{Builder, Key, ProcessId, Step, Time, Value, What, operations};
 use quorate_checkers::linearizability::{Budget, check};
 use quorate_checkers::model::Register;
@@ -119,13 +122,26 @@ pub(crate) struct Run {
     mutant: Option<Mutant>,
     /// How many observations were looked at.
     seen: usize,
+    /// The changes of the configuration.
+    changes: Changes,
 }
 
 impl Run {
     pub(crate) fn new(subject: &Subject, seed: u64) -> Self {
+        Self::with(subject, seed, false)
+    }
+
+    /// With an administrator that changes members and quorums all the time.
+    pub(crate) fn changing(subject: &Subject, seed: u64) -> Self {
+        Self::with(subject, seed, true)
+    }
+
+    fn with(subject: &Subject, seed: u64, is_changing: bool) -> Self {
         let mut dice = Dice(seed);
         let mutants = Mutants(subject.mutant);
-        let net = Net::with(subject.nodes, CLIENTS, &subject.options, mutants, seed).unwrap();
+        let clients = if is_changing { CLIENTS + changes::ADMINISTRATORS } else { CLIENTS };
+        let net = Net::with(subject.nodes, clients, &subject.options, mutants, seed).unwrap();
+        let changes = Changes::new(is_changing, seed, &net.config);
         let weather = Weather::draw(&mut dice);
         let mut run = Self {
             net,
@@ -142,6 +158,7 @@ impl Run {
             clock: 0,
             mutant: subject.mutant,
             seen: 0,
+            changes,
             dice,
         };
         run.net.is_syncing = run.weather.is_syncing;
@@ -166,6 +183,7 @@ impl Run {
                 invoked += 1;
             }
             self.disturb();
+            self.change();
             self.proceed();
             self.note_completions();
             self.check_durability();
@@ -174,6 +192,7 @@ impl Run {
             }
         }
         self.heal();
+        self.end_change();
         self.quiesce();
     }
 
@@ -248,7 +267,8 @@ impl Run {
 
     fn places(&self) -> Vec<Place> {
         let nodes = u16::try_from(self.net.nodes.len()).unwrap();
-        (0..nodes).map(n).chain((0..CLIENTS).map(c)).collect()
+        let clients = u32::try_from(self.net.clients.len()).unwrap();
+        (0..nodes).map(n).chain((0..clients).map(c)).collect()
     }
 
     /// The client gives up; its operation stays open in the history, and it goes on as another process.
@@ -374,15 +394,15 @@ impl Run {
             if self.open[client].is_none() {
                 return;
             }
-            let nodes = u16::try_from(self.net.nodes.len()).unwrap();
-            for node in 0..nodes {
-                self.net.fire(n(node));
-            }
-            for client in 0..CLIENTS {
-                self.net.fire(c(client));
-            }
+            self.fire_all();
         }
         panic!("a read does not end though everything works: {:?}", self.net.ignored);
+    }
+
+    fn fire_all(&mut self) {
+        for place in self.places() {
+            self.net.fire(place);
+        }
     }
 
     fn note_completions(&mut self) {
@@ -453,6 +473,7 @@ impl Run {
             return;
         }
         for (_, observation) in news {
+            self.changes.see(observation, &self.net);
             if let Observation::Decided { write, voters, .. } = observation {
                 for node in voters.iter().map(|node| &self.net.nodes[usize::from(node.0)]) {
                     let is_vote =
@@ -460,8 +481,10 @@ impl Run {
                     assert!(node.durable.iter().any(is_vote), "a vote that a crash takes back");
                 }
             }
-            let Observation::Completed { key, ts, holders, .. } = observation else { continue };
-            assert!(self.net.config.quorums.is_write_quorum(*holders));
+            let Observation::Completed { key, ts, holders, configuration, .. } = observation else {
+                continue;
+            };
+            assert!(self.changes.epoch(*configuration).is_write_quorum(*holders));
             for node in holders.iter().map(|node| &self.net.nodes[usize::from(node.0)]) {
                 let is_durable = node.durable.iter().any(|record| match record {
                     Record::Stored { key: k, pair } | Record::Committed { key: k, pair } => {
