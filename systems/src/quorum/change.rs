@@ -3,31 +3,32 @@
 //! ```text
 //! 2k    stable, old form       CONFIGURE 2k        is a read quorum still here?
 //! 2k+1  joint, old and new     CONFIGURE 2k+1      until every quorum of the old form has a member in it
-//!                              FETCH, INSTALL      from a read quorum of the old to a write quorum of the new
+//!                              FETCH, INSTALL      from an old read quorum to a new write quorum
 //! 2k+2  stable, new form       CONFIGURE 2k+2      until every joint quorum has a member in it
 //! ```
 //!
 //! Why it is safe. Every phase of an operation is wholly in one configuration: a server answers only
-//! questions for the one it is in, and goes on to higher ones only, so that an answer in an older configuration
-//! was given before any answer of that server in a newer one.
-//! - A write that completes in 2k, however late its coordinator hears of it, has a holder in each read quorum
-//!   of the old form. The answers to FETCH and to queries in 2k+1 are those of such a quorum, all given after
-//!   its members left 2k: they report the write, or something newer.
-//! - A query in 2k+2 meets what was written in 2k+1 in the new form's half of the joint write quorum, and what
-//!   was written in 2k at the servers that acknowledged INSTALL in 2k+1, before they went on. That is why the
-//!   transfer stands between the two: before 2k+1 there might be more to come, after 2k+2 somebody might
-//!   have read.
-//! - A query in 2k that completes has an answer from a server that had not left 2k then, although every quorum
-//!   had a member in 2k+1 before 2k+2 began: it began before anything happened in 2k+2 that it could miss. What
-//!   it may miss of 2k+1 was not complete when that server answered.
+//! questions for the one it is in, and goes on to higher ones only, so that an answer in an older
+//! configuration was given before any answer of that server in a newer one.
+//! - A write that completes in 2k, however late its coordinator hears of it, has a holder in each read
+//!   quorum of the old form. The answers to FETCH and to queries in 2k+1 are those of such a quorum, all
+//!   given after its members left 2k: they report the write, or something newer.
+//! - A query in 2k+2 meets what was written in 2k+1 in the new form's half of the joint write quorum, and
+//!   what was written in 2k at the servers that acknowledged INSTALL in 2k+1, before they went on. That is
+//!   why the transfer stands between the two: before 2k+1 there might be more to come, after 2k+2 somebody
+//!   might have read.
+//! - A query in 2k that completes has an answer from a server that had not left 2k then, although every
+//!   quorum had a member in 2k+1 before 2k+2 began: it began before anything happened in 2k+2 that it could
+//!   miss. What it may miss of 2k+1 was not complete when that server answered.
 //!
 //! A pair that a coordinator has chosen stays what it is, in whatever configuration it ends up stored; so a
 //! write has one timestamp for ever.
 //!
-//! Unlike changes that are agreed on (RAMBO: Lynch and Shvartsman 2002), there is one administrator at a time. One
-//! that takes over from another finds its change if that had got past the adoption of 2k+1, for the servers in it
-//! meet the read quorum that is asked first, and finishes it before its own begins. What had not got so far
-//! must have been heard of or be known never to arrive any more: else one id might get two meanings.
+//! Unlike changes that are agreed on (RAMBO: Lynch and Shvartsman 2002), there is one administrator at a
+//! time. One that takes over from another finds its change if that had got past the adoption of 2k+1, for
+//! the servers in it meet the read quorum that is asked first, and finishes it before its own begins. What
+//! had not got so far must have been heard of or be known never to arrive any more: else one id might get
+//! two meanings.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -314,8 +315,8 @@ impl Change {
     /// Sends the present question to whoever should have it and has not answered.
     fn send(&self, desk: &Desk, out: &mut impl Port) {
         let (contacts, answered) = match &self.step {
-            // Repeats go to everybody: somebody may know of something newer, of which all members of what this
-            // administrator knows have not heard, or are down.
+            // Repeats go to everybody: somebody may know of something newer, of which all members of what
+            // this administrator knows have not heard, or are down.
             Step::Ask { heard: answered } | Step::Adopt { adopted: answered, .. }
                 if self.resent > 0 =>
             {
@@ -340,8 +341,8 @@ impl Change {
     }
 }
 
-/// What to do first in a configuration that was just heard of: ask whether anybody is further, or, in a change
-/// that somebody has begun, go on with it from its beginning.
+/// What to do first in a configuration that was just heard of: ask whether anybody is further, or, in a
+/// change that somebody has begun, go on with it from its beginning.
 fn resumption(desk: &Desk) -> Step {
     let present = desk.epoch.configuration();
     match &present.stage {

@@ -1,4 +1,5 @@
-//! Configurations: who takes part and how quorums are formed of them, one after the other while the system runs.
+//! Configurations: who takes part and how quorums are formed of them, one after the other while the system
+//! runs.
 //!
 //! They are numbered: even ones are stable, and between two of them stands a joint one in which every phase
 //! needs a quorum of both. `change` says how the system gets from one to the next.

@@ -118,7 +118,8 @@ impl Form {
     }
 }
 
-/// Which sets of nodes are quorums of a form. All three predicates are monotone: a superset of a quorum is one.
+/// Which sets of nodes are quorums of a form. All three predicates are monotone: a superset of a quorum is
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quorums {
     form: Form,

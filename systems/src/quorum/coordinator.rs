@@ -213,7 +213,8 @@ impl Operation {
         self.configuration != desk.epoch.id()
     }
 
-    /// Starts the present phase anew in the configuration that has been learned; a pair that was chosen stays.
+    /// Starts the present phase anew in the configuration that has been learned; a pair that was chosen
+    /// stays.
     fn restart(&mut self, desk: &mut Desk, out: &mut impl Port) {
         self.configuration = desk.epoch.id();
         self.attempt += 1;

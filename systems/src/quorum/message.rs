@@ -36,8 +36,8 @@ pub struct OpId {
     pub seq: u64,
     /// Which part of it.
     pub phase: Phase,
-    /// Counts the fresh starts of the operation's phases, from 0: a phase keeps the number of the one before, and
-    /// a repeated message its own.
+    /// Counts the fresh starts of the operation's phases, from 0: a phase keeps the number of the one
+    /// before, and a repeated message its own.
     pub attempt: u32,
 }
 
@@ -310,7 +310,7 @@ pub enum Observation {
     Aborted { write: WriteId },
     /// A server is in this configuration from here on; what it says so waits for `ticket`.
     Configured { configuration: Box<Configuration>, ticket: u64 },
-    /// An administrator was told by each of `servers` that it is in this configuration, durably: they meet every
-    /// quorum of the one before.
+    /// An administrator was told by each of `servers` that it is in this configuration, durably: they meet
+    /// every quorum of the one before.
     Adopted { configuration: u32, servers: NodeSet },
 }

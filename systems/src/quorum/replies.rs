@@ -6,8 +6,8 @@ use super::nodes::NodeSet;
 use super::stamp::Pair;
 use crate::contract::NodeId;
 
-/// The first answer of each server, in the order of their places. A handful, so that a list does; its memory goes
-/// from one operation to the next.
+/// The first answer of each server, in the order of their places. A handful, so that a list does; its
+/// memory goes from one operation to the next.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
     heard: NodeSet,

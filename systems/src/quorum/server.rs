@@ -162,7 +162,8 @@ impl Server {
         }
     }
 
-    /// Tells the administrator, once all is durable, what is stored from a key on, as much as a message holds.
+    /// Tells the administrator, once all is durable, what is stored from a key on, as much as a message
+    /// holds.
     pub(super) fn on_fetch(&self, op: OpId, from: Key, out: &mut Outbox<Quorum>) {
         let mut rest = self.stored.range(from..);
         let mut ticket = self.configured;
