@@ -75,6 +75,8 @@ mod tests {
             time_limit_ms: 30_000,
             liars: 0,
             changes: Vec::new(),
+            lies: Vec::new(),
+            mid_step: false,
         };
         let system = SystemPlan { kind: "quorum".to_owned(), nodes: 5, options: BTreeMap::new() };
         let plan = Plan {

@@ -38,6 +38,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::SystemKind;
+use crate::keys::SimulatedVerifier;
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -243,6 +244,12 @@ pub trait System: Sized + Send + Sync + 'static {
     /// The name of the sequential model that its clients' operations must satisfy (`"register"`).
     fn model(config: &Self::Config) -> &'static str;
 
+    /// Whether anybody in such a cluster signs or verifies anything: otherwise nobody needs keys.
+    fn signs(config: &Self::Config) -> bool;
+
+    /// Whether these nodes, up and connected with each other and all clients, suffice for every operation.
+    fn is_live(config: &Self::Config, nodes: &[NodeId]) -> bool;
+
     /// How many nodes may lie at once while every promise still holds; 0 where none may.
     fn liars_tolerated(config: &Self::Config) -> u16;
 
@@ -259,7 +266,8 @@ pub trait System: Sized + Send + Sync + 'static {
 
     /// What a lying replica sends in place of `message` (to a node or a client): `None` for nothing at
     /// all, an equal message where this kind of lie does not touch that kind of message. `draw` is fresh
-    /// entropy for it. The liar holds its own keys and nobody else's.
+    /// entropy for it. The liar holds its own keys and nobody else's. Only [`Lie::BASIC`] is asked for: what
+    /// depends on the receiver or on the past is made of these outside the core.
     fn lie(
         config: &Self::Config,
         behaviour: Lie,
@@ -278,11 +286,31 @@ pub enum Lie {
     WrongTimestamp,
     /// Says nothing at all.
     Silent,
+    /// Tells some the truth and others wrong values.
+    Equivocate,
+    /// Says again what it said earlier, in place of what it should say now.
+    Replay,
+    /// Tells nodes the truth and clients wrong values.
+    LieToClients,
+    /// Two copies of the replica run under one name and with its keys, and know nothing of each other (Bano
+    /// et al., "Twins", 2022). Each copy is honest.
+    Twins,
 }
 
 impl Lie {
     /// Every behaviour.
-    pub const ALL: &[Self] = &[Self::WrongValue, Self::WrongTimestamp, Self::Silent];
+    pub const ALL: &[Self] = &[
+        Self::WrongValue,
+        Self::WrongTimestamp,
+        Self::Silent,
+        Self::Equivocate,
+        Self::Replay,
+        Self::LieToClients,
+        Self::Twins,
+    ];
+
+    /// Those that look at nothing but the message: [`System::lie`] tells them.
+    pub const BASIC: &[Self] = &[Self::WrongValue, Self::WrongTimestamp, Self::Silent];
 
     /// Its name in plans and reports.
     pub const fn name(self) -> &'static str {
@@ -290,6 +318,10 @@ impl Lie {
             Self::WrongValue => "wrong-value",
             Self::WrongTimestamp => "wrong-timestamp",
             Self::Silent => "silent",
+            Self::Equivocate => "equivocate",
+            Self::Replay => "replay",
+            Self::LieToClients => "lie-to-clients",
+            Self::Twins => "twins",
         }
     }
 }
@@ -356,6 +388,9 @@ pub struct PublicKeys {
     pub nodes: Vec<[u8; 32]>,
     /// Of the clients.
     pub clients: Vec<[u8; 32]>,
+    /// In a simulated cluster, what stands for all of these.
+    #[serde(skip)]
+    pub simulated: Option<SimulatedVerifier>,
 }
 
 /// One record found on disk at start, in the order in which it was written.
@@ -543,6 +578,16 @@ impl<S: System> Outbox<S> {
     /// The highest ticket given out so far; 0 before the first.
     pub fn last_ticket(&self) -> Ticket {
         self.last_ticket
+    }
+
+    /// How many effects there are.
+    pub fn len(&self) -> usize {
+        self.effects.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.effects.is_empty()
     }
 
     /// Takes the effects out, in order, leaving the outbox empty and its allocation in place.

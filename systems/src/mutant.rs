@@ -13,26 +13,55 @@ pub enum Mutant {
     Q01,
     /// Timestamps carry no writer id, so two writers can choose the same one (as in paxi's `abd`).
     Q03,
+    /// A node stores what its own coordinator chose without a look at what it has stored meanwhile (as in
+    /// paxi's `abd`).
+    Q04,
+    /// A write whose update is not acknowledged in time begins anew, with a fresh timestamp.
+    Q05,
+    /// A server acknowledges an update before it is durable.
+    Q06,
     /// Grid: the timestamp query asks the writing row, and two rows never meet.
     Q08,
     /// Weighted majorities: half of the votes is taken for a majority.
     Q10,
     /// Members or weights change without a joint configuration and without moving what is stored.
     Q11,
+    /// Lock: the client is answered when the commit goes out: before the decision is durable, and before
+    /// anybody has acknowledged it.
+    Q15,
+    /// Masking: the highest pair is believed, however few servers vouch for it (what Malkhi and Reiter 1998
+    /// rule out).
+    Q18,
 }
 
 impl Mutant {
     /// Every planted bug.
-    pub const ALL: &[Self] = &[Self::Q01, Self::Q03, Self::Q08, Self::Q10, Self::Q11];
+    pub const ALL: &[Self] = &[
+        Self::Q01,
+        Self::Q03,
+        Self::Q04,
+        Self::Q05,
+        Self::Q06,
+        Self::Q08,
+        Self::Q10,
+        Self::Q11,
+        Self::Q15,
+        Self::Q18,
+    ];
 
     /// Its catalogue name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Q01 => "Q01",
             Self::Q03 => "Q03",
+            Self::Q04 => "Q04",
+            Self::Q05 => "Q05",
+            Self::Q06 => "Q06",
             Self::Q08 => "Q08",
             Self::Q10 => "Q10",
             Self::Q11 => "Q11",
+            Self::Q15 => "Q15",
+            Self::Q18 => "Q18",
         }
     }
 }

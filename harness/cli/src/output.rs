@@ -35,7 +35,11 @@ pub(crate) fn verdict(results: &Results) -> String {
     let name = results.verdict.to_string().to_uppercase();
     match results.sentences.split_first() {
         Some((first, others)) => {
-            let claim = if results.verdict == Verdict::Invalid { "not linearizable: " } else { "" };
+            let claim = match (results.violations.verdict, results.linearizability.verdict) {
+                (Verdict::Invalid, _) => "does not hold: ",
+                (_, Verdict::Invalid) => "not linearizable: ",
+                (Verdict::Valid | Verdict::Unknown, _) => "",
+            };
             line(&mut text, &name, &format!("{claim}{first}"));
             for other in others.iter().take(SENTENCES_MAX - 1) {
                 line(&mut text, "", other);

@@ -2,8 +2,10 @@
 
 mod client;
 mod cluster;
+mod happenings;
 mod nemesis;
 pub mod node;
+mod observed;
 mod progress;
 pub mod protocol;
 pub mod proxy;
@@ -15,6 +17,8 @@ mod sweep;
 mod timers;
 
 pub use cluster::Death;
+pub use happenings::Onlooker;
+pub use observed::forget_observations;
 pub use progress::{Listener, Progress, RunPhase};
 pub use recorder::Counts;
 pub use run::{LiveError, RunSetup, RunSummary, run};

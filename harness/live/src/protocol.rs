@@ -4,7 +4,7 @@
 //! orders on standard input, one JSON object a line each; standard error is its log. The end of standard
 //! input means that the harness is gone, and ends the node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -32,6 +32,12 @@ pub struct NodeConfig {
     pub mutants: Mutants,
     /// The folder for its log, checkpoint and incarnation; made if absent.
     pub data: PathBuf,
+    /// The file that it tells what happens to its core in, for the invariants; absent: nobody wants to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<PathBuf>,
+    /// Observations of these kinds are told on standard output as well, as they come.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub watched: BTreeSet<String>,
     /// Where it listens for peers' frames; port 0 takes a free one.
     pub peer_listen: SocketAddr,
     /// Where it listens for clients' HTTP; port 0 takes a free one.
@@ -117,6 +123,12 @@ pub enum Notice {
         id: u64,
         /// How things stand after it.
         status: Status,
+    },
+    /// Its core told of a transition of a kind that is watched. What the node did in that step is on its way
+    /// by then: whoever acts on this comes late by a message.
+    Observed {
+        /// The observation.
+        observation: serde_json::Value,
     },
     /// It ends now, by itself: the exit code follows.
     Ending {

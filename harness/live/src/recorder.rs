@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use quorate_checkers::history::{Header, Nemesis, Step, Time, What, WriteError, Writer};
+use quorate_checkers::history::{Header, Nemesis, Step, Time, Violation, What, WriteError, Writer};
 use tokio::sync::watch;
 
 /// Writes the history while it happens. Whoever records first stands first: clones share one file.
@@ -92,6 +92,11 @@ impl Recorder {
     /// The nemesis did something.
     pub(crate) fn nemesis(&self, nemesis: Nemesis) {
         self.add(What::Nemesis(nemesis));
+    }
+
+    /// Something that must hold does not.
+    pub(crate) fn violation(&self, violation: Violation) {
+        self.add(What::Violation(violation));
     }
 
     /// How many operations ended how so far.

@@ -1,7 +1,7 @@
 //! One run from its Plan to its history.
 
 use std::fs::File;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quorate_checkers::history::{Header, WriteError, Writer};
-use quorate_plan::{Plan, PlanError};
+use quorate_plan::{Fault, Plan, PlanError};
 use quorate_systems::contract::{ConfigError, Keyring, System};
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::Mutants;
@@ -21,9 +21,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::client::{self, Client, ClientsConfig, Operations};
+use crate::client::{self, Administrator, Client, ClientsConfig, Operations, Scripts};
 use crate::cluster::{Cluster, ClusterConfig, Death};
-use crate::nemesis::{Coroner, Nemesis};
+use crate::happenings::{self, Eyes, Happenings, Onlooker};
+use crate::nemesis::{Coroner, Means, Nemesis};
+use crate::observed::{self, Judgement, Scene, SharedLog};
 use crate::progress::{Dashboard, Listener, RunPhase};
 use crate::proxy::{self, Proxy, Rules, Traffic};
 use crate::recorder::{Counts, Recorder};
@@ -87,6 +89,11 @@ pub enum LiveError {
     /// The plan makes no sense.
     #[error("the plan: {0}")]
     Plan(#[from] PlanError),
+    /// The plan asks for what real processes cannot do.
+    #[error(
+        "{0}: only the simulated world can do that; take it out of the plan, or take `--world sim`"
+    )]
+    OnlySimulated(&'static str),
     /// The plan names a system that there is not.
     #[error(transparent)]
     System(#[from] UnknownSystem),
@@ -134,6 +141,7 @@ pub enum LiveError {
 /// Carries out a plan with real processes. They are all gone when this returns, and when it is dropped.
 pub async fn run(setup: RunSetup) -> Result<RunSummary, LiveError> {
     setup.plan.validate()?;
+    refuse_what_only_simulators_can(&setup.plan)?;
     let kind = registry::find(&setup.plan.system.kind)?;
     let system = &setup.plan.system;
     let promises =
@@ -165,20 +173,23 @@ async fn run_recorded(
     let time_limit = Duration::from_millis(setup.plan.durations.time_limit_ms);
     let dashboard = Arc::new(Dashboard::new(Arc::clone(&setup.progress), time_limit));
     let (heal, healing) = watch::channel(false);
-    let mut stage = Stage::build(setup, kind, recorder).await?;
-    let nemesis = Nemesis::new(
-        Arc::clone(&stage.cluster),
-        Arc::clone(stage.proxy.rules()),
-        recorder.clone(),
-        setup.plan.fault_classes.iter().copied(),
-        promises.liars_tolerated,
-        healing,
-    );
+    let parts = Parts::of(setup, kind, recorder)?;
+    let watch = Watch { scene: scene(setup, kind), clients: Arc::clone(&parts.observed) };
+    let mut stage = Stage::build(&parts).await?;
+    let means = Means {
+        machines: Arc::clone(&stage.cluster),
+        rules: Arc::clone(stage.proxy.rules()),
+        administrator: stage.clients.administrator.clone(),
+        happenings: Arc::clone(&parts.happenings),
+        recorder: recorder.clone(),
+    };
+    let required = setup.plan.fault_classes.iter().copied();
+    let nemesis = Nemesis::new(means, required, promises.liars_tolerated, healing);
     let mut helpers = JoinSet::new();
     let shown = nemesis.clone();
     helpers.spawn(Arc::clone(&dashboard).show(recorder.clone(), move || shown.current()));
     let deaths = stage.watch_deaths(nemesis.coroner());
-    let acts = act(setup, &mut stage, &nemesis, &heal, &dashboard);
+    let acts = act(&parts, &mut stage, &nemesis, &heal, &dashboard);
     let (interrupted, mut troubles) = tokio::select! {
         acted = acts => acted,
         // The rest is cleaning up; the damage is told below.
@@ -191,6 +202,7 @@ async fn run_recorded(
     drop((helpers, nemesis));
     troubles.extend(stage.tear_down().await);
     let deaths = deaths.finish().await;
+    troubles.extend(watch.judge(recorder).await);
     let counts = recorder.counts();
     let writer = recorder.close();
     match (recorder.damage(), writer) {
@@ -209,29 +221,39 @@ async fn run_recorded(
 
 /// The run itself: work under faults, healing, final reads. Whether it was interrupted, and what went wrong.
 async fn act(
-    setup: &RunSetup,
+    parts: &Parts<'_>,
     stage: &mut Stage,
     nemesis: &Nemesis<Cluster>,
     heal: &watch::Sender<bool>,
     dashboard: &Dashboard,
 ) -> (bool, Vec<String>) {
+    let Parts { setup, happenings, scripts, .. } = parts;
     let durations = setup.plan.durations;
     let mut troubles = Vec::new();
     dashboard.enter(RunPhase::Running);
+    let began = Instant::now();
     stage.clients.start();
-    let faults = nemesis.run(setup.plan.faults.clone(), Instant::now());
+    let faults = nemesis.run(setup.plan.faults.clone(), began);
     tokio::pin!(faults);
     let mut stop = setup.stop.clone();
     let limit = sleep(Duration::from_millis(durations.time_limit_ms));
+    let nothing_left = async { tokio::join!(scripts.played(), nemesis.over()) };
+    let clock = async {
+        happenings.keep_time(began).await;
+        pending::<()>().await;
+    };
     let interrupted = tokio::select! {
         biased;
         Ok(_) = stop.wait_for(|stop| *stop) => true,
         () = limit => false,
+        _ = nothing_left => false,
+        () = clock => unreachable!("it goes on for ever"),
         () = &mut faults => unreachable!("the nemesis ends when all is to heal"),
     };
     dashboard.enter(RunPhase::Healing);
     stage.clients.enter(client::Phase::Rest);
     heal.send_replace(true);
+    happenings.heal();
     if timeout(HEALING_MAX, faults).await.is_err() {
         troubles.push(format!("healing was not over after {} s", HEALING_MAX.as_secs()));
     }
@@ -244,6 +266,98 @@ async fn act(
     (interrupted, troubles)
 }
 
+/// What the invariants will judge.
+struct Watch {
+    scene: Scene,
+    clients: Arc<SharedLog>,
+}
+
+impl Watch {
+    /// Has the invariants look at the whole run, whose processes have ended, and records what they find; why
+    /// that is not all, if it is not.
+    async fn judge(self, recorder: &Recorder) -> Option<String> {
+        if let Some(damage) = self.clients.damage() {
+            return Some(format!("the invariants have not seen the run: {damage}"));
+        }
+        let scene = self.scene;
+        match tokio::task::spawn_blocking(|| observed::judge(scene)).await {
+            Ok(Judgement { violations, trouble }) => {
+                violations.into_iter().for_each(|violation| recorder.violation(violation));
+                trouble
+            }
+            Err(error) => Some(format!("the invariants failed: {}", panic_text(error))),
+        }
+    }
+}
+
+fn scene(setup: &RunSetup, kind: SystemKind) -> Scene {
+    Scene {
+        folder: setup.folder.clone(),
+        kind,
+        system: setup.plan.system.clone(),
+        mutants: setup.mutants,
+        began: observed::now(),
+    }
+}
+
+/// What all that is started for a run has in common.
+struct Parts<'a> {
+    setup: &'a RunSetup,
+    kind: SystemKind,
+    recorder: &'a Recorder,
+    /// What happens to the clients' cores.
+    observed: Arc<SharedLog>,
+    happenings: Arc<Happenings>,
+    onlooker: Arc<dyn Onlooker>,
+    scripts: Arc<Scripts>,
+    keys: ClusterKeys,
+}
+
+impl<'a> Parts<'a> {
+    fn of(
+        setup: &'a RunSetup,
+        kind: SystemKind,
+        recorder: &'a Recorder,
+    ) -> Result<Self, LiveError> {
+        let Plan { seed, system, .. } = &setup.plan;
+        let observed = SharedLog::open(&setup.folder.join(observed::CLIENTS))
+            .map_err(|error| LiveError::Clients(error.to_string()))?;
+        let happenings = Arc::new(Happenings::of(&setup.plan));
+        let clients = doors(&setup.plan);
+        Ok(Self {
+            setup,
+            kind,
+            recorder,
+            observed: Arc::new(observed),
+            onlooker: with_system(kind, MakeOnlooker(Arc::clone(&happenings))),
+            scripts: Arc::new(Scripts::of(&setup.plan, &happenings)),
+            happenings,
+            keys: ClusterKeys::from_seed(&key_seed(*seed), system.nodes, clients),
+        })
+    }
+}
+
+/// How many clients there are, the administrator included: it is the one after the last, and there only
+/// where the system is to change.
+fn doors(plan: &Plan) -> u32 {
+    plan.workload.clients + u32::from(has_administrator(plan))
+}
+
+fn has_administrator(plan: &Plan) -> bool {
+    plan.faults.iter().any(|planned| matches!(planned.fault, Fault::Reconfigure { .. }))
+}
+
+/// Makes the onlooker of a system whose type is known only here.
+struct MakeOnlooker(Arc<Happenings>);
+
+impl WithSystem for MakeOnlooker {
+    type Out = Arc<dyn Onlooker>;
+
+    fn with<S: System>(self) -> Self::Out {
+        Arc::new(Eyes::<S::Message, S::Observation>::new(self.0, S::vocabulary()))
+    }
+}
+
 /// All that is started for a run.
 struct Stage {
     proxy: Arc<Proxy>,
@@ -253,30 +367,31 @@ struct Stage {
 }
 
 impl Stage {
-    async fn build(
-        setup: &RunSetup,
-        kind: SystemKind,
-        recorder: &Recorder,
-    ) -> Result<Self, LiveError> {
-        let Plan { seed, system, workload, .. } = &setup.plan;
-        let keys = ClusterKeys::from_seed(&key_seed(*seed), system.nodes, workload.clients);
-        let rules = Arc::new(Rules::new(weather::draw(*seed, "network", &[])));
-        let proxy = Proxy::start(system.nodes, workload.clients, rules, kind.vocabulary());
+    async fn build(parts: &Parts<'_>) -> Result<Self, LiveError> {
+        let Parts { setup, kind, onlooker, happenings, keys, .. } = parts;
+        let Plan { seed, system, .. } = &setup.plan;
+        let vocabulary = kind.vocabulary();
+        let eyes = happenings.looks_into_messages().then(|| Arc::clone(onlooker));
+        let rules = Arc::new(network(&setup.plan));
+        let proxy = Proxy::start(system.nodes, doors(&setup.plan), rules, eyes, vocabulary);
         let proxy = Arc::new(proxy.await.map_err(LiveError::Links)?);
         let (died, deaths) = mpsc::unbounded_channel();
         let config = ClusterConfig {
             executable: setup.executable.clone(),
             folder: setup.folder.clone(),
-            system: kind,
+            system: *kind,
             options: system.options.clone(),
             mutants: setup.mutants,
-            keys: keys.nodes,
+            watched: happenings::watched_kinds(&setup.plan, vocabulary),
+            onlooker: Arc::clone(onlooker),
+            happenings: Arc::clone(happenings),
+            keys: keys.nodes.clone(),
             seed: weather::draw(*seed, "cluster", &[]),
         };
         let cluster = Cluster::start(config, Arc::clone(&proxy), died)
             .await
             .map_err(|trouble| LiveError::Start(trouble.to_string()))?;
-        match Clients::open(setup, kind, recorder, &proxy, keys.clients).await {
+        match Clients::open(parts, &proxy).await {
             Ok(clients) => {
                 Ok(Self { proxy, cluster: Arc::new(cluster), clients, deaths: Some(deaths) })
             }
@@ -328,20 +443,18 @@ impl Deaths {
 /// The clients of a run. Dropping this ends them.
 struct Clients {
     /// Open and waiting for their start.
-    waiting: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    waiting: Vec<Task>,
     running: JoinSet<()>,
+    administrator: Option<Administrator>,
+    /// Where the administrator runs.
+    office: JoinSet<()>,
     operations: Arc<Operations>,
     phase: watch::Sender<client::Phase>,
 }
 
 impl Clients {
-    async fn open(
-        setup: &RunSetup,
-        kind: SystemKind,
-        recorder: &Recorder,
-        proxy: &Proxy,
-        keys: Vec<Keyring>,
-    ) -> Result<Self, LiveError> {
+    async fn open(parts: &Parts<'_>, proxy: &Proxy) -> Result<Self, LiveError> {
+        let Parts { setup, kind, recorder, observed, happenings, scripts, keys, .. } = parts;
         let Plan { seed, system, workload, durations, .. } = &setup.plan;
         let operations = Arc::new(Operations::new(workload, *seed));
         let (phase, phases) = watch::channel(client::Phase::Work);
@@ -352,14 +465,28 @@ impl Clients {
             seed: weather::draw(*seed, "clients", &[]),
             doors: (0..system.nodes).filter_map(|node| proxy.door_of(node)).collect(),
             http: proxy::client().map_err(|error| LiveError::Clients(error.to_string()))?,
-            recorder: recorder.clone(),
+            recorder: (*recorder).clone(),
+            observed: Arc::clone(observed),
+            happenings: Arc::clone(happenings),
+            scripts: Arc::clone(scripts),
             operations: Arc::clone(&operations),
             phase: phases,
         };
-        let plan = setup.plan.system.clone();
-        let job = OpenClients { config, plan, mutants: setup.mutants, keys };
-        let waiting = with_system(kind, job).await?;
-        Ok(Self { waiting, running: JoinSet::new(), operations, phase })
+        let job = OpenClients {
+            config,
+            plan: setup.plan.system.clone(),
+            mutants: setup.mutants,
+            keys: keys.clients.clone(),
+            with_administrator: has_administrator(&setup.plan),
+        };
+        let Opened { clients, administrator } = with_system(*kind, job).await?;
+        let mut office = JoinSet::new();
+        let administrator = administrator.map(|(whom, work)| {
+            office.spawn(work);
+            whom
+        });
+        let running = JoinSet::new();
+        Ok(Self { waiting: clients, running, administrator, office, operations, phase })
     }
 
     fn start(&mut self) {
@@ -385,6 +512,8 @@ impl Clients {
         if timeout_at(until + CLIENTS_END_MAX, all).await.is_err() {
             troubles.push("some clients did not end".to_owned());
         }
+        // It ends before the run only where its core breaks an assertion.
+        troubles.extend(self.office.try_join_next().and_then(Result::err).map(describe_panic));
         troubles
     }
 }
@@ -416,31 +545,83 @@ struct OpenClients {
     plan: quorate_plan::SystemPlan,
     mutants: Mutants,
     keys: Vec<Keyring>,
+    with_administrator: bool,
 }
 
-type Opened = Result<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>, LiveError>;
+/// What a client does, from beginning to end.
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Clients whose links are open.
+struct Opened {
+    clients: Vec<Task>,
+    administrator: Option<(Administrator, Task)>,
+}
 
 impl WithSystem for OpenClients {
-    type Out = Pin<Box<dyn Future<Output = Opened> + Send>>;
+    type Out = Pin<Box<dyn Future<Output = Result<Opened, LiveError>> + Send>>;
 
     fn with<S: System>(self) -> Self::Out {
         Box::pin(async move {
-            let Self { config, plan, mutants, keys } = self;
+            let Self { config, plan, mutants, keys, with_administrator } = self;
             let system = S::configure(plan.nodes, &plan.options, mutants)?;
-            let mut clients: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
-            for (me, keys) in (0..config.clients).zip(keys) {
-                let cannot = |why| LiveError::Clients(format!("c{me}: {why}"));
-                let opening = Client::<S>::open(me, config.clone(), system.clone(), keys);
-                let client = timeout(OPENING_MAX, opening)
-                    .await
-                    .map_err(|_| cannot(NO_STREAM.to_owned()))?
-                    .map_err(|error| cannot(with_cause(&error)))?;
-                clients.push(Box::pin(client.run()));
+            let mut opened = Opened { clients: Vec::new(), administrator: None };
+            for (me, keys) in (0..).zip(keys) {
+                let client = open_client::<S>(me, &config, &system, keys).await?;
+                if me < config.clients {
+                    opened.clients.push(Box::pin(client.run()));
+                } else if with_administrator {
+                    let (whom, asked) = Administrator::new();
+                    let work = client.administer(asked, system.clone());
+                    opened.administrator = Some((whom, Box::pin(work)));
+                }
             }
-            Ok(clients)
+            Ok(opened)
         })
     }
 }
+
+async fn open_client<S: System>(
+    me: u32,
+    config: &ClientsConfig,
+    system: &S::Config,
+    keys: Keyring,
+) -> Result<Client<S>, LiveError> {
+    let cannot = |why| LiveError::Clients(format!("c{me}: {why}"));
+    let opening = Client::<S>::open(me, config.clone(), system.clone(), keys);
+    timeout(OPENING_MAX, opening)
+        .await
+        .map_err(|_| cannot(NO_STREAM.to_owned()))?
+        .map_err(|error| cannot(with_cause(&error)))
+}
+
+/// What the links of a plan obey, no fault being in force.
+fn network(plan: &Plan) -> Rules {
+    let rules = Rules::new(weather::draw(plan.seed, "network", &[]));
+    let time_limit = Duration::from_millis(plan.durations.time_limit_ms);
+    match plan.weather {
+        Some(weather) => rules.with_weather(weather, time_limit, plan.system.nodes),
+        None => rules,
+    }
+}
+
+/// A trace needs a world in which nothing happens by itself; so does an end of which only a part is healed,
+/// and a node that lives twice.
+fn refuse_what_only_simulators_can(plan: &Plan) -> Result<(), LiveError> {
+    let is_twin = |fault: &Fault| matches!(fault, Fault::Byzantine { lie, .. } if lie == TWINS);
+    if !plan.trace.is_empty() {
+        return Err(LiveError::OnlySimulated("trace: explicit deliveries and wakes"));
+    }
+    if plan.liveness.is_some() {
+        return Err(LiveError::OnlySimulated("liveness: a bound on virtual time"));
+    }
+    if plan.faults.iter().any(|planned| is_twin(&planned.fault)) {
+        return Err(LiveError::OnlySimulated("faults: a node with a twin"));
+    }
+    Ok(())
+}
+
+/// The lie of a node that lives twice.
+const TWINS: &str = "twins";
 
 fn header(setup: &RunSetup, promises: &Promises) -> Header {
     Header {
@@ -472,13 +653,16 @@ fn key_seed(seed: u64) -> [u8; 32] {
 }
 
 fn describe_panic(error: JoinError) -> String {
+    format!("the core of a client panicked: {}", panic_text(error))
+}
+
+fn panic_text(error: JoinError) -> String {
     let Ok(panic) = error.try_into_panic() else {
-        return "a client was cut off".to_owned();
+        return "it was cut off".to_owned();
     };
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("it does not say why");
-    format!("the core of a client panicked: {text}")
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("it does not say why").to_owned()
 }

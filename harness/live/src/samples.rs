@@ -22,8 +22,8 @@ impl Describe for Note {
         "NOTE"
     }
 
-    fn field(&self, _name: &str) -> Option<u64> {
-        None
+    fn field(&self, name: &str) -> Option<u64> {
+        (name == "number").then_some(self.0)
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) const VOCABULARY: Vocabulary = Vocabulary {
     summary: "",
     nodes: 2,
     workloads: &[],
-    messages: &[MessageKind { name: "NOTE", what: "", route: "", source: "", fields: &[] }],
+    messages: &[MessageKind { name: "NOTE", what: "", route: "", source: "", fields: &["number"] }],
     observations: &[],
     milestones: &[],
     options: &[],

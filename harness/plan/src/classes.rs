@@ -206,6 +206,9 @@ pub enum FaultsError {
          Byzantine constructions, or leave the class out"
     )]
     NoLiarsTolerated,
+    /// Nodes are to lie, and no way to lie is allowed.
+    #[error("fault class `byzantine`: no lie is allowed, and one is needed")]
+    NoLies,
     /// The system cannot change its options while it runs.
     #[error(
         "fault class `reconfigure`: the system as configured cannot change its options while it runs; \

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 
 use crate::schedule::{FaultRequest, Strength, Swarm, Turn};
 use crate::seed::{Seed, Stream};
-use crate::{Disk, Endpoint, Fault, FaultClass, LIES, PartitionShape, PlannedFault};
+use crate::{Disk, Endpoint, Fault, FaultClass, PartitionShape, PlannedFault};
 
 /// Fills in turns, in the order of their times.
 pub(crate) struct Drawer<'a> {
@@ -28,6 +28,8 @@ pub(crate) struct Drawer<'a> {
 const KILL_ALL_ONE_IN: u32 = 6;
 /// All nodes are down for this long at most: without them, nothing is tested.
 const KILL_ALL_MAX_MS: u64 = 1_500;
+/// Few steps have more effects than this, and a crash that waits for one of those comes late or never.
+const AFTER_EFFECTS_MAX: u8 = 4;
 /// A node that has just come back is left alone for so long, if there is another one to take.
 const RECOVERY_MS: u64 = 500;
 
@@ -53,10 +55,10 @@ impl<'a> Drawer<'a> {
         let mut down: Vec<(Turn, BTreeSet<u16>)> = Vec::new();
         let mut faults = Vec::new();
         for turn in turns {
-            let n = self.drawn.entry(turn.class).or_insert(0);
-            let stream = Stream::FaultContent { class: number(turn.class), n: *n };
-            *n += 1;
-            let rng = &mut Seed(self.request.seed).stream(stream);
+            let drawn = self.drawn.entry(turn.class).or_insert(0);
+            let (class, n) = (number(turn.class), *drawn);
+            *drawn += 1;
+            let rng = &mut Seed(self.request.seed).stream(Stream::FaultContent { class, n });
 
             let mut for_ms = turn.for_ms;
             let fault = if takes_down(turn.class) {
@@ -65,7 +67,7 @@ impl<'a> Drawer<'a> {
                     for_ms = for_ms.min(KILL_ALL_MAX_MS);
                 }
                 down.push((*turn, nodes.clone()));
-                crash(turn.class, nodes)
+                crash(turn.class, nodes, self.after_effects(Stream::MidStep { class, n }))
             } else {
                 self.other(turn.class, rng)
             };
@@ -115,6 +117,13 @@ impl<'a> Drawer<'a> {
         candidates.sample(rng, usize::from(count)).copied().collect()
     }
 
+    /// After how much of a step a crash comes; nothing for one between two steps.
+    fn after_effects(&self, stream: Stream) -> Option<u8> {
+        let mut rng = Seed(self.request.seed).stream(stream);
+        let is_mid_step = self.request.mid_step && rng.random_ratio(1, 2);
+        is_mid_step.then(|| rng.random_range(1..=AFTER_EFFECTS_MAX))
+    }
+
     /// A fault that leaves all nodes up.
     fn other(&mut self, class: FaultClass, rng: &mut impl Rng) -> Fault {
         match class {
@@ -127,7 +136,7 @@ impl<'a> Drawer<'a> {
             FaultClass::Reconfigure => Fault::Reconfigure { options: self.next_change() },
             FaultClass::Byzantine => Fault::Byzantine {
                 nodes: some_of(&self.liars, rng),
-                lie: (*LIES.choose(rng).expect("there are lies")).to_owned(),
+                lie: self.request.lies.choose(rng).expect("there are lies").clone(),
             },
             _ => self.weather(class, rng),
         }
@@ -236,12 +245,12 @@ pub(crate) const fn takes_down(class: FaultClass) -> bool {
 }
 
 /// The fault of a class that takes nodes down.
-fn crash(class: FaultClass, nodes: BTreeSet<u16>) -> Fault {
+fn crash(class: FaultClass, nodes: BTreeSet<u16>, after_effects: Option<u8>) -> Fault {
     match (disk(class), nodes.first()) {
         (Some(disk), Some(node)) => Fault::Disk { node: *node, disk },
-        _ if class == FaultClass::PowerLoss => Fault::PowerLoss { nodes, after_effects: None },
+        _ if class == FaultClass::PowerLoss => Fault::PowerLoss { nodes, after_effects },
         _ if class == FaultClass::Pause => Fault::Pause { nodes },
-        _ => Fault::Kill { nodes, after_effects: None },
+        _ => Fault::Kill { nodes, after_effects },
     }
 }
 

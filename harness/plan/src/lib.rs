@@ -12,6 +12,7 @@ mod rule;
 mod schedule;
 mod script;
 pub mod seed;
+mod text;
 mod trace;
 mod validate;
 mod vocabulary;
@@ -31,9 +32,10 @@ pub use moment::{MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMat
 pub use rule::{Act, Rule};
 pub use schedule::{FaultRequest, faults};
 pub use script::{Function, Script, ScriptedOperation};
+pub use text::{ReadError, from_json, from_toml, to_toml};
 pub use trace::{TraceEntry, TraceStep};
-pub use validate::PlanError;
-pub use vocabulary::Vocabulary;
+pub use validate::{PlanError, check_names};
+pub use vocabulary::{Kind, Vocabulary};
 pub use weather::{Delay, Weather};
 pub use workload::{ValueChoice, Workload, WorkloadKind};
 
@@ -190,6 +192,9 @@ impl Default for Durations {
     }
 }
 
+/// The greatest value that a script may write: greater ones are what liars make up.
+pub const VALUE_MAX: u64 = 999_999_999_999;
+
 /// How many replicas a cluster has when nothing else is asked for.
 pub const NODES_DEFAULT: u16 = 5;
 
@@ -203,6 +208,10 @@ pub const LIES: &[&str] = &[
     "lie-to-clients",
     "twins",
 ];
+
+/// Those of [`LIES`] that one process can tell: the live world has no second copy of a replica.
+pub const LIES_LIVE: &[&str] =
+    &["wrong-value", "wrong-timestamp", "silent", "equivocate", "replay", "lie-to-clients"];
 
 /// More replicas than this make start-up checks that enumerate quorums too slow.
 pub const NODES_MAX: u16 = 12;

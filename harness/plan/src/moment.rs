@@ -31,7 +31,8 @@ pub enum Moment {
     Crashed(NodeMatch),
 }
 
-/// Which messages; what is left out matches everything.
+/// Which messages; what is left out matches everything. What a node sends to itself is no message here: it
+/// does not travel.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MessageMatch {

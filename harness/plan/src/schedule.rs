@@ -37,8 +37,13 @@ pub struct FaultRequest {
     pub time_limit_ms: u64,
     /// How many nodes may lie: the same ones through the whole run.
     pub liars: u16,
+    /// How they may lie: some of [`crate::LIES`].
+    pub lies: Vec<String>,
     /// The options that the system can change to while it runs, one after the other; none where it cannot.
     pub changes: Vec<BTreeMap<String, String>>,
+    /// Whether about half of the kills and power losses come in the middle of a step: only where the world
+    /// can carry out part of a step, which the simulated one can. Nothing else depends on it.
+    pub mid_step: bool,
 }
 
 impl FaultRequest {
@@ -55,6 +60,9 @@ impl FaultRequest {
 pub fn faults(request: &FaultRequest) -> Result<Vec<PlannedFault>, FaultsError> {
     if request.classes.contains(&FaultClass::Byzantine) && request.liars == 0 {
         return Err(FaultsError::NoLiarsTolerated);
+    }
+    if request.classes.contains(&FaultClass::Byzantine) && request.lies.is_empty() {
+        return Err(FaultsError::NoLies);
     }
     if request.classes.contains(&FaultClass::Reconfigure) && request.changes.is_empty() {
         return Err(FaultsError::NotReconfigurable);

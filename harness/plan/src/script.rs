@@ -43,6 +43,24 @@ pub enum Function {
     Write,
 }
 
+impl Function {
+    /// Every function.
+    pub const ALL: &[Self] = &[Self::Read, Self::Write];
+
+    /// Its name in scripts, moments and histories.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|function| function.name() == name)
+    }
+}
+
 impl ScriptedOperation {
     /// As the clients take it. A write without a value, which [`crate::Plan::validate`] refuses, writes 0.
     pub fn planned(&self) -> PlannedOperation {

@@ -35,6 +35,13 @@ pub enum Stream {
     Liars,
     /// In which order partition shapes come.
     Shapes,
+    /// After how many effects of a step the n-th crash of a class comes, n counted from 0.
+    MidStep {
+        /// The class, by its place among all classes.
+        class: u32,
+        /// Which of them.
+        n: u64,
+    },
 }
 
 impl Seed {
@@ -47,6 +54,7 @@ impl Seed {
             Stream::FaultContent { class, n } => (4, u64::from(class), n),
             Stream::Liars => (5, 0, 0),
             Stream::Shapes => (6, 0, 0),
+            Stream::MidStep { class, n } => (7, u64::from(class), n),
         };
         let mut key = [0; 32];
         for (chunk, word) in key.chunks_exact_mut(8).zip([self.0, purpose, a, b]) {

@@ -1,107 +1,22 @@
-//! Which plans make sense, whatever the system.
+//! Which plans make sense.
 
-use std::collections::BTreeSet;
+mod error;
+mod names;
+mod places;
+mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+pub use error::PlanError;
+pub use names::check_names;
+
+use scope::{Scope, min_max};
 
 use crate::{
-    CLIENTS_MAX, Endpoint, Fault, Grudge, LIES, NODES_MAX, Plan, PlannedFault, SystemPlan, Workload,
+    CLIENTS_MAX, Delay, Endpoint, Fault, Function, Liveness, NODES_MAX, Plan, ScriptedOperation,
+    SystemPlan, TraceStep, VALUE_MAX, Weather, Workload, WorldKind,
 };
-
-/// The first thing found wrong with a plan: one line that names the field, what is wrong with it, and what
-/// is allowed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// The name cannot be a folder.
-    #[error(
-        "name: `{0}` cannot name a folder; allowed are 1 to {NAME_LEN_MAX} letters, digits, `-`, `_` \
-         and `.`, not beginning with `.` or `-`, and not `latest`"
-    )]
-    Name(String),
-    /// A number is out of its bounds.
-    #[error("{field}: {value} is out of bounds; allowed are {min} to {max}")]
-    OutOfBounds {
-        /// Where it stands.
-        field: String,
-        /// The number.
-        value: i128,
-        /// The least allowed.
-        min: i128,
-        /// The most allowed.
-        max: i128,
-    },
-    /// The system has no name.
-    #[error("system.kind: is empty; it must name a system")]
-    NoSystem,
-    /// A fault is aimed at nobody.
-    #[error("{field}: is empty; it must name at least one {what}")]
-    Nobody {
-        /// Where it stands.
-        field: String,
-        /// What is missing.
-        what: &'static str,
-    },
-    /// A fault is aimed at somebody who is not there.
-    #[error(
-        "{field}: there is no {endpoint}; the plan has {nodes} nodes (n0 …) and {clients} clients (c0 …)"
-    )]
-    NoSuchEndpoint {
-        /// Where it stands.
-        field: String,
-        /// Who is missing.
-        endpoint: Endpoint,
-        /// How many nodes there are.
-        nodes: u16,
-        /// How many clients there are.
-        clients: u32,
-    },
-    /// A grudge between endpoints that have no link.
-    #[error(
-        "{field}: there is no link from {from} to {to}; links join two nodes, or a node and a client"
-    )]
-    NoSuchLink {
-        /// Where it stands.
-        field: String,
-        /// The sender.
-        from: Endpoint,
-        /// The receiver.
-        to: Endpoint,
-    },
-    /// Faults out of order.
-    #[error(
-        "{field}: {at_ms} is before the fault above it, at {before_ms}; faults stand in order of at_ms"
-    )]
-    OutOfOrder {
-        /// Where it stands.
-        field: String,
-        /// When it begins.
-        at_ms: u64,
-        /// When the one before begins.
-        before_ms: u64,
-    },
-    /// The shortest delay is longer than the longest.
-    #[error("{field}: min_ms {min_ms} is more than max_ms {max_ms}")]
-    MinAboveMax {
-        /// Where it stands.
-        field: String,
-        /// The shortest.
-        min_ms: u64,
-        /// The longest.
-        max_ms: u64,
-    },
-    /// Nobody knows how to lie so.
-    #[error("{field}: nobody knows the lie `{lie}`; allowed are {}", LIES.join(", "))]
-    UnknownLie {
-        /// Where it stands.
-        field: String,
-        /// The lie.
-        lie: String,
-    },
-    /// A class that must bite has nothing to bite with.
-    #[error("fault_classes: `{0}` must bite, but no fault in `faults` is of that class")]
-    ClassWithoutFault(crate::FaultClass),
-    /// A class stands twice.
-    #[error("fault_classes: `{0}` stands there twice")]
-    ClassTwice(crate::FaultClass),
-}
 
 /// The longest name of a test: file systems allow 255 bytes, and people read it.
 const NAME_LEN_MAX: usize = 64;
@@ -109,6 +24,11 @@ const NAME_LEN_MAX: usize = 64;
 const TIME_LIMIT_MAX_MS: u64 = 24 * 3_600_000;
 /// A minute: what takes longer is as good as lost.
 const SPAN_MAX_MS: u64 = 60_000;
+const SPAN_MAX_US: u64 = SPAN_MAX_MS * 1_000;
+/// The fastest of sixteen ranks, each twice as slow as the one before, takes no longer.
+const BASE_MAX_US: u64 = 100_000;
+/// Enough for every order of the links of a small cluster.
+const RANKS_MAX: u8 = 16;
 /// An hour either way.
 const OFFSET_MAX_MS: i64 = 3_600_000;
 /// Ten times as fast, or a tenth as fast.
@@ -117,44 +37,77 @@ const RATE_PPM: (u32, u32) = (100_000, 10_000_000);
 const RATE_PER_S_MAX: u32 = 1_000_000;
 /// More than any run has.
 const OPERATIONS_PER_KEY_MAX: u32 = 1_000_000_000;
+/// More than any run has.
+const NTH_MAX: u64 = 1_000_000_000;
+/// More than any step of a core has.
+const EFFECTS_MAX: u8 = 64;
 
 impl Plan {
     /// Checks all that can be checked without knowing the system: a World may take for granted what holds
-    /// for a plan that passes. The system's options are checked by the system.
+    /// for a plan that passes. The system's options are checked by the system, its names by [`check_names`].
     pub fn validate(&self) -> Result<(), PlanError> {
         if !is_safe_name(&self.name) {
             return Err(PlanError::Name(self.name.clone()));
         }
         self.system.validate()?;
         self.workload.validate()?;
-        let durations = self.durations;
-        bounds("durations.time_limit_ms", durations.time_limit_ms, 1, TIME_LIMIT_MAX_MS)?;
-        bounds(
-            "durations.operation_timeout_ms",
-            durations.operation_timeout_ms,
-            1,
-            TIME_LIMIT_MAX_MS,
-        )?;
-        bounds("durations.final_reads_ms", durations.final_reads_ms, 1, TIME_LIMIT_MAX_MS)?;
+        self.validate_durations()?;
+        self.validate_scripts()?;
+        if let Some(weather) = &self.weather {
+            weather.validate()?;
+        }
         self.validate_faults()?;
-        self.validate_classes()
+        self.validate_classes()?;
+        self.validate_rules()?;
+        self.validate_trace()?;
+        self.validate_matches()?;
+        match &self.liveness {
+            Some(liveness) => self.validate_liveness(liveness),
+            None => Ok(()),
+        }
+    }
+
+    fn validate_durations(&self) -> Result<(), PlanError> {
+        let durations = self.durations;
+        for (field, ms) in [
+            ("durations.time_limit_ms", durations.time_limit_ms),
+            ("durations.operation_timeout_ms", durations.operation_timeout_ms),
+            ("durations.final_reads_ms", durations.final_reads_ms),
+        ] {
+            bounds(field, ms, 1, TIME_LIMIT_MAX_MS)?;
+        }
+        Ok(())
+    }
+
+    fn validate_scripts(&self) -> Result<(), PlanError> {
+        let mut written = BTreeMap::new();
+        for (place, script) in self.scripts.iter().enumerate() {
+            let client = script.client;
+            let field = || format!("scripts[{place}].client");
+            self.scope()
+                .exists(format_args!("scripts[{place}].client"), Endpoint::Client(client))?;
+            if let Some(first) = written.insert(client, place) {
+                return Err(PlanError::ScriptTwice { field: field(), client, first });
+            }
+            for (nth, operation) in script.operations.iter().enumerate() {
+                operation.validate(&format!("scripts[{place}].do[{nth}]"))?;
+            }
+        }
+        Ok(())
     }
 
     fn validate_faults(&self) -> Result<(), PlanError> {
-        let mut before_ms = 0;
+        let mut order = Order { what: "fault", time: "at_ms", before: 0 };
         for (place, fault) in self.faults.iter().enumerate() {
-            let scope = Scope {
-                field: format!("faults[{place}]"),
-                nodes: self.system.nodes,
-                clients: self.workload.clients,
-            };
-            let at_ms = fault.at_ms;
-            if at_ms < before_ms {
-                let field = scope.at("at_ms");
-                return Err(PlanError::OutOfOrder { field, at_ms, before_ms });
+            // When a moment comes, nobody knows beforehand.
+            if fault.when.is_none() {
+                order.next(format_args!("faults[{place}].at_ms"), fault.at_ms)?;
             }
-            before_ms = at_ms;
-            scope.check(fault, self.durations.time_limit_ms)?;
+            self.scope().fault(&format!("faults[{place}]"), fault)?;
+            let twins = matches!(&fault.fault, Fault::Byzantine { lie, .. } if lie == "twins");
+            if twins && self.world == WorldKind::Live {
+                return Err(PlanError::TwinsAlive { field: format!("faults[{place}].fault.lie") });
+            }
         }
         Ok(())
     }
@@ -172,6 +125,61 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    fn validate_rules(&self) -> Result<(), PlanError> {
+        let mut rules = self.rules.iter().enumerate();
+        rules.try_for_each(|(place, rule)| scope::act(&format!("rules[{place}].act"), &rule.act))
+    }
+
+    fn validate_trace(&self) -> Result<(), PlanError> {
+        if !self.trace.is_empty() {
+            self.must_be_simulated("trace")?;
+        }
+        let mut order = Order { what: "trace step", time: "at_us", before: 0 };
+        for (place, entry) in self.trace.iter().enumerate() {
+            let field = format!("trace[{place}].at_us");
+            bounds(&field, entry.at_us, 0, TIME_LIMIT_MAX_MS * 1_000)?;
+            order.next(format_args!("{field}"), entry.at_us)?;
+            match &entry.step {
+                TraceStep::Wake { who, timer: _ } => {
+                    self.scope().exists(format_args!("trace[{place}].do.wake.who"), *who)?;
+                }
+                // Matches are checked all together.
+                TraceStep::Deliver(_) | TraceStep::Lose(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Every moment, and every match of messages, wherever it stands.
+    fn validate_matches(&self) -> Result<(), PlanError> {
+        let scope = self.scope();
+        self.moments().try_for_each(|(at, moment)| scope.moment(&at, moment))?;
+        self.message_matches().try_for_each(|(at, asked)| scope.message(&at, asked))
+    }
+
+    fn validate_liveness(&self, liveness: &Liveness) -> Result<(), PlanError> {
+        self.must_be_simulated("liveness")?;
+        if let Some(core) = &liveness.core {
+            self.scope().nodes("liveness.core", core)?;
+        }
+        bounds("liveness.bound_ms", liveness.bound_ms, 1, TIME_LIMIT_MAX_MS)
+    }
+
+    fn must_be_simulated(&self, field: &str) -> Result<(), PlanError> {
+        match self.world {
+            WorldKind::Sim => Ok(()),
+            WorldKind::Live => Err(PlanError::OnlySimulated { field: field.to_owned() }),
+        }
+    }
+
+    const fn scope(&self) -> Scope {
+        Scope {
+            nodes: self.system.nodes,
+            clients: self.workload.clients,
+            time_limit_ms: self.durations.time_limit_ms,
+        }
     }
 }
 
@@ -194,124 +202,81 @@ impl Workload {
     }
 }
 
-/// Where in a plan a fault stands, and whom it may name.
-struct Scope {
-    field: String,
-    nodes: u16,
-    clients: u32,
+impl ScriptedOperation {
+    fn validate(&self, at: &str) -> Result<(), PlanError> {
+        match (self.f, self.value) {
+            (Function::Write, Some(value)) => {
+                bounds(format_args!("{at}.value"), value, 0, VALUE_MAX)
+            }
+            (Function::Write, None) => Err(PlanError::WriteWithoutValue { field: at.to_owned() }),
+            (Function::Read, None) => Ok(()),
+            (Function::Read, Some(_)) => {
+                Err(PlanError::ReadWithValue { field: format!("{at}.value") })
+            }
+        }
+    }
 }
 
-impl Scope {
-    fn at(&self, name: &str) -> String {
-        format!("{}.{name}", self.field)
+impl Weather {
+    fn validate(&self) -> Result<(), PlanError> {
+        self.delay.validate()?;
+        bounds("weather.loss_per_mille", self.loss_per_mille, 0, 1_000)?;
+        bounds("weather.duplicate_per_mille", self.duplicate_per_mille, 0, 1_000)?;
+        let (min, max) = (self.sync_min_us, self.sync_max_us);
+        min_max(format_args!("weather"), ("sync_min_us", min), ("sync_max_us", max))?;
+        bounds("weather.sync_max_us", max, 0, SPAN_MAX_US)
     }
+}
 
-    fn in_fault(&self, name: &str) -> String {
-        self.at(&format!("fault.{name}"))
-    }
-
-    fn check(&self, planned: &PlannedFault, time_limit_ms: u64) -> Result<(), PlanError> {
-        bounds(&self.at("at_ms"), planned.at_ms, 0, time_limit_ms.saturating_sub(1))?;
-        bounds(&self.at("for_ms"), planned.for_ms, 1, TIME_LIMIT_MAX_MS)?;
-        match &planned.fault {
-            Fault::Partition { grudge, .. } => self.grudge(grudge),
-            Fault::Delay { ends, min_ms, max_ms } => {
-                self.ends(ends)?;
-                if min_ms > max_ms {
-                    let field = self.at("fault");
-                    return Err(PlanError::MinAboveMax { field, min_ms: *min_ms, max_ms: *max_ms });
-                }
-                bounds(&self.in_fault("max_ms"), *max_ms, 1, SPAN_MAX_MS)
+impl Delay {
+    fn validate(self) -> Result<(), PlanError> {
+        match self {
+            Self::Constant { us } => bounds("weather.delay.us", us, 0, SPAN_MAX_US),
+            Self::Uniform { min_us, max_us } => {
+                min_max(format_args!("weather.delay"), ("min_us", min_us), ("max_us", max_us))?;
+                bounds("weather.delay.max_us", max_us, 0, SPAN_MAX_US)
             }
-            Fault::Loss { ends, per_mille } | Fault::Corrupt { ends, per_mille } => {
-                self.ends(ends)?;
-                self.per_mille(*per_mille)
+            Self::Exponential { mean_us } => {
+                bounds("weather.delay.mean_us", mean_us, 1, SPAN_MAX_US)
             }
-            Fault::Duplicate { ends, per_mille, within_ms }
-            | Fault::Reorder { ends, per_mille, within_ms } => {
-                self.ends(ends)?;
-                self.per_mille(*per_mille)?;
-                bounds(&self.in_fault("within_ms"), *within_ms, 1, SPAN_MAX_MS)
-            }
-            Fault::Kill { nodes, .. } | Fault::PowerLoss { nodes, .. } | Fault::Pause { nodes } => {
-                self.node_set(nodes)
-            }
-            Fault::Clock { nodes, offset_ms, rate_ppm } => {
-                self.node_set(nodes)?;
-                bounds(&self.in_fault("offset_ms"), *offset_ms, -OFFSET_MAX_MS, OFFSET_MAX_MS)?;
-                bounds(&self.in_fault("rate_ppm"), *rate_ppm, RATE_PPM.0, RATE_PPM.1)
-            }
-            Fault::Disk { node, .. } => self.exists("node", Endpoint::Node(*node)),
-            Fault::Byzantine { nodes, lie } => {
-                self.node_set(nodes)?;
-                if LIES.contains(&lie.as_str()) {
-                    return Ok(());
-                }
-                Err(PlanError::UnknownLie { field: self.in_fault("lie"), lie: lie.clone() })
-            }
-            // Whether the system can change to these is the system's to say.
-            Fault::Reconfigure { .. } => Ok(()),
-        }
-    }
-
-    fn per_mille(&self, per_mille: u16) -> Result<(), PlanError> {
-        bounds(&self.in_fault("per_mille"), per_mille, 1, 1_000)
-    }
-
-    fn exists(&self, name: &str, endpoint: Endpoint) -> Result<(), PlanError> {
-        let exists = match endpoint {
-            Endpoint::Node(number) => number < self.nodes,
-            Endpoint::Client(number) => number < self.clients,
-        };
-        if exists {
-            return Ok(());
-        }
-        let field = self.in_fault(name);
-        Err(PlanError::NoSuchEndpoint { field, endpoint, nodes: self.nodes, clients: self.clients })
-    }
-
-    fn ends(&self, ends: &BTreeSet<Endpoint>) -> Result<(), PlanError> {
-        if ends.is_empty() {
-            let field = self.in_fault("ends");
-            return Err(PlanError::Nobody { field, what: "node or client" });
-        }
-        ends.iter().try_for_each(|end| self.exists("ends", *end))
-    }
-
-    fn node_set(&self, nodes: &BTreeSet<u16>) -> Result<(), PlanError> {
-        if nodes.is_empty() {
-            return Err(PlanError::Nobody { field: self.in_fault("nodes"), what: "node" });
-        }
-        nodes.iter().try_for_each(|node| self.exists("nodes", Endpoint::Node(*node)))
-    }
-
-    fn grudge(&self, grudge: &Grudge) -> Result<(), PlanError> {
-        let field = self.in_fault("grudge");
-        if grudge.values().all(BTreeSet::is_empty) {
-            return Err(PlanError::Nobody { field, what: "link to cut" });
-        }
-        for (to, dropped) in grudge {
-            self.exists("grudge", *to)?;
-            for from in dropped {
-                self.exists("grudge", *from)?;
-                let is_client = |end: &Endpoint| matches!(end, Endpoint::Client(_));
-                if from == to || (is_client(from) && is_client(to)) {
-                    return Err(PlanError::NoSuchLink { field, from: *from, to: *to });
-                }
+            // No number of change points is too many.
+            Self::Priorities { base_us, ranks, changes: _ } => {
+                bounds("weather.delay.base_us", base_us, 1, BASE_MAX_US)?;
+                bounds("weather.delay.ranks", ranks, 1, RANKS_MAX)
             }
         }
+    }
+}
+
+/// Times of one list, which must not go back.
+struct Order {
+    /// What the list is of.
+    what: &'static str,
+    /// The name of the time.
+    time: &'static str,
+    before: u64,
+}
+
+impl Order {
+    fn next(&mut self, field: fmt::Arguments<'_>, at: u64) -> Result<(), PlanError> {
+        let Self { what, time, before } = *self;
+        if at < before {
+            let field = field.to_string();
+            return Err(PlanError::OutOfOrder { field, what, time, at, before });
+        }
+        self.before = at;
         Ok(())
     }
 }
 
-fn bounds<N>(field: &str, value: N, min: N, max: N) -> Result<(), PlanError>
+fn bounds<N>(field: impl fmt::Display, value: N, min: N, max: N) -> Result<(), PlanError>
 where
     N: Copy + PartialOrd + Into<i128>,
 {
     if min <= value && value <= max {
         return Ok(());
     }
-    let field = field.to_owned();
+    let field = field.to_string();
     Err(PlanError::OutOfBounds { field, value: value.into(), min: min.into(), max: max.into() })
 }
 

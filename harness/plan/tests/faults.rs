@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use quorate_plan::{
-    Durations, Fault, FaultChoice, FaultClass, FaultRequest, PartitionShape, Plan, PlannedFault,
-    SystemPlan, Workload, WorldKind, faults,
+    Durations, Fault, FaultChoice, FaultClass, FaultRequest, FaultsError, LIES, LIES_LIVE,
+    PartitionShape, Plan, PlannedFault, SystemPlan, Workload, WorldKind, faults,
 };
 
 fn all_classes(liars: u16) -> Vec<FaultClass> {
@@ -23,8 +23,24 @@ fn requests() -> impl Strategy<Value = FaultRequest> {
         let mut classes = classes;
         classes.retain(|class| liars > 0 || *class != FaultClass::Byzantine);
         let changes = vec![BTreeMap::new()];
-        FaultRequest { seed, classes, nodes, clients, time_limit_ms, liars, changes }
+        let lies = lies();
+        FaultRequest {
+            seed,
+            classes,
+            nodes,
+            clients,
+            time_limit_ms,
+            liars,
+            lies,
+            changes,
+            mid_step: true,
+        }
     })
+}
+
+/// Every lie.
+fn lies() -> Vec<String> {
+    LIES.iter().map(|lie| (*lie).to_owned()).collect()
 }
 
 fn plan(request: &FaultRequest) -> Plan {
@@ -35,7 +51,7 @@ fn plan(request: &FaultRequest) -> Plan {
         durations: Durations { time_limit_ms: request.time_limit_ms, ..Durations::default() },
         fault_classes: request.classes.clone(),
         faults: faults(request).unwrap(),
-        ..Plan::new("any", request.seed, WorldKind::Live, system)
+        ..Plan::new("any", request.seed, WorldKind::Sim, system)
     }
 }
 
@@ -84,7 +100,7 @@ proptest! {
     ) {
         let classes = all_classes(1);
         let request =
-            FaultRequest { seed, classes, nodes, clients: 15, time_limit_ms: 30_000, liars: 1, changes: vec![BTreeMap::new()] };
+            FaultRequest { nodes, liars: 1, ..request(seed, &classes) };
         let faults = faults(&request).unwrap();
         for class in FaultClass::ALL {
             let first = first_of(&faults, *class).expect("has its turn");
@@ -131,6 +147,29 @@ proptest! {
     }
 }
 
+#[test]
+fn liars_lie_only_as_they_may() {
+    let drawn = |lies: &[&str]| {
+        let lies: Vec<_> = lies.iter().map(|lie| (*lie).to_owned()).collect();
+        let classes = [FaultClass::Byzantine];
+        let mut told = BTreeSet::new();
+        for seed in 0..40 {
+            let request = FaultRequest { liars: 1, lies: lies.clone(), ..request(seed, &classes) };
+            for planned in faults(&request)? {
+                if let Fault::Byzantine { lie, .. } = planned.fault {
+                    told.insert(lie);
+                }
+            }
+        }
+        Ok(told)
+    };
+    let all = |lies: &[&str]| lies.iter().map(|lie| (*lie).to_owned()).collect();
+    assert_eq!(drawn(LIES), Ok(all(LIES)));
+    assert_eq!(drawn(LIES_LIVE), Ok(all(LIES_LIVE)));
+    assert_eq!(drawn(&["replay"]), Ok(all(&["replay"])));
+    assert_eq!(drawn(&[]), Err(FaultsError::NoLies));
+}
+
 fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
     let classes = classes.to_vec();
     FaultRequest {
@@ -140,7 +179,9 @@ fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
         clients: 15,
         time_limit_ms: 30_000,
         liars: 0,
+        lies: lies(),
         changes: vec![BTreeMap::new()],
+        mid_step: false,
     }
 }
 
@@ -219,4 +260,41 @@ fn a_longer_run_has_more_faults_but_not_without_bound() {
     };
     assert!(count(120_000) > 2 * count(30_000));
     assert!(count(24 * 3_600_000) < 2_000);
+}
+
+#[test]
+fn only_where_it_is_asked_for_do_crashes_come_in_the_middle_of_a_step() {
+    let classes = [FaultClass::Kill, FaultClass::PowerLoss, FaultClass::Pause, FaultClass::Loss];
+    let (mut between, mut in_the_middle) = ([0; 2], [0; 2]);
+    for seed in 0..50 {
+        let without = request(seed, &classes);
+        let with = faults(&FaultRequest { mid_step: true, ..without.clone() }).unwrap();
+        let mut same = with.clone();
+        for planned in &mut same {
+            if let Fault::Kill { after_effects, .. } | Fault::PowerLoss { after_effects, .. } =
+                &mut planned.fault
+            {
+                *after_effects = None;
+            }
+        }
+        assert_eq!(faults(&without).unwrap(), same, "nothing else depends on it");
+        for planned in &with {
+            let (place, after_effects) = match &planned.fault {
+                Fault::Kill { after_effects, .. } => (0, after_effects),
+                Fault::PowerLoss { after_effects, .. } => (1, after_effects),
+                _ => continue,
+            };
+            match after_effects {
+                Some(effects) => {
+                    assert!((1..=4).contains(effects));
+                    in_the_middle[place] += 1;
+                }
+                None => between[place] += 1,
+            }
+        }
+    }
+    for place in 0..2 {
+        let all = between[place] + in_the_middle[place];
+        assert!((40..=60).contains(&(100 * in_the_middle[place] / all)), "about half");
+    }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    Endpoint, Fault, FaultClass, FaultRequest, Grudge, PartitionShape, Plan, PlanError,
+    Endpoint, Fault, FaultClass, FaultRequest, Grudge, LIES, PartitionShape, Plan, PlanError,
     PlannedFault, SystemPlan, Workload, WorldKind, faults,
 };
 
@@ -78,7 +78,9 @@ fn a_plan_survives_being_written_as_toml_and_read_again() {
             clients: 15,
             time_limit_ms: 30_000,
             liars: 1,
+            lies: LIES.iter().map(|lie| (*lie).to_owned()).collect(),
             changes: vec![BTreeMap::new()],
+            mid_step: true,
         })
         .unwrap();
         let text = toml::to_string(&plan).unwrap();
@@ -196,9 +198,15 @@ fn faults_must_be_possible() {
             .contains("rate_ppm: 0 is out of bounds")
     );
     assert_eq!(
-        fault_complaint(Fault::Byzantine { nodes, lie: "polite".to_owned() }),
+        fault_complaint(Fault::Byzantine { nodes: nodes.clone(), lie: "polite".to_owned() }),
         "faults[1].fault.lie: nobody knows the lie `polite`; allowed are wrong-value, \
-         wrong-timestamp, silent"
+             wrong-timestamp, silent, equivocate, replay, lie-to-clients, twins"
+    );
+    assert_eq!(
+        fault_complaint(Fault::Byzantine { nodes, lie: "twins".to_owned() }),
+        "faults[1].fault.lie: `twins` are two copies of a replica, which only the simulated world \
+             runs; allowed in a live one are wrong-value, wrong-timestamp, silent, equivocate, replay, \
+             lie-to-clients"
     );
 }
 

@@ -4,7 +4,10 @@ pub mod convert;
 pub mod gate;
 pub mod invariants;
 pub mod liar;
+pub mod matching;
+pub mod moments;
 pub mod registry;
+pub mod rules;
 pub mod weather;
 
 #[cfg(test)]

@@ -121,10 +121,20 @@ pub fn invariants(kind: SystemKind) -> &'static [(&'static str, &'static str)] {
 pub fn vocabulary(kind: SystemKind) -> quorate_plan::Vocabulary {
     let own = kind.vocabulary();
     let pair = |name: &str, what: &str| (name.to_owned(), what.to_owned());
+    let kind = |name: &str, what: &str, fields: &[&str]| quorate_plan::Kind {
+        name: name.to_owned(),
+        what: what.to_owned(),
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+    };
     quorate_plan::Vocabulary {
         name: own.name.to_owned(),
         summary: own.summary.to_owned(),
-        messages: own.messages.iter().map(|kind| pair(kind.name, kind.what)).collect(),
+        messages: own.messages.iter().map(|own| kind(own.name, own.what, own.fields)).collect(),
+        observations: own
+            .observations
+            .iter()
+            .map(|own| kind(own.name, own.what, own.fields))
+            .collect(),
         options: own.options.iter().map(|option| pair(option.name, option.what)).collect(),
         mutants: own.mutants.iter().map(|mutant| pair(mutant.name, mutant.what)).collect(),
     }
@@ -174,8 +184,22 @@ mod tests {
     fn names_in_a_vocabulary_are_unique_and_its_mutants_exist() {
         for kind in SystemKind::ALL {
             let words = vocabulary(*kind);
-            for names in [&words.messages, &words.options, &words.mutants] {
-                let unique: BTreeSet<_> = names.iter().map(|(name, _)| name).collect();
+            let pairs = |pairs: &[(String, String)]| -> Vec<String> {
+                pairs.iter().map(|(name, _)| name.clone()).collect()
+            };
+            let kinds = |kinds: &[quorate_plan::Kind]| -> Vec<String> {
+                kinds.iter().map(|kind| kind.name.clone()).collect()
+            };
+            let mut all = vec![
+                pairs(&words.options),
+                pairs(&words.mutants),
+                kinds(&words.messages),
+                kinds(&words.observations),
+            ];
+            let described = words.messages.iter().chain(&words.observations);
+            all.extend(described.map(|kind| kind.fields.clone()));
+            for names in all {
+                let unique: BTreeSet<_> = names.iter().collect();
                 assert_eq!(unique.len(), names.len(), "{names:?}");
             }
             for (name, _) in &words.mutants {

@@ -4,6 +4,8 @@
 //! else: no draw moves because another one was added or taken away, so that removing one fault from a plan
 //! leaves the fate of most messages alone. Only integers are used, which are the same on every machine.
 
+use quorate_plan::Delay;
+
 /// 64 uniform bits for one decision.
 ///
 /// `purpose` names the kind of decision (`"loss"`, `"timer"`), so that two kinds of decision about the same
@@ -19,6 +21,39 @@ pub fn draw(seed: u64, purpose: &str, parts: &[u64]) -> u64 {
     parts.iter().fold(state, |state, part| absorb(state, *part))
 }
 
+/// A seed and a purpose, hashed once for many draws: the draws of [`draw`] without the cost of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purpose(u64);
+
+impl Purpose {
+    /// Draws for `purpose` from `seed`.
+    pub fn new(seed: u64, purpose: &str) -> Self {
+        Self(draw(seed, purpose, &[]))
+    }
+
+    /// Draws that follow from an earlier one.
+    #[inline]
+    pub const fn of(draw: u64) -> Self {
+        Self(draw)
+    }
+
+    /// 64 uniform bits for the decision about these parts.
+    #[inline]
+    pub fn draw<const N: usize>(self, parts: [u64; N]) -> u64 {
+        parts.into_iter().fold(self.0, absorb)
+    }
+}
+
+/// The shortest delay that the weather can give, in microseconds.
+pub fn shortest_us(delay: &Delay) -> u64 {
+    match *delay {
+        Delay::Constant { us } => us,
+        Delay::Uniform { min_us, .. } => min_us,
+        Delay::Exponential { mean_us } => mean_us / 16,
+        Delay::Priorities { base_us, .. } => base_us,
+    }
+}
+
 /// Whether something that happens `per_mille` times in a thousand happens by this draw.
 pub fn chance_per_mille(draw: u64, per_mille: u16) -> bool {
     scale(draw, 1_000) < u64::from(per_mille)
@@ -31,6 +66,36 @@ pub fn between(draw: u64, min: u64, max: u64) -> u64 {
         Some(count) => min + scale(draw, count),
         None => draw,
     }
+}
+
+/// How long a message takes, in microseconds, by a draw of its own, and for [`Delay::Priorities`] by one of its
+/// link, `rank_draw`, that stays until the link's rank changes.
+pub fn delay_us(delay: &Delay, draw: u64, rank_draw: u64) -> u64 {
+    match *delay {
+        Delay::Constant { us } => us,
+        Delay::Uniform { min_us, max_us } => between(draw, min_us, max_us.max(min_us)),
+        Delay::Exponential { mean_us } => exponential(draw, mean_us),
+        Delay::Priorities { base_us, ranks, changes: _ } => {
+            let rank = between(rank_draw, 0, u64::from(ranks.max(1)) - 1);
+            base_us.saturating_mul(1 << rank.min(63))
+        }
+    }
+}
+
+/// A memoryless time with this mean, and sixteen times as much at most: −ln(u) for an even u from 0 to 1, in
+/// units of the mean. Integers only: the logarithm to the base 2 is the place of the highest bit, and behind
+/// the point a parabola that is off by less than 0.01.
+fn exponential(draw: u64, mean: u64) -> u64 {
+    /// ln 2, and the parabola's height, as 32-bit fractions.
+    const LN_2: u64 = 2_977_044_472;
+    const BEND: u64 = 1_474_592_440;
+    const MEANS_MAX: u64 = 16;
+    let zeros = u64::from(draw.leading_zeros()).min(63);
+    let behind = ((draw << zeros) << 1) >> 32;
+    let bend = (((behind * ((1 << 32) - behind)) >> 32) * BEND) >> 32;
+    let log = ((zeros + 1) << 32) - (behind + bend).min(1 << 32);
+    let time = (u128::from(log) * u128::from(LN_2) * u128::from(mean)) >> 64;
+    u64::try_from(time).unwrap_or(u64::MAX).min(mean.saturating_mul(MEANS_MAX))
 }
 
 /// A number below `count`, by this draw: its place among all draws, to the scale of `count`.
@@ -97,6 +162,31 @@ mod tests {
         assert_eq!(between(u64::MAX, 0, u64::MAX), u64::MAX);
         assert_eq!(between(u64::MAX, 5, u64::MAX), u64::MAX);
         assert_eq!(between(0, 5, u64::MAX), 5);
+    }
+
+    #[test]
+    fn delays_are_within_their_bounds_and_have_their_mean() {
+        let delays = |delay: Delay| {
+            (0..20_000)
+                .map(move |n| delay_us(&delay, draw(1, "delay", &[n]), draw(1, "rank", &[n])))
+        };
+        assert!(delays(Delay::Constant { us: 7 }).all(|us| us == 7));
+        let uniform: BTreeSet<_> = delays(Delay::Uniform { min_us: 3, max_us: 5 }).collect();
+        assert_eq!(uniform, BTreeSet::from([3, 4, 5]));
+        let ranked: BTreeSet<_> =
+            delays(Delay::Priorities { base_us: 100, ranks: 4, changes: 0 }).collect();
+        assert_eq!(ranked, BTreeSet::from([100, 200, 400, 800]));
+        let exponential = Delay::Exponential { mean_us: 10_000 };
+        let mean = delays(exponential).sum::<u64>() / 20_000;
+        assert!((9_700..10_300).contains(&mean), "{mean}");
+        // One in e takes longer than the mean, one in e² longer than twice the mean.
+        let longer = |than| delays(exponential).filter(|us| *us > than).count();
+        assert!((7_100..7_600).contains(&longer(10_000)), "{}", longer(10_000));
+        assert!((2_500..2_900).contains(&longer(20_000)), "{}", longer(20_000));
+        for extreme in [0, 1, u64::MAX, u64::MAX / 2, u64::MAX / 2 + 1] {
+            assert!(delay_us(&exponential, extreme, 0) <= 160_000);
+        }
+        assert_eq!(delay_us(&exponential, u64::MAX, 0), 0);
     }
 
     const GOLDEN_EMPTY: u64 = 0x2382_75BC_38FC_BE91;

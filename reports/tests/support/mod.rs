@@ -87,6 +87,7 @@ fn vocabulary() -> Vocabulary {
         name: "quorum".to_owned(),
         summary: "multi-writer registers over quorums".to_owned(),
         messages: Vec::new(),
+        observations: Vec::new(),
         options: vec![pair("quorums", "which sets of nodes must answer")],
         mutants: vec![pair("Q01", "a read returns without writing back what it has seen")],
     }
@@ -103,6 +104,8 @@ pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan 
         time_limit_ms,
         liars: 0,
         changes: Vec::new(),
+        lies: Vec::new(),
+        mid_step: false,
     };
     let system = SystemPlan {
         kind: "quorum".to_owned(),

@@ -10,6 +10,7 @@ use super::replies::Replies;
 use super::stamp::{Pair, Party, Proof, Timestamp};
 use crate::contract::{ClientId, Key, Keyring, Lie, PublicKeys, Value};
 use crate::keys;
+use crate::mutant::Mutant;
 
 /// The bytes that a writer signs: what they are for, then every field at its full width.
 fn canonical(key: Key, ts: Timestamp, value: Value) -> Vec<u8> {
@@ -36,8 +37,7 @@ pub(super) fn prove(
     ts: Timestamp,
     value: Value,
 ) -> Proof {
-    let signature = keys::sign(&keys.secret, &canonical(key, ts, value));
-    Proof { signer: client, signature: Vec::from(signature) }
+    Proof { signer: client, signature: keys::sign(keys, &canonical(key, ts, value)) }
 }
 
 /// Whether a client of the cluster wrote this pair; the initial pair needs nobody's word.
@@ -45,10 +45,7 @@ pub(super) fn is_proven(public: &PublicKeys, key: Key, pair: &Pair) -> bool {
     let (Some(value), Some(proof)) = (pair.value, &pair.proof) else {
         return *pair == Pair::INITIAL;
     };
-    let Ok(place) = usize::try_from(proof.signer.0) else { return false };
-    public.clients.get(place).is_some_and(|signer| {
-        keys::verifies(signer, &canonical(key, pair.ts, value), &proof.signature)
-    })
+    keys::verifies_client(public, proof.signer, &canonical(key, pair.ts, value), &proof.signature)
 }
 
 /// What follows from a quorum's answers.
@@ -67,12 +64,15 @@ pub(super) fn believe(epoch: &Epoch, replies: &Replies) -> Option<Finding> {
         return None;
     }
     let pair = match epoch.construction() {
-        Construction::Masking { b } => outvoted(epoch, replies, usize::from(*b))?,
+        Construction::Masking { b } if !epoch.old().mutants().deviates(Mutant::Q18) => {
+            outvoted(epoch, replies, usize::from(*b))?
+        }
         Construction::Majority
         | Construction::Counts { .. }
         | Construction::Weighted { .. }
         | Construction::Grid { .. }
-        | Construction::Dissemination { .. } => replies.pairs().max_by_key(|pair| pair.ts)?.clone(),
+        | Construction::Dissemination { .. }
+        | Construction::Masking { .. } => replies.pairs().max_by_key(|pair| pair.ts)?.clone(),
     };
     let reporters =
         replies.iter().filter(|(_, reply)| **reply == pair).map(|(node, _)| node).collect();
@@ -139,6 +139,8 @@ pub(super) fn lie(behaviour: Lie, message: &Message, draw: u64) -> Option<Messag
         },
         Lie::WrongTimestamp if high => Pair { ts: bigger, ..pair.clone() },
         Lie::WrongTimestamp => Pair::INITIAL,
+        // Made of the others, by who knows whom the message goes to.
+        Lie::Equivocate | Lie::Replay | Lie::LieToClients | Lie::Twins => pair.clone(),
     };
     Some(Message::QueryOk { op: *op, key: *key, pair })
 }

@@ -154,6 +154,11 @@ impl Quorums {
         Self { mutants: Mutants::NONE, ..self.clone() }
     }
 
+    /// The planted bug, if any.
+    pub(super) fn mutants(&self) -> Mutants {
+        self.mutants
+    }
+
     /// All members.
     pub fn everyone(&self) -> NodeSet {
         self.everyone

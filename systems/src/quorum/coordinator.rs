@@ -26,7 +26,7 @@ pub(super) trait Port {
     fn send(&mut self, to: NodeId, message: Message);
     fn set_timer(&mut self, id: TimerId, min: Micros, max: Micros);
     fn observe(&mut self, observation: Observation);
-    fn mark(&mut self, milestone: &'static str);
+    fn mark(&mut self, name: &'static str);
     fn ignore(&mut self, why: &'static str);
 }
 
@@ -44,8 +44,8 @@ impl Port for Vec<ClientEffect<Quorum>> {
         self.push(ClientEffect::Observe(observation));
     }
 
-    fn mark(&mut self, milestone: &'static str) {
-        self.push(ClientEffect::Mark(Milestone(milestone)));
+    fn mark(&mut self, name: &'static str) {
+        self.push(ClientEffect::Mark(Milestone(name)));
     }
 
     fn ignore(&mut self, why: &'static str) {
@@ -67,8 +67,8 @@ impl Port for Outbox<Quorum> {
         Self::observe(self, observation);
     }
 
-    fn mark(&mut self, milestone: &'static str) {
-        Self::mark(self, milestone);
+    fn mark(&mut self, name: &'static str) {
+        Self::mark(self, name);
     }
 
     fn ignore(&mut self, why: &'static str) {
@@ -199,13 +199,30 @@ impl Operation {
             return self.restart(desk, out);
         }
         self.resent += 1;
-        if let Stage::Query { replies } = &mut self.stage
-            && desk.epoch.suffices(purpose(&self.command), replies.heard())
-        {
+        let is_anew = match (&self.stage, &self.command) {
+            (Stage::Query { replies }, command) => {
+                desk.epoch.suffices(purpose(command), replies.heard())
+            }
+            (Stage::Update { .. }, Command::Read { .. }) => false,
+            (Stage::Update { .. }, Command::Write { .. }) => {
+                desk.config.mutants.deviates(Mutant::Q05)
+            }
+        };
+        if is_anew {
             self.attempt += 1;
-            replies.clear();
+            self.query_anew(desk);
         }
         self.send(desk, out);
+    }
+
+    /// Back to asking, with no answers yet.
+    fn query_anew(&mut self, desk: &mut Desk) {
+        match &mut self.stage {
+            Stage::Query { replies } => replies.clear(),
+            Stage::Update { .. } => {
+                self.stage = Stage::Query { replies: desk.spare.pop().unwrap_or_default() };
+            }
+        }
     }
 
     /// Whether its coordinator has learned of a newer configuration since the phase began.
@@ -333,6 +350,7 @@ impl Operation {
             && !replies.pairs().any(|seen| *seen == pair)
             && !byzantine::is_proven(&desk.keys.public, key, &pair)
         {
+            out.mark("unsigned-refused");
             return Progress::Ignored("QUERY_OK with a pair that nobody signed");
         }
         replies.insert(from, pair);
@@ -357,6 +375,9 @@ impl Operation {
             return Progress::Ignored("UPDATE_OK again");
         }
         if desk.epoch.is_write_quorum(*holders) {
+            if matches!(self.command, Command::Read { .. }) {
+                out.mark("wrote-back");
+            }
             return self.complete(desk, out);
         }
         Progress::Waiting
@@ -372,13 +393,19 @@ impl Operation {
         match (finding, &self.command) {
             (None, command) => {
                 if desk.epoch.suffices(purpose(command), replies.heard()) {
+                    out.mark("nothing-believed");
                     // A write is under way and no pair has enough vouchers: look again soon.
                     let factor = 1 << self.resent.min(5);
                     out.set_timer(self.timer, Micros(5_000 * factor), Micros(10_000 * factor));
                 }
                 Progress::Waiting
             }
-            (Some(finding), Command::Read { .. }) => self.read_found(desk, finding, out),
+            (Some(finding), Command::Read { .. }) => {
+                if replies.pairs().any(|reply| reply.ts > finding.pair.ts) {
+                    out.mark("outvoted");
+                }
+                self.read_found(desk, finding, out)
+            }
             (Some(finding), Command::Write { value, .. }) => {
                 let pair = self.next_pair(desk, finding.pair.ts, *value);
                 self.update(desk, pair, finding.reporters, out);
@@ -393,6 +420,9 @@ impl Operation {
         let Finding { pair, reporters } = finding;
         let settled = pair.ts == Timestamp::ZERO || desk.epoch.is_write_quorum(reporters);
         if settled || desk.config.mutants.deviates(Mutant::Q01) {
+            if settled && pair.ts != Timestamp::ZERO {
+                out.mark("write-back-skipped");
+            }
             self.observe_choice(desk, &pair, reporters, out);
             let holders =
                 if pair.ts == Timestamp::ZERO { desk.epoch.everyone() } else { reporters };
@@ -456,7 +486,7 @@ impl Operation {
 
     fn observe_choice(&self, desk: &Desk, pair: &Pair, vouchers: NodeSet, out: &mut impl Port) {
         out.observe(Observation::Chosen {
-            op: desk.op_id(self.seq, Phase::Query, 0),
+            op: desk.op_id(self.seq, Phase::Query, self.attempt),
             key: self.key(),
             ts: pair.ts,
             value: pair.value,

@@ -15,6 +15,7 @@ use super::nodes::NodeSet;
 use super::service::timer_of;
 use super::stamp::{Pair, Party};
 use crate::contract::{After, ClientId, Key, Micros, NodeId, Outbox, Outcome, Value};
+use crate::mutant::Mutant;
 
 /// A write that has no quorum of votes after so many repeats, some two seconds, is aborted.
 const PROPOSE_RESENDS_MAX: u32 = 4;
@@ -113,17 +114,21 @@ impl Initiator {
         desk: &Desk,
         (from, write, t): (NodeId, WriteId, u64),
         out: &mut Outbox<Quorum>,
-    ) {
+    ) -> Option<Ended> {
         let Some(proposal) = self.proposed.get_mut(&write) else {
-            return out.ignore("OK for a write that is not open");
+            out.ignore("OK for a write that is not open");
+            return None;
         };
         if !proposal.asked.contains(from) || proposal.votes.insert(from, t).is_some() {
-            return out.ignore("OK again");
+            out.ignore("OK again");
+            return None;
         }
         let voters = proposal.votes.keys().copied().collect();
         if desk.config.quorums.is_write_quorum(voters) {
             self.decide(write, voters, out);
+            return self.answer(desk, write, out);
         }
+        None
     }
 
     /// The highest clock of a write quorum is above every completed write: its quorum shares a member with
@@ -212,20 +217,26 @@ impl Initiator {
             return None;
         };
         decision.acknowledged.insert(from);
-        let holders = decision.acknowledged;
-        let (key, Pair { ts, value, .. }) = (decision.key, decision.pair.clone());
-        let mut ended = None;
-        // Only now, and not when the decision was sent: a read quorum must find it.
-        if desk.config.quorums.is_write_quorum(holders)
-            && let Some(client) = decision.client.take()
-        {
-            let op = self.op_id(write);
-            let configuration = desk.epoch.id();
-            out.observe(Observation::Completed { op, key, ts, value, holders, configuration });
-            ended = Some((client, write.number, Outcome::Written));
-        }
+        let ended = self.answer(desk, write, out);
         self.forget_if_known_to_all(write, out);
         ended
+    }
+
+    /// Answers the client once a write quorum has acknowledged, and not when the commit is sent: until
+    /// then a crash could take the decision back.
+    fn answer(&mut self, desk: &Desk, write: WriteId, out: &mut Outbox<Quorum>) -> Option<Ended> {
+        let decision = self.decided.get_mut(&write)?;
+        let holders = decision.acknowledged;
+        let is_held = desk.config.quorums.is_write_quorum(holders);
+        if !is_held && !desk.config.mutants.deviates(Mutant::Q15) {
+            return None;
+        }
+        let client = decision.client.take()?;
+        let (key, Pair { ts, value, .. }) = (decision.key, decision.pair.clone());
+        let op = self.op_id(write);
+        let configuration = desk.epoch.id();
+        out.observe(Observation::Completed { op, key, ts, value, holders, configuration });
+        Some((client, write.number, Outcome::Written))
     }
 
     fn forget_if_known_to_all(&mut self, write: WriteId, out: &mut Outbox<Quorum>) {
@@ -321,6 +332,7 @@ impl Initiator {
             let Some(decision) = self.decided.get_mut(&write) else { continue };
             decision.timer = allot();
             self.timers.insert(decision.timer, write);
+            out.mark("decision-resumed");
             self.push(write, out);
         }
     }

@@ -53,8 +53,9 @@ struct Vote {
     value: Value,
     t: u64,
     ticket: Ticket,
-    /// Whether a whole round of the timer has passed since.
-    is_old: bool,
+    /// How often the timer has gone off since, or in an earlier life: from the second time on, everybody is
+    /// asked.
+    turns: u32,
     /// Who will never vote for it.
     refusers: NodeSet,
 }
@@ -105,6 +106,7 @@ impl Member {
         if self.waiting.len() == WAITING_MAX {
             return out.ignore("QUERY while too many wait");
         }
+        out.mark("reader-waits");
         self.waiting.insert((key, op), writes);
     }
 
@@ -128,6 +130,7 @@ impl Member {
         match self.fates.get(&write) {
             Some(Fate::Committed { .. }) => out.ignore("PROPOSE of a committed write"),
             Some(Fate::Aborted { ticket } | Fate::Refused { ticket }) => {
+                out.mark("late-proposal-refused");
                 out.send_after(after(*ticket), to, Message::No { write });
             }
             None => self.vote(write, key, value, out),
@@ -140,7 +143,7 @@ impl Member {
         let t = self.clock;
         let ticket = out.persist(Record::Pending { write, key, value, t });
         out.observe(Observation::Voted { write, key, t });
-        let vote = Vote { key, value, t, ticket, is_old: false, refusers: NodeSet::EMPTY };
+        let vote = Vote { key, value, t, ticket, turns: 0, refusers: NodeSet::EMPTY };
         self.pending.insert(write, vote);
         out.send_after(after(ticket), write.initiator, Message::Ok { write, t });
         self.watch(out);
@@ -249,6 +252,7 @@ impl Member {
                     attempt: 0,
                 };
                 let commit = Message::Commit { op, key, pair, below: None };
+                out.mark("outcome-told");
                 out.send_after(after(ticket), from, commit);
             }
             Some(Fate::Aborted { ticket }) => {
@@ -277,6 +281,7 @@ impl Member {
         vote.refusers.insert(from);
         let may_vote = self.quorums.everyone().without(vote.refusers);
         if !self.quorums.is_write_quorum(may_vote) {
+            out.mark("aborted-by-refusals");
             self.abort(server, write, out);
         }
     }
@@ -285,14 +290,17 @@ impl Member {
     pub(super) fn on_timer(&mut self, out: &mut Outbox<Quorum>) {
         self.is_timer_set = false;
         for (write, vote) in &mut self.pending {
-            if vote.is_old {
+            if vote.turns == 2 {
+                out.mark("blocked");
+            }
+            if vote.turns > 0 {
                 // Its initiator knows best, a member or not.
                 let asked = self.quorums.everyone().union(NodeSet::of(write.initiator));
                 for node in asked.iter() {
                     out.send_after(After::Nothing, node, Message::Terminate { write: *write });
                 }
             }
-            vote.is_old = true;
+            vote.turns = vote.turns.saturating_add(1);
         }
         self.watch(out);
     }
@@ -353,7 +361,7 @@ impl Member {
                     value: *value,
                     t: *t,
                     ticket: DURABLE,
-                    is_old: true,
+                    turns: 1,
                     refusers: NodeSet::EMPTY,
                 };
                 self.pending.insert(*write, vote);

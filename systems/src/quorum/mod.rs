@@ -32,7 +32,7 @@ pub use replica::QuorumReplica;
 pub use stamp::{Pair, Party, Proof, Timestamp};
 
 use crate::SystemKind;
-use crate::contract::{ConfigError, Dice, Lie, Options, System};
+use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -59,6 +59,17 @@ impl System for Quorum {
 
     fn model(_config: &Config) -> &'static str {
         "register"
+    }
+
+    fn signs(config: &Config) -> bool {
+        matches!(config.quorums.construction(), Construction::Dissemination { .. })
+    }
+
+    fn is_live(config: &Config, nodes: &[NodeId]) -> bool {
+        let set: NodeSet = nodes.iter().copied().collect();
+        [Purpose::Read, Purpose::Write, Purpose::Timestamp]
+            .into_iter()
+            .all(|purpose| config.quorums.suffices(purpose, set))
     }
 
     fn liars_tolerated(config: &Config) -> u16 {

@@ -34,7 +34,11 @@ impl Replica<Quorum> for QuorumReplica {
         let Start { me, incarnation, config, keys, entropy, .. } = start;
         let mut replica = Self {
             me,
-            server: Server::new(Configuration::initial(config.quorums.form().clone())),
+            server: Server::new(
+                me,
+                config.mutants,
+                Configuration::initial(config.quorums.form().clone()),
+            ),
             service: Service::default(),
             member: Member::new(me, config.quorums.clone()),
             initiator: Initiator::new(me, incarnation.0),
@@ -140,7 +144,10 @@ impl QuorumReplica {
                 }
                 self.member.on_propose(&self.server, (write, key, value), below, out);
             }
-            Message::Ok { write, t } => self.initiator.on_ok(&self.desk, (from, write, t), out),
+            Message::Ok { write, t } => {
+                let ended = self.initiator.on_ok(&self.desk, (from, write, t), out);
+                self.finish(ended, out);
+            }
             Message::No { write } => {
                 self.member.on_no(&self.server, (from, write), out);
                 let ended = self.initiator.on_no(&self.desk, (from, write), out);

@@ -10,11 +10,14 @@ use super::configuration::Configuration;
 use super::construction::{Construction, Quorums};
 use super::message::{Message, Observation, OpId, Phase, Record};
 use super::stamp::{Pair, Party, Timestamp};
-use crate::contract::{After, Key, Outbox, PublicKeys, Ticket};
+use crate::contract::{After, Key, NodeId, Outbox, PublicKeys, Ticket};
+use crate::mutant::{Mutant, Mutants};
 
 /// The pairs of one replica, and the configuration in which it answers.
 #[derive(Debug)]
 pub(super) struct Server {
+    me: NodeId,
+    mutants: Mutants,
     stored: BTreeMap<Key, Stored>,
     configuration: Configuration,
     /// With it that is durable; nothing that the server says in it leaves before.
@@ -39,8 +42,8 @@ const TOLD: &str = "told-by-coordinator";
 
 impl Server {
     /// Empty, and in this configuration.
-    pub(super) fn new(configuration: Configuration) -> Self {
-        Self { stored: BTreeMap::new(), configuration, configured: DURABLE }
+    pub(super) fn new(me: NodeId, mutants: Mutants, configuration: Configuration) -> Self {
+        Self { me, mutants, stored: BTreeMap::new(), configuration, configured: DURABLE }
     }
 
     /// The configuration in which it answers.
@@ -65,7 +68,8 @@ impl Server {
 
     /// Stores what the record with `ticket` makes durable.
     pub(super) fn put(&mut self, key: Key, pair: Pair, ticket: Ticket, out: &mut Outbox<Quorum>) {
-        assert!(pair.ts > self.get(key).0.ts, "a stored timestamp only grows");
+        let is_newer = pair.ts > self.get(key).0.ts;
+        assert!(is_newer || self.mutants != Mutants::NONE, "a stored timestamp only grows");
         let Pair { ts, value, .. } = pair;
         out.observe(Observation::Stored { key, ts, value, ticket: ticket.0 });
         self.stored.insert(key, Stored { pair, ticket });
@@ -89,7 +93,9 @@ impl Server {
         if pair.ts.t > Timestamp::T_MAX {
             return out.ignore("UPDATE with an impossible timestamp");
         }
-        if pair.ts > self.get(key).0.ts {
+        let is_own = op.party == Party::Node(self.me);
+        let is_newer = pair.ts > self.get(key).0.ts;
+        if is_newer || (is_own && self.mutants.deviates(Mutant::Q04)) {
             let signed = matches!(quorums.construction(), Construction::Dissemination { .. });
             if signed && !byzantine::is_proven(public, key, &pair) {
                 return out.ignore("UPDATE with a pair that nobody signed");
@@ -113,7 +119,7 @@ impl Server {
         let (Pair { ts, .. }, stored) = self.get(key);
         let ticket = stored.max(known).max(self.configured);
         out.observe(Observation::Acknowledged { op, key, ts, ticket: ticket.0 });
-        ticket
+        if self.mutants.deviates(Mutant::Q06) { DURABLE } else { ticket }
     }
 
     /// Whether a question for `configuration` may be answered; if not, says which one this server is in.

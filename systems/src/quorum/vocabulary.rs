@@ -247,6 +247,47 @@ const MILESTONES: &[MilestoneSpec] = &[
         name: "interrupted-change-finished",
         what: "an administrator finished a change that another had begun",
     },
+    MilestoneSpec { name: "wrote-back", what: "a read made a write quorum hold what it returns" },
+    MilestoneSpec {
+        name: "write-back-skipped",
+        what: "a read found its pair at a write quorum, and returned it at once",
+    },
+    MilestoneSpec {
+        name: "outvoted",
+        what: "a read passed over a newer pair that too few servers vouch for (quorum=masking)",
+    },
+    MilestoneSpec {
+        name: "nothing-believed",
+        what: "a whole quorum answered, and no pair had enough vouchers (quorum=masking)",
+    },
+    MilestoneSpec {
+        name: "unsigned-refused",
+        what: "an answer was passed over for want of a signature (quorum=dissemination)",
+    },
+    MilestoneSpec {
+        name: "reader-waits",
+        what: "a member kept a reader waiting for a pending write (protocol=lock)",
+    },
+    MilestoneSpec {
+        name: "late-proposal-refused",
+        what: "a member refused a proposal because it had refused or aborted it (protocol=lock)",
+    },
+    MilestoneSpec {
+        name: "outcome-told",
+        what: "a member that knew a commit told one that asked (protocol=lock)",
+    },
+    MilestoneSpec {
+        name: "aborted-by-refusals",
+        what: "a member aborted a write since those that refuse it leave no quorum (protocol=lock)",
+    },
+    MilestoneSpec {
+        name: "blocked",
+        what: "a member asked how a write ended, and nobody could tell (protocol=lock)",
+    },
+    MilestoneSpec {
+        name: "decision-resumed",
+        what: "an initiator went on to tell a decision of an earlier life (protocol=lock)",
+    },
 ];
 
 const OPTIONS: &[OptionSpec] = &[
@@ -335,6 +376,27 @@ const MUTANTS: &[MutantSpec] = &[
         flags: "--mutant Q03 --faults partition",
     },
     MutantSpec {
+        name: "Q04",
+        what: "a node stores what its own coordinator chose over what it has stored meanwhile",
+        source: "ailidani/paxi abd/replica.go at 6823d0b",
+        breaks: "a stored timestamp goes back, and a completed write disappears from its server",
+        flags: "--mutant Q04 --nodes 3 -o coordinator=node --rate 400 --faults partition,delay",
+    },
+    MutantSpec {
+        name: "Q05",
+        what: "a write that is not acknowledged in time begins anew, with a fresh timestamp",
+        source: "the rule it breaks: one write, one timestamp (Lynch and Shvartsman 1997)",
+        breaks: "a value that was overwritten comes back",
+        flags: "--mutant Q05 --nodes 3 --rate 400 --faults loss,partition",
+    },
+    MutantSpec {
+        name: "Q06",
+        what: "an update is acknowledged before it is durable",
+        source: "the classic of storage; ABD asks servers that crash and recover for stable storage",
+        breaks: "a completed write is lost with the power of a server",
+        flags: "--mutant Q06 --nodes 3 --rate 400 --faults power-loss",
+    },
+    MutantSpec {
         name: "Q08",
         what: "grid: the timestamp query asks the writing row, and two rows never meet",
         source: "a lecture's grid, taken literally: write to a row, query the row written to",
@@ -354,5 +416,19 @@ const MUTANTS: &[MutantSpec] = &[
         source: "scylla 4.2-rc3 (Jepsen 2020), microsoft/CCF #3948, riak_ensemble #7",
         breaks: "an acknowledged write is not seen after the change",
         flags: "--mutant Q11 --nodes 5 -o contact=quorum --faults reconfigure",
+    },
+    MutantSpec {
+        name: "Q15",
+        what: "lock: the client is answered when the commit is sent, before the decision is durable",
+        source: "a lecture's lock write, which does not say when to answer",
+        breaks: "a completed write is aborted when its initiator loses its power",
+        flags: "--mutant Q15 --nodes 3 -o protocol=lock --rate 400 --faults power-loss",
+    },
+    MutantSpec {
+        name: "Q18",
+        what: "masking: the highest pair is believed, however few servers vouch for it",
+        source: "Malkhi and Reiter 1998 ask for b + 1; a lecture says \"arbitrary failures\"",
+        breaks: "a read returns a value that nobody wrote",
+        flags: "--mutant Q18 --nodes 5 -o quorum=masking --faults byzantine",
     },
 ];

@@ -10,11 +10,12 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, ConfigError,
-    Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, NodeId, Options, Outbox,
-    Outcome, Recovered, Replica, Start, StartError, System, Ticket, TimerId, Value,
+    Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, Milestone, NodeId, Options,
+    Outbox, Outcome, Recovered, Replica, Start, StartError, System, Ticket, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::Mutants;
@@ -24,6 +25,15 @@ use quorate_systems::mutant::Mutants;
 pub(crate) enum Place {
     Node(NodeId),
     Client(ClientId),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => write!(f, "{node}"),
+            Self::Client(client) => write!(f, "{client}"),
+        }
+    }
 }
 
 /// Node `n`.
@@ -69,6 +79,16 @@ impl<M: Describe> Flight<M> {
     }
 }
 
+/// Something that happened, in the order in which it did.
+pub(crate) enum Happened<S: System> {
+    Started { node: NodeId, incarnation: Incarnation },
+    Found { node: NodeId, record: S::Record },
+    Persisted { node: NodeId, ticket: Ticket, record: S::Record },
+    Durable { node: NodeId, ticket: Ticket },
+    Sent { from: Place, to: Place, message: S::Message },
+    Observed { by: Place, observation: S::Observation },
+}
+
 pub(crate) struct Node<S: System> {
     pub(crate) replica: Option<S::Replica>,
     pub(crate) incarnation: u64,
@@ -96,11 +116,15 @@ pub(crate) struct Net<S: System> {
     pub(crate) clients: Vec<Host<S>>,
     pub(crate) flying: Vec<Flight<S::Message>>,
     pub(crate) observations: Vec<(Place, S::Observation)>,
+    /// All that happened, until somebody takes it out.
+    pub(crate) happened: Vec<Happened<S>>,
     pub(crate) ignored: BTreeMap<&'static str, u64>,
     /// How often each milestone was reached.
     pub(crate) milestones: BTreeMap<&'static str, u64>,
     /// Messages sent so far, by kind.
     pub(crate) sent: BTreeMap<&'static str, u64>,
+    /// What happens, one line for each thing, where somebody wants to read it.
+    pub(crate) story: Option<Vec<String>>,
     /// Whether records are durable as soon as they are persisted.
     pub(crate) is_syncing: bool,
     entropy: u64,
@@ -127,8 +151,10 @@ impl<S: System> Net<S> {
             clients: Vec::new(),
             flying: Vec::new(),
             observations: Vec::new(),
+            happened: Vec::new(),
             ignored: BTreeMap::new(),
             milestones: BTreeMap::new(),
+            story: None,
             sent: BTreeMap::new(),
             is_syncing: true,
             entropy,
@@ -297,18 +323,14 @@ impl<S: System> Net<S> {
         let state = &mut self.nodes[usize::from(node)];
         assert!(state.replica.is_none());
         state.incarnation += 1;
+        let (me, incarnation) = (NodeId(node), Incarnation(state.incarnation));
+        self.happened.push(Happened::Started { node: me, incarnation });
+        let found = state.durable.iter().cloned();
+        self.happened.extend(found.map(|record| Happened::Found { node: me, record }));
         state.outbox = Outbox::default();
         state.synced = Ticket(0);
         let records = state.durable.iter().cloned().map(Recovered::Intact).collect();
-        let start = Start {
-            me: NodeId(node),
-            incarnation: Incarnation(state.incarnation),
-            config,
-            keys,
-            entropy,
-            now: LocalTime(0),
-            records,
-        };
+        let start = Start { me, incarnation, config, keys, entropy, now: LocalTime(0), records };
         state.replica = Some(S::Replica::start(start, &mut state.outbox)?);
         self.carry_out(node);
         Ok(())
@@ -324,6 +346,7 @@ impl<S: System> Net<S> {
         state.durable.extend(state.unsynced.drain(..count));
         state.synced = Ticket(state.synced.0 + count as u64);
         let synced = state.synced;
+        self.happened.push(Happened::Durable { node: NodeId(node), ticket: synced });
         let (ready, held): (Vec<_>, Vec<_>) =
             state.held.drain(..).partition(|(ticket, _)| *ticket <= synced);
         state.held = held;
@@ -360,6 +383,9 @@ impl<S: System> Net<S> {
                 Effect::Persist { ticket, record } => {
                     assert_eq!(ticket.0, issued.0 + 1);
                     issued = ticket;
+                    let node = NodeId(node);
+                    let persisted = Happened::Persisted { node, ticket, record: record.clone() };
+                    self.happened.push(persisted);
                     state.unsynced.push(record);
                     continue;
                 }
@@ -372,14 +398,17 @@ impl<S: System> Net<S> {
                     continue;
                 }
                 Effect::Observe(observation) => {
-                    self.observations.push((place, observation));
+                    tell(&mut self.story, || format!("{place} {observation}"));
+                    self.observations.push((place, observation.clone()));
+                    self.happened.push(Happened::Observed { by: place, observation });
                     continue;
                 }
                 Effect::Mark(milestone) => {
-                    *self.milestones.entry(milestone.0).or_default() += 1;
+                    mark::<S>(&mut self.milestones, &mut self.story, place, milestone);
                     continue;
                 }
                 Effect::Ignore(why) => {
+                    tell(&mut self.story, || format!("{place} ignores: {}", why.0));
                     *self.ignored.entry(why.0).or_default() += 1;
                     continue;
                 }
@@ -418,7 +447,10 @@ impl<S: System> Net<S> {
             None => Some(flight.message.clone()),
         };
         if let Some(message) = message {
+            tell(&mut self.story, || format!("{} -> {} {message}", flight.from, flight.to));
             *self.sent.entry(message.kind()).or_default() += 1;
+            let Flight { from, to, .. } = *flight;
+            self.happened.push(Happened::Sent { from, to, message: message.clone() });
             self.flying.push(Flight { message, from: flight.from, to: flight.to });
         }
     }
@@ -433,6 +465,7 @@ impl<S: System> Net<S> {
                     self.depart(&Flight { from: c(client), to: Place::Node(to), message });
                 }
                 ClientEffect::Complete(outcome) => {
+                    tell(&mut self.story, || format!("{} {}", c(client), in_words(&outcome)));
                     assert!(host.is_open, "only an open operation completes");
                     host.is_open = false;
                     host.outcome = Some(outcome);
@@ -444,13 +477,50 @@ impl<S: System> Net<S> {
                     host.timers.remove(&id);
                 }
                 ClientEffect::Observe(observation) => {
-                    self.observations.push((c(client), observation));
+                    tell(&mut self.story, || format!("{} {observation}", c(client)));
+                    self.observations.push((c(client), observation.clone()));
+                    self.happened.push(Happened::Observed { by: c(client), observation });
                 }
                 ClientEffect::Mark(milestone) => {
-                    *self.milestones.entry(milestone.0).or_default() += 1;
+                    mark::<S>(&mut self.milestones, &mut self.story, c(client), milestone);
                 }
-                ClientEffect::Ignore(why) => *self.ignored.entry(why.0).or_default() += 1,
+                ClientEffect::Ignore(why) => {
+                    tell(&mut self.story, || format!("{} ignores: {}", c(client), why.0));
+                    *self.ignored.entry(why.0).or_default() += 1;
+                }
             }
         }
     }
+}
+
+fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Read(Some(value)) => format!("has read {}", value.0),
+        Outcome::Read(None) => "has read nil".into(),
+        Outcome::Written => "has written".into(),
+        Outcome::Reconfigured => "has reconfigured".into(),
+        Outcome::Failed(why) => format!("has failed: {why}"),
+        Outcome::Unknown(why) => format!("does not know: {why}"),
+    }
+}
+
+/// Adds a line to the story, if it is told.
+fn tell(story: &mut Option<Vec<String>>, line: impl FnOnce() -> String) {
+    if let Some(story) = story {
+        story.push(line());
+    }
+}
+
+/// Counts a milestone, which must be one of those that the system lists.
+fn mark<S: System>(
+    milestones: &mut BTreeMap<&'static str, u64>,
+    story: &mut Option<Vec<String>>,
+    place: Place,
+    milestone: Milestone,
+) {
+    let Milestone(name) = milestone;
+    let is_known = S::vocabulary().milestones.iter().any(|known| known.name == name);
+    assert!(is_known, "{name} is no milestone");
+    tell(story, || format!("{place} reaches {name}"));
+    *milestones.entry(name).or_default() += 1;
 }

@@ -12,6 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use quorate_checkers::history::{Nemesis, NemesisPhase, Time, What, Writer};
 use quorate_checkers::judge::{Results, judge};
+use quorate_checkers::verdict::Verdict;
 use quorate_live::{RunSetup, RunSummary};
 use quorate_plan::Plan;
 use quorate_systems::mutant::{Mutant, Mutants};
@@ -128,6 +129,9 @@ impl Run {
         store::write_whole(&folder.path.join(store::RESULTS), output::json(&results).as_bytes())?;
         report::write(&folder.path.join(store::REPORT), &history, &file, plan, &results)?;
         folder.link_latest()?;
+        if results.verdict == Verdict::Valid {
+            quorate_live::forget_observations(&folder.path);
+        }
         Ok((interrupted, results))
     }
 

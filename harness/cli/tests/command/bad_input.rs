@@ -61,6 +61,34 @@ fn files_that_are_no_histories_are_named() {
 }
 
 #[test]
+fn a_wrong_plan_is_answered_with_its_line() {
+    let head = "name = \"mine\"\nseed = 1\nworld = \"live\"\n";
+    let system = "system = { kind = \"quorum\", nodes = 3 }\n";
+    let rule = "[[rules]]\nact = \"drop\"\nmessage = { kind = \"update\" }\n";
+    let options =
+        "[system]\nkind = \"quorum\"\nnodes = 3\n[system.options]\nquorum = \"pentagon\"\n";
+    for (text, answer) in [
+        (format!("{head}{system}fauls = []\n"), "mine.toml:5:1: fauls: there is no field `fauls`"),
+        (format!("{head}{}", system.replace('3', "13")), "mine.toml:4:37: system.nodes: 13 is out"),
+        (
+            format!("{head}{}", system.replace("quorum", "raft")),
+            "mine.toml:4:19: system.kind: there",
+        ),
+        (format!("{head}{options}"), "mine.toml:8:10: option `quorum`: `pentagon` is not"),
+        (format!("{head}{system}{rule}"), "mine.toml:7:20: rules[0].message.kind: the system"),
+    ] {
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path().join("mine.toml"), &text).unwrap();
+        let ended = sandbox.quorate(&["run", "--plan", "mine.toml"]);
+        assert_eq!(ended.code, 254, "{ended}");
+        assert!(ended.stderr.starts_with(&format!("error: {answer}")), "{answer}: {ended}");
+        let line = answer.split(':').nth(1).unwrap().parse::<usize>().unwrap();
+        let shown = text.lines().nth(line - 1).unwrap();
+        assert!(ended.stderr.contains(&format!("\n  {shown}\n  ")), "{ended}");
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_written_is_a_failure_of_the_harness() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.path().join("occupied"), "").unwrap();

@@ -1,6 +1,6 @@
 //! Node processes, and a cluster of them without a proxy between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -132,6 +132,8 @@ pub(crate) fn cluster(folder: &Path, nodes: u16) -> Vec<NodeConfig> {
             options: BTreeMap::new(),
             mutants: Mutants::NONE,
             data: folder.join(format!("n{node}")),
+            observed: None,
+            watched: BTreeSet::new(),
             peer_listen: peers[usize::from(node)],
             client_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             peers: peers.clone(),

@@ -1,15 +1,19 @@
 //! The clients: each drives the client core of its system, one operation after the other, and tells the
 //! history what it asked and what it was told.
 
+mod administrator;
 mod links;
 mod operations;
 mod pace;
+mod script;
 
+use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_checkers::history::{ProcessId, What};
+use quorate_plan::Endpoint;
 use quorate_systems::contract::{
     Client as _, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Incarnation,
     Key, Keyring, LocalTime, NodeId, Outcome, System,
@@ -19,13 +23,18 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::happenings::Happenings;
+use crate::observed::{Seeing, SharedLog, Sight};
 use crate::protocol::ClientEnvelope;
 use crate::recorder::Recorder;
 use crate::timers::Timers;
 
+pub(crate) use administrator::Administrator;
 use links::Links;
 pub(crate) use operations::Operations;
 use pace::Pace;
+use script::Scripted;
+pub(crate) use script::Scripts;
 
 /// How many clients read each key at the end: two that ask different nodes first see more than one.
 const FINAL_READERS: usize = 2;
@@ -49,7 +58,13 @@ pub(crate) struct ClientsConfig {
     pub(crate) http: reqwest::Client,
     /// Where events go.
     pub(crate) recorder: Recorder,
-    /// Where operations come from.
+    /// Where what happens to their cores goes.
+    pub(crate) observed: Arc<SharedLog>,
+    /// Who is told of operations.
+    pub(crate) happenings: Arc<Happenings>,
+    /// What some clients do.
+    pub(crate) scripts: Arc<Scripts>,
+    /// Where the operations of the others come from.
     pub(crate) operations: Arc<Operations>,
     /// What they are to do now.
     pub(crate) phase: watch::Receiver<Phase>,
@@ -109,25 +124,55 @@ impl<S: System> Client<S> {
 
     /// Does what the phases say, to the end of the last.
     pub(crate) async fn run(mut self) {
-        let (rate, began) = (self.config.rate_per_s, Instant::now());
-        let mut pace = Pace::new(self.config.seed, self.me, self.config.clients, rate, began);
+        let scripts = Arc::clone(&self.config.scripts);
         loop {
             let phase = self.config.phase.borrow_and_update().clone();
             match phase {
-                Phase::Work => {
-                    if self.idle(Some(pace.next())).await == Idle::PhaseChanged {
-                        continue;
-                    }
-                    let Some(command) = self.config.operations.next(self.me) else { return };
-                    pace.invoked(Instant::now());
-                    self.perform(command, self.config.operation_timeout).await;
-                }
+                Phase::Work => match scripts.of_client(self.me) {
+                    Some(script) => self.play(script).await,
+                    None => self.work().await,
+                },
                 Phase::Rest => {
-                    self.idle(None).await;
+                    self.idle(pending()).await;
                 }
                 Phase::FinalReads { keys, until } => return self.read_all(&keys, until).await,
             }
         }
+    }
+
+    /// Invokes operations of the workload until the phase changes.
+    async fn work(&mut self) {
+        let (rate, began) = (self.config.rate_per_s, Instant::now());
+        let mut pace = Pace::new(self.config.seed, self.me, self.config.clients, rate, began);
+        while self.idle(sleep_until(pace.next())).await == Idle::Over {
+            match self.config.operations.next(self.me) {
+                Some(command) => {
+                    pace.invoked(Instant::now());
+                    self.perform(command, self.config.operation_timeout).await;
+                }
+                None => {
+                    self.idle(pending()).await;
+                }
+            }
+        }
+    }
+
+    /// Invokes the operations of a script, each when its moment has come, until the phase changes.
+    async fn play(&mut self, script: &[Scripted]) {
+        let happenings = Arc::clone(&self.config.happenings);
+        for Scripted { command, when } in script {
+            let due = async {
+                if let Some(moment) = when {
+                    happenings.reached(*moment).await;
+                }
+            };
+            if self.idle(due).await == Idle::PhaseChanged {
+                return;
+            }
+            self.perform(command.clone(), self.config.operation_timeout).await;
+        }
+        self.config.scripts.end_one();
+        self.idle(pending()).await;
     }
 
     /// Reads this client's share of the keys.
@@ -146,7 +191,7 @@ impl<S: System> Client<S> {
                     break;
                 }
                 let again = (Instant::now() + READ_AGAIN).min(until);
-                self.idle(Some(again)).await;
+                self.idle(sleep_until(again)).await;
             }
         }
     }
@@ -154,7 +199,12 @@ impl<S: System> Client<S> {
     /// Invokes an operation and sees it through; whether it succeeded.
     async fn perform(&mut self, command: Command, timeout: Duration) -> bool {
         let process = self.process.id();
-        self.config.recorder.invoke(convert::invocation(process, &command));
+        let invocation = convert::invocation(process, &command);
+        let f = invocation.f.clone();
+        let key = key_of(&command);
+        self.config.operations.used(key);
+        self.config.recorder.invoke(invocation);
+        self.config.happenings.invoked(self.me, &f, key.0);
         let deadline = Instant::now() + timeout;
         let mut outcome = self.step(ClientInput::Invoke(command.clone()));
         let completion = loop {
@@ -173,27 +223,34 @@ impl<S: System> Client<S> {
         self.process.after(&completion);
         let succeeded = matches!(completion, What::Ok(_));
         self.config.recorder.complete(completion);
+        self.config.happenings.completed(self.me, &f, key.0);
         succeeded
     }
 
-    /// Lets the core go on while no operation is open: late answers, its own timers.
-    async fn idle(&mut self, until: Option<Instant>) -> Idle {
+    /// Lets the core go on while no operation is open, until this has come: late answers, its own timers.
+    async fn idle(&mut self, end: impl Future<Output = ()>) -> Idle {
         let mut phase = self.config.phase.clone();
+        tokio::pin!(end);
         loop {
             let woken = tokio::select! {
                 biased;
                 // The sender goes only when the run does.
                 Ok(()) = phase.changed() => return Idle::PhaseChanged,
-                woken = self.wait(until) => woken,
+                () = &mut end => return Idle::Over,
+                woken = self.wait(None) => woken,
             };
-            match woken {
-                Woken::Input(input) => {
-                    let outcome = self.step(input);
-                    assert!(outcome.is_none(), "a core completes what nobody asked for");
-                }
-                Woken::Time => return Idle::TimeReached,
-                Woken::Noise => {}
+            self.hear(woken);
+        }
+    }
+
+    /// Something happens to the core while no operation is open.
+    fn hear(&mut self, woken: Woken<S::Message>) {
+        match woken {
+            Woken::Input(input) => {
+                let outcome = self.step(input);
+                assert!(outcome.is_none(), "a core completes what nobody asked for");
             }
+            Woken::Time | Woken::Noise => {}
         }
     }
 
@@ -225,6 +282,8 @@ impl<S: System> Client<S> {
     fn step(&mut self, input: ClientInput<S::Message>) -> Option<Outcome> {
         let now = self.now();
         self.core.step(now, input, &mut self.effects);
+        let me = Endpoint::Client(self.me);
+        self.config.observed.step::<S>(me, self.effects.iter().filter_map(sight));
         let mut outcome = None;
         for effect in self.effects.drain(..) {
             match effect {
@@ -235,11 +294,34 @@ impl<S: System> Client<S> {
                 ClientEffect::Complete(ended) => outcome = Some(ended),
                 ClientEffect::SetTimer { id, min, max } => self.timers.set(now, id, min, max),
                 ClientEffect::CancelTimer { id } => self.timers.cancel(id),
-                // Invariants over observations come with the simulator.
-                ClientEffect::Observe(_) | ClientEffect::Mark(_) | ClientEffect::Ignore(_) => {}
+                ClientEffect::Observe(observation) => {
+                    self.config.happenings.observed(me, &observation);
+                }
+                ClientEffect::Mark(_) | ClientEffect::Ignore(_) => {}
             }
         }
         outcome
+    }
+}
+
+fn key_of(command: &Command) -> Key {
+    match command {
+        Command::Read { key } | Command::Write { key, .. } => *key,
+    }
+}
+
+/// What the invariants are to know of an effect.
+fn sight<S: System>(effect: &ClientEffect<S>) -> Option<Seeing<'_, S>> {
+    match effect {
+        ClientEffect::Send { to, message } => {
+            Some(Sight::Sent { to: Endpoint::Node(to.0), message })
+        }
+        ClientEffect::Observe(observation) => Some(Sight::Observed(observation)),
+        ClientEffect::Complete(_)
+        | ClientEffect::SetTimer { .. }
+        | ClientEffect::CancelTimer { .. }
+        | ClientEffect::Mark(_)
+        | ClientEffect::Ignore(_) => None,
     }
 }
 
@@ -253,7 +335,8 @@ enum Woken<M> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Idle {
-    TimeReached,
+    /// What was waited for has come.
+    Over,
     PhaseChanged,
 }
 
@@ -283,7 +366,7 @@ impl Process {
 async fn reached(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use quorate_plan::{Generator, PlannedOperation, Workload};
-use quorate_systems::contract::{Command, Key, Value};
+use quorate_plan::{Generator, Workload};
+use quorate_systems::contract::{Command, Key};
+
+use super::script::command;
 
 /// Deals out the operations of a run, and remembers which keys they were on.
 #[derive(Debug)]
@@ -28,16 +30,15 @@ impl Operations {
     /// The next operation of `client`.
     pub(super) fn next(&self, client: u32) -> Option<Command> {
         let mut dealt = self.lock();
-        let operation = dealt.generator.next(client)?;
+        dealt.generator.next(client).map(command)
+    }
+
+    /// An operation on this key begins.
+    pub(super) fn used(&self, key: Key) {
+        let mut dealt = self.lock();
         dealt.count += 1;
         let count = dealt.count;
-        dealt.last_use.insert(operation.key(), count);
-        Some(match operation {
-            PlannedOperation::Read { key } => Command::Read { key: Key(key) },
-            PlannedOperation::Write { key, value } => {
-                Command::Write { key: Key(key), value: Value(value) }
-            }
-        })
+        dealt.last_use.insert(key.0, count);
     }
 
     /// The keys that were used last, at most `max`.

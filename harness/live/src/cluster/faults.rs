@@ -45,6 +45,7 @@ impl Machines for Cluster {
             Ok(Ok(ready)) => {
                 self.proxy.node_is_at(node, Some((ready.peer_address, ready.client_address)));
                 self.tell_ailments(node).await?;
+                self.config.happenings.started(node);
                 Ok(Started::Up(ready))
             }
             Ok(Err(exit)) if exit.code == Some(EXIT_REFUSED_TO_START) => Ok(Started::Refused(exit)),

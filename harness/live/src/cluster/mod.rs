@@ -7,7 +7,7 @@ mod spawner;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -27,7 +27,9 @@ use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::happenings::{Happenings, Onlooker};
 use crate::nemesis::Machines;
+use crate::observed::OBSERVED;
 use crate::protocol::{Control, NodeConfig};
 use crate::proxy::Proxy;
 
@@ -54,6 +56,12 @@ pub(crate) struct ClusterConfig {
     pub(crate) options: BTreeMap<String, String>,
     /// The planted bug.
     pub(crate) mutants: Mutants,
+    /// Observations of these kinds are told as they come.
+    pub(crate) watched: BTreeSet<String>,
+    /// To whom.
+    pub(crate) onlooker: Arc<dyn Onlooker>,
+    /// Who is told of starts and ends of nodes.
+    pub(crate) happenings: Arc<Happenings>,
     /// One for each node.
     pub(crate) keys: Vec<Keyring>,
     /// Entropy of nodes and of damage is drawn from it.
@@ -207,6 +215,8 @@ impl Cluster {
             options: self.config.options.clone(),
             mutants: self.config.mutants,
             data: folder.join(DATA),
+            observed: Some(folder.join(OBSERVED)),
+            watched: self.config.watched.clone(),
             peer_listen: anywhere,
             client_listen: anywhere,
             peers: self.proxy.peers_of(node),
@@ -238,21 +248,30 @@ impl Cluster {
         let start = format!("start {}", self.config.executable.display());
         let child = self.spawner.spawn(command).await.map_err(|error| failed(&start, &error))?;
         let notices = member.folder.join("notices.jsonl");
-        let process = Process::adopt(child, &notices, self.on_exit(node, member))
-            .map_err(|error| failed("take charge of its process", &error))?;
+        let process =
+            Process::adopt(child, &notices, self.on_observed(node), self.on_exit(node, member))
+                .map_err(|error| failed("take charge of its process", &error))?;
         let process = Arc::new(process);
         *lock(&member.process) = Some(Arc::clone(&process));
         Ok(process)
     }
 
+    /// What is to be done when a node tells of a transition.
+    fn on_observed(&self, node: u16) -> impl Fn(&serde_json::Value) + Send + 'static {
+        let onlooker = Arc::clone(&self.config.onlooker);
+        move |observation| onlooker.observed(node, observation)
+    }
+
     /// What is to be done when a node's process ends.
     fn on_exit(&self, node: u16, member: &Node) -> impl FnOnce(&Exit) + Send + 'static {
         let proxy = Arc::clone(&self.proxy);
+        let happenings = Arc::clone(&self.config.happenings);
         let deaths = self.deaths.clone();
         let log = member.folder.join(LOG);
         let died = Arc::clone(&member.died);
         move |exit| {
             proxy.node_is_at(node, None);
+            happenings.crashed(node);
             if !exit.expected {
                 died.store(true, Ordering::Relaxed);
                 // Nobody listens any more: the run is over.

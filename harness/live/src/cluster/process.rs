@@ -86,10 +86,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Process {
     /// Takes charge of a process that has just been started. What it says on standard output is added to
-    /// the file `notices`; `on_exit` is called once, before anybody else learns of its end.
+    /// the file `notices`, but for observations, which go to `on_observed`; `on_exit` is called once, before anybody else learns of its end.
     pub(super) fn adopt(
         mut child: Child,
         notices: &Path,
+        on_observed: impl Fn(&serde_json::Value) + Send + 'static,
         on_exit: impl FnOnce(&Exit) + Send + 'static,
     ) -> io::Result<Self> {
         let missing = |what: &str| io::Error::other(format!("the process has no {what}"));
@@ -108,7 +109,8 @@ impl Process {
         let (orders, order_queue) = mpsc::unbounded_channel();
         let (signals, signal_queue) = mpsc::unbounded_channel();
         tokio::spawn(write_orders(stdin, order_queue));
-        let reader = tokio::spawn(read_notices(stdout, file, Arc::clone(&heard), ready_sender));
+        let reader =
+            tokio::spawn(read_notices(stdout, file, Arc::clone(&heard), ready_sender, on_observed));
         let watched = Arc::clone(&heard);
         tokio::spawn(async move {
             let status = supervise(child, signal_queue).await;
@@ -253,12 +255,19 @@ async fn read_notices(
     mut file: File,
     heard: Arc<Heard>,
     ready: watch::Sender<Option<Ready>>,
+    on_observed: impl Fn(&serde_json::Value),
 ) {
     let mut lines = BufReader::new(stdout).lines();
     while let Ok(Some(line)) = lines.next_line().await {
+        let notice = serde_json::from_str(&line);
+        if let Ok(Notice::Observed { observation }) = &notice {
+            // It stands in the node's own file already.
+            on_observed(observation);
+            continue;
+        }
         // The file is for people: what cannot be written there is acted upon all the same.
         let _ = file.write_all(format!("{line}\n").as_bytes());
-        match serde_json::from_str(&line) {
+        match notice {
             Ok(Notice::Ready(notice)) => {
                 *lock(&heard.expected) = Expected::Life;
                 ready.send_replace(Some(notice));
@@ -270,7 +279,7 @@ async fn read_notices(
             }
             Ok(Notice::Ending { why }) => *lock(&heard.ending) = Some(why),
             // Kept in the file; a node that says nothing else will be missed by its silence.
-            Err(_) => {}
+            Ok(Notice::Observed { .. }) | Err(_) => {}
         }
     }
 }

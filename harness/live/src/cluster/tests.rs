@@ -1,10 +1,13 @@
 //! Real processes that only pretend to be replicas.
 
+use quorate_plan::{Plan, SystemPlan, WorldKind};
 use quorate_systems::SystemKind;
 use tokio::time::sleep;
 
 use super::*;
+use crate::happenings::Eyes;
 use crate::proxy::Rules;
+use crate::samples::Note;
 
 struct Scene {
     folder: tempfile::TempDir,
@@ -28,7 +31,9 @@ async fn start(how: &str) -> Scene {
 async fn start_from(executable: PathBuf, how: &str) -> Scene {
     let folder = tempfile::tempdir().unwrap();
     let vocabulary = SystemKind::Quorum.vocabulary();
-    let proxy = Proxy::start(2, 0, Arc::new(Rules::new(1)), vocabulary).await.unwrap();
+    let proxy = Proxy::start(2, 0, Arc::new(Rules::new(1)), None, vocabulary).await.unwrap();
+    let system = SystemPlan { kind: "quorum".to_owned(), nodes: 2, options: BTreeMap::new() };
+    let happenings = Arc::new(Happenings::of(&Plan::new("test", 1, WorldKind::Live, system)));
     let (deaths, news) = mpsc::unbounded_channel();
     let config = ClusterConfig {
         executable,
@@ -36,6 +41,9 @@ async fn start_from(executable: PathBuf, how: &str) -> Scene {
         system: SystemKind::Quorum,
         options: [("how".to_owned(), how.to_owned())].into(),
         mutants: Mutants::NONE,
+        watched: BTreeSet::new(),
+        onlooker: Arc::new(Eyes::<Note, Note>::new(Arc::clone(&happenings), vocabulary)),
+        happenings,
         keys: vec![Keyring::default(); 2],
         seed: 1,
     };

@@ -94,10 +94,13 @@ pub(super) async fn begin<M: Machines>(
         },
         Fault::Byzantine { lie, .. } => {
             let lie = lie.parse().map_err(|()| format!("nobody knows the lie `{lie}`"))?;
+            if lie == Lie::Twins {
+                return Err("only the simulator runs two copies of one replica".to_owned());
+            }
             make_liars(machines, nodes, lie).await
         }
-        Fault::Reconfigure { .. } => Err("it is no fault of a node".to_owned()),
-        Fault::Partition { .. }
+        Fault::Reconfigure { .. }
+        | Fault::Partition { .. }
         | Fault::Delay { .. }
         | Fault::Loss { .. }
         | Fault::Duplicate { .. }

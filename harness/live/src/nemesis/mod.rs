@@ -15,10 +15,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use quorate_checkers::history::{Nemesis as Event, NemesisPhase};
 use quorate_plan::{Endpoint, Fault, FaultClass, PlannedFault};
+use quorate_systems::contract::Options;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::client::Administrator;
 use crate::cluster::{Death, Trouble};
+use crate::happenings::Happenings;
 use crate::proxy::{NetworkRule, Rules};
 use crate::recorder::Recorder;
 
@@ -28,6 +31,8 @@ pub(crate) use machines::{Machines, Started};
 
 /// How long after a fault that has not bitten, or could not begin, it is aimed again.
 const AIM_AGAIN: Duration = Duration::from_millis(250);
+/// How long after the healing a change of the system may take to be complete.
+const CHANGE_MAX: Duration = Duration::from_secs(5);
 
 /// What breaks things during a run. Clones share everything.
 #[derive(Debug)]
@@ -41,10 +46,27 @@ impl<M> Clone for Nemesis<M> {
     }
 }
 
+/// What the nemesis breaks things with, and whom it tells.
+#[derive(Debug)]
+pub(crate) struct Means<M> {
+    /// The nodes.
+    pub(crate) machines: Arc<M>,
+    /// The links.
+    pub(crate) rules: Arc<Rules>,
+    /// What changes the system, if the plan has such faults.
+    pub(crate) administrator: Option<Administrator>,
+    /// What faults may wait for.
+    pub(crate) happenings: Arc<Happenings>,
+    /// The history.
+    pub(crate) recorder: Recorder,
+}
+
 #[derive(Debug)]
 struct Shared<M> {
     machines: Arc<M>,
     rules: Arc<Rules>,
+    administrator: Option<Administrator>,
+    happenings: Arc<Happenings>,
     recorder: Recorder,
     /// A fault of one of these that has not bitten is aimed again.
     required: BTreeSet<FaultClass>,
@@ -53,6 +75,10 @@ struct Shared<M> {
     /// The faults in force, for people.
     current: Mutex<BTreeMap<u32, String>>,
     troubles: Mutex<Vec<String>>,
+    /// One change of the system at a time.
+    changing: tokio::sync::Mutex<()>,
+    /// Whether every fault has had its time.
+    over: watch::Sender<bool>,
     /// When everything heals: the sender is the run.
     heal: watch::Receiver<bool>,
 }
@@ -71,22 +97,25 @@ impl<M: Machines> Nemesis<M> {
     /// Nothing is in force yet. At most `liars_max` nodes will lie; `heal` becomes true when all
     /// is to be put right.
     pub(crate) fn new(
-        machines: Arc<M>,
-        rules: Arc<Rules>,
-        recorder: Recorder,
+        means: Means<M>,
         required: impl IntoIterator<Item = FaultClass>,
         liars_max: u16,
         heal: watch::Receiver<bool>,
     ) -> Self {
+        let Means { machines, rules, administrator, happenings, recorder } = means;
         let shared = Shared {
             machines,
             rules,
+            administrator,
+            happenings,
             recorder,
             required: required.into_iter().collect(),
             claims: Mutex::new(Claims::new(liars_max)),
             next_fault: Arc::default(),
             current: Mutex::default(),
             troubles: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            over: watch::Sender::new(false),
             heal,
         };
         Self { shared: Arc::new(shared) }
@@ -95,8 +124,15 @@ impl<M: Machines> Nemesis<M> {
     /// Carries out `faults`, whose times count from `began`, until all is healed.
     pub(crate) async fn run(&self, faults: Vec<PlannedFault>, began: Instant) {
         join_all(faults.into_iter().map(|fault| self.see_to(fault, began))).await;
+        self.shared.over.send_replace(true);
         self.healing_before(std::future::pending()).await;
         self.heal_all().await;
+    }
+
+    /// Waits until every fault has had its time.
+    pub(crate) async fn over(&self) {
+        // The sender is here.
+        let _ = self.shared.over.subscribe().wait_for(|over| *over).await;
     }
 
     /// The faults in force, as short texts.
@@ -119,11 +155,18 @@ impl<M: Machines> Nemesis<M> {
 
     /// Begins a fault at its time, and again while it has not bitten and must.
     async fn see_to(&self, planned: PlannedFault, began: Instant) {
-        let at = began + Duration::from_millis(planned.at_ms);
-        if self.healing_before(sleep_until(at)).await {
+        let PlannedFault { when, at_ms, for_ms, fault } = planned;
+        let mut from = began;
+        if let Some(moment) = when {
+            let id = self.shared.happenings.id(&moment);
+            if self.healing_before(self.shared.happenings.reached(id)).await {
+                return self.record_skipped(&fault, "what it waits for did not happen");
+            }
+            from = Instant::now();
+        }
+        if self.healing_before(sleep_until(from + Duration::from_millis(at_ms))).await {
             return;
         }
-        let PlannedFault { for_ms, fault, .. } = planned;
         let must_bite = self.shared.required.contains(&fault.class());
         let mut last_reason = None;
         loop {
@@ -146,9 +189,10 @@ impl<M: Machines> Nemesis<M> {
 
     async fn attempt(&self, fault: &Fault, length: Duration) -> Attempt {
         let id = self.next_fault();
-        match NetworkRule::of(fault) {
-            Some(rule) => self.attempt_on_network(id, fault, rule, length).await,
-            None => self.attempt_on_nodes(id, fault, length).await,
+        match (fault, NetworkRule::of(fault)) {
+            (Fault::Reconfigure { options }, _) => self.attempt_on_system(id, fault, options).await,
+            (_, Some(rule)) => self.attempt_on_network(id, fault, rule, length).await,
+            (_, None) => self.attempt_on_nodes(id, fault, length).await,
         }
     }
 
@@ -166,6 +210,36 @@ impl<M: Machines> Nemesis<M> {
         let bites = self.shared.rules.end(id);
         self.record(id, fault, NemesisPhase::End, &targets, None, bites);
         if bites > 0 { Attempt::Bit } else { Attempt::Missed }
+    }
+
+    /// Has the system changed. A change is complete when it is, whatever the fault's length says, and is not
+    /// undone; one that is under way at the healing may take a little longer, since nothing is in its way then.
+    async fn attempt_on_system(&self, id: u32, fault: &Fault, options: &Options) -> Attempt {
+        let Some(administrator) = &self.shared.administrator else {
+            return Attempt::Blocked("there is no administrator".to_owned());
+        };
+        let turn = self.shared.changing.lock();
+        let begin = async { (turn.await, administrator.begin(options.clone()).await) };
+        let Some((_turn, begun)) = self.unless_healed(begin).await else {
+            return Attempt::Blocked("an earlier change was still under way".to_owned());
+        };
+        let changing = match begun {
+            Ok(changing) => changing,
+            Err(reason) => return Attempt::Blocked(reason),
+        };
+        self.record(id, fault, NemesisPhase::Begin, &BTreeSet::new(), None, 0);
+        let end = changing.end();
+        tokio::pin!(end);
+        let ended = match self.unless_healed(&mut end).await {
+            Some(ended) => ended,
+            None => timeout(CHANGE_MAX, end).await.unwrap_or_else(|_| {
+                Err(format!("not complete {} s after the healing", CHANGE_MAX.as_secs()))
+            }),
+        };
+        let remark = ended.as_ref().err().map(String::as_str);
+        let bites = u64::from(ended.is_ok());
+        self.record(id, fault, NemesisPhase::End, &BTreeSet::new(), remark, bites);
+        if ended.is_ok() { Attempt::Bit } else { Attempt::Missed }
     }
 
     async fn attempt_on_nodes(&self, id: u32, fault: &Fault, length: Duration) -> Attempt {
@@ -227,12 +301,17 @@ impl<M: Machines> Nemesis<M> {
 
     /// Waits for `event`, but no longer than until everything is to heal; whether that came first.
     async fn healing_before(&self, event: impl Future<Output = ()>) -> bool {
+        self.unless_healed(event).await.is_none()
+    }
+
+    /// Waits for `event`, but no longer than until everything is to heal.
+    async fn unless_healed<T>(&self, event: impl Future<Output = T>) -> Option<T> {
         let mut heal = self.shared.heal.clone();
         tokio::select! {
             biased;
             // The sender is gone: so is the run.
-            _ = heal.wait_for(|heal| *heal) => true,
-            () = event => false,
+            _ = heal.wait_for(|heal| *heal) => None,
+            came = event => Some(came),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use quorate_checkers::history::{Header, What};
-use quorate_plan::Disk;
+use quorate_plan::{Disk, Moment, NodeMatch, Plan, SystemPlan, WorldKind};
 use quorate_systems::contract::Lie;
 
 use super::*;
@@ -260,6 +260,18 @@ impl Outcome {
 
 /// Carries out these faults on five nodes, and heals after so many milliseconds. Time is virtual.
 async fn play(machines: Fake, liars_max: u16, heal_ms: u64, faults: Vec<PlannedFault>) -> Outcome {
+    play_in(machines, liars_max, heal_ms, faults, None, async |_| {}).await
+}
+
+/// As [`play`], in a system that can be changed, and in which something happens.
+async fn play_in(
+    machines: Fake,
+    liars_max: u16,
+    heal_ms: u64,
+    faults: Vec<PlannedFault>,
+    administrator: Option<Administrator>,
+    happens: impl AsyncFnOnce(&Happenings),
+) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let header = Header {
         program: String::new(),
@@ -271,11 +283,19 @@ async fn play(machines: Fake, liars_max: u16, heal_ms: u64, faults: Vec<PlannedF
     let recorder = Recorder::create(&folder.path().join("history.jsonl"), &header).unwrap();
     let machines = Arc::new(machines);
     let (heal, healing) = watch::channel(false);
+    let system = SystemPlan { kind: "quorum".to_owned(), nodes: 5, options: Options::new() };
+    let mut plan = Plan::new("test", 1, WorldKind::Live, system);
+    plan.faults.clone_from(&faults);
+    let happenings = Arc::new(Happenings::of(&plan));
     let required: BTreeSet<FaultClass> = faults.iter().map(|fault| fault.fault.class()).collect();
     let nemesis = Nemesis::new(
-        Arc::new(Arc::clone(&machines)),
-        Arc::new(Rules::new(1)),
-        recorder.clone(),
+        Means {
+            machines: Arc::new(Arc::clone(&machines)),
+            rules: Arc::new(Rules::new(1)),
+            administrator,
+            happenings: Arc::clone(&happenings),
+            recorder: recorder.clone(),
+        },
         required,
         liars_max,
         healing,
@@ -284,7 +304,7 @@ async fn play(machines: Fake, liars_max: u16, heal_ms: u64, faults: Vec<PlannedF
         sleep(Duration::from_millis(heal_ms)).await;
         heal.send_replace(true);
     };
-    tokio::join!(nemesis.run(faults, Instant::now()), heals);
+    tokio::join!(nemesis.run(faults, Instant::now()), heals, happens(&happenings));
     assert!(nemesis.current().is_empty(), "nothing is in force any more");
     let history = recorder.close().unwrap();
     let events = history.history().events().iter().map(|event| match &event.what {
@@ -427,6 +447,14 @@ async fn a_clock_and_a_tongue_are_wrong_only_for_their_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replica_has_no_twin_in_the_live_world() {
+    let twins = Fault::Byzantine { nodes: [0].into(), lie: "twins".to_owned() };
+    let outcome = play(fake(), 1, 400, vec![at(0, 300, twins)]).await;
+    assert_eq!(outcome.story(), ["byzantine skipped"]);
+    assert!(outcome.events[0].what.ends_with("only the simulator runs two copies of one replica"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_nodes_lie_than_the_system_tolerates() {
     let lie = |node| Fault::Byzantine { nodes: [node].into(), lie: "silent".to_owned() };
     let outcome = play(fake(), 1, 400, vec![at(0, 300, lie(0)), at(100, 100, lie(1))]).await;
@@ -458,4 +486,92 @@ async fn a_node_that_does_not_come_back_is_told_of_and_tried_again_when_all_heal
     assert_eq!(outcome.troubles.len(), 1, "{:?}", outcome.troubles);
     assert!(outcome.troubles[0].starts_with("n1 did not come up within 20 s"));
     assert!(outcome.all_are_well());
+}
+
+/// A kill of n1, so much after n3 has gone down.
+fn after_n3_is_down(at_ms: u64) -> PlannedFault {
+    let when = Some(Moment::Crashed(NodeMatch { node: Some(3), nth: None }));
+    PlannedFault { when, ..at(at_ms, 10, kill(&[1])) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_that_waits_for_something_begins_so_much_after_that() {
+    for (heal_ms, begins) in [(249, false), (400, true)] {
+        let happens = async |happenings: &Happenings| {
+            sleep(Duration::from_millis(100)).await;
+            happenings.crashed(2);
+            sleep(Duration::from_millis(100)).await;
+            happenings.crashed(3);
+        };
+        let faults = vec![after_n3_is_down(50)];
+        let outcome = play_in(fake(), 0, heal_ms, faults, None, happens).await;
+        assert_eq!(!outcome.story().is_empty(), begins, "healed after {heal_ms} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_whose_moment_does_not_come_is_skipped() {
+    let outcome = play(fake(), 0, 400, vec![after_n3_is_down(0)]).await;
+    assert_eq!(outcome.story(), ["kill skipped"]);
+    assert_eq!(outcome.events[0].what, "n1: what it waits for did not happen");
+}
+
+fn reconfigure(at_ms: u64, quorum: &str) -> PlannedFault {
+    let options = [("quorum".to_owned(), quorum.to_owned())].into();
+    at(at_ms, 1, Fault::Reconfigure { options })
+}
+
+/// A system that changes in 200 ms: not to `nonsense`, and never to `never`. How many changes go on at once
+/// is asserted.
+fn changeable() -> Administrator {
+    let (administrator, mut asked) = Administrator::new();
+    tokio::spawn(async move {
+        while let Some(change) = asked.recv().await {
+            let quorum = change.options["quorum"].clone();
+            if quorum == "nonsense" {
+                change.begun.send(Err("it makes no sense".to_owned())).unwrap();
+                continue;
+            }
+            change.begun.send(Ok(())).unwrap();
+            if quorum == "never" {
+                std::future::pending::<()>().await;
+            }
+            sleep(Duration::from_millis(200)).await;
+            change.ended.send(Ok(())).unwrap();
+        }
+    });
+    administrator
+}
+
+async fn change(heal_ms: u64, faults: Vec<PlannedFault>) -> Outcome {
+    play_in(fake(), 0, heal_ms, faults, Some(changeable()), async |_| {}).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_system_bites_when_it_is_complete_and_the_next_one_waits_for_that() {
+    let outcome = change(1_000, vec![reconfigure(10, "grid"), reconfigure(20, "majority")]).await;
+    let one = ["reconfigure begins", "reconfigure ends, bites 1"];
+    assert_eq!(outcome.story(), [one, one].concat());
+    assert!(outcome.troubles.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_under_way_at_the_healing_may_still_be_completed() {
+    let outcome = change(100, vec![reconfigure(10, "grid")]).await;
+    assert_eq!(outcome.story(), ["reconfigure begins", "reconfigure ends, bites 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_does_not_come_to_an_end_has_not_bitten_and_is_no_trouble() {
+    let outcome = change(100, vec![reconfigure(10, "never")]).await;
+    assert_eq!(outcome.story(), ["reconfigure begins", "reconfigure ends, bites 0"]);
+    assert!(outcome.events[1].what.ends_with("not complete 5 s after the healing"));
+    assert!(outcome.troubles.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_the_system_refuses_is_skipped_with_the_reason() {
+    let outcome = change(400, vec![reconfigure(10, "nonsense")]).await;
+    assert_eq!(outcome.story(), ["reconfigure skipped"]);
+    assert!(outcome.events[0].what.ends_with(": it makes no sense"));
 }

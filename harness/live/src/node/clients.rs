@@ -130,13 +130,13 @@ async fn status<S: System>(State(office): State<Arc<Office<S>>>) -> Response {
     }
 }
 
-/// Clients are numbered from 0; a bound on their number bounds what is kept for them.
+/// Clients are numbered from 0, and the administrator is the one after the last; a bound on their number bounds what is kept for them.
 fn known(client: u32) -> Option<ClientId> {
-    (client < CLIENTS_MAX).then_some(ClientId(client))
+    (client <= CLIENTS_MAX).then_some(ClientId(client))
 }
 
 fn no_such_client() -> Response {
-    let why = format!("clients are numbered from 0 to {}\n", CLIENTS_MAX - 1);
+    let why = format!("clients are numbered from 0 to {CLIENTS_MAX}\n");
     (StatusCode::NOT_FOUND, why).into_response()
 }
 

@@ -7,6 +7,7 @@
 //!    disk ── durable ─►┘              ▲         └──► disk ─┐
 //!                                     └──── durable ───────┘
 //! harness ── orders ──► clock, disk, liar        notices ──► harness
+//!                                              diary ──► observed.jsonl
 //! ```
 //! One thread steps the core and does everything else but the disk's waiting; nothing is shared with it
 //! but queues with bounds.
@@ -16,6 +17,7 @@ mod clients;
 mod clock;
 mod config;
 mod console;
+mod diary;
 mod disk;
 mod ending;
 mod folder;

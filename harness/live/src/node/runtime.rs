@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use quorate_systems::contract::{
-    ClientId, Incarnation, Input, LocalTime, NodeId, Outbox, Replica, System, Ticket,
+    Incarnation, Input, LocalTime, NodeId, Outbox, Replica, System, Ticket,
 };
 use quorate_systems::wal;
 use quorate_systems::wire::{self, Envelope};
 use quorate_world::gate::{Deed, Departure, Gate};
+use quorate_world::invariants::Who;
 use quorate_world::liar::Liar;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
@@ -21,6 +22,7 @@ use tokio::time::sleep_until;
 use super::clients::Streams;
 use super::clock::Clock;
 use super::console::Log;
+use super::diary::Diary;
 use super::ending::Ending;
 use super::peers::Peers;
 use super::storage::{Report, Storage};
@@ -66,6 +68,7 @@ pub(super) struct Node<S: System> {
     pub(super) timers: Timers,
     pub(super) storage: Storage,
     pub(super) liar: Liar<S>,
+    pub(super) diary: Diary<S>,
     pub(super) peers: Peers,
     pub(super) streams: Arc<Streams>,
     /// What the node said to itself and has not heard yet.
@@ -108,6 +111,7 @@ impl<S: System> Node<S> {
         }
         tell(&ready);
         loop {
+            self.diary.news().for_each(|notice| tell(&notice));
             let next = self.next(&mut sources).await;
             let went = match next {
                 Next::Ask(Ask::Order(Order { id, what: Control::Shutdown })) => {
@@ -180,7 +184,11 @@ impl<S: System> Node<S> {
     fn on_durable(&mut self, ticket: Ticket) -> Result<(), Ending> {
         let mut released = Vec::new();
         self.gate.durable(ticket, &mut released);
-        for departure in released {
+        self.diary.durable(ticket);
+        let leaving: Vec<_> =
+            released.into_iter().filter_map(|departure| self.word(departure)).collect();
+        self.diary.write()?;
+        for departure in leaving {
             self.depart(departure)?;
         }
         self.take(Input::Persisted(ticket))
@@ -196,10 +204,23 @@ impl<S: System> Node<S> {
 
     fn carry_out(&mut self, now: LocalTime) -> Result<(), Ending> {
         let effects: Vec<_> = self.outbox.drain().collect();
+        let mut deeds = Vec::new();
         for effect in effects {
-            if let Some(deed) = self.gate.pass(effect) {
-                self.perform(now, deed)?;
+            match self.gate.pass(effect) {
+                Some(Deed::Depart(departure)) => {
+                    deeds.extend(self.word(departure).map(Deed::Depart));
+                }
+                Some(deed) => {
+                    self.diary.deed(&deed);
+                    deeds.push(deed);
+                }
+                None => {}
             }
+        }
+        // Whatever these cause elsewhere is later than what is written here.
+        self.diary.write()?;
+        for deed in deeds {
+            self.perform(now, deed)?;
         }
         if self.storage.wants_checkpoint() { self.checkpoint() } else { Ok(()) }
     }
@@ -210,7 +231,7 @@ impl<S: System> Node<S> {
             Deed::Depart(departure) => self.depart(departure)?,
             Deed::SetTimer { id, min, max } => self.timers.set(now, id, min, max),
             Deed::CancelTimer { id } => self.timers.cancel(id),
-            // The invariants are checked in the simulator; a live node has nobody to tell.
+            // The diary has it.
             Deed::Observe(_) | Deed::Mark(_) => {}
             Deed::Ignore(why) => *self.counts.ignored.entry(why.0).or_default() += 1,
         }
@@ -223,15 +244,27 @@ impl<S: System> Node<S> {
         self.storage.append(ticket, &bytes).map_err(|error| Ending::DiskFailed(error.to_string()))
     }
 
+    /// What leaves the node in place of what its core meant, if anything does; it stands in the diary then.
+    /// To itself nobody lies.
+    fn word(&mut self, departure: Departure<S::Message>) -> Option<Departure<S::Message>> {
+        let said = match departure {
+            Departure::Send { to, message } if to == self.me => Departure::Send { to, message },
+            Departure::Send { to, message } => {
+                Departure::Send { to, message: self.liar.tell(Who::Node(to), message)? }
+            }
+            Departure::Reply { client, message } => {
+                Departure::Reply { client, message: self.liar.tell(Who::Client(client), message)? }
+            }
+        };
+        self.diary.sent(&said);
+        Some(said)
+    }
+
     fn depart(&mut self, departure: Departure<S::Message>) -> Result<(), Ending> {
         match departure {
             Departure::Send { to, message } if to == self.me => self.local.push_back(message),
-            Departure::Send { to, message } => {
-                if let Some(message) = self.liar.tell(message) {
-                    self.send(to, message)?;
-                }
-            }
-            Departure::Reply { client, message } => self.reply(client, message),
+            Departure::Send { to, message } => self.send(to, message)?,
+            Departure::Reply { client, message } => self.streams.send(client, &message),
         }
         Ok(())
     }
@@ -241,12 +274,6 @@ impl<S: System> Node<S> {
         let frame = wire::encode(S::vocabulary(), &envelope).map_err(|error| bug(&error))?;
         self.peers.send(to, frame);
         Ok(())
-    }
-
-    fn reply(&mut self, client: ClientId, message: S::Message) {
-        if let Some(message) = self.liar.tell(message) {
-            self.streams.send(client, &message);
-        }
     }
 
     fn checkpoint(&self) -> Result<(), Ending> {
@@ -282,6 +309,10 @@ impl<S: System> Node<S> {
             Control::Lie(behaviour) => {
                 let name = behaviour.map_or("none", |lie| lie.name());
                 self.log.say(format_args!("told to lie: {name}"));
+                if behaviour.is_some() {
+                    self.diary.lies();
+                    self.diary.write()?;
+                }
                 self.liar.set(*behaviour);
             }
         }

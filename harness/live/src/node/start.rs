@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::clients::{self, Office, Streams};
 use super::clock::Clock;
 use super::console::Log;
+use super::diary::Diary;
 use super::ending::Ending;
 use super::folder::Folder;
 use super::peers::{self, Inbox, Peers};
@@ -51,6 +52,8 @@ pub(super) async fn start<S: System>(
     let mut recovery =
         recover(folder.path()).map_err(|error| Ending::no_folder("read", folder.path(), &error))?;
     let (records, torn_bytes) = (recovery.intact(), recovery.torn_bytes);
+    let mut diary = Diary::open(config)?;
+    diary.boot(incarnation, &recovery.records);
     let seed = weather::draw(config.entropy, "node", &[incarnation.0]);
     let me = NodeId(config.node);
     let mut outbox = Outbox::default();
@@ -67,6 +70,8 @@ pub(super) async fn start<S: System>(
         &mut outbox,
     )
     .map_err(|error| Ending::Refused(error.to_string()))?;
+    // A node that refuses to start has not come up, and has nothing to tell.
+    diary.write()?;
     let (reporter, reports) = mpsc::unbounded_channel();
     let storage = Storage::open(folder, &recovery, seed, reporter)
         .map_err(|error| Ending::CannotStart(error.to_string()))?;
@@ -108,6 +113,7 @@ pub(super) async fn start<S: System>(
         timers: Timers::new(seed),
         storage,
         liar: Liar::new(system, seed),
+        diary,
         peers,
         streams,
         local: VecDeque::new(),

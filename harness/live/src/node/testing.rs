@@ -1,6 +1,6 @@
 //! Things to test nodes with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
@@ -20,6 +20,8 @@ pub(super) fn config(folder: &Path) -> NodeConfig {
         options: BTreeMap::new(),
         mutants: Mutants::NONE,
         data: folder.join("data"),
+        observed: None,
+        watched: BTreeSet::new(),
         peer_listen: any,
         client_listen: any,
         peers: vec![any; 3],

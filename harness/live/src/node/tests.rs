@@ -273,3 +273,66 @@ fn frames_of_nobody_in_the_cluster_or_of_the_node_itself_are_not_believed() {
     assert_eq!(status.undecodable, 2);
     node.shut_down();
 }
+
+/// What stands in the file, without the times, which do not fall.
+fn observed(path: &std::path::Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut last = 0;
+    let lines = text.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["by"], "n0");
+        let time = line["t"].as_u64().unwrap();
+        assert!(last <= time);
+        last = time;
+        line["saw"].clone()
+    });
+    lines.collect()
+}
+
+#[test]
+fn what_happens_to_the_core_stands_in_a_file_before_anybody_else_learns_of_it() {
+    use serde_json::json;
+    let temp = TempDir::new().unwrap();
+    let path = temp.path().join("observed.jsonl");
+    let mut config = config(temp.path());
+    config.observed = Some(path.clone());
+    let node = ToyNode::start(config.clone());
+    let mut client = node.client(4);
+    client.ask(&add(2));
+    let record = json!([2, []]);
+    let mut expected = vec![
+        json!({ "boot": 1 }),
+        json!({ "persist": { "ticket": 1, "record": record } }),
+        json!({ "observed": 2 }),
+        json!({ "durable": 1 }),
+        json!({ "sent": { "to": "c4", "message": { "Sum": 2 } } }),
+    ];
+    assert_eq!(observed(&path), expected);
+
+    node.obey(Control::Lie(Some(Lie::WrongValue)));
+    client.ask(&Message::Later(Micros(0)));
+    expected.push(json!("lies"));
+    expected.push(json!({ "sent": { "to": "c4", "message": { "Sum": 3 } } }));
+    assert_eq!(observed(&path), expected);
+    node.shut_down();
+
+    let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+    file.write_all(b"{\"t\":1,\"by\":\"n0\",\"saw\":{\"dur").unwrap();
+    let node = ToyNode::start(config);
+    expected.push(json!({ "boot": 2 }));
+    expected.push(json!({ "found": record }));
+    assert_eq!(observed(&path), expected);
+    node.shut_down();
+}
+
+#[test]
+fn observations_that_the_harness_waits_for_are_told_to_it() {
+    let temp = TempDir::new().unwrap();
+    let mut config = config(temp.path());
+    config.watched.insert("added".to_owned());
+    let node = ToyNode::start(config);
+    node.client(0).post(&add(5));
+    let told = node.notices.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(told, Notice::Observed { observation: 5.into() });
+    node.shut_down();
+}

@@ -5,7 +5,7 @@ use std::fmt;
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{
     Client, ClientEffect, ClientId, ClientInput, ClientStart, ConfigError, Describe, Dice,
-    Identify, Input, Lie, LocalTime, Micros, Options, Outbox, Recovered, Replica, Start,
+    Identify, Input, Lie, LocalTime, Micros, NodeId, Options, Outbox, Recovered, Replica, Start,
     StartError, System, TimerId,
 };
 use quorate_systems::mutant::Mutants;
@@ -57,19 +57,19 @@ impl Identify for Message {
     }
 }
 
-/// A toy has nothing to tell.
+/// So much was added to the sum.
 #[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
-pub(super) struct Nothing;
+pub(super) struct Added(pub(super) u64);
 
-impl fmt::Display for Nothing {
+impl fmt::Display for Added {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())
+        write!(f, "{} {}", self.kind(), self.0)
     }
 }
 
-impl Describe for Nothing {
+impl Describe for Added {
     fn kind(&self) -> &'static str {
-        "nothing"
+        "added"
     }
 
     fn field(&self, _name: &str) -> Option<u64> {
@@ -118,10 +118,11 @@ impl Replica<Toy> for Counter {
             Input::Request { client, message: Message::Add { number, padding } } => {
                 self.sum += number;
                 out.persist((number, vec![0; padding]));
+                out.observe(Added(number));
                 out.reply(client, Message::Sum(self.sum));
             }
             Input::Request { message: echo @ Message::Echo { .. }, .. } => {
-                out.send(quorate_systems::contract::NodeId(0), echo);
+                out.send(NodeId(0), echo);
             }
             Input::Request { client, message: Message::Later(after) } => {
                 out.set_timer(TimerId(u64::from(client.0)), after, after);
@@ -172,7 +173,7 @@ impl System for Toy {
     type Config = ();
     type Message = Message;
     type Record = Record;
-    type Observation = Nothing;
+    type Observation = Added;
     type Replica = Counter;
     type Client = Nobody;
 
@@ -186,6 +187,14 @@ impl System for Toy {
 
     fn model((): &()) -> &'static str {
         "counter"
+    }
+
+    fn signs((): &()) -> bool {
+        false
+    }
+
+    fn is_live((): &(), _nodes: &[NodeId]) -> bool {
+        true
     }
 
     fn liars_tolerated((): &()) -> u16 {

@@ -4,13 +4,18 @@ use std::cmp;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use quorate_plan::Endpoint;
+use quorate_world::moments::MomentId;
+use quorate_world::rules::Decision;
+use quorate_world::weather;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::rules::{Bite, Fate, Passage, Rules};
+use crate::happenings::Onlooker;
 
 /// More messages than this waiting on one link are not kept: a node that is stopped for a while must not
 /// cost the harness its memory, and a real socket buffer is not larger either.
@@ -24,12 +29,15 @@ pub(crate) type Damage = fn(&Bytes, u64) -> Bytes;
 ///
 /// Messages keep their order, delayed ones too, unless a fault lets some be overtaken. A copy is a message
 /// of its own behind the original, and does not hold up those between. A message that is on its way when a
-/// partition begins is lost if the partition still stands when it would have arrived.
+/// partition begins is lost if the partition still stands when it would have arrived. A message that a rule of
+/// the plan is about goes by that rule alone.
 #[derive(Debug)]
 pub(crate) struct Link {
     from: Endpoint,
     to: Endpoint,
     rules: Arc<Rules>,
+    /// Looks into the messages, where the plan has rules or moments about some.
+    onlooker: Option<Arc<dyn Onlooker>>,
     damage: Damage,
     counters: Counters,
     queue: Mutex<Queue>,
@@ -38,11 +46,18 @@ pub(crate) struct Link {
 
 impl Link {
     /// An empty link under `rules`, on which messages are damaged by `damage`.
-    pub(crate) fn new(from: Endpoint, to: Endpoint, rules: Arc<Rules>, damage: Damage) -> Self {
+    pub(crate) fn new(
+        from: Endpoint,
+        to: Endpoint,
+        rules: Arc<Rules>,
+        onlooker: Option<Arc<dyn Onlooker>>,
+        damage: Damage,
+    ) -> Self {
         Self {
             from,
             to,
             rules,
+            onlooker,
             damage,
             counters: Counters::default(),
             queue: Mutex::new(Queue::new(Instant::now())),
@@ -53,6 +68,10 @@ impl Link {
     /// A message of this kind enters the link.
     pub(crate) fn offer(&self, kind: &str, message: Bytes) {
         add(&self.counters.offered);
+        let asked = self.onlooker.as_ref();
+        if let Some(decision) = asked.and_then(|eyes| eyes.sent(self.from, self.to, &message)) {
+            return self.obey(decision, message);
+        }
         let passage = match self.rules.fate(self.from, self.to, kind) {
             Fate::Dropped => return add(&self.counters.dropped),
             Fate::Passes(passage) => passage,
@@ -66,12 +85,54 @@ impl Link {
         self.wake.notify_one();
     }
 
+    /// A rule decides about a message, and nothing else touches it.
+    fn obey(&self, decision: Decision, message: Bytes) {
+        let now = Instant::now();
+        let after = |us| now + Duration::from_micros(us);
+        let overflow = match decision {
+            Decision::Drop => return add(&self.counters.dropped),
+            Decision::Delay { us } => self.lock().put_free(after(us), message),
+            Decision::Duplicate { after_us } => {
+                let mut queue = self.lock();
+                queue.put_free(now, message.clone()) + queue.put_free(after(after_us), message)
+            }
+            Decision::Corrupt => {
+                let draw = weather::draw(0, "corrupt", &[self.traffic().offered]);
+                self.lock().put_free(now, (self.damage)(&message, draw))
+            }
+            Decision::Hold { until } => {
+                let overflow = self.lock().hold(until, message);
+                // It may have come while the rule was asked.
+                self.let_go();
+                overflow
+            }
+        };
+        self.counters.overflowed.fetch_add(overflow, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Lets those messages go on that are held back no longer.
+    pub(crate) fn let_go(&self) {
+        let Some(onlooker) = &self.onlooker else { return };
+        let mut queue = self.lock();
+        let free: Vec<Bytes> = queue
+            .held
+            .extract_if(.., |(until, _)| onlooker.is_released(*until))
+            .map(|(_, message)| message)
+            .collect();
+        let now = Instant::now();
+        let overflow = free.into_iter().map(|message| queue.put_free(now, message)).sum();
+        drop(queue);
+        self.counters.overflowed.fetch_add(overflow, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
     /// The next message, once it is due. One task at a time may wait here.
     pub(crate) async fn next(&self) -> Parcel {
         loop {
             let popped = self.lock().pop(Instant::now());
             let due = match popped {
-                Popped::Due(_) if self.rules.cuts(self.from, self.to) => {
+                Popped::Due(parcel) if !parcel.free && self.rules.cuts(self.from, self.to) => {
                     add(&self.counters.dropped);
                     continue;
                 }
@@ -93,6 +154,9 @@ impl Link {
     pub(crate) fn delivered(&self, parcel: &Parcel) {
         add(&self.counters.delivered);
         parcel.bites.iter().for_each(Bite::mark);
+        if let Some(onlooker) = &self.onlooker {
+            onlooker.delivered(self.from, self.to, &parcel.message);
+        }
     }
 
     /// The parcel could not be handed over: nobody listens there now.
@@ -136,7 +200,7 @@ pub struct Traffic {
     pub offered: u64,
     /// Messages that reached the receiver, copies included.
     pub delivered: u64,
-    /// Messages that a fault took away.
+    /// Messages that a fault, a rule or the weather took away.
     pub dropped: u64,
     /// Messages that nobody was there to take.
     pub undeliverable: u64,
@@ -153,6 +217,8 @@ pub(crate) struct Parcel {
     pub(crate) message: Bytes,
     /// What was done to it.
     bites: Vec<Bite>,
+    /// A rule has decided about it: no fault may touch it.
+    free: bool,
 }
 
 #[derive(Debug, Default)]
@@ -173,6 +239,8 @@ fn add(counter: &AtomicU64) {
 #[derive(Debug)]
 struct Queue {
     waiting: BinaryHeap<Waiting>,
+    /// What a rule holds back until a moment comes, or until all is healed; in order of arrival.
+    held: Vec<(Option<MomentId>, Bytes)>,
     /// Every message that keeps its place is due after this: the last such message's time.
     in_order: Instant,
     /// The place of the next message.
@@ -189,7 +257,7 @@ enum Popped {
 
 impl Queue {
     fn new(now: Instant) -> Self {
-        Self { waiting: BinaryHeap::new(), in_order: now, next: 0, left: None }
+        Self { waiting: BinaryHeap::new(), held: Vec::new(), in_order: now, next: 0, left: None }
     }
 
     /// Takes a message in; how many did not fit, copies counted.
@@ -200,6 +268,8 @@ impl Queue {
         } else {
             due += passage.hold;
         }
+        // The weather lets messages pass each other, and holds nobody up.
+        due += passage.journey;
         let mut bites = passage.delayed_by;
         bites.extend(passage.corrupt.into_iter().map(|(_, bite)| bite));
         // The original first: among equals in time it is not to fall behind its copies.
@@ -211,12 +281,30 @@ impl Queue {
     }
 
     fn put(&mut self, due: Instant, message: Bytes, bites: Vec<Bite>, held_by: Vec<Bite>) -> u64 {
+        self.add(due, Parcel { message, bites, free: false }, held_by)
+    }
+
+    /// Takes in a message that a rule has decided about.
+    fn put_free(&mut self, due: Instant, message: Bytes) -> u64 {
+        self.add(due, Parcel { message, bites: Vec::new(), free: true }, Vec::new())
+    }
+
+    /// Takes in a message that a rule holds back.
+    fn hold(&mut self, until: Option<MomentId>, message: Bytes) -> u64 {
+        if self.held.len() >= WAITING_MAX {
+            return 1;
+        }
+        self.held.push((until, message));
+        0
+    }
+
+    fn add(&mut self, due: Instant, parcel: Parcel, held_by: Vec<Bite>) -> u64 {
         if self.waiting.len() >= WAITING_MAX {
             return 1;
         }
         let place = self.next;
         self.next += 1;
-        self.waiting.push(Waiting { due, place, held_by, parcel: Parcel { message, bites } });
+        self.waiting.push(Waiting { due, place, held_by, parcel });
         0
     }
 
@@ -270,7 +358,6 @@ impl Eq for Waiting {}
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::time::Duration;
 
     use tokio::time::{advance, timeout};
 
@@ -281,7 +368,7 @@ mod tests {
     const TO: Endpoint = Endpoint::Node(1);
 
     fn link() -> Link {
-        Link::new(FROM, TO, Arc::new(Rules::new(3)), |message, _| message.clone())
+        Link::new(FROM, TO, Arc::new(Rules::new(3)), None, |message, _| message.clone())
     }
 
     fn some(per_mille: u16, harm: Harm) -> NetworkRule {

@@ -7,10 +7,13 @@
 //!           ◄─GET── door of node j ◄── Link (j→c) ◄─────────GET── node j
 //! ```
 
+mod background;
 mod frames;
 mod http;
 mod link;
 mod peer;
+#[cfg(test)]
+mod ruled;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -30,6 +33,7 @@ pub(crate) use http::messages_of;
 pub use link::Traffic;
 pub use rules::{Harm, NetworkRule, Rules};
 
+use crate::happenings::Onlooker;
 use http::{Door, Outlet, Visitor};
 use link::Link;
 
@@ -38,6 +42,7 @@ use link::Link;
 #[derive(Debug)]
 pub struct Proxy {
     rules: Arc<Rules>,
+    onlooker: Option<Arc<dyn Onlooker>>,
     links: Vec<Arc<Link>>,
     nodes: Vec<NodeEnds>,
     /// Held for its drop, which ends all tasks.
@@ -61,23 +66,33 @@ struct NodeEnds {
 
 impl Proxy {
     /// Opens all listeners, on free ports of the loopback interface, for so many nodes and clients.
-    /// No node is there yet.
+    /// No node is there yet. Messages are looked into only where there is an onlooker.
     pub async fn start(
         nodes: u16,
         clients: u32,
         rules: Arc<Rules>,
+        onlooker: Option<Arc<dyn Onlooker>>,
         vocabulary: &'static Vocabulary,
     ) -> io::Result<Self> {
         let http = client()?;
         let (open, _) = watch::channel(());
-        let mut proxy =
-            Self { rules, links: Vec::new(), nodes: Vec::new(), tasks: JoinSet::new(), open };
+        let mut proxy = Self {
+            rules,
+            onlooker,
+            links: Vec::new(),
+            nodes: Vec::new(),
+            tasks: JoinSet::new(),
+            open,
+        };
         for node in 0..nodes {
             let door = proxy.open_door(node, clients, &http).await?;
             proxy.nodes.push(door);
         }
         for from in 0..nodes {
             proxy.open_peer_links(from, vocabulary).await?;
+        }
+        if let Some(onlooker) = &proxy.onlooker {
+            proxy.tasks.spawn(let_go(proxy.links.clone(), onlooker.turns()));
         }
         Ok(proxy)
     }
@@ -190,9 +205,17 @@ impl Proxy {
     }
 
     fn link(&mut self, from: Endpoint, to: Endpoint, damage: link::Damage) -> Arc<Link> {
-        let link = Arc::new(Link::new(from, to, Arc::clone(&self.rules), damage));
+        let link =
+            Arc::new(Link::new(from, to, Arc::clone(&self.rules), self.onlooker.clone(), damage));
         self.links.push(Arc::clone(&link));
         link
+    }
+}
+
+/// Lets messages that rules hold back go on when their time has come.
+async fn let_go(links: Vec<Arc<Link>>, mut turns: watch::Receiver<u64>) {
+    while turns.changed().await.is_ok() {
+        links.iter().for_each(|link| link.let_go());
     }
 }
 

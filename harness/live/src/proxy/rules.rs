@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quorate_plan::{Endpoint, Fault, Grudge};
+use quorate_plan::{Endpoint, Fault, Grudge, Weather};
 use quorate_world::weather;
+
+use super::background::Background;
 
 /// The network faults in force, shared by every link of the proxy.
 ///
@@ -18,18 +20,28 @@ pub struct Rules {
     /// Whether any fault is in force: spares every message the lock in quiet times.
     any: AtomicBool,
     active: Mutex<BTreeMap<u32, Active>>,
+    /// What happens to messages while no fault is in force, and as well while one is.
+    background: Option<Background>,
 }
 
 impl Rules {
     /// No fault in force; fates will be drawn from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { seed, any: AtomicBool::new(false), active: Mutex::new(BTreeMap::new()) }
+        let active = Mutex::new(BTreeMap::new());
+        Self { seed, any: AtomicBool::new(false), active, background: None }
+    }
+
+    /// With this background, for a run of so many nodes that goes on for so long.
+    #[must_use]
+    pub fn with_weather(self, weather: Weather, time_limit: Duration, nodes: u16) -> Self {
+        let background = Some(Background::new(self.seed, weather, time_limit, nodes));
+        Self { background, ..self }
     }
 
     /// Puts `rule` in force under the number `fault`, unique in a run.
     pub fn begin(&self, fault: u32, rule: NetworkRule) {
         let mut active = self.lock();
-        active.insert(fault, Active { rule, bites: Bite::default(), seen: BTreeMap::new() });
+        active.insert(fault, Active { rule, bites: Bite::default(), seen: Seen::default() });
         self.any.store(true, Ordering::Release);
     }
 
@@ -48,15 +60,22 @@ impl Rules {
 
     /// Decides what happens to one message that enters the link from `from` to `to`.
     pub(crate) fn fate(&self, from: Endpoint, to: Endpoint, kind: &str) -> Fate {
-        if !self.any.load(Ordering::Acquire) {
-            return Fate::Passes(Passage::default());
-        }
         let mut passage = Passage::default();
+        let survives = self
+            .background
+            .as_ref()
+            .is_none_or(|background| background.apply(self.seed, &mut passage, from, to, kind));
+        if !survives {
+            return Fate::Dropped;
+        }
+        if !self.any.load(Ordering::Acquire) {
+            return Fate::Passes(passage);
+        }
         for (&fault, active) in self.lock().iter_mut() {
             if !active.rule.concerns(from, to) {
                 continue;
             }
-            let seen = active.count(from, to, kind);
+            let seen = active.seen.count(from, to, kind);
             let draw = |purpose| draw(self.seed, purpose, fault, from, to, kind, seen);
             if !active.rule.apply(&mut passage, &active.bites, draw) {
                 active.bites.mark();
@@ -199,7 +218,7 @@ impl NetworkRule {
 /// What becomes of a message.
 #[derive(Debug)]
 pub(crate) enum Fate {
-    /// A fault took it; its bite is counted.
+    /// A fault took it, whose bite is counted, or the weather.
     Dropped,
     /// It goes on, perhaps later, changed or twice.
     Passes(Passage),
@@ -208,6 +227,8 @@ pub(crate) enum Fate {
 /// How a message passes a link. Each [`Bite`] is to be marked once its effect is seen.
 #[derive(Debug, Default)]
 pub(crate) struct Passage {
+    /// How long the weather lets it take; others may pass it meanwhile.
+    pub(crate) journey: Duration,
     /// By how much it is late, keeping its place among the others.
     pub(crate) delay: Duration,
     /// The faults that delay it.
@@ -241,14 +262,18 @@ impl Bite {
 struct Active {
     rule: NetworkRule,
     bites: Bite,
-    /// How many messages of each link and kind this fault has looked at.
-    seen: BTreeMap<(Endpoint, Endpoint), BTreeMap<String, u64>>,
+    /// The messages that this fault has looked at.
+    seen: Seen,
 }
 
-impl Active {
+/// How many messages of each link and kind there were.
+#[derive(Debug, Default)]
+pub(super) struct Seen(BTreeMap<(Endpoint, Endpoint), BTreeMap<String, u64>>);
+
+impl Seen {
     /// The number of this message among its equals, from 0.
-    fn count(&mut self, from: Endpoint, to: Endpoint, kind: &str) -> u64 {
-        let kinds = self.seen.entry((from, to)).or_default();
+    pub(super) fn count(&mut self, from: Endpoint, to: Endpoint, kind: &str) -> u64 {
+        let kinds = self.0.entry((from, to)).or_default();
         if let Some(count) = kinds.get_mut(kind) {
             *count += 1;
             return *count;
@@ -293,7 +318,7 @@ fn draw(
 }
 
 /// Nodes and clients on one scale.
-fn number(end: Endpoint) -> u64 {
+pub(super) fn number(end: Endpoint) -> u64 {
     match end {
         Endpoint::Node(node) => u64::from(node) << 32,
         Endpoint::Client(client) => u64::from(client),

@@ -28,7 +28,7 @@ fn ends(list: &[Endpoint]) -> BTreeSet<Endpoint> {
 }
 
 async fn proxy(clients: u32) -> Proxy {
-    Proxy::start(2, clients, Arc::new(Rules::new(7)), &VOCABULARY).await.unwrap()
+    Proxy::start(2, clients, Arc::new(Rules::new(7)), None, &VOCABULARY).await.unwrap()
 }
 
 async fn listen() -> (TcpListener, SocketAddr) {

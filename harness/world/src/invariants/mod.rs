@@ -6,6 +6,8 @@
 
 mod quorum;
 
+use std::fmt;
+
 use quorate_systems::contract::{ClientId, Incarnation, NodeId, System, Ticket};
 
 pub use quorum::QuorumInvariants;
@@ -41,8 +43,18 @@ pub enum Who {
     Client(ClientId),
 }
 
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => write!(f, "{node}"),
+            Self::Client(client) => write!(f, "{client}"),
+        }
+    }
+}
+
 /// Something that happened, as the world saw it. For each node in the order in which it happened there, and
-/// causes before their effects.
+/// causes before their effects. Nothing is left out: a record that was durable and that nobody was told of
+/// would be held against its node.
 #[derive(Clone, Debug)]
 pub enum Seen<'a, S: System> {
     /// A node comes up. What its disk holds follows, each record as [`Seen::Found`], then what it does.

@@ -142,9 +142,4 @@ impl Run {
     pub(crate) fn changes_made(&self) -> u64 {
         self.changes.made
     }
-
-    /// The milestones that were reached.
-    pub(crate) fn milestones_of_changes(&self) -> Vec<&'static str> {
-        self.net.milestones.keys().copied().collect()
-    }
 }

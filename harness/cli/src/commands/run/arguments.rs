@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use quorate_plan::{
-    Durations, FaultChoice, FaultRequest, Plan, PlanError, SystemPlan, ValueChoice, Workload,
-    WorkloadKind, WorldKind, faults,
+    Durations, FaultChoice, FaultRequest, LIES_LIVE, Plan, PlanError, SystemPlan, ValueChoice,
+    Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
@@ -146,7 +146,10 @@ impl Arguments {
             clients: plan.workload.clients,
             time_limit_ms: plan.durations.time_limit_ms,
             liars,
+            lies: LIES_LIVE.iter().map(|lie| (*lie).to_owned()).collect(),
             changes: promises.changes,
+            // Processes are killed from outside.
+            mid_step: false,
         })
         .map_err(CliError::usage)?;
         plan.validate().map_err(|error| by_flag(&error))?;

@@ -1,10 +1,12 @@
 //! A Plan from a file: a history, TOML or JSON.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use quorate_plan::Plan;
+use quorate_plan::{Plan, PlanError, ReadError};
+use quorate_systems::contract::ConfigError;
 use quorate_systems::mutant::Mutants;
 use quorate_world::registry;
 
@@ -14,15 +16,43 @@ use crate::store;
 
 /// Reads and checks the Plan in `path`: the folder of a run, its history, or a plan as TOML or JSON.
 pub(super) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
-    let plan = if path.is_dir() || is_history(path) { check::read(path)?.1 } else { parse(path)? };
-    let wrong = |error: &dyn std::fmt::Display| {
-        CliError::usage(format_args!("{}: {error}", path.display()))
+    let (plan, text) = if path.is_dir() || is_history(path) {
+        let plan = check::read(path)?.1;
+        let wrong = |error: PlanError| CliError::usage(format_args!("{}: {error}", path.display()));
+        plan.validate().map_err(wrong)?;
+        (plan, None)
+    } else {
+        let text = fs::read_to_string(path).map_err(|error| {
+            CliError::usage(format_args!("cannot read {}: {error}", path.display()))
+        })?;
+        (parse(path, &text)?, Some(text))
     };
-    plan.validate().map_err(|error| wrong(&error))?;
-    let kind = registry::find(&plan.system.kind).map_err(|error| wrong(&error))?;
-    registry::promises(kind, plan.system.nodes, &plan.system.options, mutants, plan.seed)
-        .map_err(|error| wrong(&error))?;
+    // What is wrong with a plan from a history stands in no line that somebody wrote.
+    let wrong = |field: &str, what: &dyn Display| match &text {
+        Some(text) => {
+            CliError::usage(ReadError::in_field(text, field, what).in_file(path.display()))
+        }
+        None => CliError::usage(format_args!("{}: {what}", path.display())),
+    };
+    let system = &plan.system;
+    let kind = registry::find(&system.kind)
+        .map_err(|error| wrong("system.kind", &format_args!("system.kind: {error}")))?;
+    registry::promises(kind, system.nodes, &system.options, mutants, plan.seed)
+        .map_err(|error| wrong(&option_field(&error), &error))?;
+    quorate_plan::check_names(&plan, &registry::vocabulary(kind))
+        .map_err(|error| wrong(error.field(), &error))?;
     Ok(plan)
+}
+
+/// Where in a plan options that cannot work stand.
+fn option_field(error: &ConfigError) -> String {
+    match error {
+        ConfigError::UnknownOption { name, .. } => format!("system.options.{name}"),
+        ConfigError::BadValue { name, .. } => format!("system.options.{name}"),
+        ConfigError::Impossible(_) | ConfigError::NoIntersection { .. } => {
+            "system.options".to_owned()
+        }
+    }
 }
 
 /// By its name, or by what it begins with.
@@ -38,19 +68,16 @@ fn is_history(path: &Path) -> bool {
     read && beginning == BEGINNING
 }
 
-fn parse(path: &Path) -> Result<Plan, CliError> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        CliError::usage(format_args!("{}: {error}", path.display())).hint(format_args!(
+fn parse(path: &Path, text: &str) -> Result<Plan, CliError> {
+    let plan = if text.trim_start().starts_with('{') {
+        quorate_plan::from_json(text)
+    } else {
+        quorate_plan::from_toml(text)
+    };
+    plan.map_err(|error| {
+        CliError::usage(error.in_file(path.display())).hint(format_args!(
             "a plan is TOML or JSON; every run's plan stands in the first line of its {}",
             store::HISTORY
         ))
-    };
-    let text = fs::read_to_string(path).map_err(|error| {
-        CliError::usage(format_args!("cannot read {}: {error}", path.display()))
-    })?;
-    if text.trim_start().starts_with('{') {
-        serde_json::from_str(&text).map_err(|error| wrong(&error))
-    } else {
-        toml::from_str(&text).map_err(|error| wrong(&error))
-    }
+    })
 }

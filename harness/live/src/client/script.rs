@@ -1,0 +1,73 @@
+//! Operations that are written out in the plan.
+
+use std::collections::BTreeMap;
+
+use quorate_plan::{Plan, PlannedOperation};
+use quorate_systems::contract::{Command, Key, Value};
+use quorate_world::moments::MomentId;
+use tokio::sync::watch;
+
+use crate::happenings::Happenings;
+
+/// The scripts of a run, and how many of them have been played.
+#[derive(Debug)]
+pub(crate) struct Scripts {
+    by_client: BTreeMap<u32, Vec<Scripted>>,
+    /// Whether no client draws its operations.
+    all: bool,
+    ended: watch::Sender<usize>,
+}
+
+/// One operation of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Scripted {
+    pub(super) command: Command,
+    /// Not before this.
+    pub(super) when: Option<MomentId>,
+}
+
+impl Scripts {
+    /// Those of this plan.
+    pub(crate) fn of(plan: &Plan, happenings: &Happenings) -> Self {
+        let scripts = plan.scripts.iter().map(|script| {
+            let operations = script.operations.iter().map(|operation| Scripted {
+                command: command(operation.planned()),
+                when: operation.when.as_ref().map(|moment| happenings.id(moment)),
+            });
+            (script.client, operations.collect())
+        });
+        let by_client: BTreeMap<u32, Vec<Scripted>> = scripts.collect();
+        let all = (0..plan.workload.clients).all(|client| by_client.contains_key(&client));
+        Self { by_client, all, ended: watch::Sender::new(0) }
+    }
+
+    /// What this client does, if it has a script.
+    pub(super) fn of_client(&self, client: u32) -> Option<&[Scripted]> {
+        self.by_client.get(&client).map(Vec::as_slice)
+    }
+
+    /// A client has come to the end of its script.
+    pub(super) fn end_one(&self) {
+        self.ended.send_modify(|ended| *ended += 1);
+    }
+
+    /// Waits until nobody has anything left to do: for ever, where some draw their operations.
+    pub(crate) async fn played(&self) {
+        if !self.all {
+            return std::future::pending().await;
+        }
+        let all = self.by_client.len();
+        // The sender is here.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended >= all).await;
+    }
+}
+
+/// As the cores take it.
+pub(super) fn command(operation: PlannedOperation) -> Command {
+    match operation {
+        PlannedOperation::Read { key } => Command::Read { key: Key(key) },
+        PlannedOperation::Write { key, value } => {
+            Command::Write { key: Key(key), value: Value(value) }
+        }
+    }
+}

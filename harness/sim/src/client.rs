@@ -1,0 +1,430 @@
+//! One client in the simulated world, and the administrator, who is a client with other tasks.
+
+use std::collections::VecDeque;
+
+use quorate_checkers::history::{ProcessId, What};
+use quorate_plan::{Endpoint, Generator, PlannedOperation};
+use quorate_systems::contract::{
+    Client as _, ClientEffect, ClientId, ClientInput, Command, Key, LocalTime, Milestone, Options,
+    Outcome, TimerId, Value,
+};
+use quorate_world::convert;
+use quorate_world::invariants::{Watched, Who};
+use quorate_world::moments::MomentId;
+use quorate_world::weather::{self, Purpose};
+
+use crate::event::Event;
+use crate::stage::Stage;
+use crate::timers::Timers;
+
+/// A client: its core, and what it is to do.
+pub(crate) struct Client<S: Watched> {
+    pub(crate) me: ClientId,
+    core: Option<S::Client>,
+    timers: Timers,
+    effects: Vec<ClientEffect<S>>,
+    process: u64,
+    /// How many clients take part, by which its process ids are apart.
+    clients: u64,
+    pub(crate) open: Option<Open>,
+    work: Work,
+    /// Keys to be read, each until that succeeds, and whether others are to be left alone meanwhile.
+    pub(crate) reads: VecDeque<Key>,
+    /// No new operation before this.
+    not_before: u64,
+    wake_at: u64,
+    /// How long an operation may take; 0: for ever.
+    pub(crate) timeout: u64,
+}
+
+/// An operation that is under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    pub(crate) what: Asked,
+    pub(crate) since: u64,
+    deadline: u64,
+}
+
+/// What was asked of a core.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Asked {
+    /// An operation of the history.
+    Operation(Command),
+    /// A change of the system, for the fault at this place in the plan.
+    Change(u32),
+}
+
+/// Where a client's operations come from.
+#[derive(Debug)]
+enum Work {
+    /// Drawn, as fast as its pace allows.
+    Drawn(Pace),
+    /// Written out.
+    Scripted { operations: Vec<(PlannedOperation, Option<MomentId>)>, next: usize },
+    /// Changes of the system, one after the other.
+    Changes(VecDeque<(u32, Options)>),
+    /// Nothing any more.
+    Done,
+}
+
+/// When a client acts next, so that all of them together keep to a rate: distances are drawn, evenly around
+/// their mean.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    purpose: Purpose,
+    client: u32,
+    mean_us: u64,
+    count: u64,
+    next: u64,
+}
+
+impl Pace {
+    fn new(seed: u64, client: u32, clients: u32, rate_per_s: u32) -> Self {
+        let mean_us = (u64::from(clients) * 1_000_000).checked_div(u64::from(rate_per_s));
+        let purpose = Purpose::new(seed, "pace");
+        let mut pace = Self { purpose, client, mean_us: mean_us.unwrap_or(0), count: 0, next: 0 };
+        pace.next = pace.distance();
+        pace
+    }
+
+    fn invoked(&mut self, now: u64) {
+        let from = if self.next + self.mean_us < now { now } else { self.next };
+        self.next = from + self.distance();
+    }
+
+    fn distance(&mut self) -> u64 {
+        self.count += 1;
+        let draw = self.purpose.draw([u64::from(self.client), self.count]);
+        weather::between(draw, 0, 2 * self.mean_us)
+    }
+}
+
+/// What came of an input to a client.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Progress {
+    /// Nothing that concerns others.
+    Going,
+    /// The operation that was open has ended; whether as it should.
+    Ended { ok: bool },
+    /// The change of the system for this fault is complete.
+    Changed(u32),
+}
+
+const NEVER: u64 = u64::MAX;
+/// How long after a read that failed it is tried again.
+const READ_AGAIN_US: u64 = 50_000;
+
+impl<S: Watched> Client<S> {
+    pub(crate) fn new() -> Self {
+        Self {
+            me: ClientId(0),
+            core: None,
+            timers: Timers::default(),
+            effects: Vec::new(),
+            process: 0,
+            clients: 1,
+            open: None,
+            work: Work::Done,
+            reads: VecDeque::new(),
+            not_before: 0,
+            wake_at: NEVER,
+            timeout: 0,
+        }
+    }
+
+    fn reset(&mut self, stage: &Stage<S>, me: ClientId, clients: u32, work: Work, timeout: u64) {
+        self.me = me;
+        self.core = Some(S::Client::start(stage.start_of_client(me)));
+        self.timers.clear();
+        self.effects.clear();
+        self.process = u64::from(me.0);
+        self.clients = u64::from(clients);
+        self.open = None;
+        self.work = work;
+        self.reads.clear();
+        self.not_before = 0;
+        self.wake_at = NEVER;
+        self.timeout = timeout;
+    }
+
+    /// A client whose operations are drawn.
+    pub(crate) fn reset_drawn(
+        &mut self,
+        stage: &Stage<S>,
+        me: ClientId,
+        plan: &quorate_plan::Plan,
+    ) {
+        let workload = &plan.workload;
+        let pace = Pace::new(plan.seed, me.0, workload.clients, workload.rate_per_s);
+        let timeout = plan.durations.operation_timeout_ms * 1_000;
+        self.reset(stage, me, workload.clients, Work::Drawn(pace), timeout);
+    }
+
+    /// A client with a script.
+    pub(crate) fn reset_scripted(
+        &mut self,
+        stage: &Stage<S>,
+        me: ClientId,
+        plan: &quorate_plan::Plan,
+        operations: Vec<(PlannedOperation, Option<MomentId>)>,
+    ) {
+        let timeout = plan.durations.operation_timeout_ms * 1_000;
+        let work = Work::Scripted { operations, next: 0 };
+        self.reset(stage, me, plan.workload.clients, work, timeout);
+    }
+
+    /// The administrator, with nothing to do yet.
+    pub(crate) fn reset_administrator(&mut self, stage: &Stage<S>, me: ClientId) {
+        self.reset(stage, me, me.0, Work::Changes(VecDeque::new()), 0);
+    }
+
+    /// The administrator is asked for a change.
+    pub(crate) fn ask(&mut self, stage: &mut Stage<S>, fault: u32, options: Options) {
+        if let Work::Changes(changes) = &mut self.work {
+            changes.push_back((fault, options));
+        }
+        self.plan_wake(stage);
+    }
+
+    /// Whether it has a script, and has come to its end.
+    pub(crate) fn has_ended_script(&self) -> bool {
+        self.open.is_none()
+            && matches!(&self.work, Work::Scripted { operations, next } if *next >= operations.len())
+    }
+
+    /// Whether it waits to be told what to change.
+    pub(crate) fn has_changes(&self) -> bool {
+        matches!(&self.work, Work::Changes(changes) if !changes.is_empty())
+    }
+
+    /// It begins nothing of its own any more.
+    pub(crate) fn stop_working(&mut self) {
+        if !matches!(self.work, Work::Changes(_)) {
+            self.work = Work::Done;
+        }
+    }
+
+    /// What is open may take as long as it takes.
+    pub(crate) fn wait_for_ever(&mut self) {
+        self.timeout = 0;
+        if let Some(open) = &mut self.open {
+            open.deadline = NEVER;
+        }
+    }
+
+    /// A message arrives.
+    #[inline]
+    pub(crate) fn hear(
+        &mut self,
+        stage: &mut Stage<S>,
+        from: quorate_systems::contract::NodeId,
+        message: S::Message,
+    ) -> Progress {
+        self.step(stage, ClientInput::Message { from, message })
+    }
+
+    /// The time has come for something: a timer, the end of patience, the next operation.
+    pub(crate) fn on_wake(
+        &mut self,
+        stage: &mut Stage<S>,
+        at: u64,
+        generator: &mut Generator,
+    ) -> Progress {
+        if at != self.wake_at {
+            return Progress::Going;
+        }
+        self.wake_at = NEVER;
+        let mut progress = Progress::Going;
+        if self.open.as_ref().is_some_and(|open| open.deadline <= stage.now) {
+            self.give_up(stage);
+            progress = Progress::Ended { ok: false };
+        }
+        while let Some(id) = self.timers.pop_due(LocalTime(stage.now)) {
+            stage.witness.note(id.0);
+            let came = self.step(stage, ClientInput::Timer(id));
+            if came != Progress::Going {
+                progress = came;
+            }
+        }
+        if progress == Progress::Going && self.next_at(stage) <= stage.now {
+            progress = self.begin(stage, generator);
+        }
+        self.plan_wake(stage);
+        progress
+    }
+
+    /// Fires one timer now, if it is set.
+    pub(crate) fn fire(&mut self, stage: &mut Stage<S>, id: TimerId) -> Progress {
+        if !self.timers.cancel(id) {
+            return Progress::Going;
+        }
+        let progress = self.step(stage, ClientInput::Timer(id));
+        self.plan_wake(stage);
+        progress
+    }
+
+    /// When it may begin its next operation.
+    fn next_at(&self, stage: &Stage<S>) -> u64 {
+        if self.open.is_some() {
+            return NEVER;
+        }
+        if !self.reads.is_empty() {
+            return self.not_before;
+        }
+        match &self.work {
+            Work::Drawn(pace) => pace.next.max(self.not_before),
+            Work::Scripted { operations, next } => match operations.get(*next) {
+                Some((_, None)) => self.not_before,
+                Some((_, Some(moment))) if stage.witness.moments.is_reached(*moment) => {
+                    self.not_before
+                }
+                Some(_) | None => NEVER,
+            },
+            Work::Changes(changes) if changes.is_empty() => NEVER,
+            Work::Changes(_) => self.not_before,
+            Work::Done => NEVER,
+        }
+    }
+
+    fn begin(&mut self, stage: &mut Stage<S>, generator: &mut Generator) -> Progress {
+        if let Some(key) = self.reads.front() {
+            return self.invoke(stage, Command::Read { key: *key });
+        }
+        let planned = match &mut self.work {
+            Work::Drawn(pace) => {
+                pace.invoked(stage.now);
+                generator.next(self.me.0)
+            }
+            Work::Scripted { operations, next } => {
+                *next += 1;
+                operations.get(*next - 1).map(|(operation, _)| *operation)
+            }
+            Work::Changes(changes) => {
+                let Some((fault, options)) = changes.pop_front() else { return Progress::Going };
+                let since = stage.now;
+                self.open = Some(Open { what: Asked::Change(fault), since, deadline: NEVER });
+                return self.step(stage, ClientInput::Reconfigure(options));
+            }
+            Work::Done => None,
+        };
+        match planned {
+            Some(PlannedOperation::Read { key }) => {
+                self.invoke(stage, Command::Read { key: Key(key) })
+            }
+            Some(PlannedOperation::Write { key, value }) => {
+                self.invoke(stage, Command::Write { key: Key(key), value: Value(value) })
+            }
+            None => Progress::Going,
+        }
+    }
+
+    fn invoke(&mut self, stage: &mut Stage<S>, command: Command) -> Progress {
+        let step = convert::invocation(ProcessId(self.process), &command);
+        if stage.witness.watches_moments() {
+            let key = step.key.map_or(0, |key| key.0);
+            stage.witness.moments.invoked(self.me.0, &step.f, key);
+        }
+        stage.witness.record(stage.now, What::Invoke(step));
+        stage.witness.note_value(&command);
+        let since = stage.now;
+        let deadline = if self.timeout == 0 { NEVER } else { since + self.timeout };
+        self.open = Some(Open { what: Asked::Operation(command.clone()), since, deadline });
+        self.step(stage, ClientInput::Invoke(command))
+    }
+
+    fn give_up(&mut self, stage: &mut Stage<S>) {
+        self.step(stage, ClientInput::GiveUp);
+        if let Some(Open { what: Asked::Operation(command), .. }) = self.open.take() {
+            stage.witness.mark(Milestone("operation timed out"));
+            let completion = convert::time_out(ProcessId(self.process), &command);
+            self.complete(stage, completion);
+        }
+    }
+
+    #[inline]
+    fn step(&mut self, stage: &mut Stage<S>, input: ClientInput<S::Message>) -> Progress {
+        let Some(core) = &mut self.core else { return Progress::Going };
+        stage.acting = Some(Who::Client(self.me));
+        core.step(LocalTime(stage.now), input, &mut self.effects);
+        stage.acting = None;
+        let mut progress = Progress::Going;
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                ClientEffect::Send { to, message } => {
+                    let from = Who::Client(self.me);
+                    stage.send(from, Who::Node(to), message);
+                }
+                ClientEffect::Complete(outcome) => progress = self.ended(stage, outcome),
+                ClientEffect::SetTimer { id, min, max } => {
+                    let after = stage.draw_timer(Endpoint::Client(self.me.0), id, min, max);
+                    self.timers.set(id, LocalTime(stage.now + after));
+                }
+                ClientEffect::CancelTimer { id } => {
+                    self.timers.cancel(id);
+                }
+                ClientEffect::Observe(observation) => {
+                    stage.witness.observed(stage.now, Who::Client(self.me), &observation);
+                }
+                ClientEffect::Mark(milestone) => stage.witness.mark(milestone),
+                ClientEffect::Ignore(why) => stage.witness.ignore(why),
+            }
+        }
+        self.effects = effects;
+        self.plan_wake(stage);
+        progress
+    }
+
+    fn ended(&mut self, stage: &mut Stage<S>, outcome: Outcome) -> Progress {
+        let open = self.open.take().expect("only an open operation completes");
+        match open.what {
+            Asked::Change(fault) => Progress::Changed(fault),
+            Asked::Operation(command) => {
+                stage.witness.note_value(&outcome);
+                let process = ProcessId(self.process);
+                let completion = convert::completion(process, &command, outcome);
+                let ok = self.complete(stage, completion);
+                Progress::Ended { ok }
+            }
+        }
+    }
+
+    /// Records how an operation ended; whether it was done.
+    fn complete(&mut self, stage: &mut Stage<S>, completion: What) -> bool {
+        let ok = matches!(completion, What::Ok(_));
+        if let What::Ok(step) | What::Fail(step) | What::Info(step) = &completion
+            && stage.witness.watches_moments()
+        {
+            let key = step.key.map_or(0, |key| key.0);
+            stage.witness.moments.completed(self.me.0, &step.f, key);
+        }
+        if matches!(completion, What::Info(_)) {
+            self.process += self.clients;
+        }
+        stage.witness.record(stage.now, completion);
+        self.not_before = stage.now;
+        if !self.reads.is_empty() {
+            if ok {
+                self.reads.pop_front();
+            } else {
+                self.not_before = stage.now + READ_AGAIN_US;
+            }
+        }
+        ok
+    }
+
+    /// Puts a wake for whatever comes next into the queue, unless an earlier one is there.
+    #[inline]
+    pub(crate) fn plan_wake(&mut self, stage: &mut Stage<S>) {
+        let timer = self.timers.next().map_or(NEVER, |at| at.0);
+        let own = match &self.open {
+            Some(open) => open.deadline,
+            None => self.next_at(stage),
+        };
+        let at = timer.min(own).max(stage.now);
+        if at < self.wake_at {
+            self.wake_at = at;
+            stage.queue.push(at, Event::WakeClient(self.me.0));
+        }
+    }
+}

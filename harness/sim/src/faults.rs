@@ -1,0 +1,500 @@
+//! The nemesis: planned faults begin and end, and each is seen to bite or not.
+
+use std::collections::BTreeSet;
+
+use quorate_checkers::history::{Nemesis, NemesisPhase, What};
+use quorate_plan::{Disk as DiskFault, Fault, FaultClass, Plan, PlannedFault};
+use quorate_systems::contract::{Lie, Milestone, NodeId};
+use quorate_world::invariants::{Seen, Watched};
+use quorate_world::moments::{MomentId, Moments};
+use quorate_world::weather;
+
+use crate::disk::{DiskMode, Loss};
+use crate::event::Event;
+use crate::node::{Dying, Node};
+use crate::sim::Sim;
+
+/// One planned fault, and how it stands.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    fault: PlannedFault,
+    pub(crate) moment: Option<MomentId>,
+    state: State,
+    /// How often it was tried.
+    attempts: u32,
+    /// Its class must bite.
+    must_bite: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting,
+    /// It is in force: its number in the history, the nodes that it has, how often it bit.
+    Active {
+        id: u32,
+        hit: Vec<u16>,
+        bites: u64,
+    },
+    Over,
+}
+
+/// Which part of a node a fault holds: no two hold the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Life,
+    Clock,
+    Tongue,
+}
+
+/// A fault that has not bitten, and must, is tried again so much later.
+const AIM_AGAIN_US: u64 = 100_000;
+
+impl Planned {
+    pub(crate) fn all(plan: &Plan, moments: &mut Moments) -> Vec<Self> {
+        plan.faults
+            .iter()
+            .map(|fault| Self {
+                moment: fault.when.as_ref().map(|when| moments.register(when)),
+                must_bite: plan.fault_classes.contains(&fault.fault.class()),
+                fault: fault.clone(),
+                state: State::Waiting,
+                attempts: 0,
+            })
+            .collect()
+    }
+
+    /// When it begins, counted from its moment.
+    pub(crate) const fn at_us(&self) -> u64 {
+        self.fault.at_ms * 1_000
+    }
+
+    /// Whether a run whose scripts have ended must wait for it.
+    pub(crate) const fn is_due(&self) -> bool {
+        match self.state {
+            State::Waiting => self.moment.is_none(),
+            State::Active { .. } => true,
+            State::Over => false,
+        }
+    }
+
+    fn holds(&self, part: Part, node: u16) -> bool {
+        part_of(&self.fault.fault) == Some(part)
+            && matches!(&self.state, State::Active { hit, .. } if hit.contains(&node))
+    }
+}
+
+const fn part_of(fault: &Fault) -> Option<Part> {
+    match fault {
+        Fault::Kill { .. } | Fault::PowerLoss { .. } | Fault::Pause { .. } | Fault::Disk { .. } => {
+            Some(Part::Life)
+        }
+        Fault::Clock { .. } => Some(Part::Clock),
+        Fault::Byzantine { .. } => Some(Part::Tongue),
+        Fault::Partition { .. }
+        | Fault::Delay { .. }
+        | Fault::Loss { .. }
+        | Fault::Duplicate { .. }
+        | Fault::Reorder { .. }
+        | Fault::Corrupt { .. }
+        | Fault::Reconfigure { .. } => None,
+    }
+}
+
+impl<S: Watched> Sim<S> {
+    /// A planned fault begins.
+    pub(crate) fn begin_fault(&mut self, place: u32) {
+        let Some(planned) = self.faults.get_mut(place as usize) else { return };
+        if !matches!(planned.state, State::Waiting) {
+            return;
+        }
+        planned.attempts += 1;
+        let attempt = planned.attempts;
+        let PlannedFault { for_ms, fault, .. } = planned.fault.clone();
+        let id = self.stage.witness.next_fault();
+        let begun = self.inflict(place, id, &fault);
+        let (phase, what) = match &begun {
+            Ok(()) => (NemesisPhase::Begin, fault.to_string()),
+            Err(why) => (NemesisPhase::Skipped, format!("{fault}: {why}")),
+        };
+        self.record_fault(id, &fault, phase, what, 0);
+        let until = self.stage.now + for_ms * 1_000;
+        match begun {
+            Ok(()) => self.stage.queue.push(until, Event::FaultEnds(place, attempt)),
+            Err(_) => self.aim_again(place),
+        }
+    }
+
+    /// Does it; the reason where it cannot be done. The fault is active from the beginning, so that what it
+    /// brings about at once is counted for it.
+    fn inflict(&mut self, place: u32, id: u32, fault: &Fault) -> Result<(), String> {
+        let hit = self.victims(fault)?;
+        if let Some(planned) = self.faults.get_mut(place as usize) {
+            planned.state = State::Active { id, hit: hit.clone(), bites: 0 };
+        }
+        if self.stage.network.begin(place, fault) {
+            return Ok(());
+        }
+        for node in &hit {
+            self.hurt(place, *node, fault);
+        }
+        if let Fault::Reconfigure { options } = fault {
+            match self.clients.get_mut(self.administrator as usize) {
+                Some(client) => client.ask(&mut self.stage, place, options.clone()),
+                None => return self.cannot(place, "there is no administrator"),
+            }
+        }
+        if matches!(fault, Fault::Disk { disk: DiskFault::FlippedBit, .. })
+            && self.bites_of(place) == 0
+        {
+            return self.cannot(place, "nothing was written yet, or the damage was not noticed");
+        }
+        Ok(())
+    }
+
+    /// The fault is not in force after all.
+    fn cannot(&mut self, place: u32, why: &str) -> Result<(), String> {
+        if let Some(planned) = self.faults.get_mut(place as usize) {
+            planned.state = State::Waiting;
+        }
+        Err(why.to_owned())
+    }
+
+    /// The nodes that a fault can have now.
+    fn victims(&self, fault: &Fault) -> Result<Vec<u16>, String> {
+        let Some(part) = part_of(fault) else { return Ok(Vec::new()) };
+        let nodes: BTreeSet<u16> = match fault {
+            Fault::Disk { node, .. } => BTreeSet::from([*node]),
+            Fault::Kill { nodes, .. }
+            | Fault::PowerLoss { nodes, .. }
+            | Fault::Pause { nodes }
+            | Fault::Clock { nodes, .. }
+            | Fault::Byzantine { nodes, .. } => nodes.clone(),
+            _ => BTreeSet::new(),
+        };
+        let is_free = |node: &u16| !self.faults.iter().any(|other| other.holds(part, *node));
+        let is_up = |node: &u16| self.nodes.get(usize::from(*node)).is_some_and(Node::is_running);
+        let hit: Vec<u16> = nodes.into_iter().filter(is_free).filter(is_up).collect();
+        if hit.is_empty() { Err("none of its nodes is to be had".to_owned()) } else { Ok(hit) }
+    }
+
+    /// Hurts one node.
+    fn hurt(&mut self, place: u32, node: u16, fault: &Fault) {
+        match fault {
+            Fault::Kill { after_effects, .. } => self.kill(place, node, *after_effects, false),
+            Fault::PowerLoss { after_effects, .. } => self.kill(place, node, *after_effects, true),
+            Fault::Pause { .. } => {
+                self.with_node(node, |node, _| node.paused = Some(Vec::new()));
+                self.bite(place);
+            }
+            Fault::Clock { offset_ms, rate_ppm, .. } => {
+                let offset_us = offset_ms.saturating_mul(1_000);
+                self.with_node(node, |node, stage| node.set_clock(stage, offset_us, *rate_ppm));
+                self.bite(place);
+            }
+            Fault::Disk { disk, .. } => self.break_disk(place, node, *disk),
+            Fault::Byzantine { lie, .. } => self.corrupt_node(place, node, lie),
+            Fault::Partition { .. }
+            | Fault::Delay { .. }
+            | Fault::Loss { .. }
+            | Fault::Duplicate { .. }
+            | Fault::Reorder { .. }
+            | Fault::Corrupt { .. }
+            | Fault::Reconfigure { .. } => {}
+        }
+    }
+
+    fn kill(&mut self, place: u32, node: u16, after_effects: Option<u8>, power_loss: bool) {
+        if let Some(after_effects) = after_effects {
+            let dying = Dying { after_effects, power_loss };
+            self.with_node(node, |node, _| node.dies_after = Some(dying));
+            return;
+        }
+        let loss = self.loss(node, power_loss);
+        self.with_node(node, |node, stage| node.crash(stage, loss));
+        self.bite(place);
+    }
+
+    /// What a crash does to records that are not durable: of a power failure the first few may survive.
+    fn loss(&self, node: u16, power_loss: bool) -> Loss {
+        if !power_loss {
+            return Loss::None;
+        }
+        let unsynced = self.nodes.get(usize::from(node)).map_or(0, |node| node.disk.unsynced());
+        let draw = weather::draw(self.seed, "power loss", &[u64::from(node), self.stage.now]);
+        Loss::AllBut(weather::between(draw, 0, unsynced))
+    }
+
+    fn break_disk(&mut self, place: u32, node: u16, disk: DiskFault) {
+        let mode = match disk {
+            DiskFault::Full => DiskMode::Full,
+            DiskFault::IoError => DiskMode::IoError,
+            DiskFault::CutTail => DiskMode::Tear,
+            DiskFault::FlippedBit => return self.flip_bit(place, node),
+        };
+        let draw = weather::draw(self.seed, "tear", &[u64::from(node), self.stage.now]);
+        self.with_node(node, |node, _| {
+            node.disk.mode = mode;
+            node.disk.entropy = draw;
+        });
+    }
+
+    /// The node is killed, a bit of its log is flipped, and it is started: it must refuse.
+    fn flip_bit(&mut self, place: u32, node: u16) {
+        let draw = weather::draw(self.seed, "flip", &[u64::from(node), self.stage.now]);
+        let is_there = self.nodes.get(usize::from(node)).is_some_and(|node| node.disk.len() > 0);
+        if !is_there {
+            return;
+        }
+        self.with_node(node, |node, stage| {
+            node.crash(stage, Loss::None);
+            node.disk.flip(draw);
+        });
+        let refused = self.start_node(node).is_err();
+        if refused {
+            self.stage.witness.mark(Milestone("damaged record refused"));
+            self.bite(place);
+        }
+    }
+
+    fn corrupt_node(&mut self, place: u32, node: u16, lie: &str) {
+        let Ok(behaviour) = lie.parse::<Lie>() else { return };
+        let now = self.stage.now;
+        self.with_node(node, |node, stage| {
+            if !node.is_tainted {
+                node.is_tainted = true;
+                stage.witness.see(now, &Seen::Lies { node: node.me });
+            }
+            if behaviour != Lie::Twins {
+                node.liar.set(Some(behaviour));
+            }
+        });
+        if behaviour == Lie::Twins && self.add_twin(node) {
+            self.bite(place);
+        }
+    }
+
+    /// A second copy of a replica, with its identity and all that it has on disk.
+    fn add_twin(&mut self, node: u16) -> bool {
+        let slot = u16::try_from(self.nodes.len()).expect("there are few machines");
+        let seed = weather::draw(self.seed, "twin", &[u64::from(node)]);
+        let mut twin = Node::new(slot, NodeId(node), self.stage.config().clone(), seed);
+        twin.is_tainted = true;
+        if let Some(original) = self.nodes.get(usize::from(node)) {
+            twin.copy_disk(original);
+        }
+        self.nodes.push(twin);
+        self.twins.push((node, slot));
+        self.stage.witness.mark(Milestone("twin started"));
+        self.start_node(slot).is_ok()
+    }
+
+    /// A fault's time is over.
+    pub(crate) fn end_fault(&mut self, place: u32, attempt: u32) {
+        let is_this = |planned: &Planned| planned.attempts == attempt;
+        if self.faults.get(place as usize).is_some_and(is_this) {
+            self.heal(place);
+            if self.bites_of(place) == 0 {
+                self.aim_again(place);
+            }
+        }
+    }
+
+    /// Tries a fault again that did nothing and must, if there is time for it.
+    fn aim_again(&mut self, place: u32) {
+        let again = self.stage.now + AIM_AGAIN_US;
+        let Some(planned) = self.faults.get_mut(place as usize) else { return };
+        if planned.must_bite && again < self.limit {
+            planned.state = State::Waiting;
+            self.stage.queue.push(again, Event::FaultBegins(place));
+        } else {
+            planned.state = State::Over;
+        }
+    }
+
+    /// Puts right what a fault did, and records its end.
+    fn heal(&mut self, place: u32) {
+        let Some(planned) = self.faults.get_mut(place as usize) else { return };
+        let State::Active { id, hit, .. } = &planned.state else { return };
+        let (id, hit) = (*id, hit.clone());
+        let fault = planned.fault.fault.clone();
+        let network = self.stage.network.end(place);
+        for node in hit {
+            self.heal_node(place, node, &fault);
+        }
+        let own = self.bites_of(place);
+        let bites = network + own;
+        if let Some(Planned { state, .. }) = self.faults.get_mut(place as usize) {
+            *state = State::Active { id, hit: Vec::new(), bites };
+        }
+        self.record_fault(id, &fault, NemesisPhase::End, fault.to_string(), bites);
+        if bites > 0
+            && let Some(planned) = self.faults.get_mut(place as usize)
+        {
+            planned.state = State::Over;
+        }
+    }
+
+    fn heal_node(&mut self, place: u32, node: u16, fault: &Fault) {
+        match fault {
+            Fault::Kill { .. } | Fault::PowerLoss { .. } => {
+                let dying = self.nodes.get(usize::from(node)).and_then(|node| node.dies_after);
+                if let Some(dying) = dying {
+                    // No step had effects enough.
+                    let loss = self.loss(node, dying.power_loss);
+                    self.with_node(node, |node, stage| node.crash(stage, loss));
+                    self.bite(place);
+                }
+                self.revive(node);
+            }
+            Fault::Disk { .. } => {
+                self.with_node(node, |node, _| node.disk.mend());
+                self.revive(node);
+            }
+            Fault::Pause { .. } => self.resume(node),
+            Fault::Clock { .. } => {
+                self.with_node(node, Node::right_clock);
+            }
+            Fault::Byzantine { .. } => {
+                let lies = self.nodes.get_mut(usize::from(node)).map_or(0, |node| {
+                    node.liar.set(None);
+                    node.liar.lies()
+                });
+                for _ in 0..lies {
+                    self.bite(place);
+                }
+                self.remove_twin(node);
+            }
+            Fault::Partition { .. }
+            | Fault::Delay { .. }
+            | Fault::Loss { .. }
+            | Fault::Duplicate { .. }
+            | Fault::Reorder { .. }
+            | Fault::Corrupt { .. }
+            | Fault::Reconfigure { .. } => {}
+        }
+    }
+
+    fn remove_twin(&mut self, node: u16) {
+        let Some(index) = self.twins.iter().position(|(of, _)| *of == node) else { return };
+        let (_, slot) = self.twins.remove(index);
+        self.with_node(slot, |twin, stage| twin.crash(stage, Loss::None));
+    }
+
+    /// What waited while a node stood still happens now.
+    fn resume(&mut self, node: u16) {
+        self.with_node(node, |node, stage| {
+            for event in node.paused.take().unwrap_or_default() {
+                stage.queue.push(stage.now, event);
+            }
+            // Its wakes may have been among them, for times that are past.
+            node.plan_wake_anew(stage);
+        });
+    }
+
+    /// Starts a node that is down.
+    pub(crate) fn revive(&mut self, node: u16) {
+        let is_down = self.nodes.get(usize::from(node)).is_some_and(|node| node.replica.is_none());
+        if !is_down {
+            return;
+        }
+        if let Err(refusal) = self.start_node(node) {
+            let what = format!("n{node} does not start from an undamaged disk: {refusal}");
+            let now = self.stage.now;
+            self.stage.witness.violation(now, "restart", vec![format!("n{node}")], what);
+        }
+    }
+
+    /// Ends everything that is in force.
+    pub(crate) fn heal_everything(&mut self) {
+        for place in 0..u32::try_from(self.faults.len()).expect("there are few faults") {
+            self.heal(place);
+            if let Some(planned) = self.faults.get_mut(place as usize) {
+                planned.state = State::Over;
+            }
+        }
+    }
+
+    /// Heals the nodes of the core, and the links among them and to clients; leaves all else as it is.
+    pub(crate) fn heal_core(&mut self, core: &BTreeSet<u16>) {
+        let mut spared: Vec<quorate_plan::Endpoint> =
+            core.iter().copied().map(quorate_plan::Endpoint::Node).collect();
+        let clients = 0..u32::try_from(self.clients.len()).expect("there are few clients");
+        spared.extend(clients.map(quorate_plan::Endpoint::Client));
+        self.stage.network.spare(&spared);
+        for node in core {
+            self.resume(*node);
+            self.with_node(*node, |node, stage| {
+                node.disk.mend();
+                node.dies_after = None;
+                node.liar.set(None);
+                node.right_clock(stage);
+            });
+            self.revive(*node);
+        }
+    }
+
+    /// A node died within a step, as some fault had it do.
+    pub(crate) fn on_death(&mut self, slot: u16) {
+        let Some(node) = self.nodes.get(usize::from(slot)) else { return };
+        let loss = match (node.dies_after, node.disk.mode) {
+            (Some(dying), _) => {
+                self.stage.witness.mark(Milestone("crash in the middle of a step"));
+                self.loss(slot, dying.power_loss)
+            }
+            // What was written before is with the operating system.
+            (None, DiskMode::Full | DiskMode::Tear | DiskMode::Good) => Loss::None,
+            (None, DiskMode::IoError) => self.loss(slot, true),
+        };
+        self.with_node(slot, |node, stage| node.crash(stage, loss));
+        let holder = self.faults.iter().position(|fault| fault.holds(Part::Life, slot));
+        if let Some(place) = holder {
+            self.bite(u32::try_from(place).expect("there are few faults"));
+        }
+    }
+
+    /// A fault was seen to do something.
+    pub(crate) fn bite(&mut self, place: u32) {
+        if let Some(Planned { state: State::Active { bites, .. }, .. }) =
+            self.faults.get_mut(place as usize)
+        {
+            *bites += 1;
+        }
+    }
+
+    fn bites_of(&self, place: u32) -> u64 {
+        match self.faults.get(place as usize).map(|planned| &planned.state) {
+            Some(State::Active { bites, .. }) => *bites,
+            Some(State::Waiting | State::Over) | None => 0,
+        }
+    }
+
+    /// A change of the system is complete: the fault that it was has bitten.
+    pub(crate) fn on_changed(&mut self, place: u32) {
+        self.bite(place);
+        self.stage.witness.mark(Milestone("system reconfigured"));
+    }
+
+    fn record_fault(
+        &mut self,
+        fault_id: u32,
+        fault: &Fault,
+        phase: NemesisPhase,
+        what: String,
+        bites: u64,
+    ) {
+        self.stage.witness.note(u64::from(fault_id) << 8 | phase as u64);
+        let event = Nemesis {
+            fault: fault_id,
+            kind: class_name(fault.class()).to_owned(),
+            phase,
+            targets: fault.targets().iter().map(ToString::to_string).collect(),
+            what,
+            bites,
+        };
+        self.stage.witness.record(self.stage.now, What::Nemesis(event));
+    }
+}
+
+const fn class_name(class: FaultClass) -> &'static str {
+    class.name()
+}

@@ -1,0 +1,116 @@
+//! Looking for what is wrong: seed after seed, each drawn, run and judged.
+
+use quorate_checkers::history::{Builder, History, Time, What, operations};
+use quorate_checkers::linearizability::Budget;
+use quorate_checkers::model;
+use quorate_checkers::verdict::Verdict;
+use quorate_plan::Plan;
+use quorate_systems::SystemKind;
+use quorate_systems::mutant::Mutants;
+use quorate_world::registry;
+
+use crate::queue::QueueKind;
+use crate::simulator::{SimError, Simulator, simulator};
+use crate::witness::{Checks, Counts};
+
+/// What came of one seed.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The demand that was broken first, by its name: an invariant (`Q-I3`), `liveness`, `no-panic`, or
+    /// [`LINEARIZABILITY`].
+    pub found: Option<String>,
+    /// The checker could not decide within its budget.
+    pub undecided: bool,
+    /// Whether what is planted made any difference: the run differs from the one without it.
+    pub reached: bool,
+    /// Which kind of search it was.
+    pub search: &'static str,
+    /// How many events there were, in the run with the mutant.
+    pub steps: u64,
+    /// How much virtual time passed, in microseconds.
+    pub virtual_us: u64,
+    /// How often each milestone was reached.
+    pub milestones: Counts,
+}
+
+/// The demand that the history checker makes.
+pub const LINEARIZABILITY: &str = "linearizability";
+
+/// Draws, runs and judges seeds, one after the other. What it finds depends on the seed and the mutant alone.
+pub struct Hunter {
+    simulator: Box<dyn Simulator>,
+    model: &'static dyn model::AnyModel,
+    budget: Budget,
+}
+
+impl Hunter {
+    /// A hunter for a system. `model` is the name of what its clients' operations must satisfy.
+    pub fn new(kind: SystemKind) -> Self {
+        let [workload, ..] = kind.vocabulary().workloads else {
+            unreachable!("a system serves something")
+        };
+        let model = model::by_name(workload).expect("every workload has a model");
+        Self { simulator: simulator(kind, QueueKind::default()), model, budget: BUDGET }
+    }
+
+    /// The plan of a seed.
+    pub fn plan(&mut self, seed: u64) -> Plan {
+        self.simulator.draw(seed)
+    }
+
+    /// Runs a seed and judges it.
+    pub fn try_seed(&mut self, seed: u64, mutants: Mutants) -> Result<Tried, SimError> {
+        let plan = self.simulator.draw(seed);
+        let mut history = Builder::new();
+        let mut first = None;
+        let mut sink = |time: Time, what: What| {
+            if let (None, What::Violation(violation)) = (&first, &what) {
+                first = Some(violation.demand.clone());
+            }
+            history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let outcome = self.simulator.run(&plan, mutants, Checks::ALL, &mut sink)?;
+        let order = if first.is_none() { self.judge(&history.finish()) } else { Verdict::Valid };
+        let found = match order {
+            Verdict::Invalid => Some(LINEARIZABILITY.to_owned()),
+            Verdict::Valid | Verdict::Unknown => first,
+        };
+        let reached = mutants != Mutants::NONE && self.differs(&plan, &outcome.digest.digest)?;
+        Ok(Tried {
+            found,
+            undecided: order == Verdict::Unknown,
+            reached,
+            search: plan.weather.map_or("calm", |weather| weather.delay.search()),
+            steps: outcome.digest.steps,
+            virtual_us: outcome.virtual_us,
+            milestones: outcome.milestones,
+        })
+    }
+
+    fn judge(&self, history: &History) -> Verdict {
+        self.model.check(&operations(history), self.budget).verdict
+    }
+
+    /// Whether the correct system gives another run.
+    fn differs(&mut self, plan: &Plan, digest: &str) -> Result<bool, SimError> {
+        let checks = Checks { digest: true, invariants: false };
+        let correct = self.simulator.run(plan, Mutants::NONE, checks, &mut |_, _| Ok(()))?;
+        Ok(correct.digest.digest != digest)
+    }
+}
+
+/// What judging one small history may cost: hundreds of times what it does.
+const BUDGET: Budget = Budget { time: std::time::Duration::from_secs(5), memory_bytes: 256 << 20 };
+
+/// The seeds of one try of a campaign: no two tries share any.
+pub fn seeds_of(base: u64, subject: u64, attempt: u64) -> impl Iterator<Item = u64> {
+    let first = base
+        .wrapping_add(subject.wrapping_mul(1 << 48))
+        .wrapping_add(attempt.wrapping_mul(1 << 40));
+    (0..).map(move |n| first.wrapping_add(n))
+}
+
+/// The kind of system that a plan is for.
+pub fn kind_of(plan: &Plan) -> Result<SystemKind, SimError> {
+    registry::find(&plan.system.kind).map_err(SimError::System)
+}

@@ -1,0 +1,400 @@
+//! One replica in the simulated world: the core, and what a machine would give it.
+
+use std::collections::VecDeque;
+
+use quorate_plan::Endpoint;
+use quorate_systems::contract::{
+    Effect, Incarnation, Input, LocalTime, Micros, Milestone, NodeId, Outbox, Recovered, Replica,
+    Ticket, TimerId,
+};
+use quorate_world::gate::{Deed, Departure, Gate};
+use quorate_world::invariants::{Seen, Watched, Who};
+use quorate_world::liar::Liar;
+
+use crate::clock::Clock;
+use crate::disk::{Disk, DiskMode, Loss};
+use crate::event::Event;
+use crate::stage::Stage;
+use crate::timers::Timers;
+
+/// A replica and its machine. Twins have a machine each, and one identity.
+pub(crate) struct Node<S: Watched> {
+    /// Its place among all machines.
+    pub(crate) slot: u16,
+    /// Who it says it is.
+    pub(crate) me: NodeId,
+    pub(crate) replica: Option<S::Replica>,
+    pub(crate) incarnation: u64,
+    outbox: Outbox<S>,
+    gate: Gate<S>,
+    timers: Timers,
+    pub(crate) clock: Clock,
+    pub(crate) disk: Disk<S::Record>,
+    pub(crate) liar: Liar<S>,
+    /// It has lied: it is not judged any more.
+    pub(crate) is_tainted: bool,
+    /// What it has said to itself and not heard yet.
+    local: VecDeque<S::Message>,
+    released: Vec<Departure<S::Message>>,
+    /// It stands still: what comes meanwhile waits here.
+    pub(crate) paused: Option<Vec<Event>>,
+    /// It dies once so many effects of a step are carried out.
+    pub(crate) dies_after: Option<Dying>,
+    /// The time of its next wake in the queue.
+    wake_at: u64,
+    /// Which life its syncs belong to.
+    epoch: u32,
+    /// A client has asked it something since the last healing.
+    pub(crate) was_asked: bool,
+    /// It has answered a client since then.
+    pub(crate) has_answered: bool,
+}
+
+/// How a node is to die in the middle of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dying {
+    /// After so many effects.
+    pub(crate) after_effects: u8,
+    /// What happens to records that are not durable then.
+    pub(crate) power_loss: bool,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The node goes on.
+    Alive,
+    /// It went down within the step.
+    Died,
+}
+
+/// Never: no wake is in the queue.
+const NEVER: u64 = u64::MAX;
+
+impl<S: Watched> Node<S> {
+    pub(crate) fn new(slot: u16, me: NodeId, config: S::Config, seed: u64) -> Self {
+        Self {
+            slot,
+            me,
+            replica: None,
+            incarnation: 0,
+            outbox: Outbox::default(),
+            gate: Gate::default(),
+            timers: Timers::default(),
+            clock: Clock::new(0),
+            disk: Disk::default(),
+            liar: Liar::new(config, seed),
+            is_tainted: false,
+            local: VecDeque::new(),
+            released: Vec::new(),
+            paused: None,
+            dies_after: None,
+            wake_at: NEVER,
+            epoch: 0,
+            was_asked: false,
+            has_answered: false,
+        }
+    }
+
+    /// A new machine with the memory of this one.
+    pub(crate) fn reset(&mut self, config: S::Config, seed: u64) {
+        self.replica = None;
+        self.incarnation = 0;
+        self.outbox = Outbox::default();
+        self.gate.reset();
+        self.timers.clear();
+        self.clock = Clock::new(0);
+        self.disk.reset();
+        self.liar = Liar::new(config, seed);
+        self.is_tainted = false;
+        self.local.clear();
+        self.paused = None;
+        self.dies_after = None;
+        self.wake_at = NEVER;
+        self.epoch = 0;
+        self.was_asked = false;
+        self.has_answered = false;
+    }
+
+    /// Whether it is up, and not standing still.
+    pub(crate) const fn is_running(&self) -> bool {
+        self.replica.is_some() && self.paused.is_none()
+    }
+
+    /// It goes down; how many records that were not durable are lost.
+    pub(crate) fn crash(&mut self, stage: &mut Stage<S>, loss: Loss) -> u64 {
+        self.replica = None;
+        self.outbox = Outbox::default();
+        self.gate.reset();
+        self.timers.clear();
+        self.local.clear();
+        self.paused = None;
+        self.dies_after = None;
+        self.epoch += 1;
+        let lost = self.disk.crash(loss);
+        if lost > 0 {
+            stage.witness.mark(Milestone("unsynced record lost"));
+        }
+        if stage.witness.watches_moments() {
+            stage.witness.moments.crashed(self.me.0);
+        }
+        lost
+    }
+
+    /// It comes up from what its disk holds; the reason if it refuses.
+    pub(crate) fn start(&mut self, stage: &mut Stage<S>) -> Result<Step, String> {
+        self.incarnation += 1;
+        let (me, incarnation) = (self.me, Incarnation(self.incarnation));
+        let found = self.disk.recover();
+        if found.torn_bytes > 0 {
+            stage.witness.mark(Milestone("torn record cut"));
+        }
+        self.clock = Clock::new(stage.now);
+        if !self.is_tainted {
+            stage.witness.see(stage.now, &Seen::Started { node: me, incarnation });
+            for record in &found.records {
+                if let Recovered::Intact(record) = record {
+                    stage.witness.see(stage.now, &Seen::Found { node: me, record });
+                }
+            }
+        }
+        if stage.witness.watches_moments() {
+            stage.witness.moments.started(me.0);
+        }
+        let start = stage.start_of(me, incarnation, self.slot, found.records);
+        stage.acting = Some(Who::Node(me));
+        let started = S::Replica::start(start, &mut self.outbox);
+        stage.acting = None;
+        match started {
+            Ok(replica) => self.replica = Some(replica),
+            Err(refusal) => {
+                self.outbox = Outbox::default();
+                return Err(refusal.to_string());
+            }
+        }
+        let step = self.carry_out(stage);
+        Ok(if step == Step::Alive { self.settle(stage) } else { step })
+    }
+
+    /// Takes one input, and what it says to itself in consequence.
+    #[inline]
+    pub(crate) fn take(&mut self, stage: &mut Stage<S>, input: Input<S::Message>) -> Step {
+        match self.step(stage, input) {
+            Step::Alive => self.settle(stage),
+            Step::Died => Step::Died,
+        }
+    }
+
+    /// Lets it hear what it said to itself, and sees to its next wake.
+    #[inline]
+    fn settle(&mut self, stage: &mut Stage<S>) -> Step {
+        while let Some(message) = self.local.pop_front() {
+            let from = self.me;
+            stage.witness.note_value(&message);
+            if self.step(stage, Input::Message { from, message }) == Step::Died {
+                return Step::Died;
+            }
+        }
+        self.plan_wake(stage);
+        Step::Alive
+    }
+
+    #[inline]
+    fn step(&mut self, stage: &mut Stage<S>, input: Input<S::Message>) -> Step {
+        let Some(replica) = &mut self.replica else { return Step::Alive };
+        let now = self.clock.show(stage.now);
+        stage.acting = Some(Who::Node(self.me));
+        replica.step(now, input, &mut self.outbox);
+        stage.acting = None;
+        self.carry_out(stage)
+    }
+
+    /// Carries out the effects of a step, unless it dies among them.
+    fn carry_out(&mut self, stage: &mut Stage<S>) -> Step {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let limit = self.dies_after.map(|dying| usize::from(dying.after_effects));
+        // A step that has fewer effects than that passes.
+        let limit = limit.filter(|limit| *limit <= outbox.len());
+        let mut step = Step::Alive;
+        for (done, effect) in outbox.drain().enumerate() {
+            if limit == Some(done) {
+                step = Step::Died;
+                break;
+            }
+            if self.perform(stage, effect) == Step::Died {
+                step = Step::Died;
+                break;
+            }
+        }
+        self.outbox = outbox;
+        if limit.is_some() && step == Step::Alive {
+            step = Step::Died;
+        }
+        if step == Step::Died {
+            return Step::Died;
+        }
+        if self.disk.wants_checkpoint()
+            && let Some(replica) = &self.replica
+        {
+            self.disk.set_checkpoint(replica.checkpoint());
+            stage.witness.mark(Milestone("checkpoint"));
+        }
+        self.plan_sync(stage);
+        Step::Alive
+    }
+
+    #[inline]
+    fn perform(&mut self, stage: &mut Stage<S>, effect: Effect<S>) -> Step {
+        match self.gate.pass(effect) {
+            Some(Deed::Persist { ticket, record }) => return self.persist(stage, ticket, record),
+            Some(Deed::Depart(departure)) => self.depart(stage, departure),
+            Some(Deed::SetTimer { id, min, max }) => self.set_timer(stage, id, min, max),
+            Some(Deed::CancelTimer { id }) => {
+                self.timers.cancel(id);
+            }
+            Some(Deed::Observe(observation)) => {
+                if !self.is_tainted {
+                    stage.witness.observed(stage.now, Who::Node(self.me), &observation);
+                }
+            }
+            Some(Deed::Mark(milestone)) => stage.witness.mark(milestone),
+            Some(Deed::Ignore(why)) => stage.witness.ignore(why),
+            None => {}
+        }
+        Step::Alive
+    }
+
+    fn persist(&mut self, stage: &mut Stage<S>, ticket: Ticket, record: S::Record) -> Step {
+        match self.disk.mode {
+            DiskMode::Good | DiskMode::IoError => {
+                if !self.is_tainted {
+                    let node = self.me;
+                    let seen = Seen::Persisted { node, ticket, record: &record };
+                    stage.witness.see(stage.now, &seen);
+                }
+                self.disk.append(ticket, record);
+                Step::Alive
+            }
+            DiskMode::Full => Step::Died,
+            DiskMode::Tear => {
+                self.disk.tear(record);
+                Step::Died
+            }
+        }
+    }
+
+    fn depart(&mut self, stage: &mut Stage<S>, departure: Departure<S::Message>) {
+        let (to, message) = match departure {
+            Departure::Send { to, message } if to == self.me => {
+                return self.local.push_back(message);
+            }
+            Departure::Send { to, message } => (Who::Node(to), message),
+            Departure::Reply { client, message } => {
+                self.has_answered = true;
+                (Who::Client(client), message)
+            }
+        };
+        if let Some(message) = self.liar.tell(to, message) {
+            stage.send(Who::Node(self.me), to, message);
+        }
+    }
+
+    fn set_timer(&mut self, stage: &mut Stage<S>, id: TimerId, min: Micros, max: Micros) {
+        let end = Endpoint::Node(self.slot);
+        let after = stage.draw_timer(end, id, min, max);
+        let now = self.clock.show(stage.now);
+        self.timers.set(id, LocalTime(now.0 + after));
+    }
+
+    /// A sync is begun where something waits for one.
+    fn plan_sync(&mut self, stage: &mut Stage<S>) {
+        if self.disk.begin_sync() {
+            let after = stage.draw_sync(self.slot);
+            stage.queue.push(stage.now + after, Event::Synced(self.slot, self.epoch));
+        }
+    }
+
+    /// The sync of this life is done.
+    pub(crate) fn on_synced(&mut self, stage: &mut Stage<S>, epoch: u32) -> Step {
+        if epoch != self.epoch || self.replica.is_none() {
+            return Step::Alive;
+        }
+        if self.disk.mode == DiskMode::IoError {
+            return Step::Died;
+        }
+        let ticket = self.disk.end_sync();
+        stage.witness.note(ticket.0);
+        if !self.is_tainted {
+            stage.witness.see(stage.now, &Seen::Durable { node: self.me, ticket });
+        }
+        let mut released = std::mem::take(&mut self.released);
+        self.gate.durable(ticket, &mut released);
+        for departure in released.drain(..) {
+            self.depart(stage, departure);
+        }
+        self.released = released;
+        self.plan_sync(stage);
+        self.take(stage, Input::Persisted(ticket))
+    }
+
+    /// Fires what is due.
+    pub(crate) fn on_wake(&mut self, stage: &mut Stage<S>, at: u64) -> Step {
+        if at != self.wake_at || self.replica.is_none() {
+            return Step::Alive;
+        }
+        self.wake_at = NEVER;
+        let now = self.clock.show(stage.now);
+        while let Some(id) = self.timers.pop_due(now) {
+            stage.witness.note(id.0);
+            if self.step(stage, Input::Timer(id)) == Step::Died {
+                return Step::Died;
+            }
+        }
+        self.settle(stage)
+    }
+
+    /// Fires one timer now, if it is set.
+    pub(crate) fn fire(&mut self, stage: &mut Stage<S>, id: TimerId) -> Step {
+        if self.replica.is_none() || !self.timers.cancel(id) {
+            return Step::Alive;
+        }
+        self.take(stage, Input::Timer(id))
+    }
+
+    /// Puts a wake for the next timer into the queue, unless an earlier one is there.
+    #[inline]
+    pub(crate) fn plan_wake(&mut self, stage: &mut Stage<S>) {
+        let Some(next) = self.timers.next() else { return };
+        let at = self.clock.when(stage.now, next);
+        if at < self.wake_at {
+            self.wake_at = at;
+            stage.queue.push(at, Event::WakeNode(self.slot));
+        }
+    }
+
+    /// The clock goes wrong.
+    pub(crate) fn set_clock(&mut self, stage: &mut Stage<S>, offset_us: i64, rate_ppm: u32) {
+        self.clock.set(stage.now, offset_us, rate_ppm);
+        self.plan_wake_anew(stage);
+    }
+
+    /// The clock goes right again.
+    pub(crate) fn right_clock(&mut self, stage: &mut Stage<S>) {
+        self.clock.set_right(stage.now);
+        self.plan_wake_anew(stage);
+    }
+
+    /// What is in the queue may come too late, or was taken out while the node stood still.
+    pub(crate) fn plan_wake_anew(&mut self, stage: &mut Stage<S>) {
+        self.wake_at = NEVER;
+        if self.is_running() {
+            self.plan_wake(stage);
+        }
+    }
+
+    /// What it has on disk, in another machine: twins begin alike.
+    pub(crate) fn copy_disk(&mut self, other: &Self) {
+        self.disk.copy(&other.disk);
+        self.incarnation = other.incarnation;
+    }
+}

@@ -1,0 +1,198 @@
+//! The end of a run: the core is healed and must suffice, then all is healed and must come together.
+
+use quorate_checkers::history::Violation;
+use quorate_plan::{Fault, Liveness as LivenessPlan, Plan};
+use quorate_systems::contract::NodeId;
+use quorate_world::invariants::Watched;
+
+use crate::client::Asked;
+use crate::event::{Event, Phase};
+use crate::node::Node;
+use crate::sim::{Liveness, Sim};
+
+/// The longest that operations may take after healing where a plan says nothing, in milliseconds of virtual
+/// time: the longest back-off of any core is below ten seconds, and the next attempt must succeed.
+const BOUND_MS: u64 = 30_000;
+/// How long it is waited, again and again, for a node that was asked and has not answered.
+const ANSWER_US: u64 = 100_000;
+/// A run reads so many keys at its end, as a live one does.
+const FINAL_KEYS_MAX: usize = 50;
+/// How many clients read each of them.
+const FINAL_READERS: usize = 2;
+
+impl<S: Watched> Sim<S> {
+    /// Finds out what liveness asks of a run.
+    pub(crate) fn set_liveness(&mut self, plan: &Plan, config: &S::Config) {
+        let LivenessPlan { core, bound_ms } =
+            plan.liveness.clone().unwrap_or(LivenessPlan { core: None, bound_ms: BOUND_MS });
+        let nodes: Vec<NodeId> = match &core {
+            Some(core) => core.iter().copied().map(NodeId).collect(),
+            None => (0..plan.system.nodes).map(NodeId).collect(),
+        };
+        // Every configuration that the run may come to must be able to go on.
+        let mut configs = vec![config.clone()];
+        for planned in &plan.faults {
+            if let (Fault::Reconfigure { options }, Some(last)) = (&planned.fault, configs.last())
+                && let Ok(next) = S::change(last, options)
+            {
+                configs.push(next);
+            }
+        }
+        let is_demanded = configs.iter().all(|config| S::is_live(config, &nodes));
+        self.liveness =
+            Some(Liveness { core, bound_us: bound_ms * 1_000, is_demanded, since: 0, busy: 0 });
+    }
+
+    /// The next phase begins, unless it has: it may come early.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        match (self.phase, phase) {
+            (Phase::Safety, Phase::Core) => self.enter_core(),
+            (Phase::Core, Phase::Whole) if !self.waits_for_answers(phase) => {
+                self.demand_liveness();
+                self.enter_whole();
+            }
+            (Phase::Whole, Phase::Over) if !self.waits_for_answers(phase) => {
+                self.demand_liveness();
+                self.phase = Phase::Over;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the phase goes on, though clients have all they want: a node was asked and may still answer.
+    fn waits_for_answers(&mut self, next: Phase) -> bool {
+        let now = self.stage.now;
+        let Some(liveness) = &self.liveness else { return false };
+        let bound = liveness.since + liveness.bound_us;
+        if now >= bound || liveness.busy > 0 || self.silent_nodes().is_empty() {
+            return false;
+        }
+        self.stage.queue.push(bound.min(now + ANSWER_US), Event::Phase(next));
+        true
+    }
+
+    /// Faults stop coming. Where the plan names a core only that is healed; else everything is.
+    fn enter_core(&mut self) {
+        for client in &mut self.clients {
+            client.stop_working();
+        }
+        let core = self.liveness.as_ref().and_then(|liveness| liveness.core.clone());
+        let Some(core) = core else { return self.enter_whole() };
+        self.phase = Phase::Core;
+        self.heal_core(&core);
+        self.begin_reads(Phase::Whole);
+    }
+
+    /// Everything is healed, the weather too, and what was held back is let go.
+    fn enter_whole(&mut self) {
+        self.phase = Phase::Whole;
+        self.heal_everything();
+        for place in 0..self.nodes_count {
+            self.revive(place);
+        }
+        self.stage.network.calm();
+        self.stage.network.release(self.stage.now, &mut self.stage.queue, None);
+        for client in &mut self.clients {
+            client.wait_for_ever();
+        }
+        self.begin_reads(Phase::Over);
+    }
+
+    /// Has every key read that was used lately, and sees to it that the phase ends.
+    fn begin_reads(&mut self, next: Phase) {
+        let keys = self.last_keys(FINAL_KEYS_MAX);
+        let readers = self.administrator as usize;
+        for (me, client) in self.clients.iter_mut().take(readers).enumerate() {
+            client.reads.clear();
+            for (place, key) in keys.iter().enumerate() {
+                if (me + readers - place % readers) % readers < FINAL_READERS {
+                    client.reads.push_back(*key);
+                }
+            }
+            client.plan_wake(&mut self.stage);
+        }
+        for node in &mut self.nodes {
+            node.was_asked = false;
+            node.has_answered = false;
+        }
+        let now = self.stage.now;
+        let Some(liveness) = &mut self.liveness else { return };
+        liveness.since = now;
+        let bound = now + liveness.bound_us;
+        self.stage.queue.push(bound, Event::Phase(next));
+        self.count_busy();
+    }
+
+    /// When everybody has done what the phase asks, it ends at once.
+    pub(crate) fn count_busy(&mut self) {
+        let busy = self.clients.iter().filter(|client| {
+            client.open.is_some() || !client.reads.is_empty() || client.has_changes()
+        });
+        let busy = busy.count();
+        let Some(liveness) = &mut self.liveness else { return };
+        liveness.busy = busy;
+        if busy == 0 {
+            let next = if self.phase == Phase::Core { Phase::Whole } else { Phase::Over };
+            self.stage.queue.push(self.stage.now, Event::Phase(next));
+        }
+    }
+
+    /// Names everything that should have come to an end by now and has not.
+    fn demand_liveness(&mut self) {
+        let Some(liveness) = &self.liveness else { return };
+        if !liveness.is_demanded {
+            return;
+        }
+        let since = liveness.since;
+        let mut unmet = Vec::new();
+        for client in &self.clients {
+            let who = client.me;
+            let waited =
+                |since: u64| format!("{} ms after healing", (self.stage.now - since) / 1_000);
+            match (&client.open, client.reads.front()) {
+                (Some(open), _) => {
+                    let what = match &open.what {
+                        Asked::Operation(command) => format!("{command:?}"),
+                        Asked::Change(_) => "the change of the system".to_owned(),
+                    };
+                    let began = open.since / 1_000;
+                    let waited = waited(since);
+                    let what =
+                        format!("{who}: {what}, begun at {began} ms, is not complete {waited}");
+                    unmet.push((vec![who.to_string()], what));
+                }
+                (None, Some(key)) => {
+                    let what = format!(
+                        "{who}: no read of key {} succeeded within {}",
+                        key.0,
+                        waited(since)
+                    );
+                    unmet.push((vec![who.to_string()], what));
+                }
+                (None, None) => {}
+            }
+        }
+        for node in self.silent_nodes() {
+            let what = format!(
+                "{node} is down, or was asked by a client after the healing and has not answered"
+            );
+            unmet.push((vec![node.to_string()], what));
+        }
+        let now = self.stage.now;
+        for (targets, what) in unmet {
+            self.stage.witness.violation(now, Violation::LIVENESS, targets, what);
+        }
+    }
+
+    /// Nodes that should answer and do not.
+    fn silent_nodes(&self) -> Vec<NodeId> {
+        let core = self.liveness.as_ref().and_then(|liveness| liveness.core.as_ref());
+        let counts = |node: &&Node<S>| {
+            self.phase == Phase::Whole || core.is_none_or(|core| core.contains(&node.me.0))
+        };
+        let cluster = self.nodes.iter().take(usize::from(self.nodes_count)).filter(counts);
+        let silent =
+            cluster.filter(|node| node.replica.is_none() || (node.was_asked && !node.has_answered));
+        silent.map(|node| node.me).collect()
+    }
+}

@@ -1,0 +1,224 @@
+//! From a seed to a Plan: what a campaign runs.
+//!
+//! First the swarm configuration is drawn: the cluster, how long, how busy, which kind of search, which faults
+//! at all (Groce et al., "Swarm Testing", 2012). Then the faults are. Three searches take turns, since none wins
+//! everywhere: uniform delays (swarm), memoryless ones (a random walk among the interleavings), and ranked links
+//! with a few changes (priorities). Everything follows from the seed and the system's kind; nothing here knows
+//! what is planted.
+
+use quorate_plan::{
+    Delay, Durations, FaultClass, FaultRequest, LIES, Liveness, Plan, SystemPlan, ValueChoice,
+    Weather, Workload, WorkloadKind, WorldKind, faults,
+};
+use quorate_systems::contract::Options;
+use quorate_world::weather::{self, Purpose};
+
+/// The sizes that plans are drawn to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// The fewest operations that a plan aims at.
+    pub operations_min: u64,
+    /// The most.
+    pub operations_max: u64,
+}
+
+impl Default for Effort {
+    /// Small runs: what can be found is mostly found by few operations, and many runs are different runs.
+    fn default() -> Self {
+        Self { operations_min: 8, operations_max: 48 }
+    }
+}
+
+/// Draws one number after the other, each for what it is named.
+struct Draw {
+    purpose: Purpose,
+    count: u64,
+}
+
+impl Draw {
+    fn new(seed: u64, name: &str) -> Self {
+        Self { purpose: Purpose::new(seed, name), count: 0 }
+    }
+
+    /// A number below `bound`.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.count += 1;
+        weather::between(self.purpose.draw([self.count]), 0, bound.max(1) - 1)
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        let place = self.below(choices.len() as u64);
+        let place = usize::try_from(place).expect("below a length");
+        *choices.get(place).expect("a choice among some")
+    }
+
+    fn between(&mut self, min: u64, max: u64) -> u64 {
+        min + self.below(max - min + 1)
+    }
+}
+
+/// The dice for a system to draw a cluster with.
+pub(crate) fn cluster_dice(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut draw = Draw::new(seed, "cluster");
+    move |bound| draw.below(bound)
+}
+
+/// The dice for the nth change of a system that runs.
+pub(crate) fn change_dice(seed: u64, nth: u64) -> impl FnMut(u64) -> u64 {
+    let mut draw = Draw::new(weather::draw(seed, "change", &[nth]), "change");
+    move |bound| draw.below(bound)
+}
+
+/// What a cluster can bear, as far as faults are drawn by it.
+pub(crate) struct Bearing {
+    pub(crate) liars: u16,
+    /// Whether it can change its options while it runs.
+    pub(crate) reconfigurable: bool,
+}
+
+/// Everything but the faults.
+pub(crate) fn draw_calm(seed: u64, effort: Effort, kind: &str, cluster: (u16, Options)) -> Plan {
+    let (nodes, options) = cluster;
+    let mut draw = Draw::new(seed, "run");
+    let weather = draw_weather(seed, &mut draw);
+    let clients = u32::try_from(draw.between(2, 5)).expect("few");
+    let operations = draw.between(effort.operations_min, effort.operations_max);
+    let round_trip_us = 4 * mean_us(weather.delay) + weather.sync_max_us;
+    // Half of the runs are as busy as they can be; the others have time for faults between operations.
+    let busy = draw.one_in(2);
+    let time_limit_ms = if busy {
+        (operations * round_trip_us / (u64::from(clients) * 1_000)).clamp(20, 20_000)
+    } else {
+        draw.of(&[300, 1_000, 3_000])
+    };
+    let rate = (operations * 1_000 / time_limit_ms).max(1);
+    let workload = Workload {
+        kind: WorkloadKind::Register,
+        clients,
+        rate_per_s: if busy { 0 } else { u32::try_from(rate).unwrap_or(u32::MAX) },
+        keys: u32::try_from(draw.between(1, 2)).expect("few"),
+        operations_per_key: draw.of(&[10, 30, 100]),
+        read_percent: draw.of(&[20, 40, 50, 60, 80]),
+        values: if draw.one_in(8) { ValueChoice::Few } else { ValueChoice::Unique },
+    };
+    let durations = Durations {
+        time_limit_ms,
+        operation_timeout_ms: draw.of(&[200, 600, 1_000, 3_000]),
+        ..Durations::default()
+    };
+    let system = SystemPlan { kind: kind.to_owned(), nodes, options };
+    let name = format!("{kind}-hunt");
+    Plan {
+        workload,
+        durations,
+        weather: Some(weather),
+        ..Plan::new(&name, seed, WorldKind::Sim, system)
+    }
+}
+
+/// The searches take turns by the seed.
+fn draw_weather(seed: u64, draw: &mut Draw) -> Weather {
+    let scale_us = draw.of(&[1_000, 5_000, 20_000, 60_000, 200_000]);
+    let delay = match seed % 3 {
+        0 => Delay::Uniform { min_us: scale_us / draw.of(&[1, 4, 20]), max_us: scale_us },
+        1 => Delay::Exponential { mean_us: scale_us / 3 },
+        _ => Delay::Priorities {
+            base_us: scale_us / 10,
+            ranks: u8::try_from(draw.between(2, 6)).expect("few"),
+            changes: u8::try_from(draw.between(0, 4)).expect("few"),
+        },
+    };
+    Weather {
+        delay,
+        loss_per_mille: draw.of(&[0, 0, 0, 20, 100]),
+        duplicate_per_mille: draw.of(&[0, 0, 0, 50, 200]),
+        sync_min_us: 100,
+        sync_max_us: draw.of(&[200, 2_000, 20_000]),
+    }
+}
+
+const fn mean_us(delay: Delay) -> u64 {
+    match delay {
+        Delay::Constant { us } => us,
+        Delay::Uniform { min_us, max_us } => (min_us + max_us) / 2,
+        Delay::Exponential { mean_us } => mean_us,
+        // About the middle of the ranks.
+        Delay::Priorities { base_us, ranks, .. } => base_us << (ranks / 2),
+    }
+}
+
+/// Which faults there are, if any at all, and what they are. `change` gives the options of one change after
+/// the other, and is only asked where there are changes.
+pub(crate) fn draw_faults(
+    plan: &mut Plan,
+    bearing: &Bearing,
+    change: impl FnMut(u64) -> Option<Options>,
+) {
+    let seed = plan.seed;
+    let mut draw = Draw::new(seed, "faults");
+    if draw.one_in(5) {
+        return;
+    }
+    let one_in = draw.of(&[2, 3, 5, 8]);
+    let mut classes = Vec::new();
+    for class in FaultClass::ALL {
+        // Drawn for every class, so that what one system cannot bear does not change the others.
+        let is_on = draw.one_in(one_in);
+        let makes_sense = match class {
+            FaultClass::Byzantine => bearing.liars > 0,
+            FaultClass::Reconfigure => bearing.reconfigurable,
+            _ => true,
+        };
+        if is_on && makes_sense {
+            classes.push(*class);
+        }
+    }
+    let reconfigures = classes.contains(&FaultClass::Reconfigure);
+    let changes: Vec<Options> =
+        if reconfigures { (0..CHANGES).map_while(change).collect() } else { Vec::new() };
+    if changes.is_empty() {
+        classes.retain(|class| *class != FaultClass::Reconfigure);
+    }
+    let request = FaultRequest {
+        seed,
+        classes,
+        nodes: plan.system.nodes,
+        clients: plan.workload.clients,
+        time_limit_ms: plan.durations.time_limit_ms,
+        liars: bearing.liars,
+        lies: LIES.iter().map(|lie| (*lie).to_owned()).collect(),
+        changes,
+        mid_step: true,
+    };
+    plan.faults = faults(&request).expect("only what makes sense is asked for");
+    limit_changes(plan);
+    if draw.one_in(4) {
+        plan.liveness = Some(draw_liveness(plan, &mut draw));
+    }
+}
+
+/// More changes than this are not drawn for one run.
+const CHANGES: u64 = 3;
+
+/// As many changes as were drawn, and no change twice.
+fn limit_changes(plan: &mut Plan) {
+    let mut seen = 0;
+    plan.faults.retain(|planned| {
+        let is_change = planned.fault.class() == FaultClass::Reconfigure;
+        seen += u64::from(is_change);
+        !is_change || seen <= CHANGES
+    });
+}
+
+/// A majority is healed first, and must suffice where it can.
+fn draw_liveness(plan: &Plan, draw: &mut Draw) -> Liveness {
+    let nodes = plan.system.nodes;
+    let first = u16::try_from(draw.below(u64::from(nodes))).expect("a node");
+    let count = nodes / 2 + 1;
+    let core = (0..count).map(|place| (first + place) % nodes).collect();
+    Liveness { core: Some(core), bound_ms: 30_000 }
+}

@@ -1,0 +1,233 @@
+//! A simulated world for a system whose type is known only at run time.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use quorate_checkers::history::{Builder, History, Time, Violation, What};
+use quorate_plan::{Expectation, Fault, Plan, PlanError};
+use quorate_systems::SystemKind;
+use quorate_systems::contract::{ConfigError, Options};
+use quorate_systems::mutant::Mutants;
+use quorate_world::invariants::Watched;
+use quorate_world::registry::{self, UnknownSystem, WithWatched};
+
+use crate::queue::QueueKind;
+use crate::search::{self, Bearing, Effort};
+use crate::sim::{Outcome, Sim, Sink};
+use crate::witness::{Checks, endpoint};
+
+/// Why there is no run: the plan or the harness is at fault, not the system.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// The plan makes no sense.
+    #[error("the plan: {0}")]
+    Plan(#[from] PlanError),
+    /// The plan names a system that there is not.
+    #[error(transparent)]
+    System(#[from] UnknownSystem),
+    /// The system refuses its options, or a change to others.
+    #[error(transparent)]
+    Options(#[from] ConfigError),
+    /// More goes wrong than the system promises to bear, and the plan does not say what it expects of that.
+    #[error(
+        "the plan goes beyond what the system promises: {0}; say `expect = \"invalid\"` if harm is what it \
+         is to show"
+    )]
+    Beyond(String),
+    /// Nobody could record an event.
+    #[error("the run was given up because its history cannot be written: {0}")]
+    Recording(String),
+    /// The simulator itself failed: no verdict.
+    #[error("the simulator failed: {0}")]
+    Harness(String),
+}
+
+/// A simulated world of one system. It can run any number of plans, one after the other; each run depends on
+/// its plan alone.
+pub trait Simulator: Send {
+    /// The plan of a seed: swarm configuration first, then faults. A pure function of the seed, the kind of
+    /// system and the effort.
+    fn draw(&mut self, seed: u64) -> Plan;
+
+    /// What sizes the drawn plans have.
+    fn set_effort(&mut self, effort: Effort);
+
+    /// Runs a plan that [`Plan::validate`] accepts, and hands the events of its history to `sink` as they
+    /// happen. A core that panics ends the run, and that is a violation.
+    fn run(
+        &mut self,
+        plan: &Plan,
+        mutants: Mutants,
+        checks: Checks,
+        sink: &mut Sink<'_>,
+    ) -> Result<Outcome, SimError>;
+}
+
+/// A world for a system, with a queue of this kind.
+pub fn simulator(kind: SystemKind, queue: QueueKind) -> Box<dyn Simulator> {
+    registry::with_watched(kind, Make(queue))
+}
+
+struct Make(QueueKind);
+
+impl WithWatched for Make {
+    type Out = Box<dyn Simulator>;
+
+    fn with<S: Watched>(self) -> Self::Out {
+        let Self(queue) = self;
+        let effort = Effort::default();
+        Box::new(Typed::<S> { queue, effort, sim: Sim::new(queue), configs: BTreeMap::new() })
+    }
+}
+
+/// A run with its history in memory.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What happened.
+    pub history: History,
+    /// And what else there is to say of it.
+    pub outcome: Outcome,
+}
+
+/// Runs one plan in a world of its own.
+pub fn run(plan: &Plan, mutants: Mutants) -> Result<Run, SimError> {
+    plan.validate()?;
+    let kind = registry::find(&plan.system.kind)?;
+    let mut history = Builder::new();
+    let mut sink = |time: Time, what: What| {
+        history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let outcome =
+        simulator(kind, QueueKind::default()).run(plan, mutants, Checks::ALL, &mut sink)?;
+    Ok(Run { history: history.finish(), outcome })
+}
+
+struct Typed<S: Watched> {
+    queue: QueueKind,
+    effort: Effort,
+    sim: Sim<S>,
+    /// Configurations that were checked: a search comes to the same few again and again.
+    configs: BTreeMap<(u16, Options, Option<&'static str>), S::Config>,
+}
+
+/// More configurations than this are not kept.
+const CONFIGS_MAX: usize = 4_096;
+
+impl<S: Watched> Simulator for Typed<S> {
+    fn draw(&mut self, seed: u64) -> Plan {
+        let cluster = S::draw_cluster(&mut search::cluster_dice(seed));
+        let mut plan = search::draw_calm(seed, self.effort, S::KIND.name(), cluster);
+        let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
+        let bearing = Bearing {
+            liars: S::liars_tolerated(&config),
+            reconfigurable: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
+        };
+        let mut last = config;
+        search::draw_faults(&mut plan, &bearing, |nth| {
+            let options = S::draw_change(&last, &mut search::change_dice(seed, nth))?;
+            last = S::change(&last, &options).expect("what a system draws it can change to");
+            Some(options)
+        });
+        plan
+    }
+
+    fn set_effort(&mut self, effort: Effort) {
+        self.effort = effort;
+    }
+
+    fn run(
+        &mut self,
+        plan: &Plan,
+        mutants: Mutants,
+        checks: Checks,
+        sink: &mut Sink<'_>,
+    ) -> Result<Outcome, SimError> {
+        let config = self.configure(plan, mutants)?;
+        check_regime::<S>(plan, &config)?;
+        let sim = &mut self.sim;
+        let ran = catch_unwind(AssertUnwindSafe(|| sim.run(plan, &config, checks, sink)));
+        match ran {
+            Ok(outcome) => outcome.map_err(SimError::Recording),
+            Err(panic) => {
+                // What a panic leaves behind is not to be trusted.
+                let broken = std::mem::replace(&mut self.sim, Sim::new(self.queue));
+                after_panic(broken, panic.as_ref(), sink)
+            }
+        }
+    }
+}
+
+impl<S: Watched> Typed<S> {
+    fn configure(&mut self, plan: &Plan, mutants: Mutants) -> Result<S::Config, SimError> {
+        let mutant = mutants.0.map(quorate_systems::mutant::Mutant::name);
+        let key = (plan.system.nodes, plan.system.options.clone(), mutant);
+        if let Some(config) = self.configs.get(&key) {
+            return Ok(config.clone());
+        }
+        let config = S::configure(plan.system.nodes, &plan.system.options, mutants)?;
+        if self.configs.len() == CONFIGS_MAX {
+            self.configs.clear();
+        }
+        self.configs.insert(key, config.clone());
+        Ok(config)
+    }
+}
+
+/// A panic within a core is a finding; any other one is ours.
+fn after_panic<S: Watched>(
+    mut sim: Sim<S>,
+    panic: &(dyn Any + Send),
+    sink: &mut Sink<'_>,
+) -> Result<Outcome, SimError> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("a panic without a message").replace('\n', " ");
+    let Some(who) = sim.stage.acting else { return Err(SimError::Harness(text)) };
+    let who = endpoint(who).to_string();
+    let what = format!("the core of {who} panicked: {text}");
+    sim.stage.witness.violation(sim.stage.now, PANIC, vec![who], what);
+    sim.finish(sink).map_err(SimError::Recording)
+}
+
+/// The demand that no core panics, whatever it is told.
+const PANIC: &str = "no-panic";
+
+/// A plan stays within what the system promises to bear, or says what it expects.
+fn check_regime<S: Watched>(plan: &Plan, config: &S::Config) -> Result<(), SimError> {
+    let mut liars: std::collections::BTreeSet<u16> = std::collections::BTreeSet::new();
+    let mut last = config.clone();
+    for planned in &plan.faults {
+        match &planned.fault {
+            Fault::Byzantine { nodes, .. } => liars.extend(nodes),
+            Fault::Reconfigure { options } => last = S::change(&last, options)?,
+            Fault::Partition { .. }
+            | Fault::Delay { .. }
+            | Fault::Loss { .. }
+            | Fault::Duplicate { .. }
+            | Fault::Reorder { .. }
+            | Fault::Corrupt { .. }
+            | Fault::Kill { .. }
+            | Fault::PowerLoss { .. }
+            | Fault::Pause { .. }
+            | Fault::Clock { .. }
+            | Fault::Disk { .. } => {}
+        }
+    }
+    let tolerated = usize::from(S::liars_tolerated(config));
+    if liars.len() > tolerated && plan.expect == Expectation::Valid {
+        let many = format!("{} nodes lie, and it tolerates {tolerated}", liars.len());
+        return Err(SimError::Beyond(many));
+    }
+    Ok(())
+}
+
+/// A violation that ends a run at once says so in its demand; these names are the simulator's own.
+pub const DEMANDS: &[(&str, &str)] = &[
+    (
+        Violation::LIVENESS,
+        "once everything is healed, operations complete and replicas answer in time",
+    ),
+    (PANIC, "no core panics, whatever it is told"),
+    ("restart", "a replica starts from a disk that nothing has happened to"),
+];
