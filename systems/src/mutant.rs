@@ -24,6 +24,8 @@ pub enum Mutant {
     Q08,
     /// Weighted majorities: half of the votes is taken for a majority.
     Q10,
+    /// Members or weights change without a joint configuration and without moving what is stored.
+    Q11,
     /// Lock: the client is answered when the commit goes out: before the decision is durable, and before
     /// anybody has acknowledged it.
     Q15,
@@ -42,6 +44,7 @@ impl Mutant {
         Self::Q06,
         Self::Q08,
         Self::Q10,
+        Self::Q11,
         Self::Q15,
         Self::Q18,
     ];
@@ -56,6 +59,7 @@ impl Mutant {
             Self::Q06 => "Q06",
             Self::Q08 => "Q08",
             Self::Q10 => "Q10",
+            Self::Q11 => "Q11",
             Self::Q15 => "Q15",
             Self::Q18 => "Q18",
         }

@@ -142,7 +142,7 @@ impl Reading {
     /// The server answers with value `t` written at time `t`.
     fn answer(&mut self, node: u16, t: u64) {
         let query = self.0.flying.iter().find(|flight| flight.to == n(node)).expect("asked");
-        let Message::Query { op, key } = query.message else { panic!("a QUERY") };
+        let Message::Query { op, key, .. } = query.message else { panic!("a QUERY") };
         let pair = match t {
             0 => Pair::INITIAL,
             _ => {

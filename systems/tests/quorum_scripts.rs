@@ -56,6 +56,7 @@ fn every_rule_and_every_flaw_has_its_script() {
         })
         .collect();
     subjects.sort();
+    subjects.dedup();
     assert_eq!(subjects, SUBJECTS);
 }
 
@@ -209,7 +210,7 @@ impl Stage {
                 flying.iter().map(|f| format!("{} -> {} {}", f.from, f.to, f.message)).collect()
             }
             "deliver" | "drop" | "duplicate" | "forge" => self.messages(name, words)?,
-            "invoke" | "give-up" | "timer" => self.place(name, words)?,
+            "invoke" | "give-up" | "timer" | "reconfigure" => self.place(name, words)?,
             "sync" | "crash" | "restart" | "checkpoint" => self.node(name, words)?,
             _ => return Err(format!("there is no command `{name}`; README.md has them all")),
         };
@@ -316,6 +317,10 @@ impl Stage {
                         _ => return Err("either `read k0` or `write k0=1`".into()),
                     },
                 );
+            }
+            ("reconfigure", Place::Client(client)) => {
+                let options = words.0.into_iter().map(|(name, values)| (name, values.join(",")));
+                net.reconfigure(client.0, options.collect());
             }
             ("give-up", Place::Client(client)) => {
                 words.end()?;
@@ -441,6 +446,7 @@ fn in_words(record: &Record) -> Option<String> {
         Record::Aborted { write } => Some(format!("{write} aborted")),
         Record::Refused { write } => Some(format!("{write} refused")),
         Record::Decided { pair, .. } => Some(format!("{} decided", write_of(pair))),
+        Record::Configured { configuration } => Some(configuration.to_string()),
         Record::Clock { .. } | Record::Finished { .. } | Record::Forgotten { .. } => None,
     }
 }

@@ -8,7 +8,7 @@ use quorate_systems::quorum::{Message, OpId, Pair, Party, Phase, Record, Timesta
 
 /// A message that differs from all others with another number.
 pub(crate) fn message(number: u64) -> Message {
-    Message::Query { op: question(number), key: Key(0) }
+    Message::Query { op: question(number), key: Key(0), configuration: 0 }
 }
 
 /// An answer that differs from all others with another number.

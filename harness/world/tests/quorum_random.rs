@@ -17,9 +17,18 @@ use schedule::{Judgement, Options, Run, Subject};
 
 fn run(subject: &Subject, seed: u64) -> Judgement {
     let _named = Named { subject, seed };
-    let mut run = Run::new(subject, seed);
+    judged(Run::new(subject, seed))
+}
+
+fn judged(mut run: Run) -> Judgement {
     run.go();
     run.judge()
+}
+
+/// As [`run`], while members and quorums change.
+fn run_changing(subject: &Subject, seed: u64) -> Judgement {
+    let _named = Named { subject, seed };
+    judged(Run::changing(subject, seed))
 }
 
 /// Says which schedule it was that broke an assertion.
@@ -124,8 +133,11 @@ fn every_milestone_is_reached() {
         Quorum::vocabulary().milestones.iter().map(|milestone| milestone.name).collect();
     for (nodes, options) in forms {
         let subject = Subject { nodes, options: options.to_vec(), mutant: None };
-        for seed in 0..100 {
-            let mut run = Run::new(&subject, seed);
+        let runs = (0..100).map(|seed| Run::new(&subject, seed));
+        let may_change = Net::<Quorum>::with(nodes, 1, &subject.options, Mutants::NONE, 0)
+            .is_ok_and(|net| net.config.unchangeable().is_none());
+        let seeds = if may_change { 0..100 } else { 0..0 };
+        for mut run in runs.chain(seeds.map(|seed| Run::changing(&subject, seed))) {
             run.go();
             for reached in run.milestones() {
                 missing.remove(reached);
@@ -165,6 +177,46 @@ fn half_of_the_votes_taken_for_a_majority_is_caught() {
     is_caught(Mutant::Q10, 6, &[("quorum", "weighted")]);
 }
 
+/// Where a change begins, and who coordinates.
+const CHANGED: [(u16, Options); 6] = [
+    (3, &[]),
+    (5, &[("contact", "quorum")]),
+    (4, &[("coordinator", "node")]),
+    (5, &[("members", "0,1,2"), ("contact", "quorum"), ("coordinator", "node")]),
+    (4, &[("quorum", "grid"), ("contact", "quorum")]),
+    (3, &[("quorum", "weighted"), ("weights", "2,1,1"), ("contact", "quorum")]),
+];
+
+#[test]
+fn registers_stay_linearizable_while_members_and_quorums_change() {
+    let mut changes = 0;
+    for (nodes, options) in CHANGED {
+        let subject = Subject { nodes, options: options.to_vec(), mutant: None };
+        for seed in 0..40 * times() {
+            let _named = Named { subject: &subject, seed };
+            let mut run = Run::changing(&subject, seed);
+            run.go();
+            changes += run.changes_made();
+            let Judgement { history, broken } = run.judge();
+            if let Err(why) = history {
+                panic!("{subject:?}, seed {seed}: {why}");
+            }
+            assert_eq!(broken, [], "{subject:?}, seed {seed}");
+        }
+    }
+    assert!(changes > 1_000 * times(), "{changes} changes");
+}
+
+#[test]
+fn a_change_without_a_joint_phase_is_caught() {
+    for (nodes, options) in CHANGED {
+        let subject = Subject { nodes, options: options.to_vec(), mutant: Some(Mutant::Q11) };
+        let caught = (0..500).find_map(|seed| run_changing(&subject, seed).history.err());
+        let why = caught.expect("a planted bug that no schedule shows");
+        assert!(!why.contains("budget"), "{why}");
+    }
+}
+
 #[test]
 fn a_coordinator_that_does_not_compare_is_caught() {
     is_caught(Mutant::Q04, 3, &[("coordinator", "node")]);
@@ -192,6 +244,20 @@ fn belief_without_vouchers_is_caught() {
 
 /// These invariants, and no others, are broken in some of fifty schedules.
 fn breaks(mutant: Mutant, nodes: u16, options: Options, invariants: &[&str]) {
+    breaks_in(run, mutant, (nodes, options), invariants);
+}
+
+/// As [`breaks`], while members and quorums change.
+fn breaks_changing(mutant: Mutant, nodes: u16, options: Options, invariants: &[&str]) {
+    breaks_in(run_changing, mutant, (nodes, options), invariants);
+}
+
+fn breaks_in(
+    run: fn(&Subject, u64) -> Judgement,
+    mutant: Mutant,
+    (nodes, options): (u16, Options),
+    invariants: &[&str],
+) {
     let subject = Subject { nodes, options: options.to_vec(), mutant: Some(mutant) };
     let broken = (0..50).flat_map(|seed| run(&subject, seed).broken);
     let names: BTreeSet<&str> = broken.map(|broken| broken.invariant).collect();
@@ -208,4 +274,7 @@ fn each_planted_bug_breaks_the_invariants_that_it_should() {
     breaks(Mutant::Q08, 4, &[("quorum", "grid"), ("contact", "quorum")], &["Q-I4"]);
     breaks(Mutant::Q10, 6, &[("quorum", "weighted")], &["Q-I3", "Q-I4"]);
     breaks(Mutant::Q10, 5, &[("quorum", "weighted")], &[]);
+    for (nodes, options) in CHANGED {
+        breaks_changing(Mutant::Q11, nodes, options, &["Q-I4"]);
+    }
 }

@@ -1,13 +1,14 @@
 //! What is believed when servers may lie (Malkhi and Reiter 1998), and how they lie.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::construction::{Construction, Purpose, Quorums};
+use super::configuration::Epoch;
+use super::construction::{Construction, Purpose};
 use super::message::Message;
 use super::nodes::NodeSet;
+use super::replies::Replies;
 use super::stamp::{Pair, Party, Proof, Timestamp};
-use crate::contract::{ClientId, Key, Keyring, Lie, NodeId, PublicKeys, Value};
+use crate::contract::{ClientId, Key, Keyring, Lie, PublicKeys, Value};
 use crate::keys;
 use crate::mutant::Mutant;
 
@@ -58,57 +59,55 @@ pub(super) struct Finding {
 
 /// The highest pair that may be believed; none when the answers are too few, or, where liars must be
 /// outvoted, when no pair has enough vouchers: then a write is under way and one has to ask again.
-pub(super) fn believe(quorums: &Quorums, replies: &BTreeMap<NodeId, Pair>) -> Option<Finding> {
-    let heard: NodeSet = replies.keys().copied().collect();
-    if !quorums.is_read_quorum(heard) {
+pub(super) fn believe(epoch: &Epoch, replies: &Replies) -> Option<Finding> {
+    if !epoch.is_read_quorum(replies.heard()) {
         return None;
     }
-    let pair = match quorums.construction() {
-        Construction::Masking { b } if !quorums.mutants().deviates(Mutant::Q18) => {
-            outvoted(quorums, replies, usize::from(*b))?
+    let pair = match epoch.construction() {
+        Construction::Masking { b } if !epoch.old().mutants().deviates(Mutant::Q18) => {
+            outvoted(epoch, replies, usize::from(*b))?
         }
         Construction::Majority
         | Construction::Counts { .. }
         | Construction::Weighted { .. }
         | Construction::Grid { .. }
         | Construction::Dissemination { .. }
-        | Construction::Masking { .. } => replies.values().max_by_key(|pair| pair.ts)?.clone(),
+        | Construction::Masking { .. } => replies.pairs().max_by_key(|pair| pair.ts)?.clone(),
     };
     let reporters =
-        replies.iter().filter(|(_, reply)| **reply == pair).map(|(node, _)| *node).collect();
+        replies.iter().filter(|(_, reply)| **reply == pair).map(|(node, _)| node).collect();
     Some(Finding { pair, reporters })
 }
 
 /// Masking: the highest pair that b + 1 servers report alike, if at most b servers of a read quorum report
 /// something higher. Without that floor a lagging correct server and a liar can vouch for an old pair.
 /// Answers beyond a quorum may be left out, so that it is enough if some quorum among them agrees.
-fn outvoted(quorums: &Quorums, replies: &BTreeMap<NodeId, Pair>, b: usize) -> Option<Pair> {
+fn outvoted(epoch: &Epoch, replies: &Replies, b: usize) -> Option<Pair> {
     let mut spare = 0;
-    let mut rest: NodeSet = replies.keys().copied().collect();
+    let mut rest = replies.heard();
     // Quorums of this construction are counts: which nodes are left out does not matter here.
-    for node in replies.keys() {
-        rest.remove(*node);
-        if !quorums.is_read_quorum(rest) {
+    for node in replies.heard().iter() {
+        rest.remove(node);
+        if !epoch.is_read_quorum(rest) {
             break;
         }
         spare += 1;
     }
-    let vouchers = |pair: &Pair| replies.values().filter(|other| *other == pair).count();
-    let above = |pair: &Pair| replies.values().filter(|other| other.ts > pair.ts).count();
+    let vouchers = |pair: &Pair| replies.pairs().filter(|other| *other == pair).count();
+    let above = |pair: &Pair| replies.pairs().filter(|other| other.ts > pair.ts).count();
     replies
-        .values()
+        .pairs()
         .filter(|pair| vouchers(pair) > b && above(pair) <= b + spare)
         .max_by_key(|pair| pair.ts)
         .cloned()
 }
 
 /// A timestamp at or above that of every completed write, and not higher than some correct server's.
-pub(super) fn base(quorums: &Quorums, replies: &BTreeMap<NodeId, Pair>) -> Option<Finding> {
-    let heard: NodeSet = replies.keys().copied().collect();
-    if !quorums.suffices(Purpose::Timestamp, heard) {
+pub(super) fn base(epoch: &Epoch, replies: &Replies) -> Option<Finding> {
+    if !epoch.suffices(Purpose::Timestamp, replies.heard()) {
         return None;
     }
-    let liars = match quorums.construction() {
+    let liars = match epoch.construction() {
         Construction::Masking { b } => usize::from(*b),
         Construction::Majority
         | Construction::Counts { .. }
@@ -116,11 +115,11 @@ pub(super) fn base(quorums: &Quorums, replies: &BTreeMap<NodeId, Pair>) -> Optio
         | Construction::Grid { .. }
         | Construction::Dissemination { .. } => 0,
     };
-    let mut reports: Vec<(&NodeId, &Pair)> = replies.iter().collect();
-    reports.sort_by_key(|(_, pair)| pair.ts);
-    let (_, pair) = reports.into_iter().rev().nth(liars)?;
+    let at_or_above = |ts| replies.pairs().filter(move |pair| pair.ts >= ts).count();
+    let pair =
+        replies.pairs().filter(|pair| at_or_above(pair.ts) > liars).max_by_key(|pair| pair.ts)?;
     let reporters =
-        replies.iter().filter(|(_, reply)| reply.ts >= pair.ts).map(|(node, _)| *node).collect();
+        replies.iter().filter(|(_, reply)| reply.ts >= pair.ts).map(|(node, _)| node).collect();
     Some(Finding { pair: pair.clone(), reporters })
 }
 

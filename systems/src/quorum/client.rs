@@ -1,16 +1,17 @@
 //! The client core: runs operations itself, or asks a node to.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Quorum;
+use super::change::Change;
 use super::coordinator::{Desk, Operation, Port, Progress, patience};
-use super::draw::Draw;
 use super::message::{Message, RequestId};
 use super::options::Seat;
 use super::stamp::Party;
 use crate::contract::{
-    Client, ClientEffect, ClientInput, ClientStart, Command, Ignored, LocalTime, NodeId, Outcome,
+    Client, ClientEffect, ClientInput, ClientStart, Command, LocalTime, NodeId, Options, Outcome,
     TimerId,
 };
 
@@ -34,6 +35,8 @@ enum Open {
     Nothing,
     /// An operation that this client runs.
     Running(Operation),
+    /// A change of the configuration, which this client administers.
+    Changing(Box<Change>),
     /// An operation that a node runs.
     Asking {
         command: Command,
@@ -50,22 +53,21 @@ const READ_RESENDS_MAX: u32 = 2;
 
 impl Client<Quorum> for QuorumClient {
     fn start(start: ClientStart<Quorum>) -> Self {
-        let nodes = u32::from(start.config.quorums.nodes());
-        let node = u16::try_from(start.me.0 % nodes).expect("below the number of nodes");
-        let desk = Desk {
-            party: Party::Client(start.me),
-            incarnation: start.incarnation.0,
-            config: start.config,
-            keys: start.keys,
-            draw: Draw::new(start.entropy),
-        };
+        let node = u16::try_from(start.me.0 % u32::from(start.config.nodes))
+            .expect("below the number of nodes");
+        let desk = Desk::new(
+            Party::Client(start.me),
+            start.incarnation.0,
+            (start.config, start.keys),
+            start.entropy,
+        );
         Self { desk, seq: 0, open: Open::Nothing, node: NodeId(node), learned: BTreeMap::new() }
     }
 
     fn step(&mut self, _now: LocalTime, input: ClientInput<Message>, out: &mut Effects) {
         match input {
             ClientInput::Invoke(command) => self.invoke(command, out),
-            ClientInput::Reconfigure(_) => ignore("quorum registers cannot be reconfigured", out),
+            ClientInput::Reconfigure(options) => self.reconfigure(&options, out),
             ClientInput::Message { from, message } => self.on_message(from, message, out),
             ClientInput::Timer(_) => self.on_timer(out),
             ClientInput::GiveUp => self.give_up(out),
@@ -90,26 +92,44 @@ impl QuorumClient {
         }
     }
 
+    fn reconfigure(&mut self, options: &Options, out: &mut Effects) {
+        assert!(matches!(self.open, Open::Nothing), "the driver asks for one change at a time");
+        self.seq += 1;
+        match Change::begin(&self.desk, self.seq, options, RESEND, out) {
+            Ok(change) => self.open = Open::Changing(Box::new(change)),
+            Err(outcome) => self.complete(outcome, out),
+        }
+    }
+
     fn on_message(&mut self, from: NodeId, message: Message, out: &mut Effects) {
         match (&mut self.open, message) {
-            (Open::Nothing, _) => ignore("answer after the operation", out),
+            (Open::Nothing, _) => out.ignore("answer after the operation"),
+            (Open::Changing(change), message) => {
+                let progress = change.on_message(&mut self.desk, from, message, out);
+                self.proceed(progress, out);
+            }
             (Open::Running(operation), message) => {
-                match operation.on_message(&mut self.desk, from, message, out) {
-                    Progress::Ignored(why) => ignore(why, out),
-                    Progress::Waiting => {}
-                    Progress::Done(outcome) => self.complete(outcome, out),
-                }
+                let progress = operation.on_message(&mut self.desk, from, message, out);
+                self.proceed(progress, out);
             }
             (Open::Asking { .. }, Message::Answer { id, outcome }) => {
                 if from != self.node || Some(id) != self.request_id() {
-                    return ignore("ANSWER to another request", out);
+                    return out.ignore("ANSWER to another request");
                 }
                 self.complete(outcome, out);
             }
             (Open::Asking { .. }, Message::WrongIncarnation { id, incarnation }) => {
                 self.on_wrong_incarnation(from, id, incarnation, out);
             }
-            (Open::Asking { .. }, _) => ignore("not an answer to a request", out),
+            (Open::Asking { .. }, _) => out.ignore("not an answer to a request"),
+        }
+    }
+
+    fn proceed(&mut self, progress: Progress, out: &mut Effects) {
+        match progress {
+            Progress::Ignored(why) => out.ignore(why),
+            Progress::Waiting => {}
+            Progress::Done(outcome) => self.complete(outcome, out),
         }
     }
 
@@ -126,7 +146,7 @@ impl QuorumClient {
         *learned = incarnation.max(*learned);
         let incarnation = *learned;
         if from != self.node || Some(id) != self.request_id() {
-            return ignore("WRONG_INCARNATION for another request", out);
+            return out.ignore("WRONG_INCARNATION for another request");
         }
         match &mut self.open {
             Open::Asking { command: Command::Write { .. }, bound: Some(_), .. } => {
@@ -136,18 +156,21 @@ impl QuorumClient {
                 *bound = Some(incarnation);
                 self.ask(out);
             }
-            Open::Nothing | Open::Running(_) => ignore("no request is open", out),
+            Open::Nothing | Open::Running(_) | Open::Changing(_) => {
+                out.ignore("no request is open");
+            }
         }
     }
 
     fn on_timer(&mut self, out: &mut Effects) {
         match &mut self.open {
-            Open::Nothing => ignore("timer without an operation", out),
+            Open::Nothing => out.ignore("timer without an operation"),
             Open::Running(operation) => operation.on_timer(&mut self.desk, out),
+            Open::Changing(change) => change.on_timer(&self.desk, out),
             Open::Asking { command: Command::Read { .. }, bound, resent }
                 if *resent >= READ_RESENDS_MAX =>
             {
-                self.node = next_node(self.node, self.desk.config.quorums.nodes());
+                self.node = next_node(self.node, self.desk.config.nodes);
                 *bound = self.learned.get(&self.node).copied();
                 *resent = 0;
                 self.ask(out);
@@ -161,7 +184,7 @@ impl QuorumClient {
 
     fn give_up(&mut self, out: &mut Effects) {
         if matches!(self.open, Open::Asking { .. }) {
-            self.node = next_node(self.node, self.desk.config.quorums.nodes());
+            self.node = next_node(self.node, self.desk.config.nodes);
         }
         self.open = Open::Nothing;
         out.push(ClientEffect::CancelTimer { id: RESEND });
@@ -190,15 +213,11 @@ impl QuorumClient {
             Open::Asking { bound, .. } => {
                 Some(RequestId { incarnation: self.desk.incarnation, seq: self.seq, bound })
             }
-            Open::Nothing | Open::Running(_) => None,
+            Open::Nothing | Open::Running(_) | Open::Changing(_) => None,
         }
     }
 }
 
 fn next_node(node: NodeId, nodes: u16) -> NodeId {
     NodeId((node.0 + 1) % nodes)
-}
-
-fn ignore(why: &'static str, out: &mut Effects) {
-    out.push(ClientEffect::Ignore(Ignored(why)));
 }

@@ -1,20 +1,23 @@
 //! One operation on a register, by whoever runs it: query, then update (Attiya, Bar-Noy, Dolev 1995; with
 //! several writers Lynch and Shvartsman 1997).
 
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::Quorum;
 use super::byzantine::{self, Finding};
+use super::configuration::{Configuration, Epoch};
 use super::construction::{Construction, Purpose};
 use super::draw::Draw;
 use super::message::{Message, Observation, OpId, Phase};
 use super::nodes::NodeSet;
 use super::options::{Config, Contact, Protocol};
+use super::replies::Replies;
 use super::stamp::{Pair, Party, Timestamp};
 use crate::contract::{
-    After, ClientEffect, Command, Key, Keyring, Micros, Milestone, NodeId, Outbox, Outcome,
-    TimerId, Value,
+    After, ClientEffect, Command, Ignored, Key, Keyring, Micros, Milestone, NodeId, Outbox,
+    Outcome, TimerId, Value,
 };
 use crate::mutant::Mutant;
 
@@ -24,6 +27,7 @@ pub(super) trait Port {
     fn set_timer(&mut self, id: TimerId, min: Micros, max: Micros);
     fn observe(&mut self, observation: Observation);
     fn mark(&mut self, name: &'static str);
+    fn ignore(&mut self, why: &'static str);
 }
 
 impl Port for Vec<ClientEffect<Quorum>> {
@@ -42,6 +46,10 @@ impl Port for Vec<ClientEffect<Quorum>> {
 
     fn mark(&mut self, name: &'static str) {
         self.push(ClientEffect::Mark(Milestone(name)));
+    }
+
+    fn ignore(&mut self, why: &'static str) {
+        self.push(ClientEffect::Ignore(Ignored(why)));
     }
 }
 
@@ -62,6 +70,10 @@ impl Port for Outbox<Quorum> {
     fn mark(&mut self, name: &'static str) {
         Self::mark(self, name);
     }
+
+    fn ignore(&mut self, why: &'static str) {
+        Self::ignore(self, why);
+    }
 }
 
 /// What all operations of one coordinator share.
@@ -72,18 +84,50 @@ pub(super) struct Desk {
     pub(super) config: Config,
     pub(super) keys: Keyring,
     pub(super) draw: Draw,
+    /// The newest configuration that it knows of.
+    pub(super) epoch: Epoch,
+    /// Memory for answers that no operation uses at the moment.
+    spare: Vec<Replies>,
 }
 
 impl Desk {
-    /// Whom to ask: everybody when a message is repeated, else as the options say.
+    pub(super) fn new(
+        party: Party,
+        incarnation: u64,
+        (config, keys): (Config, Keyring),
+        entropy: u64,
+    ) -> Self {
+        let initial = Configuration::initial(config.quorums.form().clone());
+        let epoch = Epoch::new(initial, config.mutants);
+        let draw = Draw::new(entropy);
+        Self { party, incarnation, config, keys, draw, epoch, spare: Vec::new() }
+    }
+
+    /// Whom to ask: as the options say, and everybody when a message is repeated; also those that are no
+    /// members, where these change: one of them may know of a newer configuration, of which all whom this
+    /// coordinator takes for members know nothing.
     pub(super) fn contacts(&mut self, purpose: Purpose, resent: u32) -> NodeSet {
+        if resent > 0 && self.config.unchangeable().is_none() {
+            return NodeSet::all(self.config.nodes);
+        }
         match self.config.contact {
-            Contact::Quorum if resent == 0 => self.config.quorums.draw(purpose, &mut self.draw),
-            Contact::Quorum | Contact::All => NodeSet::all(self.config.quorums.nodes()),
+            Contact::Quorum if resent == 0 => self.epoch.draw(purpose, &mut self.draw),
+            Contact::Quorum | Contact::All => self.epoch.everyone(),
         }
     }
 
-    fn op_id(&self, seq: u64, phase: Phase, attempt: u32) -> OpId {
+    /// Takes over a configuration that is newer than the present one; says whether it was.
+    pub(super) fn learn(&mut self, configuration: &Configuration) -> bool {
+        let is_news = configuration.id > self.epoch.id()
+            && self.config.unchangeable().is_none()
+            && configuration.is_sound(self.config.nodes);
+        if is_news {
+            self.epoch = Epoch::new(configuration.clone(), self.config.mutants);
+        }
+        is_news
+    }
+
+    pub(super) fn op_id(&self, seq: u64, phase: Phase, attempt: u32) -> OpId {
         OpId { party: self.party, incarnation: self.incarnation, seq, phase, attempt }
     }
 }
@@ -99,26 +143,36 @@ pub(super) enum Progress {
     Done(Outcome),
 }
 
-/// One operation that is being run.
+/// One operation that is being run. Each of its phases is wholly in one configuration: answers count only
+/// while the configuration is the one in which they were asked for, and a newer one starts the phase anew.
 #[derive(Debug)]
 pub(super) struct Operation {
     seq: u64,
     command: Command,
     timer: TimerId,
+    /// The configuration of the present phase.
+    configuration: u32,
+    /// Counts the fresh starts of either phase.
+    attempt: u32,
     /// How often the present message was sent again.
     resent: u32,
-    /// Counts the fresh starts of the query.
-    attempt: u32,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
     /// Asking a quorum.
-    Query { replies: BTreeMap<NodeId, Pair> },
+    Query { replies: Replies },
     /// Making a quorum hold `pair`. It never changes once this stage is reached: a second timestamp for
     /// one write would let its value come back after it was overwritten.
     Update { pair: Pair, holders: NodeSet },
+}
+
+/// What the present message is to an operation.
+struct Asked {
+    op: OpId,
+    purpose: Purpose,
+    answered: NodeSet,
 }
 
 impl Operation {
@@ -130,8 +184,10 @@ impl Operation {
         timer: TimerId,
         out: &mut impl Port,
     ) -> Self {
-        let stage = Stage::Query { replies: BTreeMap::new() };
-        let mut operation = Self { seq, command, timer, resent: 0, attempt: 0, stage };
+        let stage = Stage::Query { replies: desk.spare.pop().unwrap_or_default() };
+        let configuration = desk.epoch.id();
+        let mut operation =
+            Self { seq, command, timer, configuration, attempt: 0, resent: 0, stage };
         operation.send(desk, out);
         operation
     }
@@ -139,11 +195,13 @@ impl Operation {
     /// Asks again: the same question of those that have not answered it, or, where a whole quorum has
     /// answered and nothing could be believed, a new one of everybody.
     pub(super) fn on_timer(&mut self, desk: &mut Desk, out: &mut impl Port) {
+        if self.is_outdated(desk) {
+            return self.restart(desk, out);
+        }
         self.resent += 1;
         let is_anew = match (&self.stage, &self.command) {
             (Stage::Query { replies }, command) => {
-                let heard = replies.keys().copied().collect();
-                desk.config.quorums.suffices(purpose(command), heard)
+                desk.epoch.suffices(purpose(command), replies.heard())
             }
             (Stage::Update { .. }, Command::Read { .. }) => false,
             (Stage::Update { .. }, Command::Write { .. }) => {
@@ -152,7 +210,41 @@ impl Operation {
         };
         if is_anew {
             self.attempt += 1;
-            self.stage = Stage::Query { replies: BTreeMap::new() };
+            self.query_anew(desk);
+        }
+        self.send(desk, out);
+    }
+
+    /// Back to asking, with no answers yet.
+    fn query_anew(&mut self, desk: &mut Desk) {
+        match &mut self.stage {
+            Stage::Query { replies } => replies.clear(),
+            Stage::Update { .. } => {
+                self.stage = Stage::Query { replies: desk.spare.pop().unwrap_or_default() };
+            }
+        }
+    }
+
+    /// Whether its coordinator has learned of a newer configuration since the phase began.
+    fn is_outdated(&self, desk: &Desk) -> bool {
+        self.configuration != desk.epoch.id()
+    }
+
+    /// Starts the present phase anew in the configuration that has been learned; a pair that was chosen
+    /// stays.
+    fn restart(&mut self, desk: &mut Desk, out: &mut impl Port) {
+        self.configuration = desk.epoch.id();
+        self.attempt += 1;
+        self.resent = 0;
+        match &mut self.stage {
+            Stage::Query { replies } => {
+                replies.clear();
+                out.mark(QUERY_RESTARTED);
+            }
+            Stage::Update { holders, .. } => {
+                *holders = NodeSet::EMPTY;
+                out.mark(UPDATE_RESTARTED);
+            }
         }
         self.send(desk, out);
     }
@@ -182,8 +274,18 @@ impl Operation {
         message: Message,
         out: &mut impl Port,
     ) -> Progress {
-        if !NodeSet::all(desk.config.quorums.nodes()).contains(from) {
+        if !NodeSet::all(desk.config.nodes).contains(from) {
             return Progress::Ignored("from outside the cluster");
+        }
+        if let Message::WrongConfig { op, configuration } = message {
+            return self.on_wrong_config(desk, from, (op, &configuration), out);
+        }
+        if self.is_outdated(desk) {
+            self.restart(desk, out);
+            return Progress::Ignored("answer in an older configuration");
+        }
+        if !desk.epoch.everyone().contains(from) {
+            return Progress::Ignored("from outside the configuration");
         }
         match message {
             Message::QueryOk { op, key, pair } => {
@@ -194,6 +296,32 @@ impl Operation {
             }
             _ => Progress::Ignored("not an answer"),
         }
+    }
+
+    /// A server is in another configuration: the older of the two follows the newer.
+    fn on_wrong_config(
+        &mut self,
+        desk: &mut Desk,
+        from: NodeId,
+        (op, configuration): (OpId, &Configuration),
+        out: &mut impl Port,
+    ) -> Progress {
+        desk.learn(configuration);
+        if self.is_outdated(desk) {
+            self.restart(desk, out);
+            return Progress::Waiting;
+        }
+        let (message, asked) = self.question(desk);
+        if asked.op != op || asked.answered.contains(from) {
+            return Progress::Ignored("WRONG_CONFIG to another question");
+        }
+        if configuration.id >= self.configuration {
+            return Progress::Ignored("WRONG_CONFIG of the same configuration");
+        }
+        let configuration = Box::new(desk.epoch.configuration().clone());
+        out.send(from, Message::Configure { op, configuration });
+        out.send(from, message);
+        Progress::Waiting
     }
 
     fn on_query_ok(
@@ -213,14 +341,13 @@ impl Operation {
         if pair.ts.t > Timestamp::T_MAX {
             return Progress::Ignored("QUERY_OK with an impossible timestamp");
         }
-        if replies.contains_key(&from) {
+        if replies.heard().contains(from) {
             return Progress::Ignored("QUERY_OK again");
         }
-        let signed =
-            matches!(desk.config.quorums.construction(), Construction::Dissemination { .. });
+        let signed = matches!(desk.epoch.construction(), Construction::Dissemination { .. });
         // Alike answers are verified once.
         if signed
-            && !replies.values().any(|seen| *seen == pair)
+            && !replies.pairs().any(|seen| *seen == pair)
             && !byzantine::is_proven(&desk.keys.public, key, &pair)
         {
             out.mark("unsigned-refused");
@@ -247,7 +374,7 @@ impl Operation {
         if !holders.insert(from) {
             return Progress::Ignored("UPDATE_OK again");
         }
-        if desk.config.quorums.is_write_quorum(*holders) {
+        if desk.epoch.is_write_quorum(*holders) {
             if matches!(self.command, Command::Read { .. }) {
                 out.mark("wrote-back");
             }
@@ -259,15 +386,13 @@ impl Operation {
     /// Leaves the query phase once the answers suffice.
     fn evaluate(&mut self, desk: &mut Desk, out: &mut impl Port) -> Progress {
         let Stage::Query { replies } = &self.stage else { return Progress::Waiting };
-        let quorums = &desk.config.quorums;
         let finding = match self.command {
-            Command::Read { .. } => byzantine::believe(quorums, replies),
-            Command::Write { .. } => byzantine::base(quorums, replies),
+            Command::Read { .. } => byzantine::believe(&desk.epoch, replies),
+            Command::Write { .. } => byzantine::base(&desk.epoch, replies),
         };
         match (finding, &self.command) {
             (None, command) => {
-                let heard = replies.keys().copied().collect();
-                if quorums.suffices(purpose(command), heard) {
+                if desk.epoch.suffices(purpose(command), replies.heard()) {
                     out.mark("nothing-believed");
                     // A write is under way and no pair has enough vouchers: look again soon.
                     let factor = 1 << self.resent.min(5);
@@ -276,7 +401,7 @@ impl Operation {
                 Progress::Waiting
             }
             (Some(finding), Command::Read { .. }) => {
-                if replies.values().any(|reply| reply.ts > finding.pair.ts) {
+                if replies.pairs().any(|reply| reply.ts > finding.pair.ts) {
                     out.mark("outvoted");
                 }
                 self.read_found(desk, finding, out)
@@ -293,18 +418,15 @@ impl Operation {
     /// that no later read can miss it.
     fn read_found(&mut self, desk: &mut Desk, finding: Finding, out: &mut impl Port) -> Progress {
         let Finding { pair, reporters } = finding;
-        let settled = pair.ts == Timestamp::ZERO || desk.config.quorums.is_write_quorum(reporters);
+        let settled = pair.ts == Timestamp::ZERO || desk.epoch.is_write_quorum(reporters);
         if settled || desk.config.mutants.deviates(Mutant::Q01) {
             if settled && pair.ts != Timestamp::ZERO {
                 out.mark("write-back-skipped");
             }
             self.observe_choice(desk, &pair, reporters, out);
-            let holders = if pair.ts == Timestamp::ZERO {
-                NodeSet::all(desk.config.quorums.nodes())
-            } else {
-                reporters
-            };
-            self.stage = Stage::Update { pair, holders };
+            let holders =
+                if pair.ts == Timestamp::ZERO { desk.epoch.everyone() } else { reporters };
+            self.enter_update(desk, pair, holders);
             return self.complete(desk, out);
         }
         self.update(desk, pair, reporters, out);
@@ -314,9 +436,17 @@ impl Operation {
     fn update(&mut self, desk: &mut Desk, pair: Pair, vouchers: NodeSet, out: &mut impl Port) {
         assert!(matches!(self.stage, Stage::Query { .. }), "a pair is chosen once");
         self.observe_choice(desk, &pair, vouchers, out);
-        self.stage = Stage::Update { pair, holders: NodeSet::EMPTY };
-        self.resent = 0;
+        self.enter_update(desk, pair, NodeSet::EMPTY);
         self.send(desk, out);
+    }
+
+    fn enter_update(&mut self, desk: &mut Desk, pair: Pair, holders: NodeSet) {
+        let before = mem::replace(&mut self.stage, Stage::Update { pair, holders });
+        if let Stage::Query { mut replies } = before {
+            replies.clear();
+            desk.spare.push(replies);
+        }
+        self.resent = 0;
     }
 
     fn complete(&mut self, desk: &Desk, out: &mut impl Port) -> Progress {
@@ -327,6 +457,7 @@ impl Operation {
             ts: pair.ts,
             value: pair.value,
             holders: *holders,
+            configuration: self.configuration,
         });
         Progress::Done(match self.command {
             Command::Read { .. } => Outcome::Read(pair.value),
@@ -344,7 +475,7 @@ impl Operation {
             Timestamp { t, writer: party, incarnation, op: self.seq }
         };
         assert!(ts.t > base.t, "above everything that was heard");
-        let proof = match (desk.config.quorums.construction(), desk.party) {
+        let proof = match (desk.epoch.construction(), desk.party) {
             (Construction::Dissemination { .. }, Party::Client(me)) => {
                 Some(byzantine::prove(me, &desk.keys, self.key(), ts, value))
             }
@@ -363,26 +494,34 @@ impl Operation {
         });
     }
 
-    /// Sends the present message to whoever should have it and has not answered.
-    fn send(&mut self, desk: &mut Desk, out: &mut impl Port) {
+    /// The present message, and what is known of those who should answer it.
+    fn question(&self, desk: &Desk) -> (Message, Asked) {
         let key = self.key();
-        let (message, contacts, answered) = match &self.stage {
+        let configuration = self.configuration;
+        match &self.stage {
             Stage::Query { replies } => {
                 let op = desk.op_id(self.seq, Phase::Query, self.attempt);
-                let contacts = desk.contacts(purpose(&self.command), self.resent);
-                (Message::Query { op, key }, contacts, replies.keys().copied().collect())
+                let asked =
+                    Asked { op, purpose: purpose(&self.command), answered: replies.heard() };
+                (Message::Query { op, key, configuration }, asked)
             }
             Stage::Update { pair, holders } => {
                 let op = desk.op_id(self.seq, Phase::Update, self.attempt);
                 let pair = pair.clone();
                 let message = match desk.config.protocol {
-                    Protocol::Abd => Message::Update { op, key, pair },
+                    Protocol::Abd => Message::Update { op, key, pair, configuration },
                     Protocol::Lock => Message::Commit { op, key, pair, below: None },
                 };
-                (message, desk.contacts(Purpose::Write, self.resent), *holders)
+                (message, Asked { op, purpose: Purpose::Write, answered: *holders })
             }
-        };
-        for node in contacts.without(answered).iter() {
+        }
+    }
+
+    /// Sends the present message to whoever should have it and has not answered.
+    fn send(&mut self, desk: &mut Desk, out: &mut impl Port) {
+        let (message, asked) = self.question(desk);
+        let contacts = desk.contacts(asked.purpose, self.resent);
+        for node in contacts.without(asked.answered).iter() {
             out.send(node, message.clone());
         }
         let (min, max) = patience(self.resent);
@@ -395,6 +534,10 @@ impl Operation {
         }
     }
 }
+
+/// Milestones, as the vocabulary lists them.
+const QUERY_RESTARTED: &str = "query-restarted";
+const UPDATE_RESTARTED: &str = "update-restarted";
 
 fn purpose(command: &Command) -> Purpose {
     match command {

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::message::{Message, Observation, OpId, Phase, RequestId, WriteId};
 use super::stamp::{Pair, Party, Timestamp};
-use crate::contract::{Command, Describe, Identify, Outcome};
+use crate::contract::{Command, Describe, Identify, Key, Outcome, Value};
 
 /// The number in the field `name` of a message.
 pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
@@ -22,14 +22,24 @@ pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
             "incarnation" => Some(*incarnation),
             _ => None,
         },
-        Message::Query { op, key } | Message::UpdateOk { op, key } => {
+        Message::Query { op, key, configuration } => match name {
+            "key" => Some(key.0),
+            _ => configuration_field(*configuration, name).or_else(|| op_field(op, name)),
+        },
+        Message::UpdateOk { op, key } => {
             op_field(op, name).or_else(|| (name == "key").then_some(key.0))
         }
-        Message::QueryOk { op, key, pair }
-        | Message::Update { op, key, pair }
-        | Message::Commit { op, key, pair, below: _ } => op_field(op, name)
-            .or_else(|| (name == "key").then_some(key.0))
-            .or_else(|| pair_field(pair, name)),
+        Message::Update { op, key, pair, configuration } => match name {
+            "key" => Some(key.0),
+            _ => configuration_field(*configuration, name)
+                .or_else(|| op_field(op, name))
+                .or_else(|| pair_field(pair, name)),
+        },
+        Message::QueryOk { op, key, pair } | Message::Commit { op, key, pair, below: _ } => {
+            op_field(op, name)
+                .or_else(|| (name == "key").then_some(key.0))
+                .or_else(|| pair_field(pair, name))
+        }
         Message::Propose { write, key, value, below: _ } => match name {
             "key" => Some(key.0),
             "value" => Some(value.0),
@@ -43,6 +53,19 @@ pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
         | Message::No { write }
         | Message::Abort { write }
         | Message::Terminate { write } => write_field(write, name),
+        Message::WrongConfig { op, configuration } | Message::Configure { op, configuration } => {
+            configuration_field(configuration.id, name).or_else(|| op_field(op, name))
+        }
+        Message::Fetch { op, configuration, from } => match name {
+            "key" => Some(from.0),
+            _ => configuration_field(*configuration, name).or_else(|| op_field(op, name)),
+        },
+        Message::Install { op, configuration, pairs: _ } => {
+            configuration_field(*configuration, name).or_else(|| op_field(op, name))
+        }
+        Message::FetchOk { op, .. } | Message::ConfigureOk { op } | Message::InstallOk { op } => {
+            op_field(op, name)
+        }
     }
 }
 
@@ -60,6 +83,10 @@ fn op_field(op: &OpId, name: &str) -> Option<u64> {
         "attempt" => Some(u64::from(op.attempt)),
         _ => None,
     }
+}
+
+fn configuration_field(id: u32, name: &str) -> Option<u64> {
+    (name == "configuration").then_some(u64::from(id))
 }
 
 fn pair_field(pair: &Pair, name: &str) -> Option<u64> {
@@ -90,6 +117,8 @@ impl Describe for Observation {
             Self::Decided { .. } => "decided",
             Self::Committed { .. } => "committed",
             Self::Aborted { .. } => "aborted",
+            Self::Configured { .. } => "configured",
+            Self::Adopted { .. } => "adopted",
         }
     }
 
@@ -106,13 +135,13 @@ impl Describe for Observation {
                 "t" => Some(ts.t),
                 _ => op_field(op, name),
             },
-            Self::Chosen { op, key, ts, value, vouchers: _ }
-            | Self::Completed { op, key, ts, value, holders: _ } => match name {
-                "key" => Some(key.0),
-                "t" => Some(ts.t),
-                "value" => value.map(|value| value.0),
-                _ => op_field(op, name),
-            },
+            Self::Chosen { op, key, ts, value, vouchers: _ } => {
+                choice_field(op, *key, ts, *value, name)
+            }
+            Self::Completed { op, key, ts, value, holders: _, configuration } => {
+                configuration_field(*configuration, name)
+                    .or_else(|| choice_field(op, *key, ts, *value, name))
+            }
             Self::Voted { write, key, t } => match name {
                 "key" => Some(key.0),
                 "t" => Some(*t),
@@ -123,18 +152,36 @@ impl Describe for Observation {
                 _ => write_field(write, name),
             },
             Self::Refused { write } | Self::Aborted { write } => write_field(write, name),
+            Self::Configured { configuration, ticket: _ } => {
+                configuration_field(configuration.id, name)
+            }
+            Self::Adopted { configuration, servers: _ } => {
+                configuration_field(*configuration, name)
+            }
         }
+    }
+}
+
+fn choice_field(
+    op: &OpId,
+    key: Key,
+    ts: &Timestamp,
+    value: Option<Value>,
+    name: &str,
+) -> Option<u64> {
+    match name {
+        "key" => Some(key.0),
+        "t" => Some(ts.t),
+        "value" => value.map(|value| value.0),
+        _ => op_field(op, name),
     }
 }
 
 impl fmt::Display for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.kind())?;
-        let pair = |value: &Option<crate::contract::Value>, ts: &Timestamp| Pair {
-            ts: *ts,
-            value: *value,
-            proof: None,
-        };
+        let pair =
+            |value: &Option<Value>, ts: &Timestamp| Pair { ts: *ts, value: *value, proof: None };
         match self {
             Self::Stored { key, ts, value, ticket } => {
                 write!(f, "k{} = {} #{ticket}", key.0, pair(value, ts))
@@ -145,13 +192,22 @@ impl fmt::Display for Observation {
             Self::Chosen { op, key, ts, value, vouchers } => {
                 write!(f, "{op} k{} = {} by {vouchers}", key.0, pair(value, ts))
             }
-            Self::Completed { op, key, ts, value, holders } => {
-                write!(f, "{op} k{} = {} at {holders}", key.0, pair(value, ts))
+            Self::Completed { op, key, ts, value, holders, configuration } => {
+                write!(
+                    f,
+                    "{op} k{} = {} at {holders} config {configuration}",
+                    key.0,
+                    pair(value, ts)
+                )
             }
             Self::Voted { write, key, t } => write!(f, "{write} k{} t={t}", key.0),
             Self::Decided { write, ts, voters } => write!(f, "{write} @{ts} by {voters}"),
             Self::Committed { write, ts } => write!(f, "{write} @{ts}"),
             Self::Refused { write } | Self::Aborted { write } => write!(f, "{write}"),
+            Self::Configured { configuration, ticket } => write!(f, "{configuration} #{ticket}"),
+            Self::Adopted { configuration, servers } => {
+                write!(f, "config {configuration} at {servers}")
+            }
         }
     }
 }
@@ -173,6 +229,13 @@ impl Identify for Message {
             Self::CommitOk { op, .. } => operation(12, op),
             Self::Abort { write } => lock_write(13, write),
             Self::Terminate { write } => lock_write(14, write),
+            Self::WrongConfig { op, .. } => operation(15, op),
+            Self::Configure { op, .. } => operation(16, op),
+            Self::ConfigureOk { op } => operation(17, op),
+            Self::Fetch { op, .. } => operation(18, op),
+            Self::FetchOk { op, .. } => operation(19, op),
+            Self::Install { op, .. } => operation(20, op),
+            Self::InstallOk { op } => operation(21, op),
         }
     }
 }
@@ -190,6 +253,7 @@ fn operation(kind: u64, op: &OpId) -> u64 {
         Phase::Query => 0,
         Phase::Update => 1,
         Phase::Commit => 2,
+        Phase::Change => 3,
     };
     let what = mix(mix(kind << 8 | phase, party), op.seq);
     mix(what, op.incarnation << 32 | u64::from(op.attempt))

@@ -185,7 +185,7 @@ impl Initiator {
     ) -> Option<Ended> {
         let proposal = self.proposed.get_mut(&write)?;
         proposal.refusers.insert(from);
-        let may_vote = NodeSet::all(desk.config.quorums.nodes()).without(proposal.refusers);
+        let may_vote = desk.config.quorums.everyone().without(proposal.refusers);
         if desk.config.quorums.is_write_quorum(may_vote) {
             return None;
         }
@@ -234,7 +234,8 @@ impl Initiator {
         let client = decision.client.take()?;
         let (key, Pair { ts, value, .. }) = (decision.key, decision.pair.clone());
         let op = self.op_id(write);
-        out.observe(Observation::Completed { op, key, ts, value, holders });
+        let configuration = desk.epoch.id();
+        out.observe(Observation::Completed { op, key, ts, value, holders, configuration });
         Some((client, write.number, Outcome::Written))
     }
 
@@ -319,7 +320,8 @@ impl Initiator {
             | Record::Aborted { .. }
             | Record::Refused { .. }
             | Record::Finished { .. }
-            | Record::Clock { .. } => {}
+            | Record::Clock { .. }
+            | Record::Configured { .. } => {}
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) fn check(quorums: &Quorums, writes_meet: bool) -> Result<(), ConfigEr
 /// Looks for a counterexample to one requirement. It is enough to look at minimal first quorums, and at
 /// the largest second set that shares too few nodes with each.
 fn check_meeting(quorums: &Quorums, requirement: &Requirement) -> Result<(), ConfigError> {
-    let everyone = NodeSet::all(quorums.nodes());
+    let everyone = quorums.everyone();
     for first in minimal(quorums, requirement.first) {
         let shared_max = (requirement.meet - 1).min(first.len());
         for shared in subsets(first).filter(|shared| shared.len() == shared_max) {
@@ -102,13 +102,13 @@ fn refusal(
 
 /// With all liars silent, the rest must suffice for everything.
 fn check_liveness(quorums: &Quorums) -> Result<(), ConfigError> {
-    let everyone = NodeSet::all(quorums.nodes());
+    let everyone = quorums.everyone();
     let liars = u32::from(quorums.liars());
     for silent in subsets(everyone).filter(|silent| silent.len() == liars) {
         for purpose in [Purpose::Read, Purpose::Write, Purpose::Timestamp] {
             if !quorums.suffices(purpose, everyone.without(silent)) {
                 return Err(ConfigError::Impossible(if liars == 0 {
-                    format!("all nodes together are no {}", purpose.name())
+                    format!("all members together are no {}", purpose.name())
                 } else {
                     format!("with {silent} silent there is no {} left", purpose.name())
                 }));
@@ -120,7 +120,7 @@ fn check_liveness(quorums: &Quorums) -> Result<(), ConfigError> {
 
 /// All quorums from which no node can be taken.
 pub(super) fn minimal(quorums: &Quorums, purpose: Purpose) -> impl Iterator<Item = NodeSet> {
-    subsets(NodeSet::all(quorums.nodes())).filter(move |set| {
+    subsets(quorums.everyone()).filter(move |set| {
         quorums.suffices(purpose, *set)
             && set.iter().all(|node| !quorums.suffices(purpose, set.without(NodeSet::of(node))))
     })

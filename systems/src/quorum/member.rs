@@ -279,7 +279,7 @@ impl Member {
     ) {
         let Some(vote) = self.pending.get_mut(&write) else { return };
         vote.refusers.insert(from);
-        let may_vote = NodeSet::all(self.quorums.nodes()).without(vote.refusers);
+        let may_vote = self.quorums.everyone().without(vote.refusers);
         if !self.quorums.is_write_quorum(may_vote) {
             out.mark("aborted-by-refusals");
             self.abort(server, write, out);
@@ -294,7 +294,9 @@ impl Member {
                 out.mark("blocked");
             }
             if vote.turns > 0 {
-                for node in NodeSet::all(self.quorums.nodes()).iter() {
+                // Its initiator knows best, a member or not.
+                let asked = self.quorums.everyone().union(NodeSet::of(write.initiator));
+                for node in asked.iter() {
                     out.send_after(After::Nothing, node, Message::Terminate { write: *write });
                 }
             }
@@ -385,7 +387,7 @@ impl Member {
                 self.pending.retain(|write, _| write.initiator != initiator || write >= below);
             }
             Record::Clock { t } => self.clock = self.clock.max(*t),
-            Record::Decided { .. } | Record::Forgotten { .. } => {}
+            Record::Decided { .. } | Record::Forgotten { .. } | Record::Configured { .. } => {}
         }
     }
 

@@ -1,9 +1,12 @@
 //! What travels, and what is made durable.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::configuration::Configuration;
 use super::describe;
 use super::nodes::NodeSet;
 use super::stamp::{Pair, Party, Timestamp};
@@ -18,6 +21,8 @@ pub enum Phase {
     Update,
     /// Telling the members of a lock write its final timestamp.
     Commit,
+    /// Changing the configuration.
+    Change,
 }
 
 /// Ties an answer to its question: unique per question of a cluster's whole life, repeats aside.
@@ -31,8 +36,8 @@ pub struct OpId {
     pub seq: u64,
     /// Which part of it.
     pub phase: Phase,
-    /// Counts the fresh starts of the operation's query, from 0; the update keeps the number of the query
-    /// that it follows, and a repeated message its own.
+    /// Counts the fresh starts of the operation's phases, from 0: a phase keeps the number of the one
+    /// before, and a repeated message its own.
     pub attempt: u32,
 }
 
@@ -42,6 +47,7 @@ impl fmt::Display for OpId {
             Phase::Query => 'q',
             Phase::Update => 'u',
             Phase::Commit => 'c',
+            Phase::Change => 'r',
         };
         write!(f, "{}.{}.{}{phase}{}", self.party, self.incarnation, self.seq, self.attempt)
     }
@@ -120,12 +126,12 @@ pub enum Message {
     Answer { id: RequestId, outcome: Outcome },
     /// It was not run: it is not bound to this life of the node.
     WrongIncarnation { id: RequestId, incarnation: u64 },
-    /// What is stored under `key`?
-    Query { op: OpId, key: Key },
+    /// What is stored under `key`? Asked of servers in this configuration.
+    Query { op: OpId, key: Key, configuration: u32 },
     /// This is, durably.
     QueryOk { op: OpId, key: Key, pair: Pair },
-    /// Store `pair` if it is newer than what is stored.
-    Update { op: OpId, key: Key, pair: Pair },
+    /// Store `pair` if it is newer than what is stored. Asked of servers in this configuration.
+    Update { op: OpId, key: Key, pair: Pair, configuration: u32 },
     /// That pair or a newer one is stored, durably.
     UpdateOk { op: OpId, key: Key },
     /// Vote on a lock write. Every write of this initiator before `below` is finished for good: it was
@@ -143,6 +149,20 @@ pub enum Message {
     Abort { write: WriteId },
     /// How did this lock write end? The sender has voted for it and heard no more.
     Terminate { write: WriteId },
+    /// Not done: the sender is, durably, in this configuration, and the question was for another.
+    WrongConfig { op: OpId, configuration: Box<Configuration> },
+    /// Go over to this configuration, unless you are in a newer one.
+    Configure { op: OpId, configuration: Box<Configuration> },
+    /// The sender is in the configuration that it was told, durably.
+    ConfigureOk { op: OpId },
+    /// Which pairs are stored from key `from` on? Asked of servers in this configuration.
+    Fetch { op: OpId, configuration: u32, from: Key },
+    /// These are, durably; under keys from `next` on there may be more.
+    FetchOk { op: OpId, pairs: Vec<(Key, Pair)>, next: Option<Key> },
+    /// Store each of these pairs that is newer than what is stored. Asked of servers in this configuration.
+    Install { op: OpId, configuration: u32, pairs: Vec<(Key, Pair)> },
+    /// Those pairs or newer ones are stored, durably.
+    InstallOk { op: OpId },
 }
 
 impl Describe for Message {
@@ -162,6 +182,13 @@ impl Describe for Message {
             Self::CommitOk { .. } => "COMMIT_OK",
             Self::Abort { .. } => "ABORT",
             Self::Terminate { .. } => "TERMINATE",
+            Self::WrongConfig { .. } => "WRONG_CONFIG",
+            Self::Configure { .. } => "CONFIGURE",
+            Self::ConfigureOk { .. } => "CONFIGURE_OK",
+            Self::Fetch { .. } => "FETCH",
+            Self::FetchOk { .. } => "FETCH_OK",
+            Self::Install { .. } => "INSTALL",
+            Self::InstallOk { .. } => "INSTALL_OK",
         }
     }
 
@@ -189,10 +216,16 @@ impl fmt::Display for Message {
                 Outcome::Unknown(why) => write!(f, "{id} unknown: {why}"),
             },
             Self::WrongIncarnation { id, incarnation } => write!(f, "{id} not {incarnation}"),
-            Self::Query { op, key } | Self::UpdateOk { op, key } => write!(f, "{op} k{}", key.0),
-            Self::QueryOk { op, key, pair }
-            | Self::Update { op, key, pair }
-            | Self::Commit { op, key, pair, below: _ } => write!(f, "{op} k{} = {pair}", key.0),
+            Self::Query { op, key, configuration } => {
+                write!(f, "{op} k{} config {configuration}", key.0)
+            }
+            Self::UpdateOk { op, key } => write!(f, "{op} k{}", key.0),
+            Self::Update { op, key, pair, configuration } => {
+                write!(f, "{op} k{} = {pair} config {configuration}", key.0)
+            }
+            Self::QueryOk { op, key, pair } | Self::Commit { op, key, pair, below: _ } => {
+                write!(f, "{op} k{} = {pair}", key.0)
+            }
             Self::Propose { write, key, value, below: _ } => {
                 write!(f, "{write} k{} := {}", key.0, value.0)
             }
@@ -200,6 +233,20 @@ impl fmt::Display for Message {
             Self::CommitOk { op, write } => write!(f, "{op} {write}"),
             Self::No { write } | Self::Abort { write } | Self::Terminate { write } => {
                 write!(f, "{write}")
+            }
+            Self::WrongConfig { op, configuration } | Self::Configure { op, configuration } => {
+                write!(f, "{op} {configuration}")
+            }
+            Self::ConfigureOk { op } | Self::InstallOk { op } => write!(f, "{op}"),
+            Self::Fetch { op, configuration, from } => {
+                write!(f, "{op} from k{} config {configuration}", from.0)
+            }
+            Self::FetchOk { op, pairs, next: Some(next) } => {
+                write!(f, "{op} {} pairs below k{}", pairs.len(), next.0)
+            }
+            Self::FetchOk { op, pairs, next: None } => write!(f, "{op} {} pairs", pairs.len()),
+            Self::Install { op, configuration, pairs } => {
+                write!(f, "{op} {} pairs config {configuration}", pairs.len())
             }
         }
     }
@@ -227,6 +274,8 @@ pub enum Record {
     Decided { key: Key, pair: Pair, asked: NodeSet },
     /// Lock, at the initiator: everybody that was asked has acknowledged the commit.
     Forgotten { write: WriteId },
+    /// The server is in this configuration from here on.
+    Configured { configuration: Box<Configuration> },
 }
 
 /// What a core tells of its transitions; the invariants are stated over these.
@@ -239,8 +288,16 @@ pub enum Observation {
     Acknowledged { op: OpId, key: Key, ts: Timestamp, ticket: u64 },
     /// A coordinator chose this pair to return or to write, from what `vouchers` reported.
     Chosen { op: OpId, key: Key, ts: Timestamp, value: Option<Value>, vouchers: NodeSet },
-    /// A coordinator's operation is complete: each of `holders` said that it stores `ts` or newer.
-    Completed { op: OpId, key: Key, ts: Timestamp, value: Option<Value>, holders: NodeSet },
+    /// A coordinator's operation is complete: each of `holders` said, in this configuration, that it stores
+    /// `ts` or newer.
+    Completed {
+        op: OpId,
+        key: Key,
+        ts: Timestamp,
+        value: Option<Value>,
+        holders: NodeSet,
+        configuration: u32,
+    },
     /// Lock: a member voted for a write.
     Voted { write: WriteId, key: Key, t: u64 },
     /// Lock: a member will never vote for a write.
@@ -251,4 +308,9 @@ pub enum Observation {
     Committed { write: WriteId, ts: Timestamp },
     /// Lock: a member or the initiator knows that the write will never be committed.
     Aborted { write: WriteId },
+    /// A server is in this configuration from here on; what it says so waits for `ticket`.
+    Configured { configuration: Box<Configuration>, ticket: u64 },
+    /// An administrator was told by each of `servers` that it is in this configuration, durably: they meet
+    /// every quorum of the one before.
+    Adopted { configuration: u32, servers: NodeSet },
 }

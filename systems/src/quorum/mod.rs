@@ -1,7 +1,9 @@
 //! Replicated registers over quorums.
 
 mod byzantine;
+mod change;
 mod client;
+mod configuration;
 mod construction;
 mod coordinator;
 mod describe;
@@ -13,6 +15,7 @@ mod message;
 mod nodes;
 mod options;
 mod replica;
+mod replies;
 mod server;
 mod service;
 mod shape;
@@ -20,7 +23,8 @@ mod stamp;
 mod vocabulary;
 
 pub use client::QuorumClient;
-pub use construction::{Construction, GridForm, Purpose, Quorums};
+pub use configuration::{Configuration, Epoch, Stage};
+pub use construction::{Construction, Form, GridForm, Purpose, Quorums};
 pub use message::{Message, Observation, OpId, Phase, Record, RequestId, WriteId};
 pub use nodes::NodeSet;
 pub use options::{Config, Contact, Protocol, Seat};

@@ -86,7 +86,12 @@ impl NodeSet {
 
     /// The members, in order.
     pub fn iter(self) -> impl Iterator<Item = NodeId> {
-        (0..Self::CAPACITY).map(NodeId).filter(move |node| self.contains(*node))
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let node = u16::try_from(rest.trailing_zeros()).ok().filter(|_| rest != 0)?;
+            rest &= rest - 1;
+            Some(NodeId(node))
+        })
     }
 }
 

@@ -5,25 +5,49 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::construction::{Construction, GridForm, Quorums};
+use super::construction::{Construction, Form, GridForm, Quorums};
 use super::intersection::{self, NODES_MAX};
+use super::nodes::NodeSet;
 use super::vocabulary::VOCABULARY;
-use crate::contract::ConfigError;
+use crate::contract::{ConfigError, NodeId};
 use crate::mutant::Mutants;
 
 /// Checked options of a cluster of quorum registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// How many nodes run, members or not.
+    pub nodes: u16,
     /// How a write comes about.
     pub protocol: Protocol,
     /// Who runs an operation.
     pub coordinator: Seat,
-    /// Which sets of nodes suffice for what.
+    /// Which sets of nodes suffice for what, at start.
     pub quorums: Quorums,
     /// Whom a coordinator asks first.
     pub contact: Contact,
     /// The planted bug, if any.
     pub mutants: Mutants,
+}
+
+impl Config {
+    /// Why members and quorums cannot change while the system runs; nothing where they can.
+    pub fn unchangeable(&self) -> Option<&'static str> {
+        match (self.protocol, self.quorums.construction()) {
+            (Protocol::Lock, _) => {
+                Some("with protocol=lock a vote is for the members that it was asked of")
+            }
+            (Protocol::Abd, Construction::Dissemination { .. } | Construction::Masking { .. }) => {
+                Some("where nodes may lie, one's word for a configuration cannot be checked")
+            }
+            (
+                Protocol::Abd,
+                Construction::Majority
+                | Construction::Counts { .. }
+                | Construction::Weighted { .. }
+                | Construction::Grid { .. },
+            ) => None,
+        }
+    }
 }
 
 /// How a write comes about.
@@ -117,11 +141,19 @@ pub(super) fn configure(
     let kind = options.choice("quorum", Kind::NAMES)?.unwrap_or(Kind::Majority);
     options.refuse_foreign_sizes(kind)?;
     refuse_combination(protocol, coordinator, kind)?;
-    let construction = construction(nodes, kind, &options)?;
-    let quorums = Quorums::new(nodes, construction, mutants);
+    let members = options.members(nodes)?;
+    let count = u16::try_from(members.len()).expect("no more members than nodes");
+    let construction = construction(count, kind, &options)?;
+    let quorums = Quorums::of(Form { members, construction }, mutants);
     // A check that shares the mistake of a planted bug lets it pass, as it did where the bug was found.
     intersection::check(&quorums.as_intended(), protocol == Protocol::Lock)?;
-    Ok(Config { protocol, coordinator, quorums, contact, mutants })
+    Ok(Config { nodes, protocol, coordinator, quorums, contact, mutants })
+}
+
+/// The names of the options that say who takes part and how quorums are formed.
+pub(super) fn shape() -> impl Iterator<Item = &'static str> {
+    let sizes = Kind::NAMES.iter().flat_map(|(_, kind)| kind.sizes().iter().copied());
+    ["members", "quorum"].into_iter().chain(sizes)
 }
 
 fn refuse_combination(
@@ -259,6 +291,27 @@ impl Options<'_> {
                 Err(ConfigError::BadValue { name, value: value.clone(), expected })
             }
         }
+    }
+
+    /// Who takes part: everybody, unless told.
+    fn members(&self, nodes: u16) -> Result<Vec<NodeId>, ConfigError> {
+        let Some(value) = self.0.get("members") else {
+            return Ok((0..nodes).map(NodeId).collect());
+        };
+        let node = |text: &str| {
+            let place = number(text).and_then(|number| u16::try_from(number).ok());
+            place.filter(|place| *place < nodes).map(NodeId)
+        };
+        let members: Option<Vec<NodeId>> = value.split(',').map(node).collect();
+        let is_set = |members: &Vec<NodeId>| {
+            let distinct: NodeSet = members.iter().copied().collect();
+            usize::try_from(distinct.len()) == Ok(members.len())
+        };
+        members.filter(is_set).ok_or_else(|| ConfigError::BadValue {
+            name: "members",
+            value: value.clone(),
+            expected: format!("a list of nodes from 0 to {}, each once, such as 0,1", nodes - 1),
+        })
     }
 
     fn weights(&self, nodes: u16) -> Result<Vec<u32>, ConfigError> {

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::Quorum;
+use super::configuration::Configuration;
 use super::coordinator::Desk;
-use super::draw::Draw;
 use super::initiator::{Ended, Initiator};
 use super::member::{Member, TERMINATE};
 use super::message::{Message, OpId, Phase, Record, RequestId, WriteId};
@@ -34,17 +34,15 @@ impl Replica<Quorum> for QuorumReplica {
         let Start { me, incarnation, config, keys, entropy, .. } = start;
         let mut replica = Self {
             me,
-            server: Server::new(me, config.mutants),
+            server: Server::new(
+                me,
+                config.mutants,
+                Configuration::initial(config.quorums.form().clone()),
+            ),
             service: Service::default(),
             member: Member::new(me, config.quorums.clone()),
             initiator: Initiator::new(me, incarnation.0),
-            desk: Desk {
-                party: Party::Node(me),
-                incarnation: incarnation.0,
-                config,
-                keys,
-                draw: Draw::new(entropy),
-            },
+            desk: Desk::new(Party::Node(me), incarnation.0, (config, keys), entropy),
         };
         for record in start.records {
             match record {
@@ -52,6 +50,7 @@ impl Replica<Quorum> for QuorumReplica {
                 Recovered::Corrupt { place } => return Err(StartError::CorruptRecord { place }),
             }
         }
+        replica.desk.learn(replica.server.configuration());
         replica.member.resume(out);
         let service = &mut replica.service;
         replica.initiator.resume(|| service.allot(), out);
@@ -84,6 +83,9 @@ impl QuorumReplica {
     fn recover(&mut self, record: &Record) {
         if let Record::Stored { key, pair } | Record::Committed { key, pair } = record {
             self.server.recover(*key, pair.clone());
+        }
+        if let Record::Configured { configuration } = record {
+            self.server.recover_configuration(configuration);
         }
         self.member.recover(record);
         self.initiator.recover(record);
@@ -122,7 +124,9 @@ impl QuorumReplica {
 
     fn on_message(&mut self, from: NodeId, message: Message, out: &mut Outbox<Quorum>) {
         match message {
-            Message::QueryOk { op, .. } | Message::UpdateOk { op, .. } => {
+            Message::QueryOk { op, .. }
+            | Message::UpdateOk { op, .. }
+            | Message::WrongConfig { op, .. } => {
                 self.on_answer(from, op, message, out);
             }
             Message::CommitOk { op, write } => match op.phase {
@@ -130,7 +134,9 @@ impl QuorumReplica {
                     let ended = self.initiator.on_commit_ok(&self.desk, (from, write), out);
                     self.finish(ended, out);
                 }
-                Phase::Query | Phase::Update => self.on_answer(from, op, message, out),
+                Phase::Query | Phase::Update | Phase::Change => {
+                    self.on_answer(from, op, message, out);
+                }
             },
             Message::Propose { write, key, value, below } if self.is_lock() => {
                 if write.initiator != from || below.initiator != from || below > write {
@@ -162,21 +168,63 @@ impl QuorumReplica {
     /// What any coordinator may ask of a server.
     fn on_server_message(&mut self, from: Party, message: Message, out: &mut Outbox<Quorum>) {
         match message {
-            Message::Query { op, key } if op.party == from => {
+            Message::Query { op, key, configuration } if op.party == from => {
+                if !self.server.admits(op, configuration, out) {
+                    return;
+                }
                 if self.is_lock() {
                     self.member.on_query(&self.server, (op, key), out);
                 } else {
                     self.server.on_query(op, key, out);
                 }
             }
-            Message::Update { op, key, pair } if op.party == from && !self.is_lock() => {
+            Message::Update { op, key, pair, configuration }
+                if op.party == from && !self.is_lock() =>
+            {
+                if !self.server.admits(op, configuration, out) {
+                    return;
+                }
                 let check = (&self.desk.config.quorums, &self.desk.keys.public);
                 self.server.on_update(op, (key, pair), check, out);
             }
             Message::Commit { op, key, pair, below } if op.party == from && self.is_lock() => {
                 self.member.on_commit(&mut self.server, op, (key, pair), below, out);
             }
+            Message::Configure { op, .. }
+            | Message::Fetch { op, .. }
+            | Message::Install { op, .. }
+                if op.party == from =>
+            {
+                self.on_change(message, out);
+            }
             _ => out.ignore("not for a server, or not the sender's"),
+        }
+    }
+
+    /// The configuration changes.
+    fn on_change(&mut self, message: Message, out: &mut Outbox<Quorum>) {
+        if let Some(why) = self.desk.config.unchangeable() {
+            return out.ignore(why);
+        }
+        match message {
+            Message::Configure { op, configuration } => {
+                if !configuration.is_sound(self.desk.config.nodes) {
+                    return out.ignore("CONFIGURE with what is no configuration");
+                }
+                self.desk.learn(&configuration);
+                self.server.on_configure(op, configuration, out);
+            }
+            Message::Fetch { op, configuration, from } => {
+                if self.server.admits(op, configuration, out) {
+                    self.server.on_fetch(op, from, out);
+                }
+            }
+            Message::Install { op, configuration, pairs } => {
+                if self.server.admits(op, configuration, out) {
+                    self.server.on_install(op, pairs, out);
+                }
+            }
+            _ => out.ignore("no part of a change"),
         }
     }
 

@@ -18,6 +18,8 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
 
 const ABD: &str = "Attiya, Bar-Noy, Dolev 1995; Lynch and Shvartsman 1997";
 const LOCK: &str = "Skeen's timestamp agreement with a two-phase commit";
+const CHANGE: &str =
+    "a joint phase between two configurations, as in Ongaro 2014, and state transfer";
 const SERVICE: &str = "at most once per life of a node, after Birrell and Nelson 1984";
 
 const MESSAGES: &[MessageKind] = &[
@@ -33,7 +35,7 @@ const MESSAGES: &[MessageKind] = &[
         what: "what is stored under a key?",
         route: "coordinator to servers",
         source: ABD,
-        fields: &["key", "seq", "attempt"],
+        fields: &["key", "seq", "attempt", "configuration"],
     },
     MessageKind {
         name: "QUERY_OK",
@@ -47,7 +49,7 @@ const MESSAGES: &[MessageKind] = &[
         what: "store this unless something newer is stored",
         route: "coordinator to servers",
         source: ABD,
-        fields: &["key", "value", "t", "seq", "attempt"],
+        fields: &["key", "value", "t", "seq", "attempt", "configuration"],
     },
     MessageKind {
         name: "UPDATE_OK",
@@ -119,6 +121,55 @@ const MESSAGES: &[MessageKind] = &[
         source: SERVICE,
         fields: &["seq", "incarnation"],
     },
+    MessageKind {
+        name: "WRONG_CONFIG",
+        what: "not done: I am in this other configuration",
+        route: "server to coordinator or administrator",
+        source: CHANGE,
+        fields: &["seq", "attempt", "configuration"],
+    },
+    MessageKind {
+        name: "CONFIGURE",
+        what: "go over to this configuration, unless you are in a newer one",
+        route: "administrator, or a coordinator that was asked for it, to servers",
+        source: CHANGE,
+        fields: &["seq", "attempt", "configuration"],
+    },
+    MessageKind {
+        name: "CONFIGURE_OK",
+        what: "I am in it, durably",
+        route: "server to administrator",
+        source: CHANGE,
+        fields: &["seq", "attempt"],
+    },
+    MessageKind {
+        name: "FETCH",
+        what: "which pairs are stored from this key on?",
+        route: "administrator to old members",
+        source: CHANGE,
+        fields: &["key", "seq", "attempt", "configuration"],
+    },
+    MessageKind {
+        name: "FETCH_OK",
+        what: "these are, durably",
+        route: "old member to administrator",
+        source: CHANGE,
+        fields: &["seq", "attempt"],
+    },
+    MessageKind {
+        name: "INSTALL",
+        what: "store each of these unless something newer is stored",
+        route: "administrator to new members",
+        source: CHANGE,
+        fields: &["seq", "attempt", "configuration"],
+    },
+    MessageKind {
+        name: "INSTALL_OK",
+        what: "they, or something newer, are durable",
+        route: "new member to administrator",
+        source: CHANGE,
+        fields: &["seq", "attempt"],
+    },
 ];
 
 const OBSERVATIONS: &[ObservationKind] = &[
@@ -140,7 +191,7 @@ const OBSERVATIONS: &[ObservationKind] = &[
     ObservationKind {
         name: "completed",
         what: "a coordinator's operation is complete",
-        fields: &["key", "t", "value", "seq", "attempt"],
+        fields: &["key", "t", "value", "seq", "attempt", "configuration"],
     },
     ObservationKind {
         name: "voted",
@@ -167,9 +218,35 @@ const OBSERVATIONS: &[ObservationKind] = &[
         what: "a write will never be committed (protocol=lock)",
         fields: &["initiator", "number"],
     },
+    ObservationKind {
+        name: "configured",
+        what: "a server went over to a configuration",
+        fields: &["configuration"],
+    },
+    ObservationKind {
+        name: "adopted",
+        what: "the servers in a configuration meet every quorum of the one before",
+        fields: &["configuration"],
+    },
 ];
 
 const MILESTONES: &[MilestoneSpec] = &[
+    MilestoneSpec {
+        name: "query-restarted",
+        what: "a coordinator started its query anew in a newer configuration",
+    },
+    MilestoneSpec {
+        name: "update-restarted",
+        what: "a coordinator started its update anew, with the same pair, in a newer configuration",
+    },
+    MilestoneSpec {
+        name: "told-by-coordinator",
+        what: "a server heard of a configuration from a coordinator first",
+    },
+    MilestoneSpec {
+        name: "interrupted-change-finished",
+        what: "an administrator finished a change that another had begun",
+    },
     MilestoneSpec { name: "wrote-back", what: "a read made a write quorum hold what it returns" },
     MilestoneSpec {
         name: "write-back-skipped",
@@ -235,31 +312,31 @@ const OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "read",
-        values: "1 to the number of nodes",
+        values: "1 to the number of members",
         default: "",
-        what: "quorum=counts: size of a read quorum; nodes + 1 - write unless given",
+        what: "quorum=counts: size of a read quorum; members + 1 - write unless given",
     },
     OptionSpec {
         name: "write",
-        values: "1 to the number of nodes",
+        values: "1 to the number of members",
         default: "",
-        what: "quorum=counts: size of a write quorum; nodes + 1 - read, or a majority, unless given",
+        what: "quorum=counts: size of a write quorum; members + 1 - read, or a majority, unless given",
     },
     OptionSpec {
         name: "weights",
-        values: "one number per node, as 3,1,1",
+        values: "one number per member, as 3,1,1",
         default: "",
-        what: "quorum=weighted: the votes of each node; one each unless given, 0 only observes",
+        what: "quorum=weighted: the votes of each member; one each unless given, 0 only observes",
     },
     OptionSpec {
         name: "rows",
-        values: "a divisor of the number of nodes",
+        values: "a divisor of the number of members",
         default: "",
         what: "quorum=grid…: how many rows; nearest to a square unless given",
     },
     OptionSpec {
         name: "cols",
-        values: "a divisor of the number of nodes",
+        values: "a divisor of the number of members",
         default: "",
         what: "quorum=grid…: how many columns; nearest to a square unless given",
     },
@@ -273,7 +350,13 @@ const OPTIONS: &[OptionSpec] = &[
         name: "contact",
         values: "all | quorum",
         default: "all",
-        what: "send to every node at once, or first to one quorum drawn at random",
+        what: "send to every member at once, or first to one quorum drawn at random",
+    },
+    OptionSpec {
+        name: "members",
+        values: "numbers of nodes, each once, as 0,1,4",
+        default: "",
+        what: "who takes part, in the order in which sizes count them; all nodes unless given",
     },
 ];
 
@@ -327,6 +410,13 @@ const MUTANTS: &[MutantSpec] = &[
         source: "Gifford 1979 asks for more than half; integer division forgets it",
         breaks: "both halves of a partition read and write on their own",
         flags: "--mutant Q10 --nodes 6 -o quorum=weighted --faults partition",
+    },
+    MutantSpec {
+        name: "Q11",
+        what: "members or weights change without a joint phase and without state transfer",
+        source: "scylla 4.2-rc3 (Jepsen 2020), microsoft/CCF #3948, riak_ensemble #7",
+        breaks: "an acknowledged write is not seen after the change",
+        flags: "--mutant Q11 --nodes 5 -o contact=quorum --faults reconfigure",
     },
     MutantSpec {
         name: "Q15",

@@ -14,8 +14,8 @@ use std::fmt;
 
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, ConfigError,
-    Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, Milestone, NodeId, Outbox,
-    Outcome, Recovered, Replica, Start, StartError, System, Ticket, TimerId, Value,
+    Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, Milestone, NodeId, Options,
+    Outbox, Outcome, Recovered, Replica, Start, StartError, System, Ticket, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::Mutants;
@@ -202,6 +202,13 @@ impl<S: System> Net<S> {
         self.clients[client as usize].is_open = true;
         self.clients[client as usize].outcome = None;
         self.client_step(client, ClientInput::Invoke(command));
+    }
+
+    /// Asks client `c`, the administrator, to change the system.
+    pub(crate) fn reconfigure(&mut self, client: u32, options: Options) {
+        self.clients[client as usize].is_open = true;
+        self.clients[client as usize].outcome = None;
+        self.client_step(client, ClientInput::Reconfigure(options));
     }
 
     pub(crate) fn give_up(&mut self, client: u32) {

@@ -8,8 +8,11 @@
 #[path = "../../../../systems/tests/support/mod.rs"]
 pub(crate) mod support;
 
+mod changes;
+
 use std::collections::BTreeSet;
 
+use changes::Changes;
 use quorate_checkers::history::{Builder, Key, ProcessId, Step, Time, Value, What, operations};
 use quorate_checkers::linearizability::{Budget, check};
 use quorate_checkers::model::Register;
@@ -117,15 +120,28 @@ pub(crate) struct Run {
     keys: u64,
     last_value: u64,
     clock: u64,
+    /// The changes of the configuration.
+    changes: Changes,
     invariants: QuorumInvariants,
     broken: Vec<Broken>,
 }
 
 impl Run {
     pub(crate) fn new(subject: &Subject, seed: u64) -> Self {
+        Self::with(subject, seed, false)
+    }
+
+    /// With an administrator that changes members and quorums all the time.
+    pub(crate) fn changing(subject: &Subject, seed: u64) -> Self {
+        Self::with(subject, seed, true)
+    }
+
+    fn with(subject: &Subject, seed: u64, is_changing: bool) -> Self {
         let mut dice = Dice(seed);
         let mutants = Mutants(subject.mutant);
-        let net = Net::with(subject.nodes, CLIENTS, &subject.options, mutants, seed).unwrap();
+        let clients = if is_changing { CLIENTS + changes::ADMINISTRATORS } else { CLIENTS };
+        let net = Net::with(subject.nodes, clients, &subject.options, mutants, seed).unwrap();
+        let changes = Changes::new(is_changing, seed, &net.config);
         let weather = Weather::draw(&mut dice);
         let invariants = QuorumInvariants::new(&net.config);
         let mut run = Self {
@@ -142,6 +158,7 @@ impl Run {
             keys: 1 + seed % 2,
             last_value: 0,
             clock: 0,
+            changes,
             broken: Vec::new(),
             dice,
         };
@@ -169,6 +186,7 @@ impl Run {
                 invoked += 1;
             }
             self.disturb();
+            self.change();
             self.proceed();
             self.note_completions();
             self.watch();
@@ -177,6 +195,7 @@ impl Run {
             }
         }
         self.heal();
+        self.end_change();
         self.quiesce();
         self.watch();
     }
@@ -252,7 +271,8 @@ impl Run {
 
     fn places(&self) -> Vec<Place> {
         let nodes = u16::try_from(self.net.nodes.len()).unwrap();
-        (0..nodes).map(n).chain((0..CLIENTS).map(c)).collect()
+        let clients = u32::try_from(self.net.clients.len()).unwrap();
+        (0..nodes).map(n).chain((0..clients).map(c)).collect()
     }
 
     /// The client gives up; its operation stays open in the history, and it goes on as another process.
@@ -391,15 +411,15 @@ impl Run {
             if self.open[client].is_none() {
                 return;
             }
-            let nodes = u16::try_from(self.net.nodes.len()).unwrap();
-            for node in 0..nodes {
-                self.net.fire(n(node));
-            }
-            for client in 0..CLIENTS {
-                self.net.fire(c(client));
-            }
+            self.fire_all();
         }
         panic!("an operation does not end though everything works: {:?}", self.net.ignored);
+    }
+
+    fn fire_all(&mut self) {
+        for place in self.places() {
+            self.net.fire(place);
+        }
     }
 
     fn note_completions(&mut self) {
@@ -463,8 +483,13 @@ impl Run {
 
     /// The invariants see what has happened since.
     fn watch(&mut self) {
-        for happened in self.net.happened.drain(..) {
+        for happened in std::mem::take(&mut self.net.happened) {
             self.invariants.see(&seen(&happened), &mut self.broken);
+            if self.net.config.mutants == Mutants::NONE
+                && let Happened::Observed { observation, .. } = &happened
+            {
+                self.changes.see(observation, &self.net);
+            }
         }
     }
 

@@ -3,11 +3,22 @@
 use quorate_systems::contract::Key;
 use quorate_systems::quorum::{OpId, Party, Timestamp};
 
-/// The pairs of the updates sent last.
+/// The pairs of the updates sent last, and the last step of a change.
 #[derive(Debug)]
 pub(super) struct Asked {
     /// Each at a place that follows from its question, where it replaces what was there.
     updates: Vec<Option<Update>>,
+    /// Administrators take turns, and each asks one question after the other.
+    change: Option<(OpId, Change)>,
+}
+
+/// What an administrator asks servers to make durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// That they are in this configuration.
+    Configure(u32),
+    /// These pairs, or newer ones.
+    Install(Vec<(Key, Timestamp)>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -21,12 +32,13 @@ const UPDATES: u64 = 512;
 
 impl Asked {
     pub(super) fn new() -> Self {
-        Self { updates: (0..UPDATES).map(|_| None).collect() }
+        Self { updates: (0..UPDATES).map(|_| None).collect(), change: None }
     }
 
     /// As new, with the memory that it has.
     pub(super) fn reset(&mut self) {
         self.updates.fill(None);
+        self.change = None;
     }
 
     /// Somebody was asked to store `ts`.
@@ -39,6 +51,18 @@ impl Asked {
     pub(super) fn recall(&self, op: OpId, key: Key) -> Option<Timestamp> {
         let update = self.updates.get(place(op)).copied().flatten()?;
         (update.op == op && update.key == key).then_some(update.ts)
+    }
+
+    /// An administrator asked for a step of a change: the same of each server.
+    pub(super) fn note_change(&mut self, op: OpId, change: impl FnOnce() -> Change) {
+        if self.change.as_ref().is_none_or(|(of, _)| *of != op) {
+            self.change = Some((op, change()));
+        }
+    }
+
+    /// The step of a change that this question asked for; none if it is no longer known.
+    pub(super) fn recall_change(&self, op: OpId) -> Option<&Change> {
+        self.change.as_ref().filter(|(of, _)| *of == op).map(|(_, change)| change)
     }
 }
 

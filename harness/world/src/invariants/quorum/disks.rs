@@ -6,6 +6,7 @@
 use quorate_systems::contract::{Describe, Key, NodeId, Ticket};
 use quorate_systems::quorum::{Message, Record, Timestamp};
 
+use super::asked::Change;
 use super::nodes::{Node, Standing, Unsynced};
 use super::{Q_I1, Q_I8, QuorumInvariants, show_pair};
 use crate::invariants::{Broken, Who};
@@ -42,6 +43,10 @@ impl QuorumInvariants {
                 self.note_pair(Who::Node(node), (*key, pair.ts, pair.value), broken);
             }
             Record::Pending { write, t, .. } => state.vote(*write, *t, Ticket(0)),
+            Record::Configured { configuration } => {
+                state.configure(configuration.id, Ticket(0));
+                self.configurations.note(configuration);
+            }
             Record::Aborted { .. }
             | Record::Refused { .. }
             | Record::Finished { .. }
@@ -94,6 +99,11 @@ impl QuorumInvariants {
             Record::Pending { write, t, .. } => {
                 if let Some(state) = self.node(node) {
                     state.vote(*write, *t, ticket);
+                }
+            }
+            Record::Configured { configuration } => {
+                if let Some(state) = self.node(node) {
+                    state.configure(configuration.id, ticket);
                 }
             }
             // The fates of lock writes are observed, with those that need no record.
@@ -169,9 +179,29 @@ impl QuorumInvariants {
             | Message::No { .. }
             | Message::Commit { .. }
             | Message::Abort { .. }
-            | Message::Terminate { .. } => None,
+            | Message::Terminate { .. }
+            // An administrator's matter.
+            | Message::WrongConfig { .. }
+            | Message::Configure { .. }
+            | Message::ConfigureOk { .. }
+            | Message::Fetch { .. }
+            | Message::FetchOk { .. }
+            | Message::Install { .. }
+            | Message::InstallOk { .. } => None,
         };
-        let Some((key, ts)) = told else { return };
+        if let Some(told) = told {
+            self.require_durable((node, to), message.kind(), told, broken);
+        }
+    }
+
+    /// A node says that it holds `ts` under `key`, or something newer.
+    fn require_durable(
+        &mut self,
+        (node, to): (NodeId, Who),
+        kind: &str,
+        (key, ts): (Key, Timestamp),
+        broken: &mut Vec<Broken>,
+    ) {
         let slot = self.keys.slot(key);
         let is_partial = slot.is_partial;
         let Some(image) = slot.image(node) else { return };
@@ -179,9 +209,78 @@ impl QuorumInvariants {
         if durable < ts && !is_partial {
             let (told, holds) = (show_pair(&slot.pairs, ts), show_pair(&slot.pairs, durable));
             let what = format!(
-                "{node} sends {} to {to} for {told} under k{}, and its disk holds {holds}",
-                message.kind(),
+                "{node} sends {kind} to {to} for {told} under k{}, and its disk holds {holds}",
                 key.0
+            );
+            broken.push(Broken { invariant: Q_I8, by: vec![Who::Node(node)], what });
+        }
+    }
+
+    /// A server's part in a change of the configuration: that is durable as well. Of keys that are forgotten
+    /// there is nothing to say, and what passes by must not push out those in use.
+    pub(super) fn on_change_answer(
+        &mut self,
+        (node, to): (NodeId, Who),
+        message: &Message,
+        broken: &mut Vec<Broken>,
+    ) {
+        match message {
+            Message::WrongConfig { op: _, configuration } => {
+                self.require_configuration((node, to), message.kind(), configuration.id, broken);
+            }
+            Message::ConfigureOk { op } => {
+                if let Some(Change::Configure(id)) = self.asked.recall_change(*op) {
+                    self.require_configuration((node, to), message.kind(), *id, broken);
+                }
+            }
+            Message::FetchOk { op: _, pairs, next: _ } => {
+                for (key, pair) in pairs {
+                    if self.keys.known(*key).is_some() {
+                        self.on_report(node, (*key, pair.ts), broken);
+                        let told = (*key, pair.ts);
+                        self.require_durable((node, to), message.kind(), told, broken);
+                    }
+                }
+            }
+            Message::InstallOk { op } => {
+                let Some(Change::Install(pairs)) = self.asked.recall_change(*op) else { return };
+                for told in pairs.clone() {
+                    if self.keys.known(told.0).is_some() {
+                        self.require_durable((node, to), message.kind(), told, broken);
+                    }
+                }
+            }
+            Message::Request { .. }
+            | Message::Answer { .. }
+            | Message::WrongIncarnation { .. }
+            | Message::Query { .. }
+            | Message::QueryOk { .. }
+            | Message::Update { .. }
+            | Message::UpdateOk { .. }
+            | Message::Propose { .. }
+            | Message::Ok { .. }
+            | Message::No { .. }
+            | Message::Commit { .. }
+            | Message::CommitOk { .. }
+            | Message::Abort { .. }
+            | Message::Terminate { .. }
+            | Message::Configure { .. }
+            | Message::Fetch { .. }
+            | Message::Install { .. } => {}
+        }
+    }
+
+    /// A node says that it is in configuration `id`: no crash may take it back to an older one.
+    fn require_configuration(
+        &mut self,
+        (node, to): (NodeId, Who),
+        kind: &str,
+        id: u32,
+        broken: &mut Vec<Broken>,
+    ) {
+        if self.node(node).is_some_and(|state| state.lacks_configuration(id)) {
+            let what = format!(
+                "{node} sends {kind} to {to} for configuration {id} before that is on its disk"
             );
             broken.push(Broken { invariant: Q_I8, by: vec![Who::Node(node)], what });
         }

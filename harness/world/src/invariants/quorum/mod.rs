@@ -6,7 +6,7 @@
 //! Sent acknowledgements ─── Q-I1, Q-I8 ────┤
 //! Observed completions ──── Q-I2, 3, 7 ────┘ operations
 //! Observed fates of lock writes ── Q-I6 ──► writes
-//! configurations ── Q-I4 ──► meeting
+//! Observed configurations ── Q-I4 ──► meeting
 //! ```
 
 mod asked;
@@ -22,10 +22,10 @@ mod writes;
 
 use quorate_systems::contract::{Key, NodeId, Value};
 use quorate_systems::quorum::{
-    Config, Construction, Message, Observation, Quorum, Timestamp, WriteId,
+    Config, Construction, Message, Observation, Phase, Quorum, Timestamp, WriteId,
 };
 
-use self::asked::Asked;
+use self::asked::{Asked, Change};
 use self::keys::Keys;
 use self::meeting::Configurations;
 use self::nodes::{Node, Standing};
@@ -95,7 +95,7 @@ impl Invariants<Quorum> for QuorumInvariants {
     ];
 
     fn new(config: &Config) -> Self {
-        let nodes = config.quorums.nodes();
+        let nodes = config.nodes;
         Self {
             configurations: Configurations::new(config),
             trust: Trust::of(config),
@@ -108,7 +108,7 @@ impl Invariants<Quorum> for QuorumInvariants {
     }
 
     fn reset(&mut self, config: &Config) {
-        let nodes = config.quorums.nodes();
+        let nodes = config.nodes;
         self.configurations.reset(config);
         self.trust = Trust::of(config);
         self.nodes.iter_mut().for_each(Node::reset);
@@ -191,7 +191,7 @@ impl QuorumInvariants {
     /// Messages that no invariant speaks of cost nothing but the look at their kind.
     fn on_sent(&mut self, (from, to): (Who, Who), message: &Message, broken: &mut Vec<Broken>) {
         match message {
-            Message::Update { op, key, pair } => {
+            Message::Update { op, key, pair, configuration: _ } => {
                 if self.judges(from, broken) {
                     self.asked.note(*op, *key, pair.ts);
                 }
@@ -213,6 +213,28 @@ impl QuorumInvariants {
                     self.on_answer(node, to, message, broken);
                 }
             }
+            Message::Configure { op, configuration } => {
+                // A coordinator that tells a server of a configuration asks for no acknowledgement of that.
+                if op.phase == Phase::Change && self.judges(from, broken) {
+                    self.asked.note_change(*op, || Change::Configure(configuration.id));
+                }
+            }
+            Message::Install { op, configuration: _, pairs } => {
+                if self.judges(from, broken) {
+                    let pairs = || pairs.iter().map(|(key, pair)| (*key, pair.ts)).collect();
+                    self.asked.note_change(*op, || Change::Install(pairs()));
+                }
+            }
+            Message::WrongConfig { .. }
+            | Message::ConfigureOk { .. }
+            | Message::FetchOk { .. }
+            | Message::InstallOk { .. } => {
+                if let Who::Node(node) = from
+                    && self.judges(from, broken)
+                {
+                    self.on_change_answer((node, to), message, broken);
+                }
+            }
             Message::Request { .. }
             | Message::Answer { .. }
             | Message::WrongIncarnation { .. }
@@ -220,7 +242,8 @@ impl QuorumInvariants {
             | Message::Propose { .. }
             | Message::No { .. }
             | Message::Abort { .. }
-            | Message::Terminate { .. } => {}
+            | Message::Terminate { .. }
+            | Message::Fetch { .. } => {}
         }
     }
 
@@ -230,9 +253,11 @@ impl QuorumInvariants {
             Observation::Stored { .. }
             | Observation::Acknowledged { .. }
             | Observation::Voted { .. }
-            | Observation::Refused { .. } => {}
+            | Observation::Refused { .. }
+            | Observation::Adopted { .. } => {}
             Observation::Chosen { .. }
             | Observation::Completed { .. }
+            | Observation::Configured { .. }
             | Observation::Decided { .. }
             | Observation::Committed { .. }
             | Observation::Aborted { .. } => {
@@ -248,9 +273,14 @@ impl QuorumInvariants {
             Observation::Chosen { op, key, ts, value, vouchers } => {
                 self.on_chosen((by, op), (key, ts, value), vouchers, broken);
             }
-            // Cores of one configuration do not name it.
-            Observation::Completed { op: _, key, ts, value, holders: _ } => {
-                self.on_completed(by, 0, (key, ts, value), broken);
+            Observation::Completed { op: _, key, ts, value, holders: _, configuration } => {
+                self.on_completed(by, configuration, (key, ts, value), broken);
+            }
+            Observation::Configured { ref configuration, ticket: _ } => {
+                // Where too many lie, servers may be led into whatever configuration.
+                if !self.is_overwhelmed {
+                    self.configurations.install(configuration, broken);
+                }
             }
             Observation::Decided { write, ts, voters: _ } => {
                 let clash = self.writes.decide(write, ts, by);
@@ -261,7 +291,8 @@ impl QuorumInvariants {
             Observation::Stored { .. }
             | Observation::Acknowledged { .. }
             | Observation::Voted { .. }
-            | Observation::Refused { .. } => {}
+            | Observation::Refused { .. }
+            | Observation::Adopted { .. } => {}
         }
     }
 

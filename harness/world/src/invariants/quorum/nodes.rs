@@ -14,6 +14,10 @@ pub(super) struct Node {
     durable: Ticket,
     /// What it has asked to be stored and is not durable, by ticket.
     unsynced: VecDeque<Unsynced>,
+    /// The newest configuration that is on its disk.
+    configuration: u32,
+    /// Those that are not durable yet, by ticket.
+    coming: VecDeque<(Ticket, u32)>,
     votes: Vec<Vote>,
 }
 
@@ -43,7 +47,7 @@ pub(super) struct Unsynced {
     pub(super) replaces: bool,
 }
 
-/// A node with more unsynced pairs is lost sight of until its next start.
+/// A node with more unsynced pairs, or configurations, is lost sight of until its next start.
 const UNSYNCED_MAX: usize = 4_096;
 
 /// A place for one vote on a lock write.
@@ -66,6 +70,8 @@ impl Node {
             standing: Standing::Judged,
             durable: Ticket(0),
             unsynced: VecDeque::new(),
+            configuration: 0,
+            coming: VecDeque::new(),
             votes: Vec::new(),
         }
     }
@@ -75,6 +81,8 @@ impl Node {
         self.standing = Standing::Judged;
         self.durable = Ticket(0);
         self.unsynced.clear();
+        self.configuration = 0;
+        self.coming.clear();
         self.votes.clear();
     }
 
@@ -82,6 +90,8 @@ impl Node {
     pub(super) fn start(&mut self) {
         self.standing = Standing::Recovering;
         self.unsynced.clear();
+        self.configuration = 0;
+        self.coming.clear();
         for vote in &mut self.votes {
             if vote.ticket > self.durable {
                 vote.given = None;
@@ -101,9 +111,32 @@ impl Node {
         self.unsynced.push_back(unsynced);
     }
 
-    /// All up to `ticket` is durable; what that is comes out of [`Self::next_durable`].
+    /// It asked for its configuration to be made durable, or (ticket 0) that was found on its disk.
+    pub(super) fn configure(&mut self, id: u32, ticket: Ticket) {
+        if self.coming.len() == UNSYNCED_MAX {
+            self.coming.clear();
+            self.standing = Standing::Lost;
+            return;
+        }
+        self.coming.push_back((ticket, id));
+        self.settle_configurations();
+    }
+
+    /// Whether what is on its disk is certainly older than this configuration.
+    pub(super) fn lacks_configuration(&self, id: u32) -> bool {
+        self.configuration < id
+    }
+
+    /// All up to `ticket` is durable; what pairs that are comes out of [`Self::next_durable`].
     pub(super) fn advance(&mut self, ticket: Ticket) {
         self.durable = self.durable.max(ticket);
+        self.settle_configurations();
+    }
+
+    fn settle_configurations(&mut self) {
+        while let Some((_, id)) = self.coming.pop_front_if(|(ticket, _)| *ticket <= self.durable) {
+            self.configuration = self.configuration.max(id);
+        }
     }
 
     /// Takes the next pair that has become durable.

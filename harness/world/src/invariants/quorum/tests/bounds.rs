@@ -8,14 +8,17 @@ fn write_to(run: &mut Watch, key: Key, seq: u64) {
     let vouchers = nodes(&[0, 1]);
     run.observe(c(0), &Observation::Chosen { op: query, key, ts, value, vouchers });
     for node in 0..3 {
-        let message = Message::Update { op, key, pair: pair.clone() };
+        let message = Message::Update { op, key, pair: pair.clone(), configuration: 0 };
         run.send(c(0), n(node), &message);
     }
     for node in 0..3 {
         run.persist(node, &Record::Stored { key, pair: pair.clone() }).sync(node);
         run.answer(node, &Message::UpdateOk { op, key });
     }
-    run.observe(c(0), &Observation::Completed { op, key, ts, value, holders: vouchers });
+    run.observe(
+        c(0),
+        &Observation::Completed { op, key, ts, value, holders: vouchers, configuration: 0 },
+    );
 }
 
 /// A read of `c0` that finds what operation `seq` wrote.
@@ -27,7 +30,17 @@ fn read_back(run: &mut Watch, key: Key, seq: u64) {
         run.answer(node, &Message::QueryOk { op, key, pair: pair.clone() });
     }
     run.observe(c(0), &Observation::Chosen { op, key, ts, value, vouchers: nodes(&[0, 1, 2]) });
-    run.observe(c(0), &Observation::Completed { op, key, ts, value, holders: nodes(&[0, 1, 2]) });
+    run.observe(
+        c(0),
+        &Observation::Completed {
+            op,
+            key,
+            ts,
+            value,
+            holders: nodes(&[0, 1, 2]),
+            configuration: 0,
+        },
+    );
 }
 
 /// More keys than are remembered come, go, and come back.
@@ -69,7 +82,7 @@ fn a_restart_does_not_push_out_the_keys_in_use() {
     let key = Key(1_999);
     let pair = pair(2_001, 2_001);
     let op = op(2_001, Phase::Update);
-    run.send(c(0), n(1), &Message::Update { op, key, pair });
+    run.send(c(0), n(1), &Message::Update { op, key, pair, configuration: 0 });
     run.answer(1, &Message::UpdateOk { op, key }).breaks("Q-I8");
 }
 

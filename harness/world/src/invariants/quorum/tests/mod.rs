@@ -1,6 +1,7 @@
 //! For each invariant what it must refuse, and what comes nearest to that and is right.
 
 mod bounds;
+mod changes;
 mod refusals;
 
 use std::collections::BTreeMap;
@@ -128,7 +129,7 @@ fn stored(pair: &Pair) -> Record {
 }
 
 fn update(pair: &Pair, seq: u64) -> Message {
-    Message::Update { op: op(seq, Phase::Update), key: KEY, pair: pair.clone() }
+    Message::Update { op: op(seq, Phase::Update), key: KEY, pair: pair.clone(), configuration: 0 }
 }
 
 fn update_ok(seq: u64) -> Message {
@@ -150,11 +151,15 @@ fn chosen(seq: u64, pair: &Pair, vouchers: &[u16]) -> Observation {
     Observation::Chosen { op: op(seq, Phase::Query), key: KEY, ts, value, vouchers }
 }
 
-/// Operation `seq` of `c0` is complete.
+/// Operation `seq` of `c0` is complete, in the configuration of the start.
 fn completed(seq: u64, pair: &Pair) -> Observation {
+    completed_in(0, seq, pair)
+}
+
+fn completed_in(configuration: u32, seq: u64, pair: &Pair) -> Observation {
     let Pair { ts, value, .. } = *pair;
-    let holders = NodeSet::EMPTY;
-    Observation::Completed { op: op(seq, Phase::Update), key: KEY, ts, value, holders }
+    let (op, holders) = (op(seq, Phase::Update), NodeSet::EMPTY);
+    Observation::Completed { op, key: KEY, ts, value, holders, configuration }
 }
 
 /// The lock write `number` of `n0`.

@@ -1,6 +1,5 @@
 use super::super::{Q_I1, Q_I2, Q_I3, Q_I4, Q_I6, Q_I7, Q_I8};
 use super::*;
-use crate::invariants::quorum::meeting::Configurations;
 
 #[test]
 fn a_stored_pair_replaced_by_an_older_one_breaks_q_i1() {
@@ -151,32 +150,6 @@ fn every_construction_passes_q_i4() {
     ] {
         Watch::new(nodes, options).sync(0).holds();
     }
-}
-
-#[test]
-fn consecutive_configurations_whose_quorums_do_not_meet_break_q_i4() {
-    let weights = |weights| config(5, &[("quorum", "weighted"), ("weights", weights)], None);
-    let mut configurations = Configurations::new(&weights("1,1,1,1,1"));
-    let mut broken = Vec::new();
-    configurations.install(1, &weights("2,1,1,1,1"), &mut broken);
-    configurations.install(2, &weights("2,1,1,1,1"), &mut broken);
-    assert_eq!(broken, []);
-    configurations.install(3, &weights("3,1,1,1,1"), &mut broken);
-    assert_eq!(broken, []);
-    // From 1,1,1,1,1 at once it would not do.
-    let mut configurations = Configurations::new(&weights("1,1,1,1,1"));
-    configurations.install(1, &weights("3,1,1,1,1"), &mut broken);
-    assert!(broken.iter().all(|broken| broken.invariant == Q_I4));
-    let what: Vec<&str> = broken.iter().map(|broken| broken.what.as_str()).collect();
-    assert_eq!(
-        what,
-        [
-            "the read quorum {n1, n2, n3} of configuration 0 and the write quorum {n0, n4} of \
-             configuration 1 do not meet",
-            "the read quorum {n0, n1} of configuration 1 and the write quorum {n2, n3, n4} of \
-             configuration 0 do not meet",
-        ]
-    );
 }
 
 #[test]
