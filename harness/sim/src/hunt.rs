@@ -19,6 +19,9 @@ pub struct Tried {
     /// The demand that was broken first, by its name: an invariant (`Q-I3`), `liveness`, `no-panic`, or
     /// [`LINEARIZABILITY`].
     pub found: Option<String>,
+    /// A demand that was broken before anybody asked for anything: what is wrong with a configuration as such. It
+    /// needs no search, and does not count as found.
+    pub at_start: Option<String>,
     /// The checker could not decide within its budget.
     pub undecided: bool,
     /// Whether what is planted made any difference: the run differs from the one without it.
@@ -62,10 +65,21 @@ impl Hunter {
     pub fn try_seed(&mut self, seed: u64, mutants: Mutants) -> Result<Tried, SimError> {
         let plan = self.simulator.draw(seed);
         let mut history = Builder::new();
-        let mut first = None;
+        let (mut first, mut at_start, mut has_begun) = (None, None, false);
         let mut sink = |time: Time, what: What| {
-            if let (None, What::Violation(violation)) = (&first, &what) {
-                first = Some(violation.demand.clone());
+            match &what {
+                What::Invoke(_) => has_begun = true,
+                What::Violation(violation) if has_begun && first.is_none() => {
+                    first = Some(violation.demand.clone());
+                }
+                What::Violation(violation) if !has_begun => {
+                    at_start = Some(violation.demand.clone());
+                }
+                What::Violation(_)
+                | What::Ok(_)
+                | What::Fail(_)
+                | What::Info(_)
+                | What::Nemesis(_) => {}
             }
             history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
         };
@@ -78,6 +92,7 @@ impl Hunter {
         let reached = mutants != Mutants::NONE && self.differs(&plan, &outcome.digest.digest)?;
         Ok(Tried {
             found,
+            at_start,
             undecided: order == Verdict::Unknown,
             reached,
             search: plan.weather.map_or("calm", |weather| weather.delay.search()),
