@@ -65,7 +65,7 @@ pub(crate) struct Hunt {
     budget: humantime::Duration,
 
     /// How many seeds the correct system runs, instead of tries within a budget.
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=BASE_MAX))]
     seeds: Option<u64>,
 
     /// What the seeds of all tries are counted from.
@@ -172,11 +172,11 @@ fn subjects(kind: SystemKind, names: &str) -> Result<Vec<Subject>, CliError> {
         )));
     }
     let numbers = (1..).zip(&known).filter(|(_, name)| wanted.contains(name));
-    let subject = |(number, name): (u64, &&str)| {
-        let mutants = mutant(name).expect("vocabularies name bugs that there are");
-        // The correct system keeps its seeds when more bugs are planted.
-        let number = if mutants == Mutants::NONE { 0 } else { number };
-        Subject { number, mutants }
+    let subject = |(number, name): (u64, &&str)| match mutant(name)
+        .expect("vocabularies name bugs that there are")
+    {
+        Mutants::NONE => Subject::CORRECT,
+        mutants => Subject { number, mutants },
     };
     Ok(numbers.map(subject).collect())
 }
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_subject_has_the_same_number_whoever_else_is_hunted() {
         let all = subjects(SystemKind::Quorum, "all").unwrap();
-        assert_eq!(all.last(), Some(&Subject { number: 0, mutants: Mutants::NONE }));
+        assert_eq!(all.last(), Some(&Subject::CORRECT));
         assert_eq!(all.len(), SystemKind::Quorum.vocabulary().mutants.len() + 1);
         let some = subjects(SystemKind::Quorum, "Q03,none").unwrap();
         assert_eq!(some.len(), 2);

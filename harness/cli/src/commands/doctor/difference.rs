@@ -12,8 +12,10 @@ pub(super) struct Way {
     pub(super) name: String,
     /// Why it was not tried.
     pub(super) skipped: Option<String>,
-    /// How many seeds, or blocks of them, differ.
+    /// How many differ.
     pub(super) differences: usize,
+    /// How many what: seeds, or blocks of them.
+    pub(super) unit: String,
     /// The first that does.
     pub(super) first: Option<Difference>,
 }
@@ -90,6 +92,7 @@ impl Way {
                 name: (*name).to_owned(),
                 skipped: None,
                 differences: differ().count(),
+                unit: "seeds".to_owned(),
                 first: differ().next(),
             }
         };
@@ -98,7 +101,8 @@ impl Way {
 
     /// A way that could not be gone.
     pub(super) fn skipped(name: &str, why: String) -> Self {
-        Self { name: name.to_owned(), skipped: Some(why), differences: 0, first: None }
+        let unit = "seeds".to_owned();
+        Self { name: name.to_owned(), skipped: Some(why), differences: 0, unit, first: None }
     }
 
     /// For people.
@@ -106,7 +110,7 @@ impl Way {
         let came = match (&self.skipped, self.differences) {
             (Some(why), _) => format!("not tried: {why}"),
             (None, 0) => "equal".to_owned(),
-            (None, count) => format!("{count} differ"),
+            (None, count) => format!("{count} {} differ", self.unit),
         };
         format!("{}: {came}", self.name)
     }
@@ -140,6 +144,6 @@ mod tests {
         let counts: Vec<_> = ways.iter().map(|way| way.differences).collect();
         assert_eq!(counts, [1, 0, 2]);
         assert_eq!(ways[2].first.as_ref().unwrap().seed, 1);
-        assert!(ways[2].line().ends_with("2 differ") && ways[1].line().ends_with("equal"));
+        assert!(ways[2].line().ends_with("2 seeds differ") && ways[1].line().ends_with("equal"));
     }
 }

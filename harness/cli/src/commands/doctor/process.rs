@@ -95,7 +95,13 @@ impl Helper {
             }
             None => None,
         };
-        Ok(Way { name: self.name.clone(), skipped: None, differences: differ.len(), first })
+        Ok(Way {
+            name: self.name.clone(),
+            skipped: None,
+            differences: differ.len(),
+            unit: format!("blocks of {BLOCK} seeds"),
+            first,
+        })
     }
 
     /// Which seed of a block it is, and where its history differs.

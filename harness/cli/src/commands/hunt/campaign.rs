@@ -114,27 +114,39 @@ impl Campaign {
         threads::spread(threads, jobs.len(), make, work).into_iter().collect()
     }
 
-    /// What is certain to take long comes first, so that all threads end together.
+    /// First tries come before second ones, so that a hunt that is stopped has something of everybody; the
+    /// correct system, which is certain to take long, before the others.
     fn jobs(&self) -> Vec<Job> {
-        let mut jobs = Vec::new();
-        for subject in self.subjects.iter().rev().copied() {
-            match self.correct_seeds {
-                Some(seeds) if subject.mutants == Mutants::NONE => {
-                    let rows = (0..seeds).step_by(usize::try_from(ROW).expect("few"));
-                    jobs.extend(rows.map(|skip| {
-                        let limit = Limit::Seeds(ROW.min(seeds - skip));
-                        Job { subject, attempt: 0, skip, limit }
-                    }));
-                }
-                Some(_) | None => jobs.extend((0..u64::from(self.tries)).map(|attempt| Job {
-                    subject,
-                    attempt,
-                    skip: 0,
-                    limit: Limit::Cpu(self.budget),
-                })),
-            }
-        }
-        jobs
+        let rows = self.correct_seeds.filter(|_| self.subjects.iter().any(Subject::is_correct));
+        let rows = rows.map_or_else(Vec::new, rows_of);
+        let has_rows = !rows.is_empty();
+        let subjects =
+            || self.subjects.iter().rev().filter(|subject| !(has_rows && subject.is_correct()));
+        let tries = (0..u64::from(self.tries)).flat_map(|attempt| {
+            let limit = Limit::Cpu(self.budget);
+            subjects().map(move |subject| Job { subject: *subject, attempt, skip: 0, limit })
+        });
+        rows.into_iter().chain(tries).collect()
+    }
+}
+
+/// So many seeds of the correct system, dealt out in rows.
+fn rows_of(seeds: u64) -> Vec<Job> {
+    let row = |skip| Job {
+        subject: Subject::CORRECT,
+        attempt: 0,
+        skip,
+        limit: Limit::Seeds(ROW.min(seeds - skip)),
+    };
+    (0..seeds).step_by(usize::try_from(ROW).expect("few")).map(row).collect()
+}
+
+impl Subject {
+    /// Nothing is planted. It keeps its number, and so its seeds, when more bugs are.
+    pub(super) const CORRECT: Self = Self { number: 0, mutants: Mutants::NONE };
+
+    fn is_correct(&self) -> bool {
+        *self == Self::CORRECT
     }
 }
 
@@ -210,7 +222,7 @@ mod tests {
             system: SystemKind::Quorum,
             subjects: vec![
                 Subject { number: 2, mutants: Mutants(Some(Mutant::Q03)) },
-                Subject { number: 0, mutants: Mutants::NONE },
+                Subject::CORRECT,
             ],
             tries: 2,
             budget: Duration::from_secs(2),
