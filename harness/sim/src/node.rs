@@ -96,8 +96,9 @@ impl<S: Watched> Node<S> {
         }
     }
 
-    /// A new machine with the memory of this one.
-    pub(crate) fn reset(&mut self, config: S::Config, seed: u64) {
+    /// A new machine with the memory of this one, which may have been a twin.
+    pub(crate) fn reset(&mut self, me: NodeId, config: S::Config, seed: u64) {
+        self.me = me;
         self.replica = None;
         self.incarnation = 0;
         self.outbox = Outbox::default();

@@ -222,7 +222,7 @@ impl<S: Watched> Sim<S> {
         for place in 0..plan.system.nodes {
             let seed = weather::draw(plan.seed, "liar", &[u64::from(place)]);
             match self.nodes.get_mut(usize::from(place)) {
-                Some(node) => node.reset(config.clone(), seed),
+                Some(node) => node.reset(NodeId(place), config.clone(), seed),
                 None => self.nodes.push(Node::new(place, NodeId(place), config.clone(), seed)),
             }
         }

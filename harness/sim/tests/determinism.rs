@@ -8,8 +8,10 @@ use quorate_sim::{Checks, QueueKind, Simulator, simulator};
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
 
-/// Of each system so many seeds.
-const SEEDS: u64 = 200;
+/// Of each system so many seeds, or as many as `QUORATE_SEEDS` says.
+fn seeds() -> u64 {
+    std::env::var("QUORATE_SEEDS").map_or(200, |count| count.parse().unwrap())
+}
 
 fn world(queue: QueueKind) -> Box<dyn Simulator> {
     simulator(SystemKind::Quorum, queue)
@@ -18,9 +20,8 @@ fn world(queue: QueueKind) -> Box<dyn Simulator> {
 /// All that a run gives.
 fn run(world: &mut Box<dyn Simulator>, plan: &Plan) -> (String, Vec<Event>) {
     let mut history = Builder::new();
-    let mut sink = |time, what| {
-        history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
-    };
+    let mut sink =
+        |time, what| history.push(time, what).map(|_| ()).map_err(|error| error.to_string());
     let outcome = world.run(plan, Mutants::NONE, Checks::ALL, &mut sink).unwrap();
     let history = history.finish();
     (format!("{outcome:?}"), history.events().to_vec())
@@ -29,7 +30,7 @@ fn run(world: &mut Box<dyn Simulator>, plan: &Plan) -> (String, Vec<Event>) {
 #[test]
 fn a_plan_gives_the_same_run_wherever_and_whenever_it_is_run() {
     let (mut wheel, mut heap) = (world(QueueKind::Wheel), world(QueueKind::Heap));
-    for seed in 0..SEEDS {
+    for seed in 0..seeds() {
         let plan = wheel.draw(seed);
         let first = run(&mut wheel, &plan);
         assert_eq!(first, run(&mut wheel, &plan), "again, seed {seed}");
@@ -40,10 +41,10 @@ fn a_plan_gives_the_same_run_wherever_and_whenever_it_is_run() {
 
 #[test]
 fn seeds_do_not_depend_on_who_runs_them() {
-    let alone = digests(0..SEEDS);
+    let alone = digests(0..seeds());
     let split: Vec<String> = thread::scope(|scope| {
         let parts: Vec<_> = (0..4)
-            .map(|part| scope.spawn(move || digests(part * SEEDS / 4..(part + 1) * SEEDS / 4)))
+            .map(|part| scope.spawn(move || digests(part * seeds() / 4..(part + 1) * seeds() / 4)))
             .collect();
         parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
     });
