@@ -42,6 +42,8 @@ pub(crate) struct Node<S: Watched> {
     pub(crate) dies_after: Option<Dying>,
     /// The time of its next wake in the queue.
     wake_at: u64,
+    /// Timers were set since a wake was planned.
+    has_new_timers: bool,
     /// Which life its syncs belong to.
     epoch: u32,
     /// A client has asked it something since the last healing.
@@ -90,6 +92,7 @@ impl<S: Watched> Node<S> {
             paused: None,
             dies_after: None,
             wake_at: NEVER,
+            has_new_timers: false,
             epoch: 0,
             was_asked: false,
             has_answered: false,
@@ -198,7 +201,9 @@ impl<S: Watched> Node<S> {
                 return Step::Died;
             }
         }
-        self.plan_wake(stage);
+        if self.has_new_timers {
+            self.plan_wake(stage);
+        }
         Step::Alive
     }
 
@@ -326,6 +331,7 @@ impl<S: Watched> Node<S> {
         let after = stage.draw_timer(end, id, min, max);
         let now = self.clock.show(stage.now);
         self.timers.set(id, LocalTime(now.0 + after));
+        self.has_new_timers = true;
     }
 
     /// A sync is begun where something waits for one.
@@ -375,6 +381,7 @@ impl<S: Watched> Node<S> {
                 return Step::Died;
             }
         }
+        self.has_new_timers = true;
         self.settle(stage)
     }
 
@@ -389,6 +396,7 @@ impl<S: Watched> Node<S> {
     /// Puts a wake for the next timer into the queue, unless an earlier one is there.
     #[inline]
     pub(crate) fn plan_wake(&mut self, stage: &mut Stage<S>) {
+        self.has_new_timers = false;
         let Some(next) = self.timers.next() else { return };
         let at = self.clock.when(stage.now, next);
         if at < self.wake_at {

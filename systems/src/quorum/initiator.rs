@@ -4,6 +4,7 @@
 //! Aborts are presumed: a write without a durable decision was not and will not be committed by a later life
 //! of its initiator, so that an abort needs neither a record nor an acknowledgement.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -156,10 +157,11 @@ impl Initiator {
 
     /// Tells the decision, once durable, to all that were asked and have not acknowledged it.
     fn push(&mut self, write: WriteId, out: &mut Outbox<Quorum>) {
-        let below = Some(self.below(write));
+        let below = self.below(write);
         let Some(decision) = self.decided.get(&write) else { return };
         for node in decision.asked.without(decision.acknowledged).iter() {
             let (key, pair) = (decision.key, decision.pair.clone());
+            let below = Some(Box::new(below));
             out.send(node, Message::Commit { op: self.op_id(write), key, pair, below });
         }
         let (min, max) = commit_patience(decision.resent);

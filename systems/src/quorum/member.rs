@@ -155,7 +155,7 @@ impl Member {
         server: &mut Server,
         op: OpId,
         (key, pair): (Key, Pair),
-        below: Option<WriteId>,
+        below: Option<&WriteId>,
         out: &mut Outbox<Quorum>,
     ) {
         if pair.ts.t > Timestamp::T_MAX {
@@ -168,8 +168,8 @@ impl Member {
             return out.ignore("COMMIT of an aborted write");
         }
         self.commit(server, write, (key, pair), out);
-        if let Some(below) = below.filter(|below| *below <= write) {
-            self.advance(server, below, out);
+        if let Some(below) = below.filter(|below| **below <= write) {
+            self.advance(server, *below, out);
         }
         let known = match self.fates.get(&write) {
             Some(Fate::Committed { ticket, .. }) => *ticket,

@@ -142,7 +142,7 @@ pub enum Message {
     /// The sender has never voted for it and never will.
     No { write: WriteId },
     /// The lock write that `pair.ts` names is decided.
-    Commit { op: OpId, key: Key, pair: Pair, below: Option<WriteId> },
+    Commit { op: OpId, key: Key, pair: Pair, below: Option<Box<WriteId>> },
     /// The sender has stored `write` or something newer, durably.
     CommitOk { op: OpId, write: WriteId },
     /// The lock write will never be committed.
@@ -314,3 +314,6 @@ pub enum Observation {
     /// every quorum of the one before.
     Adopted { configuration: u32, servers: NodeSet },
 }
+
+// A message is copied several times on its way: it should be small enough to be copied without a call.
+const _: () = assert!(size_of::<Message>() <= 128);

@@ -188,7 +188,7 @@ impl QuorumReplica {
                 self.server.on_update(op, (key, pair), check, out);
             }
             Message::Commit { op, key, pair, below } if op.party == from && self.is_lock() => {
-                self.member.on_commit(&mut self.server, op, (key, pair), below, out);
+                self.member.on_commit(&mut self.server, op, (key, pair), below.as_deref(), out);
             }
             Message::Configure { op, .. }
             | Message::Fetch { op, .. }

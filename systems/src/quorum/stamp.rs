@@ -1,5 +1,6 @@
 //! Who writes, when, and what is stored: timestamps and the pairs that carry them.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -62,8 +63,8 @@ pub struct Pair {
     pub ts: Timestamp,
     /// What; nothing in the initial pair only.
     pub value: Option<Value>,
-    /// Where the cluster signs its data.
-    pub proof: Option<Proof>,
+    /// Where the cluster signs its data; apart, since most clusters do not and pairs travel often.
+    pub proof: Option<Box<Proof>>,
 }
 
 impl Pair {
