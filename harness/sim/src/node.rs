@@ -131,6 +131,8 @@ impl<S: Watched> Node<S> {
         self.local.clear();
         self.paused = None;
         self.dies_after = None;
+        // A wake of this life that is still in the queue is none of the next one's.
+        self.wake_at = NEVER;
         self.epoch += 1;
         let lost = self.disk.crash(loss);
         if lost > 0 {
