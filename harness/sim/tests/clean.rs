@@ -1,0 +1,44 @@
+//! The correct system is never accused, and what is planted is found, by drawn seeds.
+//!
+//! `QUORATE_SEEDS=100000 cargo test --release -p quorate-sim --test clean` looks at more of them.
+
+use quorate_sim::hunt::{Hunter, Tried};
+use quorate_systems::SystemKind;
+use quorate_systems::mutant::{Mutant, Mutants};
+
+fn seeds(or: u64) -> u64 {
+    std::env::var("QUORATE_SEEDS").map_or(or, |count| count.parse().unwrap())
+}
+
+#[test]
+fn the_correct_system_is_never_accused() {
+    let mut hunter = Hunter::new(SystemKind::Quorum);
+    for seed in 0..seeds(1_500) {
+        let Tried { found, at_start, undecided, .. } =
+            hunter.try_seed(seed, Mutants::NONE).unwrap();
+        assert_eq!((found, at_start, undecided), (None, None, false), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_planted_bug_is_found_soon() {
+    let mut hunter = Hunter::new(SystemKind::Quorum);
+    for mutant in Mutant::ALL {
+        let tried = |seed| hunter.try_seed(seed, Mutants(Some(*mutant))).unwrap();
+        let found = (0..seeds(600)).map(tried).find(|tried| tried.found.is_some());
+        let found = found.unwrap_or_else(|| panic!("{mutant} is not found"));
+        assert!(found.reached, "{mutant}: what is found makes a difference");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_plan_whatever_is_planted() {
+    let mut hunter = Hunter::new(SystemKind::Quorum);
+    for seed in 0..20 {
+        let before = hunter.plan(seed);
+        for mutant in Mutant::ALL {
+            hunter.try_seed(seed, Mutants(Some(*mutant))).unwrap();
+            assert_eq!(hunter.plan(seed), before);
+        }
+    }
+}
