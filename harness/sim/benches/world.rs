@@ -2,6 +2,12 @@
 //!
 //! `cargo bench -p quorate-sim --bench world`
 
+#![expect(
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "a benchmark looks at the clock"
+)]
+
 use std::hint::black_box;
 use std::time::Instant;
 

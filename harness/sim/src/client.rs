@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use quorate_checkers::history::{ProcessId, What};
 use quorate_plan::{Endpoint, Generator, PlannedOperation};
 use quorate_systems::contract::{
-    Client as _, ClientEffect, ClientId, ClientInput, Command, Key, LocalTime, Milestone, Options,
-    Outcome, TimerId, Value,
+    Client as _, ClientEffect, ClientId, ClientInput, Command, Key, LocalTime, Options, Outcome,
+    TimerId, Value,
 };
 use quorate_world::convert;
 use quorate_world::invariants::{Watched, Who};
@@ -14,6 +14,7 @@ use quorate_world::moments::MomentId;
 use quorate_world::weather::{self, Purpose};
 
 use crate::event::Event;
+use crate::milestones;
 use crate::stage::Stage;
 use crate::timers::Timers;
 
@@ -368,7 +369,7 @@ impl<S: Watched> Client<S> {
     fn give_up(&mut self, stage: &mut Stage<S>) {
         self.step(stage, ClientInput::GiveUp);
         if let Some(Open { what: Asked::Operation(command), .. }) = self.open.take() {
-            stage.witness.mark(Milestone("operation timed out"));
+            stage.witness.mark(milestones::TIMED_OUT);
             let completion = convert::time_out(ProcessId(self.process), &command);
             self.complete(stage, completion);
         }

@@ -102,7 +102,9 @@ mod tests {
 
     fn of(words: &[u64]) -> String {
         let mut digest = Digest::new();
-        words.iter().for_each(|word| digest.word(*word));
+        for word in words {
+            digest.word(*word);
+        }
         digest.to_hex()
     }
 

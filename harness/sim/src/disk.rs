@@ -52,7 +52,7 @@ pub(crate) struct Disk<R> {
 }
 
 /// Fewer records than this are not worth a checkpoint.
-const CHECKPOINT_MIN: usize = 256;
+const CHECKPOINT_MIN: usize = 32;
 
 /// What was found on a disk at a start.
 #[derive(Debug)]
@@ -153,12 +153,12 @@ impl<R> Disk<R> {
         if let Loss::AllBut(kept) = loss {
             self.pending.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         }
-        let lost = before - self.unsynced();
+        let gone = before - self.unsynced();
         self.durable.append(&mut self.pending);
         self.synced = Ticket(0);
         self.syncing = None;
         self.checkpoint = None;
-        lost
+        gone
     }
 
     /// A write is cut off within this record.

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use quorate_checkers::history::{Nemesis, NemesisPhase, What};
 use quorate_plan::{Disk as DiskFault, Fault, FaultClass, Plan, PlannedFault};
-use quorate_systems::contract::{Lie, Milestone, NodeId};
+use quorate_systems::contract::{Lie, NodeId};
 use quorate_world::invariants::{Seen, Watched};
 use quorate_world::moments::{MomentId, Moments};
 use quorate_world::weather;
 
 use crate::disk::{DiskMode, Loss};
 use crate::event::Event;
+use crate::milestones;
 use crate::node::{Dying, Node};
 use crate::sim::Sim;
 
@@ -251,7 +252,7 @@ impl<S: Watched> Sim<S> {
         });
         let refused = self.start_node(node).is_err();
         if refused {
-            self.stage.witness.mark(Milestone("damaged record refused"));
+            self.stage.witness.mark(milestones::DAMAGE_REFUSED);
             self.bite(place);
         }
     }
@@ -284,7 +285,7 @@ impl<S: Watched> Sim<S> {
         }
         self.nodes.push(twin);
         self.twins.push((node, slot));
-        self.stage.witness.mark(Milestone("twin started"));
+        self.stage.witness.mark(milestones::TWIN);
         self.start_node(slot).is_ok()
     }
 
@@ -440,7 +441,7 @@ impl<S: Watched> Sim<S> {
         let Some(node) = self.nodes.get(usize::from(slot)) else { return };
         let loss = match (node.dies_after, node.disk.mode) {
             (Some(dying), _) => {
-                self.stage.witness.mark(Milestone("crash in the middle of a step"));
+                self.stage.witness.mark(milestones::DIED_WITHIN_STEP);
                 self.loss(slot, dying.power_loss)
             }
             // What was written before is with the operating system.
@@ -473,7 +474,7 @@ impl<S: Watched> Sim<S> {
     /// A change of the system is complete: the fault that it was has bitten.
     pub(crate) fn on_changed(&mut self, place: u32) {
         self.bite(place);
-        self.stage.witness.mark(Milestone("system reconfigured"));
+        self.stage.witness.mark(milestones::RECONFIGURED);
     }
 
     fn record_fault(

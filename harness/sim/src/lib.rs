@@ -21,6 +21,7 @@ mod event;
 mod faults;
 pub mod hunt;
 mod keys;
+mod milestones;
 mod network;
 mod node;
 mod phases;
@@ -34,6 +35,7 @@ mod stage;
 mod timers;
 mod witness;
 
+pub use milestones::MILESTONES;
 pub use queue::QueueKind;
 pub use remote::Remote;
 pub use search::Effort;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quorate_plan::{Delay, Endpoint, Fault, MessageMatch, Plan, Rule, TraceStep, Weather};
-use quorate_systems::contract::{ClientId, Describe, Identify, Incarnation, Milestone, NodeId};
+use quorate_systems::contract::{ClientId, Describe, Identify, Incarnation, NodeId};
 use quorate_systems::wire::{self, Envelope};
 use quorate_world::invariants::{Watched, Who};
 use quorate_world::moments::{MomentId, Moments};
@@ -11,6 +11,7 @@ use quorate_world::rules::{Decision, Rules};
 use quorate_world::weather::{self, Purpose};
 
 use crate::event::Event;
+use crate::milestones;
 use crate::queue::Queue;
 use crate::repeats::{Repeats, window};
 use crate::witness::{Witness, endpoint};
@@ -178,14 +179,14 @@ impl<S: Watched> Network<S> {
             return;
         }
         if fate.corrupt {
-            witness.mark(CORRUPTED);
+            witness.mark(milestones::CORRUPTED);
             if let Some(flight) = corrupted::<S>(&flight, fate.delay) {
                 self.deliver_at(now + fate.delay, queue, flight);
             }
             return;
         }
         if let Some(after) = fate.copy_after {
-            witness.mark(DUPLICATED);
+            witness.mark(milestones::DUPLICATED);
             let copy = Flight { from, to, at: flight.at, message: flight.message.clone() };
             self.deliver_at(now + fate.delay + after, queue, copy);
         }
@@ -421,10 +422,6 @@ impl<S: Watched> Network<S> {
         }
     }
 }
-
-/// The background's and faults' milestones.
-const CORRUPTED: Milestone = Milestone("message corrupted");
-const DUPLICATED: Milestone = Milestone("message duplicated");
 
 #[inline]
 fn chance(draw: u64, purpose: u64, per_mille: u16) -> bool {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::{
-    ClientId, Effect, Incarnation, Input, LocalTime, Micros, Milestone, NodeId, Outbox, Recovered,
-    Replica, Ticket, TimerId,
+    ClientId, Effect, Incarnation, Input, LocalTime, Micros, NodeId, Outbox, Recovered, Replica,
+    Ticket, TimerId,
 };
 use quorate_world::gate::{Departure, Gate};
 use quorate_world::invariants::{Seen, Watched, Who};
@@ -14,6 +14,7 @@ use quorate_world::liar::Liar;
 use crate::clock::Clock;
 use crate::disk::{Disk, DiskMode, Loss};
 use crate::event::Event;
+use crate::milestones;
 use crate::stage::Stage;
 use crate::timers::Timers;
 
@@ -46,10 +47,8 @@ pub(crate) struct Node<S: Watched> {
     has_new_timers: bool,
     /// Which life its syncs belong to.
     epoch: u32,
-    /// A client has asked it something since the last healing.
-    pub(crate) was_asked: bool,
-    /// It has answered a client since then.
-    pub(crate) has_answered: bool,
+    /// Whether it owes clients an answer, since the last healing.
+    pub(crate) duty: Duty,
 }
 
 /// How a node is to die in the middle of a step.
@@ -59,6 +58,17 @@ pub(crate) struct Dying {
     pub(crate) after_effects: u8,
     /// What happens to records that are not durable then.
     pub(crate) power_loss: bool,
+}
+
+/// Whether a client has asked a node something, and got something to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duty {
+    /// Nobody has asked.
+    None,
+    /// It was asked, and has not answered anybody.
+    Asked,
+    /// It has answered.
+    Done,
 }
 
 /// How a step ended.
@@ -94,8 +104,7 @@ impl<S: Watched> Node<S> {
             wake_at: NEVER,
             has_new_timers: false,
             epoch: 0,
-            was_asked: false,
-            has_answered: false,
+            duty: Duty::None,
         }
     }
 
@@ -116,8 +125,7 @@ impl<S: Watched> Node<S> {
         self.dies_after = None;
         self.wake_at = NEVER;
         self.epoch = 0;
-        self.was_asked = false;
-        self.has_answered = false;
+        self.duty = Duty::None;
     }
 
     /// Whether it is up, and not standing still.
@@ -137,14 +145,14 @@ impl<S: Watched> Node<S> {
         // A wake of this life that is still in the queue is none of the next one's.
         self.wake_at = NEVER;
         self.epoch += 1;
-        let lost = self.disk.crash(loss);
-        if lost > 0 {
-            stage.witness.mark(Milestone("unsynced record lost"));
+        let gone = self.disk.crash(loss);
+        if gone > 0 {
+            stage.witness.mark(milestones::RECORD_LOST);
         }
         if stage.witness.watches_moments() {
             stage.witness.moments.crashed(self.me.0);
         }
-        lost
+        gone
     }
 
     /// It comes up from what its disk holds; the reason if it refuses.
@@ -153,7 +161,7 @@ impl<S: Watched> Node<S> {
         let (me, incarnation) = (self.me, Incarnation(self.incarnation));
         let found = self.disk.recover();
         if found.torn_bytes > 0 {
-            stage.witness.mark(Milestone("torn record cut"));
+            stage.witness.mark(milestones::TAIL_CUT);
         }
         self.clock = Clock::new(stage.now);
         if !self.is_tainted {
@@ -245,7 +253,7 @@ impl<S: Watched> Node<S> {
             && let Some(replica) = &self.replica
         {
             self.disk.set_checkpoint(replica.checkpoint());
-            stage.witness.mark(Milestone("checkpoint"));
+            stage.witness.mark(milestones::CHECKPOINT);
         }
         self.plan_sync(stage);
         Step::Alive
@@ -312,7 +320,7 @@ impl<S: Watched> Node<S> {
 
     #[inline]
     fn reply(&mut self, stage: &mut Stage<S>, client: ClientId, message: S::Message) {
-        self.has_answered = true;
+        self.duty = Duty::Done;
         self.speak(stage, Who::Client(client), message);
     }
 

@@ -7,7 +7,7 @@ use quorate_world::invariants::Watched;
 
 use crate::client::{Asked, Closing};
 use crate::event::{Event, Phase};
-use crate::node::Node;
+use crate::node::{Duty, Node};
 use crate::sim::{Liveness, Sim};
 
 /// The longest that operations may take after healing where a plan says nothing, in milliseconds of virtual
@@ -16,7 +16,7 @@ const BOUND_MS: u64 = 30_000;
 /// How long it is waited, again and again, for a node that was asked and has not answered.
 const ANSWER_US: u64 = 100_000;
 /// A run reads so many keys at its end, as a live one does.
-const FINAL_KEYS_MAX: usize = 50;
+pub(crate) const FINAL_KEYS_MAX: usize = 50;
 /// How many clients read each of them.
 const FINAL_READERS: usize = 2;
 
@@ -120,8 +120,7 @@ impl<S: Watched> Sim<S> {
             client.plan_wake(&mut self.stage);
         }
         for node in &mut self.nodes {
-            node.was_asked = false;
-            node.has_answered = false;
+            node.duty = Duty::None;
         }
         let now = self.stage.now;
         let Some(liveness) = &mut self.liveness else { return };
@@ -203,8 +202,7 @@ impl<S: Watched> Sim<S> {
             self.phase == Phase::Whole || core.is_none_or(|core| core.contains(&node.me.0))
         };
         let cluster = self.nodes.iter().take(usize::from(self.nodes_count)).filter(counts);
-        let silent =
-            cluster.filter(|node| node.replica.is_none() || (node.was_asked && !node.has_answered));
+        let silent = cluster.filter(|node| node.replica.is_none() || node.duty == Duty::Asked);
         silent.map(|node| node.me).collect()
     }
 }

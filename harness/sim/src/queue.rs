@@ -197,7 +197,8 @@ impl Wheel {
         let (first, bit) = ((start % SLOTS) / 64, start % 64);
         for step in 0..=words {
             let place = (first + step) % words;
-            let mut word = self.taken.get(place as usize).copied().unwrap_or(0);
+            let index = usize::try_from(place).expect("few words");
+            let mut word = self.taken.get(index).copied().unwrap_or(0);
             if step == 0 {
                 word &= u64::MAX << bit;
             }

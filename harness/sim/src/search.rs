@@ -144,7 +144,7 @@ fn draw_weather(seed: u64, draw: &mut Draw) -> Weather {
 const fn mean_us(delay: Delay) -> u64 {
     match delay {
         Delay::Constant { us } => us,
-        Delay::Uniform { min_us, max_us } => (min_us + max_us) / 2,
+        Delay::Uniform { min_us, max_us } => u64::midpoint(min_us, max_us),
         Delay::Exponential { mean_us } => mean_us,
         // About the middle of the ranks.
         Delay::Priorities { base_us, ranks, .. } => base_us << (ranks / 2),

@@ -14,7 +14,8 @@ use crate::client::{Client, Progress};
 use crate::event::{Event, Phase};
 use crate::faults::Planned;
 use crate::network::Flight;
-use crate::node::{Node, Step};
+use crate::node::{Duty, Node, Step};
+use crate::phases::FINAL_KEYS_MAX;
 use crate::queue::QueueKind;
 use crate::remote::{self, Remote};
 use crate::stage::Stage;
@@ -345,7 +346,10 @@ impl<S: Watched> Sim<S> {
         let input = match from {
             Who::Node(from) => Input::Message { from, message },
             Who::Client(client) => {
-                node.was_asked |= self.liveness.as_ref().is_some_and(|now| at >= now.since);
+                let counts = self.liveness.as_ref().is_some_and(|now| at >= now.since);
+                if counts && node.duty == Duty::None {
+                    node.duty = Duty::Asked;
+                }
                 Input::Request { client, message }
             }
         };
@@ -400,8 +404,8 @@ impl<S: Watched> Sim<S> {
         {
             let (quorate_systems::contract::Command::Read { key }
             | quorate_systems::contract::Command::Write { key, .. }) = command;
-            self.used += 1;
-            self.last_use.insert(key.0, self.used);
+            let key = *key;
+            self.note_use(key);
         }
         self.on_progress(client, &progress);
     }
@@ -500,6 +504,16 @@ impl<S: Watched> Sim<S> {
     ) {
         if let Some(node) = self.nodes.get_mut(usize::from(slot)) {
             job(node, &mut self.stage);
+        }
+    }
+
+    /// An operation is on this key. Only the latest keys are remembered: a long run has many.
+    fn note_use(&mut self, key: Key) {
+        self.used += 1;
+        self.last_use.insert(key.0, self.used);
+        if self.last_use.len() > 2 * FINAL_KEYS_MAX {
+            let latest = self.last_keys(FINAL_KEYS_MAX);
+            self.last_use.retain(|key, _| latest.contains(&Key(*key)));
         }
     }
 

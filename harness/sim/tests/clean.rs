@@ -7,7 +7,7 @@ use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
 
 fn seeds(or: u64) -> u64 {
-    std::env::var("QUORATE_SEEDS").map_or(or, |count| count.parse().unwrap())
+    std::env::var("QUORATE_SEEDS").map_or(or, |count| count.parse().expect("a number"))
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The same Plan gives the same bytes: again, in a fresh world, with another queue, on other threads.
 
+#![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
+
 use std::thread;
 
 use quorate_checkers::history::{Builder, Event};
@@ -10,7 +12,7 @@ use quorate_systems::mutant::Mutants;
 
 /// Of each system so many seeds, or as many as `QUORATE_SEEDS` says.
 fn seeds() -> u64 {
-    std::env::var("QUORATE_SEEDS").map_or(200, |count| count.parse().unwrap())
+    std::env::var("QUORATE_SEEDS").map_or(200, |count| count.parse().expect("a number"))
 }
 
 fn world(queue: QueueKind) -> Box<dyn Simulator> {

@@ -1,6 +1,5 @@
 //! What is believed when servers may lie (Malkhi and Reiter 1998), and how they lie.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::configuration::Epoch;
@@ -37,8 +36,8 @@ pub(super) fn prove(
     key: Key,
     ts: Timestamp,
     value: Value,
-) -> Box<Proof> {
-    Box::new(Proof { signer: client, signature: keys::sign(keys, &canonical(key, ts, value)) })
+) -> Proof {
+    Proof { signer: client, signature: keys::sign(keys, &canonical(key, ts, value)) }
 }
 
 /// Whether a client of the cluster wrote this pair; the initial pair needs nobody's word.

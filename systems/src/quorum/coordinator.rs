@@ -477,7 +477,7 @@ impl Operation {
         assert!(ts.t > base.t, "above everything that was heard");
         let proof = match (desk.epoch.construction(), desk.party) {
             (Construction::Dissemination { .. }, Party::Client(me)) => {
-                Some(byzantine::prove(me, &desk.keys, self.key(), ts, value))
+                Some(Box::new(byzantine::prove(me, &desk.keys, self.key(), ts, value)))
             }
             _ => None,
         };

@@ -122,6 +122,8 @@ impl List {
         if self.wants(What::Milestones) {
             heading(text, &format!("Milestones of {}: a hunt must reach each", system.name));
             table(text, system.milestones.iter().map(|place| row(place.name, place.what)));
+            heading(text, "Milestones of the simulated world");
+            table(text, quorate_sim::MILESTONES.iter().map(|place| row(place.name, place.what)));
         }
         if self.wants(What::Mutants) {
             mutants(system, text);

@@ -87,7 +87,9 @@ impl Table {
         for (name, count) in tried.iter().flat_map(|tried| &tried.milestones) {
             *milestones.entry(name).or_default() += count;
         }
-        let known = campaign.system.vocabulary().milestones.iter().map(|place| place.name);
+        let of_world = quorate_sim::MILESTONES.iter();
+        let known = campaign.system.vocabulary().milestones.iter().chain(of_world);
+        let known = known.map(|place| place.name);
         let row = |subject: &Subject| {
             let own: Vec<&Try> = tried.iter().filter(|one| one.subject == *subject).collect();
             Row::of(*subject, &own)

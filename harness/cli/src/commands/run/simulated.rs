@@ -163,7 +163,9 @@ pub(crate) fn failure(error: &SimError) -> CliError {
 impl Simulation {
     fn of(kind: SystemKind, outcome: Outcome, real: Duration) -> Self {
         let Outcome { digest, virtual_us, messages, .. } = outcome;
-        let known = kind.vocabulary().milestones.iter().map(|milestone| (milestone.name, 0));
+        let of_world = quorate_sim::MILESTONES.iter();
+        let known = kind.vocabulary().milestones.iter().chain(of_world);
+        let known = known.map(|milestone| (milestone.name, 0));
         let mut milestones: BTreeMap<_, _> = known.collect();
         milestones.extend(outcome.milestones);
         Self {
