@@ -43,6 +43,7 @@ Examples:
   quorate hunt
   quorate hunt --mutant Q01,Q06 --tries 3 --budget 10s
   quorate hunt --mutant none --seeds 100000
+  quorate hunt --judges clients
   quorate hunt --show 281474976710657 > plan.toml
 
 Exit codes: 0 every bug was found in every try and the correct system is clean, 1 the correct system was
@@ -55,6 +56,11 @@ pub(crate) struct Hunt {
     /// Which planted bugs, separated by commas, or `none` for the correct system; `all` for everything.
     #[arg(long, default_value = "all", value_name = "NAMES")]
     mutant: String,
+
+    /// What counts as found: everything, or only what clients can see (no invariants), as for a test from
+    /// outside.
+    #[arg(long, value_enum, default_value_t = Judges::All)]
+    judges: Judges,
 
     /// How many tries each has.
     #[arg(long, default_value_t = 5, value_name = "COUNT", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(1..))]
@@ -93,6 +99,16 @@ pub(crate) struct Hunt {
     show: Option<u64>,
 }
 
+/// Who judges the runs of a hunt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Judges {
+    /// Invariants, liveness and linearizability.
+    All,
+    /// Linearizability and liveness.
+    Clients,
+}
+
 /// The tries of a hunt are so far apart.
 const BASE_MAX: u64 = (1 << 40) - 1;
 
@@ -109,6 +125,7 @@ impl Hunt {
             tries: self.tries,
             budget: Duration::from(self.budget),
             correct_seeds: self.seeds,
+            judges: self.judges,
             base: self.seed,
         };
         let now = Timestamp::now();

@@ -10,7 +10,7 @@ use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::name_of;
+use super::{Judges, name_of};
 use crate::commands::run::simulated::failure;
 use crate::error::CliError;
 use crate::panics;
@@ -28,6 +28,8 @@ pub(super) struct Campaign {
     pub(super) budget: Duration,
     /// How many seeds the correct system runs instead, if it is not to have tries.
     pub(super) correct_seeds: Option<u64>,
+    /// What counts as found.
+    pub(super) judges: Judges,
     /// What the seeds are counted from.
     pub(super) base: u64,
 }
@@ -100,7 +102,10 @@ impl Campaign {
         let jobs = self.jobs();
         counter.begin("tries");
         counter.expect(jobs.len() as u64);
-        let make = || Hunter::new(self.system);
+        let make = || match self.judges {
+            Judges::All => Hunter::new(self.system),
+            Judges::Clients => Hunter::from_outside(self.system),
+        };
         let work = |hunter: &mut Hunter, place: usize| {
             let job = jobs.get(place).expect("a job for each place");
             let tried = panics::quietly(|| job.go(hunter, self.base, stop));
@@ -227,6 +232,7 @@ mod tests {
             tries: 2,
             budget: Duration::from_secs(2),
             correct_seeds,
+            judges: Judges::All,
             base: 1,
         }
     }

@@ -8,7 +8,7 @@ use quorate_systems::mutant::Mutants;
 use serde::Serialize;
 
 use super::campaign::{Campaign, Subject, Try};
-use super::name_of;
+use super::{Judges, name_of};
 use crate::output;
 
 /// The whole result. Apart from processor times, and from what they let tries without a finding come to, it
@@ -19,6 +19,7 @@ pub(super) struct Table {
     base_seed: u64,
     tries: u8,
     budget_s: f64,
+    judges: Judges,
     /// It was ended by Ctrl-C.
     stopped: bool,
     pub(super) rows: Vec<Row>,
@@ -99,6 +100,7 @@ impl Table {
             base_seed: campaign.base,
             tries: campaign.tries,
             budget_s: campaign.budget.as_secs_f64(),
+            judges: campaign.judges,
             stopped,
             rows: campaign.subjects.iter().map(row).collect(),
             never_reached: known.filter(|name| !milestones.contains_key(name)).collect(),
@@ -332,6 +334,7 @@ mod tests {
             tries: 3,
             budget: Duration::from_mins(1),
             correct_seeds: None,
+            judges: Judges::All,
             base: 1,
         };
         Table::of(&campaign, tried, false)
