@@ -152,7 +152,7 @@ fn documents_have_one_title_and_no_dead_relative_link() {
 }
 
 #[test]
-fn every_mutant_is_in_a_vocabulary_and_every_flag_and_command_in_the_readme() {
+fn every_mutant_is_in_a_vocabulary_and_with_every_command_in_the_readme() {
     use quorate_systems::SystemKind;
     use quorate_systems::mutant::Mutant;
 
@@ -160,11 +160,12 @@ fn every_mutant_is_in_a_vocabulary_and_every_flag_and_command_in_the_readme() {
         .iter()
         .flat_map(|kind| kind.vocabulary().mutants.iter().map(|mutant| mutant.name))
         .collect();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for mutant in Mutant::ALL {
         assert!(listed.contains(&mutant.name()), "{mutant} is in no vocabulary");
+        assert!(readme.contains(&format!("| {mutant} |")), "{mutant} is not in the README");
     }
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for command in ["run", "check", "report", "list", "node"] {
+    for command in ["run", "hunt", "doctor", "check", "report", "list", "node"] {
         assert!(readme.contains(&format!("quorate {command}")), "{command}");
     }
 }
