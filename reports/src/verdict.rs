@@ -113,8 +113,12 @@ fn fits(page: &Page<'_>, operations: &[Operation]) -> String {
     )
 }
 
-/// A sentence of a checker, as a sentence.
+/// A sentence of a checker, as a sentence. A name at its beginning (`n2`, `c1:`) stays as it is.
 pub(crate) fn sentence(text: &str) -> String {
+    let is_name = text.starts_with(['n', 'c']) && text.chars().nth(1).is_some_and(char::is_numeric);
+    if is_name {
+        return format!("{text}.");
+    }
     let mut letters = text.chars();
     let first: String =
         letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
@@ -158,6 +162,8 @@ mod tests {
     fn sentences_begin_with_a_capital_and_end_with_a_stop() {
         assert_eq!(sentence("read 3 at index 4"), "Read 3 at index 4.");
         assert_eq!(sentence(""), ".");
+        assert_eq!(sentence("c1 has completed 3"), "c1 has completed 3.");
+        assert_eq!(sentence("not seen"), "Not seen.");
         assert_eq!(lower_first("All ß"), "all ß");
     }
 }
