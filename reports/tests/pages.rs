@@ -262,7 +262,7 @@ fn violations_stand_before_the_proof_with_their_place_and_their_doers() {
     assert_well_formed(&page);
     assert!(page.contains("A rule is broken</h1>"), "the order of operations is fine");
     assert!(!page.contains("Not linearizable"));
-    for text in ["Q-I3", "N2 acknowledged what it does not hold.", "<td>n2</td>", "0.001 s"] {
+    for text in ["Q-I3", "n2 acknowledged what it does not hold.", "<td>n2</td>", "0.001 s"] {
         assert!(page.contains(text), "{text}");
     }
     let still = specimen_of(vec![violation(Violation::LIVENESS, "n2 is down")]);
