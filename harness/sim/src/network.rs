@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use quorate_plan::{Delay, Endpoint, Fault, MessageMatch, Plan, Rule, TraceStep, Weather};
+use quorate_plan::{Delay, Endpoint, Fault, Plan, Rule, TraceStep, Weather};
 use quorate_systems::contract::{ClientId, Describe, Identify, Incarnation, NodeId};
 use quorate_systems::wire::{self, Envelope};
 use quorate_world::invariants::{Watched, Who};
+use quorate_world::matching::MessagePattern;
 use quorate_world::moments::{MomentId, Moments};
 use quorate_world::rules::{Decision, Rules};
 use quorate_world::weather::{self, Purpose};
@@ -582,7 +583,9 @@ struct Trace {
 struct TraceEntry {
     at_us: u64,
     is_lost: bool,
-    what: MessageMatch,
+    what: MessagePattern,
+    /// Only this one of those that match, counted from 1.
+    nth: Option<u64>,
     /// How many messages have matched.
     matched: u64,
     taken: bool,
@@ -592,11 +595,18 @@ impl Trace {
     fn new(plan: &Plan) -> Self {
         let entries = plan.trace.iter().filter_map(|entry| {
             let (is_lost, what) = match &entry.step {
-                TraceStep::Deliver(what) => (false, what.clone()),
-                TraceStep::Lose(what) => (true, what.clone()),
+                TraceStep::Deliver(what) => (false, what),
+                TraceStep::Lose(what) => (true, what),
                 TraceStep::Wake { .. } => return None,
             };
-            Some(TraceEntry { at_us: entry.at_us, is_lost, what, matched: 0, taken: false })
+            Some(TraceEntry {
+                at_us: entry.at_us,
+                is_lost,
+                what: MessagePattern::new(what),
+                nth: what.nth,
+                matched: 0,
+                taken: false,
+            })
         });
         Self { entries: entries.collect() }
     }
@@ -617,12 +627,8 @@ impl Trace {
 
 impl TraceEntry {
     fn takes(&mut self, from: Endpoint, to: Endpoint, message: &impl Describe) -> bool {
-        let MessageMatch { kind, from: sender, to: receiver, fields, nth } = &self.what;
-        let matches = sender.is_none_or(|end| end == from)
-            && receiver.is_none_or(|end| end == to)
-            && kind.as_ref().is_none_or(|kind| kind == message.kind())
-            && fields.iter().all(|(name, value)| message.field(name) == Some(*value));
+        let matches = self.what.matches(from, to, message);
         self.matched += u64::from(matches);
-        matches && nth.is_none_or(|nth| nth == self.matched)
+        matches && self.nth.is_none_or(|nth| nth == self.matched)
     }
 }
