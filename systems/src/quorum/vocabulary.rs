@@ -388,14 +388,14 @@ const MUTANTS: &[MutantSpec] = &[
         what: "a write that is not acknowledged in time begins anew, with a fresh timestamp",
         source: "the rule it breaks: one write, one timestamp (Lynch and Shvartsman 1997)",
         breaks: "a value that was overwritten comes back",
-        flags: "--mutant Q05 --nodes 3 --rate 400 --faults loss,partition",
+        flags: "--mutant Q05 --world sim --nodes 3 --rate 400 --timeout 5s --faults loss",
     },
     MutantSpec {
         name: "Q06",
         what: "an update is acknowledged before it is durable",
         source: "the classic of storage; ABD asks servers that crash and recover for stable storage",
         breaks: "a completed write is lost with the power of a server",
-        flags: "--mutant Q06 --nodes 3 --rate 400 --faults power-loss",
+        flags: "--mutant Q06 --world sim --nodes 3 --rate 400 --faults power-loss",
     },
     MutantSpec {
         name: "Q08",
@@ -423,7 +423,7 @@ const MUTANTS: &[MutantSpec] = &[
         what: "lock: the client is answered when the commit is sent, before the decision is durable",
         source: "a lecture's lock write, which does not say when to answer",
         breaks: "a completed write is aborted when its initiator loses its power",
-        flags: "--mutant Q15 --nodes 3 -o protocol=lock --rate 400 --faults power-loss",
+        flags: "--mutant Q15 --world sim --nodes 3 -o protocol=lock --rate 400 --faults power-loss",
     },
     MutantSpec {
         name: "Q18",
