@@ -42,8 +42,11 @@ impl Clock {
     }
 
     /// From now on it is right again, but for what it has shown already.
-    pub(crate) const fn set_right(&mut self, now: u64) {
-        self.raw = now - self.began;
+    ///
+    /// One that has shown a later time goes on from there: standing still until the right time has caught up
+    /// would keep its timers from firing after everything is healed.
+    pub(crate) fn set_right(&mut self, now: u64) {
+        self.raw = (now - self.began).max(self.shown);
         self.since = now;
         self.rate_ppm = RIGHT_PPM;
     }
@@ -98,6 +101,16 @@ mod tests {
         assert_eq!(clock.show(1_200), LocalTime(1_000));
         assert_eq!(clock.when(1_200, LocalTime(1_100)), 1_500);
         assert_eq!(clock.show(1_500), LocalTime(1_100));
+    }
+
+    #[test]
+    fn a_clock_that_was_far_ahead_goes_on_from_there_once_it_is_right() {
+        let mut clock = Clock::new(0);
+        clock.set(1_000, 3_600_000_000, RIGHT_PPM);
+        let ahead = clock.show(2_000);
+        clock.set_right(2_000);
+        assert_eq!(clock.show(2_500), LocalTime(ahead.0 + 500));
+        assert_eq!(clock.when(2_500, LocalTime(ahead.0 + 700)), 2_700);
     }
 
     #[test]

@@ -38,9 +38,11 @@ impl<S: Watched> Sim<S> {
                 configs.push(next);
             }
         }
+        // A sync that is under way at the healing may take its time.
+        let sync_us = plan.weather.unwrap_or_default().sync_max_us;
+        let bound_us = bound_ms * 1_000 + sync_us;
         let is_demanded = configs.iter().all(|config| S::is_live(config, &nodes));
-        self.liveness =
-            Some(Liveness { core, bound_us: bound_ms * 1_000, is_demanded, since: 0, busy: 0 });
+        self.liveness = Some(Liveness { core, bound_us, is_demanded, since: 0, busy: 0 });
     }
 
     /// The next phase begins, unless it has: it may come early.
@@ -80,7 +82,7 @@ impl<S: Watched> Sim<S> {
         let Some(core) = core else { return self.enter_whole() };
         self.phase = Phase::Core;
         self.heal_core(&core);
-        self.stage.network.calm();
+        self.stage.calm();
         for client in &mut self.clients {
             client.be_patient();
         }
@@ -94,7 +96,7 @@ impl<S: Watched> Sim<S> {
         for place in 0..self.nodes_count {
             self.revive(place);
         }
-        self.stage.network.calm();
+        self.stage.calm();
         self.stage.network.release(self.stage.now, &mut self.stage.queue, None);
         for client in &mut self.clients {
             client.wait_for_ever();

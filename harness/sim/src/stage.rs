@@ -72,6 +72,13 @@ impl<S: Watched> Stage<S> {
         self.repeats.reset();
     }
 
+    /// Calm weather from here on, at disks as well.
+    pub(crate) fn calm(&mut self) {
+        self.network.calm();
+        self.weather.sync_min_us = self.weather.sync_min_us.min(Weather::CALM.sync_min_us);
+        self.weather.sync_max_us = self.weather.sync_max_us.min(Weather::CALM.sync_max_us);
+    }
+
     #[inline]
     pub(crate) fn send(&mut self, from: Who, to: Who, message: S::Message) {
         let flight = Flight { from, to, at: self.now, message };

@@ -67,6 +67,11 @@ impl System for Quorum {
 
     fn is_live(config: &Config, nodes: &[NodeId]) -> bool {
         let set: NodeSet = nodes.iter().copied().collect();
+        // Any node may have begun a lock write, and who has voted for it waits until that node is back: two-phase
+        // commit blocks by its nature.
+        if config.protocol == Protocol::Lock && !set.includes(NodeSet::all(config.nodes)) {
+            return false;
+        }
         [Purpose::Read, Purpose::Write, Purpose::Timestamp]
             .into_iter()
             .all(|purpose| config.quorums.suffices(purpose, set))

@@ -205,7 +205,9 @@ impl Try {
             *self.milestones.entry(name).or_default() += count;
         }
         let search = tried.search;
-        self.found = tried.found.map(|demand| Finding { seed, demand, search });
+        // Of the correct system nothing may be wrong, not even before anything happens.
+        let at_start = tried.at_start.filter(|_| self.subject.is_correct());
+        self.found = tried.found.or(at_start).map(|demand| Finding { seed, demand, search });
     }
 }
 
