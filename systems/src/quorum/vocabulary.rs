@@ -388,7 +388,7 @@ const MUTANTS: &[MutantSpec] = &[
         what: "a write that is not acknowledged in time begins anew, with a fresh timestamp",
         source: "the rule it breaks: one write, one timestamp (Lynch and Shvartsman 1997)",
         breaks: "a value that was overwritten comes back",
-        flags: "--mutant Q05 --world sim --nodes 3 --rate 400 --timeout 5s --faults loss",
+        flags: "--mutant Q05 --world sim --nodes 3 --rate 400 --timeout 5s --time-limit 2m --faults loss",
     },
     MutantSpec {
         name: "Q06",
