@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quorate_checkers::history::{Nemesis, NemesisPhase, What};
-use quorate_plan::{Disk as DiskFault, Fault, FaultClass, Plan, PlannedFault};
+use quorate_plan::{Disk as DiskFault, Fault, Plan, PlannedFault};
 use quorate_systems::contract::{Lie, NodeId};
 use quorate_world::invariants::{Seen, Watched};
 use quorate_world::moments::{MomentId, Moments};
@@ -488,7 +488,7 @@ impl<S: Watched> Sim<S> {
         self.stage.witness.note(u64::from(fault_id) << 8 | phase as u64);
         let event = Nemesis {
             fault: fault_id,
-            kind: class_name(fault.class()).to_owned(),
+            kind: fault.class().name().to_owned(),
             phase,
             targets: fault.targets().iter().map(ToString::to_string).collect(),
             what,
@@ -496,8 +496,4 @@ impl<S: Watched> Sim<S> {
         };
         self.stage.witness.record(self.stage.now, What::Nemesis(event));
     }
-}
-
-const fn class_name(class: FaultClass) -> &'static str {
-    class.name()
 }

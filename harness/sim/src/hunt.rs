@@ -7,7 +7,6 @@ use quorate_checkers::verdict::Verdict;
 use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
-use quorate_world::registry;
 
 use crate::queue::QueueKind;
 use crate::simulator::{SimError, Simulator, simulator};
@@ -135,9 +134,4 @@ pub fn seeds_of(base: u64, subject: u64, attempt: u64) -> impl Iterator<Item = u
         .wrapping_add(subject.wrapping_mul(1 << 48))
         .wrapping_add(attempt.wrapping_mul(1 << 40));
     (0..).map(move |n| first.wrapping_add(n))
-}
-
-/// The kind of system that a plan is for.
-pub fn kind_of(plan: &Plan) -> Result<SystemKind, SimError> {
-    registry::find(&plan.system.kind).map_err(SimError::System)
 }

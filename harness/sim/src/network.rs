@@ -46,9 +46,6 @@ pub(crate) struct Network<S: Watched> {
     held: Vec<(Option<MomentId>, u32)>,
     trace: Option<Trace>,
     pub(crate) sent: u64,
-    /// How often background weather lost, and doubled, a message.
-    pub(crate) lost: u64,
-    pub(crate) doubled: u64,
 }
 
 /// A fault of links, ready to be asked about every message.
@@ -103,8 +100,6 @@ impl<S: Watched> Network<S> {
             held: Vec::new(),
             trace: None,
             sent: 0,
-            lost: 0,
-            doubled: 0,
         }
     }
 
@@ -128,8 +123,6 @@ impl<S: Watched> Network<S> {
         self.held.clear();
         self.trace = (!plan.trace.is_empty()).then(|| Trace::new(plan));
         self.sent = 0;
-        self.lost = 0;
-        self.doubled = 0;
         self.find_out_plainness();
     }
 
@@ -224,12 +217,10 @@ impl<S: Watched> Network<S> {
         fate.delay = weather::delay_us(&self.weather.delay, draw, link_draw);
         if self.weather.loss_per_mille > 0 {
             fate.lost = chance(draw, 1, self.weather.loss_per_mille);
-            self.lost += u64::from(fate.lost);
         }
         if self.weather.duplicate_per_mille > 0 && !fate.lost {
             let again = chance(draw, 2, self.weather.duplicate_per_mille);
             fate.copy_after = again.then(|| Purpose::of(draw).draw([3]) % (4 * fate.delay + 1));
-            self.doubled += u64::from(again);
         }
         for fault in &mut self.faults {
             let draw = self.faults_purpose.draw([u64::from(fault.fault), draw]);
