@@ -88,6 +88,7 @@ pub fn vacuity(
     }
     let mut sentences = unplanned(history);
     sentences.extend(silent_functions(operations, functions));
+    sentences.extend(only_healed(history, operations, &dones));
     sentences.extend(classes.iter().filter_map(|class| toothless(class, *tallies.get(class)?)));
     sentences.extend(without_work(&faults, operations));
     sentences.extend(stood_still(&faults, operations, &dones));
@@ -175,7 +176,7 @@ fn unplanned(history: &History) -> Vec<String> {
     };
     let unplanned = |event: &Event| match &event.what {
         // Its end event says the same again.
-        What::Nemesis(nemesis) if nemesis.phase != NemesisPhase::End && !nemesis.is_fault() => {
+        What::Nemesis(nemesis) if nemesis.phase != NemesisPhase::End && nemesis.is_unplanned() => {
             Some(sentence(nemesis))
         }
         _ => None,
@@ -192,6 +193,17 @@ fn silent_functions(operations: &[Operation], functions: &[&str]) -> Vec<String>
         of_function.peek().is_some() && !of_function.any(Operation::is_ok)
     };
     functions.iter().filter(is_silent).map(|f| format!("no {f} succeeded")).collect()
+}
+
+/// Operations that only succeed once everything is put right were not tested by what was broken before.
+fn only_healed(history: &History, operations: &[Operation], dones: &[u64]) -> Option<String> {
+    let is_healing = |event: &&Event| matches!(&event.what, What::Nemesis(nemesis) if nemesis.kind == Nemesis::HEALING);
+    let healing = history.events().iter().find(is_healing)?.index;
+    let has_begun = operations.first().is_some_and(|o| o.invoke < healing);
+    let first = *dones.first()?;
+    (has_begun && first > healing).then(|| {
+        "no operation succeeded before the healing: only then did the system work".to_owned()
+    })
 }
 
 /// What nobody asked for may be missing on purpose: a script need not do everything.

@@ -210,10 +210,30 @@ impl Nemesis {
     /// The kind of an event that is no fault: something else did not go as it must, such as a fault
     /// that could not be healed.
     pub const TROUBLE: &str = "trouble";
+    /// The kind of an event that is no fault: faults stop coming, and from here on what is broken is put right.
+    /// What clients do afterwards shows how all has ended; it is not what was tested.
+    pub const HEALING: &str = "healing";
 
-    /// Whether it was done on purpose. What was not leaves no run valid.
+    /// The event that tells of healing; `fault` is its number among all that the nemesis does.
+    pub fn healing(fault: u32) -> Self {
+        Self {
+            fault,
+            kind: Self::HEALING.to_owned(),
+            phase: NemesisPhase::Begin,
+            targets: Vec::new(),
+            what: "faults stop coming, and what is broken is put right".to_owned(),
+            bites: 0,
+        }
+    }
+
+    /// Whether it is a fault.
     pub fn is_fault(&self) -> bool {
-        self.kind != Self::DEATH && self.kind != Self::TROUBLE
+        ![Self::DEATH, Self::TROUBLE, Self::HEALING].contains(&self.kind.as_str())
+    }
+
+    /// Whether nobody had made it happen on purpose: no run with such an event is valid.
+    pub fn is_unplanned(&self) -> bool {
+        [Self::DEATH, Self::TROUBLE].contains(&self.kind.as_str())
     }
 }
 

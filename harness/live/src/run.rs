@@ -246,6 +246,7 @@ async fn act(
     };
     dashboard.enter(RunPhase::Healing);
     stage.clients.enter(client::Phase::Rest);
+    nemesis.tell_healing();
     heal.send_replace(true);
     happenings.heal();
     if timeout(HEALING_MAX, faults).await.is_err() {
@@ -257,6 +258,9 @@ async fn act(
         reads = reads.min(HURRIED_READS);
     }
     troubles.extend(stage.clients.read_finally(Instant::now() + reads).await);
+    if !interrupted {
+        troubles.extend(scripts.untold());
+    }
     (interrupted, troubles)
 }
 

@@ -135,6 +135,16 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Gives a bad disk to the next of `nodes` nodes; all other faults stay as they are. For faults that must bite
+    /// and do not, since their node has nothing to write.
+    pub fn aim_elsewhere(&mut self, nodes: u16) {
+        if let Self::Disk { node, .. } = self {
+            *node = (*node + 1) % nodes.max(1);
+        }
+    }
+}
+
 /// How a disk misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -8,6 +8,7 @@ pub mod matching;
 pub mod moments;
 pub mod registry;
 pub mod rules;
+pub mod untold;
 pub mod weather;
 
 #[cfg(test)]

@@ -160,14 +160,14 @@ impl<S: System> Client<S> {
     /// Invokes the operations of a script, each when its moment has come, until the phase changes.
     async fn play(&mut self, script: &[Scripted]) {
         let happenings = Arc::clone(&self.config.happenings);
-        for Scripted { command, when } in script {
+        for (begun, Scripted { command, when }) in script.iter().enumerate() {
             let due = async {
                 if let Some(moment) = when {
                     happenings.reached(*moment).await;
                 }
             };
             if self.idle(due).await == Idle::PhaseChanged {
-                return;
+                return self.config.scripts.stop_one(self.me, begun);
             }
             self.perform(command.clone(), self.config.operation_timeout).await;
         }

@@ -1,10 +1,12 @@
 //! Operations that are written out in the plan.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use quorate_plan::{Plan, PlannedOperation};
 use quorate_systems::contract::{Command, Key, Value};
 use quorate_world::moments::MomentId;
+use quorate_world::untold;
 use tokio::sync::watch;
 
 use crate::happenings::Happenings;
@@ -16,6 +18,8 @@ pub(crate) struct Scripts {
     /// Whether no client draws its operations.
     all: bool,
     ended: watch::Sender<usize>,
+    /// Who came how far of how many operations, and no further.
+    left: Mutex<BTreeMap<u32, (usize, usize)>>,
 }
 
 /// One operation of a script.
@@ -38,7 +42,7 @@ impl Scripts {
         });
         let by_client: BTreeMap<u32, Vec<Scripted>> = scripts.collect();
         let all = (0..plan.workload.clients).all(|client| by_client.contains_key(&client));
-        Self { by_client, all, ended: watch::Sender::new(0) }
+        Self { by_client, all, ended: watch::Sender::new(0), left: Mutex::default() }
     }
 
     /// What this client does, if it has a script.
@@ -49,6 +53,21 @@ impl Scripts {
     /// A client has come to the end of its script.
     pub(super) fn end_one(&self) {
         self.ended.send_modify(|ended| *ended += 1);
+    }
+
+    /// A client is stopped in its script, of whose operations it has begun so many.
+    pub(super) fn stop_one(&self, client: u32, begun: usize) {
+        let all = self.of_client(client).map_or(0, <[Scripted]>::len);
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.insert(client, (begun, all));
+    }
+
+    /// What clients have not begun, once all of them are stopped: one sentence for each client.
+    pub(crate) fn untold(&self) -> Vec<String> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let sentence =
+            |(client, (begun, all)): (&u32, &(usize, usize))| untold::script(*client, *begun, *all);
+        left.iter().filter_map(sentence).collect()
     }
 
     /// Waits until nobody has anything left to do: for ever, where some draw their operations.

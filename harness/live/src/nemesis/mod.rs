@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 use quorate_checkers::history::{Nemesis as Event, NemesisPhase};
 use quorate_plan::{Endpoint, Fault, FaultClass, PlannedFault};
 use quorate_systems::contract::Options;
+use quorate_world::untold::{self, NeverBegan};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -29,6 +30,9 @@ use claims::{Claims, Part};
 use harm::{Begun, Harm};
 pub(crate) use machines::{Machines, Started};
 
+/// How long after its time a bad disk is waited for to be written to: a node that the system was changed to do
+/// without never writes.
+const WRITE_MAX: Duration = Duration::from_secs(5);
 /// How long after a fault that has not bitten, or could not begin, it is aimed again.
 const AIM_AGAIN: Duration = Duration::from_millis(250);
 /// How long after the healing a change of the system may take to be complete.
@@ -129,6 +133,11 @@ impl<M: Machines> Nemesis<M> {
         self.heal_all().await;
     }
 
+    /// Records that faults stop coming. To be called before anything is put right.
+    pub(crate) fn tell_healing(&self) {
+        self.shared.recorder.nemesis(Event::healing(self.next_fault()));
+    }
+
     /// Waits until every fault has had its time.
     pub(crate) async fn over(&self) {
         // The sender is here.
@@ -155,17 +164,17 @@ impl<M: Machines> Nemesis<M> {
 
     /// Begins a fault at its time, and again while it has not bitten and must.
     async fn see_to(&self, planned: PlannedFault, began: Instant) {
-        let PlannedFault { when, at_ms, for_ms, fault } = planned;
+        let PlannedFault { when, at_ms, for_ms, mut fault } = planned;
         let mut from = began;
         if let Some(moment) = when {
             let id = self.shared.happenings.id(&moment);
             if self.healing_before(self.shared.happenings.reached(id)).await {
-                return self.record_skipped(&fault, "what it waits for did not happen");
+                return self.never_began(&fault, NeverBegan::NoMoment);
             }
             from = Instant::now();
         }
         if self.healing_before(sleep_until(from + Duration::from_millis(at_ms))).await {
-            return;
+            return self.never_began(&fault, NeverBegan::TooLate);
         }
         let must_bite = self.shared.required.contains(&fault.class());
         let mut last_reason = None;
@@ -184,6 +193,7 @@ impl<M: Machines> Nemesis<M> {
             if !must_bite || self.healing_before(sleep(AIM_AGAIN)).await {
                 return;
             }
+            fault.aim_elsewhere(self.shared.machines.count());
         }
     }
 
@@ -272,10 +282,14 @@ impl<M: Machines> Nemesis<M> {
         if bites > 0 { Attempt::Bit } else { Attempt::Missed }
     }
 
-    /// A bad disk that must bite stays bad until the node has written to it.
+    /// A bad disk that must bite stays bad until the node has written to it, or seems to have nothing to write.
     async fn wait_for_a_write(&self, fault: &Fault, harm: &Harm) {
         if matches!(harm, Harm::BadDisk(..)) && self.shared.required.contains(&fault.class()) {
-            self.healing_before(harm::bitten(&*self.shared.machines, harm)).await;
+            let bitten = harm::bitten(&*self.shared.machines, harm);
+            self.healing_before(async {
+                let _ = timeout(WRITE_MAX, bitten).await;
+            })
+            .await;
         }
     }
 
@@ -322,6 +336,10 @@ impl<M: Machines> Nemesis<M> {
     fn note(&self, troubles: impl IntoIterator<Item = Trouble>) {
         let texts = troubles.into_iter().map(|trouble| trouble.to_string());
         lock(&self.shared.troubles).extend(texts);
+    }
+
+    fn never_began(&self, fault: &Fault, why: NeverBegan) {
+        lock(&self.shared.troubles).push(untold::fault(fault, why));
     }
 
     fn record_skipped(&self, fault: &Fault, reason: &str) {
