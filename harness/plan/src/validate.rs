@@ -55,6 +55,7 @@ impl Plan {
         self.validate_scripts()?;
         if let Some(weather) = &self.weather {
             weather.validate()?;
+            self.validate_pace(weather)?;
         }
         self.validate_faults()?;
         self.validate_classes()?;
@@ -75,6 +76,16 @@ impl Plan {
             ("durations.final_reads_ms", durations.final_reads_ms),
         ] {
             bounds(field, ms, 1, TIME_LIMIT_MAX_MS)?;
+        }
+        Ok(())
+    }
+
+    /// Where messages take no time, and clients wait for nothing, virtual time would hardly go on.
+    fn validate_pace(&self, weather: &Weather) -> Result<(), PlanError> {
+        let takes_none =
+            matches!(weather.delay, Delay::Constant { us: 0 } | Delay::Uniform { max_us: 0, .. });
+        if takes_none && self.workload.rate_per_s == 0 && self.world == WorldKind::Sim {
+            return Err(PlanError::StandsStill { field: "weather.delay".to_owned() });
         }
         Ok(())
     }

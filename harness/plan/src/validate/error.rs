@@ -119,6 +119,15 @@ pub enum PlanError {
         /// Where it stands.
         field: String,
     },
+    /// Nothing takes any time.
+    #[error(
+        "{field}: messages take no time and clients do not wait (`rate_per_s` is 0), so virtual time would stand \
+         still; allowed are a delay of 1 µs or more, or a rate"
+    )]
+    StandsStill {
+        /// Where it stands.
+        field: String,
+    },
     /// A class that must bite has nothing to bite with.
     #[error("fault_classes: `{0}` must bite, but no fault in `faults` is of that class")]
     ClassWithoutFault(FaultClass),
@@ -188,6 +197,7 @@ impl PlanError {
             | Self::MinAboveMax { field, .. }
             | Self::UnknownLie { field, .. }
             | Self::TwinsAlive { field }
+            | Self::StandsStill { field }
             | Self::ScriptTwice { field, .. }
             | Self::WriteWithoutValue { field }
             | Self::ReadWithValue { field }
