@@ -212,6 +212,14 @@ impl<S: Watched> Client<S> {
             && matches!(&self.work, Work::Scripted { operations, next } if *next >= operations.len())
     }
 
+    /// How many operations of its script it has begun, and of how many.
+    pub(crate) fn script_progress(&self) -> Option<(usize, usize)> {
+        match &self.work {
+            Work::Scripted { operations, next } => Some((*next, operations.len())),
+            Work::Drawn(_) | Work::Changes(_) | Work::Done => None,
+        }
+    }
+
     /// Whether it waits to be told what to change.
     pub(crate) fn has_changes(&self) -> bool {
         matches!(&self.work, Work::Changes(changes) if !changes.is_empty())
@@ -436,7 +444,8 @@ impl<S: Watched> Client<S> {
             self.process += self.clients;
         }
         stage.witness.record(stage.now, completion);
-        self.not_before = stage.now;
+        // Nobody asks twice at one time: where all is instant, time must go on nevertheless.
+        self.not_before = stage.now + 1;
         if !self.closing.is_empty() {
             if ok {
                 self.closing.pop_front();

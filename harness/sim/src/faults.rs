@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use quorate_checkers::history::{Nemesis, NemesisPhase, What};
-use quorate_plan::{Disk as DiskFault, Fault, Plan, PlannedFault};
+use quorate_plan::{Disk as DiskFault, Fault, FaultClass, Plan, PlannedFault};
 use quorate_systems::contract::{Lie, NodeId};
 use quorate_world::invariants::{Seen, Watched};
 use quorate_world::moments::{MomentId, Moments};
+use quorate_world::untold::NeverBegan;
 use quorate_world::weather;
 
 use crate::disk::{DiskMode, Loss};
@@ -25,6 +26,8 @@ pub(crate) struct Planned {
     attempts: u32,
     /// Its class must bite.
     must_bite: bool,
+    /// Its time is over, but not what it does: a change of the system ends when it is complete.
+    is_overdue: bool,
 }
 
 #[derive(Debug)]
@@ -47,6 +50,9 @@ enum Part {
     Tongue,
 }
 
+/// A bad disk that so many attempts to make it bite have not is given to another node: this one may have no
+/// part in the system any more.
+const AIM_ELSEWHERE: u32 = 3;
 /// A fault that has not bitten, and must, is tried again so much later.
 const AIM_AGAIN_US: u64 = 100_000;
 
@@ -60,6 +66,7 @@ impl Planned {
                 fault: fault.clone(),
                 state: State::Waiting,
                 attempts: 0,
+                is_overdue: false,
             })
             .collect()
     }
@@ -76,6 +83,27 @@ impl Planned {
             State::Active { .. } => true,
             State::Over => false,
         }
+    }
+
+    pub(crate) const fn fault(&self) -> &Fault {
+        &self.fault.fault
+    }
+
+    /// Why it has not begun, if it never has.
+    pub(crate) fn never_began(&self, moments: &Moments) -> Option<NeverBegan> {
+        if self.attempts > 0 {
+            return None;
+        }
+        let is_missing = self.moment.is_some_and(|moment| !moments.is_reached(moment));
+        Some(if is_missing { NeverBegan::NoMoment } else { NeverBegan::TooLate })
+    }
+
+    /// Whether it is a change of the system that was asked for and is not complete.
+    const fn is_unfinished_change(&self) -> bool {
+        matches!(
+            (&self.fault.fault, &self.state),
+            (Fault::Reconfigure { .. }, State::Active { bites: 0, .. })
+        )
     }
 
     fn holds(&self, part: Part, node: u16) -> bool {
@@ -291,15 +319,21 @@ impl<S: Watched> Sim<S> {
 
     /// A fault's time is over.
     pub(crate) fn end_fault(&mut self, place: u32, attempt: u32) {
-        let is_this = |planned: &Planned| planned.attempts == attempt;
-        if self.faults.get(place as usize).is_some_and(is_this) {
-            self.heal(place);
-            // What has bitten is over.
-            let planned = self.faults.get(place as usize);
-            if planned.is_some_and(|planned| matches!(planned.state, State::Active { .. })) {
-                self.aim_again(place);
-            }
+        let Some(planned) = self.faults.get_mut(place as usize) else { return };
+        if planned.attempts != attempt {
+            return;
         }
+        if planned.is_unfinished_change() {
+            planned.is_overdue = true;
+            return;
+        }
+        self.heal(place);
+        // What has bitten is over.
+        let planned = self.faults.get(place as usize);
+        if planned.is_some_and(|planned| matches!(planned.state, State::Active { .. })) {
+            self.aim_again(place);
+        }
+        self.end_with_scripts();
     }
 
     /// Tries a fault again that did nothing and must, if there is time for it.
@@ -308,6 +342,9 @@ impl<S: Watched> Sim<S> {
         let Some(planned) = self.faults.get_mut(place as usize) else { return };
         if planned.must_bite && again < self.limit {
             planned.state = State::Waiting;
+            if planned.attempts >= AIM_ELSEWHERE {
+                planned.fault.fault.aim_elsewhere(self.nodes_count);
+            }
             self.stage.queue.push(again, Event::FaultBegins(place));
         } else {
             planned.state = State::Over;
@@ -407,14 +444,40 @@ impl<S: Watched> Sim<S> {
         }
     }
 
-    /// Ends everything that is in force.
+    /// Ends everything that is in force, but for changes of the system: nothing is in their way any more.
     pub(crate) fn heal_everything(&mut self) {
         for place in 0..u32::try_from(self.faults.len()).expect("there are few faults") {
-            self.heal(place);
-            if let Some(planned) = self.faults.get_mut(place as usize) {
-                planned.state = State::Over;
+            let Some(planned) = self.faults.get_mut(place as usize) else { continue };
+            if planned.is_unfinished_change() {
+                planned.is_overdue = true;
+            } else {
+                self.end_for_good(place);
             }
         }
+    }
+
+    /// Ends changes of the system that are still not complete.
+    pub(crate) fn end_changes(&mut self) {
+        for place in 0..u32::try_from(self.faults.len()).expect("there are few faults") {
+            self.end_for_good(place);
+        }
+    }
+
+    fn end_for_good(&mut self, place: u32) {
+        self.heal(place);
+        if let Some(planned) = self.faults.get_mut(place as usize) {
+            planned.state = State::Over;
+        }
+    }
+
+    /// Whether a fault of links, or of a node outside the core, is in force.
+    pub(crate) fn is_anything_broken(&self, core: &BTreeSet<u16>) -> bool {
+        self.faults.iter().any(|planned| {
+            let State::Active { hit, .. } = &planned.state else { return false };
+            let is_change = planned.fault().class() == FaultClass::Reconfigure;
+            let concerns = hit.is_empty() || hit.iter().any(|node| !core.contains(node));
+            concerns && !is_change
+        })
     }
 
     /// Heals the nodes of the core, and the links among them and to clients; leaves all else as it is.
@@ -475,6 +538,10 @@ impl<S: Watched> Sim<S> {
     pub(crate) fn on_changed(&mut self, place: u32) {
         self.bite(place);
         self.stage.witness.mark(milestones::RECONFIGURED);
+        if self.faults.get(place as usize).is_some_and(|planned| planned.is_overdue) {
+            self.heal(place);
+            self.end_with_scripts();
+        }
     }
 
     fn record_fault(

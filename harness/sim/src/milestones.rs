@@ -23,5 +23,6 @@ milestones! {
     CHECKPOINT "checkpoint" "a checkpoint took the place of a log",
     DIED_WITHIN_STEP "died-within-step" "a node died between two effects of one step",
     TWIN "twin-started" "two copies of a replica ran under one name",
+    CORE_ALONE "only-core-healed" "a core of nodes had to suffice while something else stayed broken",
     RECONFIGURED "system-reconfigured" "the administrator completed a change of the system",
 }

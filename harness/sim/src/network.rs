@@ -350,6 +350,16 @@ impl<S: Watched> Network<S> {
         }
     }
 
+    /// What the plan says of messages and no message had to do with, one sentence each.
+    pub(crate) fn unused(&self) -> Vec<String> {
+        let rules = (0..).zip(self.rules.applied()).filter(|(_, applied)| **applied == 0);
+        let mut unused: Vec<String> = rules
+            .map(|(place, _): (u32, _)| format!("rules[{place}] applied to no message"))
+            .collect();
+        unused.extend(self.trace.iter().flat_map(Trace::unused));
+        unused
+    }
+
     fn harm(&self, fault: &Fault) -> Option<Harm> {
         let at = |ends: &BTreeSet<Endpoint>, what| Some(Harm::At { ends: self.mask(ends), what });
         match fault {
@@ -572,6 +582,8 @@ struct Trace {
 }
 
 struct TraceEntry {
+    /// Its place in the plan.
+    place: usize,
     at_us: u64,
     is_lost: bool,
     what: MessagePattern,
@@ -584,13 +596,14 @@ struct TraceEntry {
 
 impl Trace {
     fn new(plan: &Plan) -> Self {
-        let entries = plan.trace.iter().filter_map(|entry| {
+        let entries = plan.trace.iter().enumerate().filter_map(|(place, entry)| {
             let (is_lost, what) = match &entry.step {
                 TraceStep::Deliver(what) => (false, what),
                 TraceStep::Lose(what) => (true, what),
                 TraceStep::Wake { .. } => return None,
             };
             Some(TraceEntry {
+                place,
                 at_us: entry.at_us,
                 is_lost,
                 what: MessagePattern::new(what),
@@ -600,6 +613,11 @@ impl Trace {
             })
         });
         Self { entries: entries.collect() }
+    }
+
+    fn unused(&self) -> impl Iterator<Item = String> {
+        let unused = self.entries.iter().filter(|entry| !entry.taken);
+        unused.map(|entry| format!("trace[{}] matched no message", entry.place))
     }
 
     /// What the first entry that matches says; a constant delay where none does.

@@ -1,12 +1,14 @@
 //! The end of a run: the core is healed and must suffice, then all is healed and must come together.
 
-use quorate_checkers::history::Violation;
+use quorate_checkers::history::{Nemesis, Violation, What};
 use quorate_plan::{Fault, Liveness as LivenessPlan, Plan};
 use quorate_systems::contract::{Command, NodeId};
 use quorate_world::invariants::Watched;
+use quorate_world::untold;
 
 use crate::client::{Asked, Closing};
 use crate::event::{Event, Phase};
+use crate::milestones;
 use crate::node::{Duty, Node};
 use crate::sim::{Liveness, Sim};
 
@@ -55,6 +57,7 @@ impl<S: Watched> Sim<S> {
             }
             (Phase::Whole, Phase::Over) if !self.waits_for_answers(phase) => {
                 self.demand_liveness();
+                self.end_changes();
                 self.phase = Phase::Over;
             }
             _ => {}
@@ -75,6 +78,9 @@ impl<S: Watched> Sim<S> {
 
     /// Faults stop coming. Where the plan names a core only that is healed; else everything is.
     fn enter_core(&mut self) {
+        self.tell_untold();
+        let healing = Nemesis::healing(self.stage.witness.next_fault());
+        self.stage.witness.record(self.stage.now, What::Nemesis(healing));
         for client in &mut self.clients {
             client.stop_working();
         }
@@ -82,11 +88,36 @@ impl<S: Watched> Sim<S> {
         let Some(core) = core else { return self.enter_whole() };
         self.phase = Phase::Core;
         self.heal_core(&core);
+        if self.is_anything_broken(&core) {
+            self.stage.witness.mark(milestones::CORE_ALONE);
+        }
         self.stage.calm();
         for client in &mut self.clients {
             client.be_patient();
         }
         self.begin_closing(Phase::Whole);
+    }
+
+    /// Says what the plan has and did not happen.
+    fn tell_untold(&mut self) {
+        if self.interrupted {
+            return;
+        }
+        let mut untold: Vec<String> = self
+            .faults
+            .iter()
+            .filter_map(|planned| {
+                let why = planned.never_began(&self.stage.witness.moments)?;
+                Some(untold::fault(planned.fault(), why))
+            })
+            .collect();
+        untold.extend(self.clients.iter().filter_map(|client| {
+            let (begun, all) = client.script_progress()?;
+            untold::script(client.me.0, begun, all)
+        }));
+        for what in untold {
+            self.stage.witness.trouble(self.stage.now, Vec::new(), what);
+        }
     }
 
     /// Everything is healed, the weather too, and what was held back is let go.

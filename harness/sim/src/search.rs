@@ -198,6 +198,19 @@ pub(crate) fn draw_faults(
     limit_changes(plan);
     if draw.one_in(4) {
         plan.liveness = Some(draw_liveness(plan, &mut draw));
+        outlast(plan, &mut draw);
+    }
+}
+
+/// Some of the later faults last until everything is healed: while only the core is, something must be broken.
+fn outlast(plan: &mut Plan, draw: &mut Draw) {
+    let limit = plan.durations.time_limit_ms;
+    for planned in &mut plan.faults {
+        let is_change = planned.fault.class() == FaultClass::Reconfigure;
+        let lasts = draw.one_in(2) && planned.at_ms >= limit / 2 && !is_change;
+        if lasts {
+            planned.for_ms = (limit - planned.at_ms).max(1);
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct Sim<S: Watched> {
     pub(crate) liveness: Option<Liveness>,
     /// Who looks on from outside.
     pub(crate) remote: Option<Arc<Remote>>,
-    interrupted: bool,
+    pub(crate) interrupted: bool,
 }
 
 /// What liveness asks of the run that is going on.
@@ -83,8 +83,9 @@ pub struct Outcome {
     pub virtual_us: u64,
     /// How many messages were sent.
     pub messages: u64,
-    /// Liveness was not demanded, for this reason.
-    pub not_demanded: Option<String>,
+    /// What is remarkable about the run, one sentence each: what the plan has and nothing came of, or that liveness
+    /// was not demanded.
+    pub notes: Vec<String>,
     /// It was stopped before its time, by a [`Remote`]: its plan alone does not give it again.
     pub interrupted: bool,
 }
@@ -172,7 +173,6 @@ impl<S: Watched> Sim<S> {
             sink(time, what)?;
         }
         let witness = &self.stage.witness;
-        let liveness = self.liveness.as_ref().filter(|liveness| !liveness.is_demanded);
         Ok(Outcome {
             digest: RunDigest { steps: witness.steps, digest: witness.digest.to_hex() },
             violations: witness.violations,
@@ -180,9 +180,18 @@ impl<S: Watched> Sim<S> {
             ignored: witness.ignored.clone(),
             virtual_us: self.stage.now,
             messages: self.stage.network.sent,
-            not_demanded: liveness.map(|_| "the plan leaves too few nodes for it".to_owned()),
+            notes: self.notes(),
             interrupted: self.interrupted,
         })
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = self.stage.network.unused();
+        if self.liveness.as_ref().is_some_and(|liveness| !liveness.is_demanded) {
+            notes
+                .push("liveness was not demanded: the plan leaves too few nodes for it".to_owned());
+        }
+        notes
     }
 
     fn prepare(&mut self, plan: &Plan, config: &S::Config, checks: Checks) {
@@ -190,14 +199,13 @@ impl<S: Watched> Sim<S> {
         let clients = plan.workload.clients;
         self.faults = Planned::all(plan, &mut moments);
         let scripts = scripts(plan, &mut moments);
-        self.clock_moments = moments.times().map(|(_, id)| id).collect();
-        let times: Vec<u64> = moments.times().map(|(at_ms, _)| at_ms).collect();
         self.seed = plan.seed;
         self.limit = plan.durations.time_limit_ms * 1_000;
         self.phase = Phase::Safety;
         self.interrupted = false;
         self.twins.clear();
         self.stage.reset(plan, clients + 1, config, (checks, moments));
+        self.prepare_clock_moments();
         self.generator = Some(Generator::new(&plan.workload, plan.seed));
         self.last_use.clear();
         self.used = 0;
@@ -205,9 +213,6 @@ impl<S: Watched> Sim<S> {
         self.set_liveness(plan, config);
         self.prepare_nodes(plan, config);
         self.prepare_clients(plan, scripts);
-        for (place, at_ms) in (0..).zip(times) {
-            self.stage.queue.push(at_ms * 1_000, Event::Moment(place));
-        }
         for (place, planned) in (0..).zip(&self.faults) {
             if planned.moment.is_none() {
                 self.stage.queue.push(planned.at_us(), Event::FaultBegins(place));
@@ -215,6 +220,15 @@ impl<S: Watched> Sim<S> {
         }
         self.prepare_trace(plan);
         self.stage.queue.push(self.limit, Event::Phase(Phase::Core));
+    }
+
+    /// Moments that the clock brings: whoever waits for one has registered it by now, rules as well.
+    fn prepare_clock_moments(&mut self) {
+        self.clock_moments.clear();
+        for (place, (at_ms, moment)) in (0..).zip(self.stage.witness.moments.times()) {
+            self.clock_moments.push(moment);
+            self.stage.queue.push(at_ms * 1_000, Event::Moment(place));
+        }
     }
 
     fn prepare_nodes(&mut self, plan: &Plan, config: &S::Config) {
@@ -444,16 +458,19 @@ impl<S: Watched> Sim<S> {
     fn on_idle(&mut self, client: u32) {
         match self.phase {
             Phase::Safety => {
-                let is_end = self.is_scripted
-                    && self.clients.get(client as usize).is_some_and(Client::has_ended_script)
-                    && self.all_scripts_ended();
-                if is_end {
-                    let next = Event::Phase(Phase::Core);
-                    self.stage.queue.push(self.stage.now, next);
+                if self.clients.get(client as usize).is_some_and(Client::has_ended_script) {
+                    self.end_with_scripts();
                 }
             }
             Phase::Core | Phase::Whole => self.count_busy(),
             Phase::Over => {}
+        }
+    }
+
+    /// Where every client has a script, the end of all of them and of all faults ends the phase.
+    pub(crate) fn end_with_scripts(&mut self) {
+        if self.is_scripted && self.all_scripts_ended() {
+            self.stage.queue.push(self.stage.now, Event::Phase(Phase::Core));
         }
     }
 

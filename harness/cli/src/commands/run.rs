@@ -272,8 +272,8 @@ pub(crate) fn finish(
     let history = folder.join(store::HISTORY);
     let (file, _) = check::read(&history)?;
     let mut results = judge(&file.history, &check::demands(&file, plan, budget));
-    let why = simulation.as_ref().and_then(|simulation| simulation.not_demanded.as_ref());
-    results.vacuity.notes.extend(why.map(|why| format!("liveness was not demanded: {why}")));
+    let notes = simulation.iter().flat_map(|simulation| simulation.notes.iter().cloned());
+    results.vacuity.notes.extend(notes);
     let digest = simulation.as_ref().and_then(Simulation::run_digest);
     writer.finish(results.verdict, digest).map_err(CliError::harness)?;
     let finished = Finished { results, interrupted, simulation };

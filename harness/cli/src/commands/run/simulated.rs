@@ -39,8 +39,8 @@ pub(crate) struct Simulation {
     pub(crate) milestones: BTreeMap<&'static str, u64>,
     /// How often an input changed nothing, by reason.
     pub(crate) ignored: BTreeMap<&'static str, u64>,
-    /// Why liveness was not demanded, if it was not.
-    pub(crate) not_demanded: Option<String>,
+    /// What is remarkable about it, one sentence each.
+    pub(crate) notes: Vec<String>,
     /// It was stopped before its time: its plan alone does not give it again.
     pub(crate) interrupted: bool,
 }
@@ -176,7 +176,7 @@ impl Simulation {
             real_us: u64::try_from(real.as_micros()).unwrap_or(u64::MAX),
             milestones,
             ignored: outcome.ignored.into_iter().collect(),
-            not_demanded: outcome.not_demanded,
+            notes: outcome.notes,
             interrupted: outcome.interrupted,
         }
     }
