@@ -1,6 +1,7 @@
 //! The lines of a history file, as JSON.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -100,6 +101,14 @@ pub enum BadLine {
         /// The field.
         field: &'static str,
     },
+}
+
+impl fmt::Display for Event {
+    /// The line of the history file that tells of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = serde_json::to_string(&Line::of(self)).map_err(|_| fmt::Error)?;
+        f.write_str(&line)
+    }
 }
 
 impl<'a> Line<'a> {

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{History, Operation, operations};
+use crate::history::{Event, History, Operation, What, operations};
 use crate::linearizability::{Budget, Linearizability};
 use crate::model::{self, AnyModel};
 use crate::statistics::{Statistics, statistics};
@@ -50,6 +50,9 @@ pub struct Results {
     pub check_ns: u64,
 }
 
+/// The demand that there is an order of the operations that the model allows, among the names of demands.
+pub const LINEARIZABILITY: &str = "linearizability";
+
 /// Judges a history. A checker that fails makes its part unknown.
 pub fn judge(history: &History, demands: &Demands) -> Results {
     let begun = Instant::now();
@@ -71,6 +74,21 @@ pub fn judge(history: &History, demands: &Demands) -> Results {
     let sentences = parts.into_iter().flat_map(|(_, sentences)| sentences).collect();
     let check_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
     Results { verdict, sentences, linearizability, violations, vacuity, statistics, check_ns }
+}
+
+impl Results {
+    /// The demand that is broken first, by its name: the first violation after somebody had asked for something,
+    /// else [`LINEARIZABILITY`], else a violation before that. Nothing where nothing is broken.
+    pub fn breaks(&self, history: &History) -> Option<&str> {
+        let is_invoke = |event: &&Event| matches!(event.what, What::Invoke(_));
+        let asked = history.events().iter().find(is_invoke).map_or(u64::MAX, |event| event.index);
+        let found = &self.violations.found;
+        let (early, late) = found.split_at(found.partition_point(|found| found.index < asked));
+        let order = (self.linearizability.verdict == Verdict::Invalid).then_some(LINEARIZABILITY);
+        let late = late.first().map(|found| found.violation.demand.as_str());
+        let early = early.first().map(|found| found.violation.demand.as_str());
+        late.or(order).or(early)
+    }
 }
 
 fn judge_order(

@@ -39,6 +39,16 @@ impl CliError {
         self
     }
 
+    /// What is wrong, without hints.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether the user's request is at fault, not the harness.
+    pub(crate) fn is_usage(&self) -> bool {
+        self.kind == Kind::Usage
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::Usage => EXIT_USAGE,

@@ -78,6 +78,11 @@ impl Counter {
         self.bar.set_message(what.to_owned());
     }
 
+    /// This is under way.
+    pub(crate) fn say(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+    }
+
     /// There are so many.
     pub(crate) fn expect(&self, total: u64) {
         self.bar.set_length(total);

@@ -12,6 +12,7 @@ mod rule;
 mod schedule;
 mod script;
 pub mod seed;
+mod shows;
 mod text;
 mod trace;
 mod validate;
@@ -32,6 +33,7 @@ pub use moment::{MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMat
 pub use rule::{Act, Rule};
 pub use schedule::{FaultRequest, faults};
 pub use script::{Function, Script, ScriptedOperation};
+pub use shows::Shows;
 pub use text::{ReadError, from_json, from_toml, to_toml};
 pub use trace::{TraceEntry, TraceStep};
 pub use validate::{PlanError, check_names};
@@ -82,6 +84,9 @@ pub struct Plan {
     /// How a simulated run ends: who must suffice for liveness, and within what time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub liveness: Option<Liveness>,
+    /// What a run of it was seen to show, where it is kept for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shows: Option<Shows>,
 }
 
 impl Plan {
@@ -102,6 +107,7 @@ impl Plan {
             rules: Vec::new(),
             trace: Vec::new(),
             liveness: None,
+            shows: None,
         }
     }
 }

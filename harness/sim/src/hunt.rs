@@ -8,6 +8,8 @@ use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
 
+pub use quorate_checkers::judge::LINEARIZABILITY;
+
 use crate::queue::QueueKind;
 use crate::simulator::{SimError, Simulator, simulator};
 use crate::witness::{Checks, Counts};
@@ -34,9 +36,6 @@ pub struct Tried {
     /// How often each milestone was reached.
     pub milestones: Counts,
 }
-
-/// The demand that the history checker makes.
-pub const LINEARIZABILITY: &str = "linearizability";
 
 /// Draws, runs and judges seeds, one after the other. What it finds depends on the seed and the mutant alone.
 pub struct Hunter {

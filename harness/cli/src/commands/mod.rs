@@ -5,6 +5,7 @@ mod doctor;
 mod hunt;
 mod list;
 mod node;
+mod replay;
 mod report;
 mod run;
 
@@ -19,6 +20,7 @@ use crate::error::CliError;
 pub(crate) enum Command {
     Run(run::Run),
     Check(check::Check),
+    Replay(replay::Replay),
     Report(report::Report),
     List(list::List),
     Hunt(hunt::Hunt),
@@ -32,6 +34,7 @@ impl Command {
         match self {
             Self::Run(command) => command.run(),
             Self::Check(command) => command.run(),
+            Self::Replay(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Hunt(command) => command.run(),

@@ -3,7 +3,7 @@
 mod arguments;
 mod interrupt;
 mod live;
-mod plan_file;
+pub(crate) mod plan_file;
 pub(crate) mod simulated;
 
 use std::fs::File;

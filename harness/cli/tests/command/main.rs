@@ -1,7 +1,8 @@
 //! The command as a user meets it: real processes, real faults, real files.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may panic")]
 
 mod bad_input;
 mod live;
+mod replay;
 mod simulated;
 mod support;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use toml::ser::ValueSerializer;
 
 use crate::{
-    Durations, Expectation, Fault, Liveness, Plan, PlannedFault, Rule, Script, SystemPlan,
+    Durations, Expectation, Fault, Liveness, Plan, PlannedFault, Rule, Script, Shows, SystemPlan,
     TraceEntry, Weather, Workload,
 };
 
@@ -27,6 +27,7 @@ pub fn to_toml(plan: &Plan) -> String {
         rules,
         trace,
         liveness,
+        shows,
     } = plan;
     let mut page = Page(String::new());
     page.entry("name", name);
@@ -47,6 +48,9 @@ pub fn to_toml(plan: &Plan) -> String {
     }
     if let Some(liveness) = liveness {
         page.liveness(liveness);
+    }
+    if let Some(shows) = shows {
+        page.shows(shows);
     }
     for script in scripts {
         page.script(script);
@@ -114,6 +118,14 @@ impl Page {
         self.header("[liveness]");
         self.entry_if("core", core.as_ref());
         self.entry("bound_ms", bound_ms);
+    }
+
+    fn shows(&mut self, shows: &Shows) {
+        let Shows { breaks, mutant, digest } = shows;
+        self.header("[shows]");
+        self.entry("breaks", breaks);
+        self.entry_if("mutant", mutant.as_ref());
+        self.entry_if("digest", digest.as_ref());
     }
 
     fn script(&mut self, script: &Script) {

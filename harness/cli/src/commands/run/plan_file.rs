@@ -16,19 +16,35 @@ use crate::store;
 
 /// Reads and checks the Plan in `path`: the folder of a run, its history, or a plan as TOML or JSON.
 pub(super) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
-    let (plan, text) = if path.is_dir() || is_history(path) {
+    if path.is_dir() || is_history(path) {
         let plan = check::read(path)?.1;
-        let wrong = |error: PlanError| CliError::usage(format_args!("{}: {error}", path.display()));
-        plan.validate().map_err(wrong)?;
-        (plan, None)
-    } else {
-        let text = fs::read_to_string(path).map_err(|error| {
-            CliError::usage(format_args!("cannot read {}: {error}", path.display()))
-        })?;
-        (parse(path, &text)?, Some(text))
-    };
+        check(path, &plan, None, mutants)?;
+        return Ok(plan);
+    }
+    let (plan, text) = read(path)?;
+    check(path, &plan, Some(&text), mutants)?;
+    Ok(plan)
+}
+
+/// Reads the Plan in a TOML or JSON file; with its text, to point at what is wrong with it.
+pub(crate) fn read(path: &Path) -> Result<(Plan, String), CliError> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        CliError::usage(format_args!("cannot read {}: {error}", path.display()))
+    })?;
+    Ok((parse(path, &text)?, text))
+}
+
+/// Checks a Plan as far as the system must be known for it, and as a whole.
+pub(crate) fn check(
+    path: &Path,
+    plan: &Plan,
+    text: Option<&str>,
+    mutants: Mutants,
+) -> Result<(), CliError> {
+    let wrong = |error: PlanError| CliError::usage(format_args!("{}: {error}", path.display()));
+    plan.validate().map_err(wrong)?;
     // What is wrong with a plan from a history stands in no line that somebody wrote.
-    let wrong = |field: &str, what: &dyn Display| match &text {
+    let wrong = |field: &str, what: &dyn Display| match text {
         Some(text) => {
             CliError::usage(ReadError::in_field(text, field, what).in_file(path.display()))
         }
@@ -39,9 +55,8 @@ pub(super) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
         .map_err(|error| wrong("system.kind", &format_args!("system.kind: {error}")))?;
     registry::promises(kind, system.nodes, &system.options, mutants, plan.seed)
         .map_err(|error| wrong(&option_field(&error), &error))?;
-    quorate_plan::check_names(&plan, &registry::vocabulary(kind))
-        .map_err(|error| wrong(error.field(), &error))?;
-    Ok(plan)
+    quorate_plan::check_names(plan, &registry::vocabulary(kind))
+        .map_err(|error| wrong(error.field(), &error))
 }
 
 /// Where in a plan options that cannot work stand.
@@ -56,7 +71,7 @@ fn option_field(error: &ConfigError) -> String {
 }
 
 /// By its name, or by what it begins with.
-fn is_history(path: &Path) -> bool {
+pub(crate) fn is_history(path: &Path) -> bool {
     const BEGINNING: &[u8] = b"{\"quorate\":\"history\"";
     let mut beginning = [0; BEGINNING.len()];
     if path.extension().is_some_and(|extension| extension == "jsonl") {
