@@ -251,11 +251,18 @@ fn coarser(plan: &Plan) -> Vec<&'static str> {
 /// A run that was judged.
 pub(crate) struct Finished {
     pub(crate) results: Results,
+    /// The demand that is broken first.
+    pub(crate) breaks: Option<String>,
     interrupted: bool,
     simulation: Option<Simulation>,
 }
 
 impl Finished {
+    /// The digest of a simulated run that came to its end.
+    pub(crate) fn digest(&self) -> Option<String> {
+        self.simulation.as_ref().and_then(Simulation::run_digest).map(|run| run.digest)
+    }
+
     fn kept(&self) -> Kept<'_> {
         Kept { results: &self.results, simulation: self.simulation.as_ref() }
     }
@@ -276,7 +283,8 @@ pub(crate) fn finish(
     results.vacuity.notes.extend(notes);
     let digest = simulation.as_ref().and_then(Simulation::run_digest);
     writer.finish(results.verdict, digest).map_err(CliError::harness)?;
-    let finished = Finished { results, interrupted, simulation };
+    let breaks = results.breaks(&file.history).map(ToOwned::to_owned);
+    let finished = Finished { results, breaks, interrupted, simulation };
     let kept = output::json(&finished.kept());
     store::write_whole(&folder.join(store::RESULTS), kept.as_bytes())?;
     report::write(&folder.join(store::REPORT), &history, &file, plan, &finished.results)?;
