@@ -4,6 +4,7 @@ mod again;
 mod entry;
 mod folder;
 mod recorded;
+mod times;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use clap::Args;
 
 use self::entry::Entry;
 use crate::commands::check::BudgetArguments;
+use crate::commands::run::World;
 use crate::error::CliError;
 use crate::output;
 use crate::progress::Counter;
@@ -23,6 +25,9 @@ use crate::store;
 /// first event that differs is shown. A plan that says what it shows (`[shows]`, as `quorate shrink` writes it) is run, and
 /// it is said whether it still does.
 ///
+/// What happened among real processes comes back by chance only: `--world live` runs the plan again so many times, and says
+/// how often it did, with an interval; `--world sim` does so in virtual time.
+///
 /// A folder of such files is a set of regression tests. A planted bug must still be found in its plan, and the correct
 /// system must be left in peace there; any other bug must be gone; a run in which nothing was broken must stay so.
 #[derive(Debug, Args)]
@@ -31,14 +36,28 @@ Examples:
   quorate replay store/latest
   quorate replay history.jsonl
   quorate replay plan.toml
+  quorate replay store/latest --world live --times 10
   quorate replay regressions
 
 Exit codes, for one run: 0 it came back, 1 it did not, 2 it cannot be said. For a folder: 0 all is as it should be,
 1 something is broken, 2 something does not apply any more. 254 bad usage or a damaged file, 255 the harness itself
-failed.")]
+failed. With --world: 0 it came back at least once, 1 never, 2 it cannot be said.")]
 pub(crate) struct Replay {
     /// A history, the folder of a run, a plan that says what it shows, or a folder of these.
     path: PathBuf,
+
+    /// Runs the plan anew in this world instead, and says how often what was recorded came back: `live` with real
+    /// processes, `sim` in virtual time, with one seed after the other.
+    #[arg(long, value_enum)]
+    world: Option<World>,
+
+    /// How often, with --world.
+    #[arg(long, default_value_t = 5, value_name = "COUNT", requires = "world", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    times: u32,
+
+    /// The folder that the runs of --world are kept in.
+    #[arg(long, default_value = "store", value_name = "DIR")]
+    store: PathBuf,
 
     #[command(flatten)]
     budget: BudgetArguments,
@@ -55,7 +74,11 @@ pub(crate) struct Replay {
 impl Replay {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let budget = self.budget.budget();
-        if self.path.is_dir() && !self.path.join(store::HISTORY).exists() {
+        let is_folder = self.path.is_dir() && !self.path.join(store::HISTORY).exists();
+        if is_folder && self.world.is_some() {
+            return Err(CliError::usage("--world runs one plan anew, not a whole folder of them"));
+        }
+        if is_folder {
             let entries = folder::entries(&self.path)?;
             let counter = Counter::new(self.quiet, entries.len() as u64);
             let table = folder::Table::of(&self.path, &entries, budget, &counter)?;
@@ -64,6 +87,18 @@ impl Replay {
             return Ok(ExitCode::from(table.exit_code()));
         }
         let entry = Entry::read(&self.path)?;
+        if let Some(world) = self.world {
+            let wanted = times::Wanted {
+                world: world.kind(),
+                times: self.times,
+                store: &self.store,
+                budget,
+                quiet: self.quiet || self.json,
+            };
+            let repeated = times::Repeated::of(&entry, wanted)?;
+            output::print(&if self.json { output::json(&repeated) } else { repeated.text() })?;
+            return Ok(ExitCode::from(repeated.exit_code()));
+        }
         let replayed = recorded::Replayed::of(&entry, budget)?;
         output::print(&if self.json { output::json(&replayed) } else { replayed.text() })?;
         Ok(ExitCode::from(replayed.exit_code()))

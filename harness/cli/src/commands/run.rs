@@ -84,13 +84,13 @@ pub(crate) struct Run {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum World {
+pub(crate) enum World {
     Live,
     Sim,
 }
 
 impl World {
-    const fn kind(self) -> WorldKind {
+    pub(crate) const fn kind(self) -> WorldKind {
         match self {
             Self::Live => WorldKind::Live,
             Self::Sim => WorldKind::Sim,
@@ -135,40 +135,9 @@ impl Run {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let now = Timestamp::now();
         let (plan, notes) = self.plan(now)?;
-        if plan.world == WorldKind::Live {
-            quorate_live::sweep(&self.store)
-                .map_err(|error| store::with_hint(&error.to_string()))?;
-        }
-        let folder = RunFolder::create(&self.store, &plan.name, now)?;
         let display = Arc::new(Display::new(self.quiet || self.json));
-        let begun = Begun {
-            plan: &plan,
-            mutants: self.mutant,
-            folder: &folder,
-            now,
-            display: Arc::clone(&display),
-        };
-        // It lives until the check is over, so that Ctrl-C is heeded until then.
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| CliError::harness(format_args!("cannot start threads: {error}")))?;
-        let ended = match plan.world {
-            WorldKind::Live => live::go(&runtime, &begun),
-            WorldKind::Sim => simulated::go(&runtime, &begun),
-        };
-        display.say("checking");
         let budget = self.budget.budget();
-        let finished = ended.and_then(|ended| finish(&plan, &folder.path, ended, budget));
-        let finished = finished.and_then(|finished| {
-            folder.link_latest()?;
-            if plan.world == WorldKind::Live && finished.results.verdict == Verdict::Valid {
-                quorate_live::forget_observations(&folder.path);
-            }
-            Ok(finished)
-        });
-        display.clear();
-        let finished = finished.map_err(|error| after_failure(&folder, error))?;
+        let (folder, finished) = carry_out(&plan, self.mutant, &self.store, now, &display, budget)?;
         let verdict = finished.results.verdict;
         output::print(&if self.json {
             output::json(&finished.kept())
@@ -223,6 +192,45 @@ impl Run {
     }
 }
 
+/// Runs a plan in its world, from an empty folder of the store to the page.
+pub(crate) fn carry_out(
+    plan: &Plan,
+    mutants: Mutants,
+    store: &Path,
+    now: Timestamp,
+    display: &Arc<Display>,
+    budget: Budget,
+) -> Result<(RunFolder, Finished), CliError> {
+    if plan.world == WorldKind::Live {
+        quorate_live::sweep(store).map_err(|error| store::with_hint(&error.to_string()))?;
+    }
+    let folder = RunFolder::create(store, &plan.name, now)?;
+    let begun = Begun { plan, mutants, folder: &folder, now, display: Arc::clone(display) };
+    // It lives until the check is over, so that Ctrl-C is heeded until then.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::harness(format_args!("cannot start threads: {error}")))?;
+    let ended = match plan.world {
+        WorldKind::Live => live::go(&runtime, &begun),
+        WorldKind::Sim => simulated::go(&runtime, &begun),
+    };
+    display.say("checking");
+    let finished = ended.and_then(|ended| finish(plan, &folder.path, ended, budget));
+    let finished = finished.and_then(|finished| {
+        folder.link_latest()?;
+        if plan.world == WorldKind::Live && finished.results.verdict == Verdict::Valid {
+            quorate_live::forget_observations(&folder.path);
+        }
+        Ok(finished)
+    });
+    display.clear();
+    match finished {
+        Ok(finished) => Ok((folder, finished)),
+        Err(error) => Err(after_failure(&folder, error)),
+    }
+}
+
 /// What real processes and disks cannot do as exactly as a plan for the simulator says.
 fn coarser(plan: &Plan) -> Vec<&'static str> {
     if plan.world == WorldKind::Sim {
@@ -253,7 +261,8 @@ pub(crate) struct Finished {
     pub(crate) results: Results,
     /// The demand that is broken first.
     pub(crate) breaks: Option<String>,
-    interrupted: bool,
+    /// It was stopped before its time.
+    pub(crate) interrupted: bool,
     simulation: Option<Simulation>,
 }
 

@@ -183,3 +183,25 @@ fn a_folder_is_a_set_of_tests() {
     assert_eq!(rows["rows"][3]["file"], "other.toml");
     assert_eq!(rows["rows"][3]["state"], "no-longer-found");
 }
+
+#[test]
+fn how_often_a_run_comes_back_is_said_with_an_interval() {
+    let sandbox = Sandbox::new();
+    let folder = found(&sandbox, "3");
+    let folder = folder.to_str().unwrap();
+    let ended = sandbox.quorate(&["replay", folder, "--world", "sim", "--times", "3", "--json"]);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let runs = told["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 3, "{ended}");
+    assert_eq!(runs[0]["seed"], 3);
+    assert_eq!(runs[0]["now"], told["recorded"], "the first has the seed of the recorded run");
+    assert_ne!(runs[1]["folder"], runs[2]["folder"]);
+    let same = runs.iter().filter(|run| run["now"] == told["recorded"]).count();
+    assert_eq!(told["came_back"], same);
+    let interval = [&told["interval"][0], &told["interval"][1]].map(|end| end.as_f64().unwrap());
+    let share = f64::from(u32::try_from(same).unwrap()) / 3.0;
+    assert!(interval[0] < share && share <= interval[1], "{ended}");
+    assert_eq!(ended.code, 0, "{ended}");
+    let ended = sandbox.quorate(&["replay", "store", "--world", "sim"]);
+    assert_eq!(ended.code, 254, "{ended}");
+}
