@@ -54,6 +54,9 @@ pub(super) struct Change {
     /// Counts the questions that this change asked.
     attempt: u32,
     resent: u32,
+    /// Who was told the present configuration since the question was last sent: each once, or duplicates would breed
+    /// more of themselves without end.
+    told: NodeSet,
     /// Whether the joint configuration that it is in is somebody else's.
     is_foreign: bool,
     step: Step,
@@ -89,7 +92,16 @@ impl Change {
             Err(why) => return Err(Outcome::Failed(why.to_string())),
         };
         let step = resumption(desk);
-        let change = Self { seq, target, timer, attempt: 0, resent: 0, is_foreign: false, step };
+        let mut change = Self {
+            seq,
+            target,
+            timer,
+            attempt: 0,
+            resent: 0,
+            told: NodeSet::EMPTY,
+            is_foreign: false,
+            step,
+        };
         change.send(desk, out);
         Ok(change)
     }
@@ -152,6 +164,9 @@ impl Change {
         };
         if is_told || op != self.op_id(desk) || configuration.id >= present {
             return Progress::Ignored("WRONG_CONFIG to another question");
+        }
+        if !self.told.insert(from) {
+            return Progress::Ignored("WRONG_CONFIG again");
         }
         let configuration = Box::new(desk.epoch.configuration().clone());
         out.send(from, Message::Configure { op, configuration });
@@ -313,7 +328,8 @@ impl Change {
     }
 
     /// Sends the present question to whoever should have it and has not answered.
-    fn send(&self, desk: &Desk, out: &mut impl Port) {
+    fn send(&mut self, desk: &Desk, out: &mut impl Port) {
+        self.told = NodeSet::EMPTY;
         let (contacts, answered) = match &self.step {
             // Repeats go to everybody: somebody may know of something newer, of which all members of what
             // this administrator knows have not heard, or are down.

@@ -156,6 +156,9 @@ pub(super) struct Operation {
     attempt: u32,
     /// How often the present message was sent again.
     resent: u32,
+    /// Who was told the configuration since then: each once, or duplicates would breed more of themselves without
+    /// end.
+    told: NodeSet,
     stage: Stage,
 }
 
@@ -186,8 +189,16 @@ impl Operation {
     ) -> Self {
         let stage = Stage::Query { replies: desk.spare.pop().unwrap_or_default() };
         let configuration = desk.epoch.id();
-        let mut operation =
-            Self { seq, command, timer, configuration, attempt: 0, resent: 0, stage };
+        let mut operation = Self {
+            seq,
+            command,
+            timer,
+            configuration,
+            attempt: 0,
+            resent: 0,
+            told: NodeSet::EMPTY,
+            stage,
+        };
         operation.send(desk, out);
         operation
     }
@@ -317,6 +328,9 @@ impl Operation {
         }
         if configuration.id >= self.configuration {
             return Progress::Ignored("WRONG_CONFIG of the same configuration");
+        }
+        if !self.told.insert(from) {
+            return Progress::Ignored("WRONG_CONFIG again");
         }
         let configuration = Box::new(desk.epoch.configuration().clone());
         out.send(from, Message::Configure { op, configuration });
@@ -519,6 +533,7 @@ impl Operation {
 
     /// Sends the present message to whoever should have it and has not answered.
     fn send(&mut self, desk: &mut Desk, out: &mut impl Port) {
+        self.told = NodeSet::EMPTY;
         let (message, asked) = self.question(desk);
         let contacts = desk.contacts(asked.purpose, self.resent);
         for node in contacts.without(asked.answered).iter() {
