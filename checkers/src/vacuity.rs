@@ -90,6 +90,8 @@ pub fn vacuity(
     sentences.extend(silent_functions(operations, functions));
     sentences.extend(only_healed(history, operations, &dones));
     sentences.extend(classes.iter().filter_map(|class| toothless(class, *tallies.get(class)?)));
+    sentences
+        .extend(tallies.iter().filter_map(|(class, tally)| impossible(class, *tally, classes)));
     sentences.extend(without_work(&faults, operations));
     sentences.extend(stood_still(&faults, operations, &dones));
     let verdict = if sentences.is_empty() { Verdict::Valid } else { Verdict::Unknown };
@@ -226,6 +228,13 @@ fn toothless(class: &str, tally: ClassTally) -> Option<String> {
         (1, _) => format!("the only fault of the class {class} was never seen to do anything"),
         _ => format!("none of the {begun} faults of the class {class} was seen to do anything"),
     })
+}
+
+/// A fault that could not be carried out is nothing to speak of where others of its class could; else the plan's
+/// own story was not told, also where nobody had demanded the class.
+fn impossible(class: &str, tally: ClassTally, demanded: &[String]) -> Option<String> {
+    let is_demanded = demanded.iter().any(|other| other == class);
+    (!is_demanded && tally.begun == 0 && tally.skipped > 0).then(|| toothless(class, tally))?
 }
 
 /// Faults that nobody worked under test nothing, however hard they bit.

@@ -31,6 +31,8 @@ pub(crate) struct Client<S: Watched> {
     work: Work,
     /// What is left to be done at the end of the run, each until it succeeds.
     pub(crate) closing: VecDeque<Closing>,
+    /// Since when it is busy with the first of what it has to do at the end of the run.
+    pub(crate) task_since: u64,
     /// What the next write of the end writes.
     next_value: u64,
     /// No new operation before this.
@@ -46,6 +48,8 @@ pub(crate) struct Open {
     pub(crate) what: Asked,
     pub(crate) since: u64,
     deadline: u64,
+    /// It is the first of the last tasks.
+    is_closing: bool,
 }
 
 /// One of the last tasks of a run.
@@ -128,9 +132,9 @@ const NEVER: u64 = u64::MAX;
 const AGAIN_US: u64 = 50_000;
 /// Values that the end of a run writes: above those of workloads and below those that liars invent.
 const CLOSING_VALUES: u64 = 900_000_000_000;
-/// While only the core is healed an operation may take so long, if the plan gives it less: longer than it takes
+/// While only the core is healed an operation may take so long, whatever the plan gives it: longer than it takes
 /// to find out that a node is down, and to ask another.
-const PATIENCE_US: u64 = 3_000_000;
+pub(crate) const PATIENCE_US: u64 = 3_000_000;
 
 impl<S: Watched> Client<S> {
     pub(crate) fn new() -> Self {
@@ -144,6 +148,7 @@ impl<S: Watched> Client<S> {
             open: None,
             work: Work::Done,
             closing: VecDeque::new(),
+            task_since: 0,
             next_value: 0,
             not_before: 0,
             wake_at: NEVER,
@@ -225,6 +230,11 @@ impl<S: Watched> Client<S> {
         matches!(&self.work, Work::Changes(changes) if !changes.is_empty())
     }
 
+    /// Whether it has not done all that the end of a run asks of it.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.open.is_some() || !self.closing.is_empty() || self.has_changes()
+    }
+
     /// It begins nothing of its own any more.
     pub(crate) fn stop_working(&mut self) {
         if !matches!(self.work, Work::Changes(_)) {
@@ -232,10 +242,14 @@ impl<S: Watched> Client<S> {
         }
     }
 
-    /// An operation may take the time that it takes to go round nodes that are down.
-    pub(crate) fn be_patient(&mut self) {
-        if self.timeout > 0 {
-            self.timeout = self.timeout.max(PATIENCE_US);
+    /// An operation may take the time that it takes to go round nodes that are down, and no longer: the node that was
+    /// asked to run it may not come back.
+    pub(crate) fn be_patient(&mut self, now: u64) {
+        self.timeout = PATIENCE_US;
+        if let Some(open) = &mut self.open
+            && matches!(open.what, Asked::Operation(_))
+        {
+            open.deadline = open.deadline.min(now + PATIENCE_US);
         }
     }
 
@@ -288,11 +302,14 @@ impl<S: Watched> Client<S> {
         progress
     }
 
-    /// Fires one timer now, if it is set.
+    /// Whether this timer is set.
+    pub(crate) fn has_timer(&self, id: TimerId) -> bool {
+        self.timers.is_set(id)
+    }
+
+    /// Fires one timer now, which is set.
     pub(crate) fn fire(&mut self, stage: &mut Stage<S>, id: TimerId) -> Progress {
-        if !self.timers.cancel(id) {
-            return Progress::Going;
-        }
+        self.timers.cancel(id);
         let progress = self.step(stage, ClientInput::Timer(id));
         self.plan_wake(stage);
         progress
@@ -344,7 +361,8 @@ impl<S: Watched> Client<S> {
             Work::Changes(changes) => {
                 let Some((fault, options)) = changes.pop_front() else { return Progress::Going };
                 let since = stage.now;
-                self.open = Some(Open { what: Asked::Change(fault), since, deadline: NEVER });
+                let what = Asked::Change(fault);
+                self.open = Some(Open { what, since, deadline: NEVER, is_closing: false });
                 return self.step(stage, ClientInput::Reconfigure(options));
             }
             Work::Done => None,
@@ -370,16 +388,17 @@ impl<S: Watched> Client<S> {
         stage.witness.note_value(&command);
         let since = stage.now;
         let deadline = if self.timeout == 0 { NEVER } else { since + self.timeout };
-        self.open = Some(Open { what: Asked::Operation(command.clone()), since, deadline });
+        let (what, is_closing) = (Asked::Operation(command.clone()), !self.closing.is_empty());
+        self.open = Some(Open { what, since, deadline, is_closing });
         self.step(stage, ClientInput::Invoke(command))
     }
 
     fn give_up(&mut self, stage: &mut Stage<S>) {
         self.step(stage, ClientInput::GiveUp);
-        if let Some(Open { what: Asked::Operation(command), .. }) = self.open.take() {
+        if let Some(Open { what: Asked::Operation(command), is_closing, .. }) = self.open.take() {
             stage.witness.mark(milestones::TIMED_OUT);
             let completion = convert::time_out(ProcessId(self.process), &command);
-            self.complete(stage, completion);
+            self.complete(stage, completion, is_closing);
         }
     }
 
@@ -420,19 +439,28 @@ impl<S: Watched> Client<S> {
     fn ended(&mut self, stage: &mut Stage<S>, outcome: Outcome) -> Progress {
         let open = self.open.take().expect("only an open operation completes");
         match open.what {
-            Asked::Change(fault) => Progress::Changed(fault),
+            Asked::Change(fault) => {
+                self.task_since = stage.now;
+                match outcome {
+                    Outcome::Reconfigured => Progress::Changed(fault),
+                    Outcome::Read(_)
+                    | Outcome::Written
+                    | Outcome::Failed(_)
+                    | Outcome::Unknown(_) => Progress::Ended { ok: false },
+                }
+            }
             Asked::Operation(command) => {
                 stage.witness.note_value(&outcome);
                 let process = ProcessId(self.process);
                 let completion = convert::completion(process, &command, outcome);
-                let ok = self.complete(stage, completion);
+                let ok = self.complete(stage, completion, open.is_closing);
                 Progress::Ended { ok }
             }
         }
     }
 
     /// Records how an operation ended; whether it was done.
-    fn complete(&mut self, stage: &mut Stage<S>, completion: What) -> bool {
+    fn complete(&mut self, stage: &mut Stage<S>, completion: What, is_closing: bool) -> bool {
         let ok = matches!(completion, What::Ok(_));
         if let What::Ok(step) | What::Fail(step) | What::Info(step) = &completion
             && stage.witness.watches_moments()
@@ -446,12 +474,13 @@ impl<S: Watched> Client<S> {
         stage.witness.record(stage.now, completion);
         // Nobody asks twice at one time: where all is instant, time must go on nevertheless.
         self.not_before = stage.now + 1;
-        if !self.closing.is_empty() {
-            if ok {
+        match (is_closing, ok) {
+            (true, true) => {
                 self.closing.pop_front();
-            } else {
-                self.not_before = stage.now + AGAIN_US;
+                self.task_since = stage.now;
             }
+            (true, false) => self.not_before = stage.now + AGAIN_US,
+            (false, _) => self.task_since = stage.now,
         }
         ok
     }

@@ -77,9 +77,9 @@ impl Planned {
     }
 
     /// Whether a run whose scripts have ended must wait for it.
-    pub(crate) const fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self, moments: &Moments) -> bool {
         match self.state {
-            State::Waiting => self.moment.is_none(),
+            State::Waiting => self.moment.is_none_or(|moment| moments.is_reached(moment)),
             State::Active { .. } => true,
             State::Over => false,
         }

@@ -44,6 +44,8 @@ pub(crate) struct Network<S: Watched> {
     is_plain: bool,
     /// Held back, until a moment or the healing.
     held: Vec<(Option<MomentId>, u32)>,
+    /// How many messages were let go because all was healed, and not because what they waited for had happened.
+    held_in_vain: u64,
     trace: Option<Trace>,
     pub(crate) sent: u64,
 }
@@ -98,6 +100,7 @@ impl<S: Watched> Network<S> {
             has_rules: false,
             is_plain: false,
             held: Vec::new(),
+            held_in_vain: 0,
             trace: None,
             sent: 0,
         }
@@ -121,6 +124,7 @@ impl<S: Watched> Network<S> {
             self.rules = Rules::new(rules, moments);
         }
         self.held.clear();
+        self.held_in_vain = 0;
         self.trace = (!plan.trace.is_empty()).then(|| Trace::new(plan));
         self.sent = 0;
         self.find_out_plainness();
@@ -344,6 +348,10 @@ impl<S: Watched> Network<S> {
 
     /// Lets go what was held until this moment; all of it if there is none.
     pub(crate) fn release(&mut self, now: u64, queue: &mut Queue, moment: Option<MomentId>) {
+        if moment.is_none() {
+            let waiting = self.held.iter().filter(|(until, _)| until.is_some()).count();
+            self.held_in_vain += waiting as u64;
+        }
         let due = self.held.extract_if(.., |(until, _)| moment.is_none() || *until == moment);
         for (_, slot) in due {
             queue.push(now, Event::Deliver(slot));
@@ -356,6 +364,10 @@ impl<S: Watched> Network<S> {
         let mut unused: Vec<String> = rules
             .map(|(place, _): (u32, _)| format!("rules[{place}] applied to no message"))
             .collect();
+        if self.held_in_vain > 0 {
+            unused
+                .push(format!("{} messages were held for what did not happen", self.held_in_vain));
+        }
         unused.extend(self.trace.iter().flat_map(Trace::unused));
         unused
     }

@@ -393,11 +393,14 @@ impl<S: Watched> Node<S> {
         self.settle(stage)
     }
 
-    /// Fires one timer now, if it is set.
+    /// Whether it runs and has this timer set.
+    pub(crate) fn has_timer(&self, id: TimerId) -> bool {
+        self.is_running() && self.timers.is_set(id)
+    }
+
+    /// Fires one timer now, which is set.
     pub(crate) fn fire(&mut self, stage: &mut Stage<S>, id: TimerId) -> Step {
-        if self.replica.is_none() || !self.timers.cancel(id) {
-            return Step::Alive;
-        }
+        self.timers.cancel(id);
         self.take(stage, Input::Timer(id))
     }
 

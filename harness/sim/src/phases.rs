@@ -6,7 +6,7 @@ use quorate_systems::contract::{Command, NodeId};
 use quorate_world::invariants::Watched;
 use quorate_world::untold;
 
-use crate::client::{Asked, Closing};
+use crate::client::{Asked, Client, Closing, PATIENCE_US};
 use crate::event::{Event, Phase};
 use crate::milestones;
 use crate::node::{Duty, Node};
@@ -43,19 +43,23 @@ impl<S: Watched> Sim<S> {
         // A sync that is under way at the healing may take its time.
         let sync_us = plan.weather.unwrap_or_default().sync_max_us;
         let bound_us = bound_ms * 1_000 + sync_us;
+        // While only the core is healed a client may come to each of the others before it comes to one that answers.
+        let away = u64::from(plan.system.nodes) - nodes.len() as u64;
+        let core_bound_us = bound_us + away * PATIENCE_US;
         let is_demanded = configs.iter().all(|config| S::is_live(config, &nodes));
-        self.liveness = Some(Liveness { core, bound_us, is_demanded, since: 0, busy: 0 });
+        self.liveness =
+            Some(Liveness { core, bound_us, core_bound_us, is_demanded, since: 0, idle_since: 0 });
     }
 
     /// The next phase begins, unless it has: it may come early.
     pub(crate) fn enter(&mut self, phase: Phase) {
         match (self.phase, phase) {
             (Phase::Safety, Phase::Core) => self.enter_core(),
-            (Phase::Core, Phase::Whole) if !self.waits_for_answers(phase) => {
+            (Phase::Core, Phase::Whole) if !self.has_time_left(phase) => {
                 self.demand_liveness();
                 self.enter_whole();
             }
-            (Phase::Whole, Phase::Over) if !self.waits_for_answers(phase) => {
+            (Phase::Whole, Phase::Over) if !self.has_time_left(phase) => {
                 self.demand_liveness();
                 self.end_changes();
                 self.phase = Phase::Over;
@@ -64,16 +68,28 @@ impl<S: Watched> Sim<S> {
         }
     }
 
-    /// Whether the phase goes on, though clients have all they want: a node was asked and may still answer.
-    fn waits_for_answers(&mut self, next: Phase) -> bool {
+    /// Within what time each task of the present phase must be done.
+    fn bound_us(&self) -> u64 {
+        let Some(liveness) = &self.liveness else { return 0 };
+        if self.phase == Phase::Core { liveness.core_bound_us } else { liveness.bound_us }
+    }
+
+    /// Whether the phase goes on: everybody who is busy has been so with one task for less than the bound, or a node
+    /// was asked and may still answer. Then it is looked at again at the earliest time at which that may end.
+    fn has_time_left(&mut self, next: Phase) -> bool {
         let now = self.stage.now;
         let Some(liveness) = &self.liveness else { return false };
-        let bound = liveness.since + liveness.bound_us;
-        if now >= bound || liveness.busy > 0 || self.silent_nodes().is_empty() {
-            return false;
+        let busy = self.clients.iter().filter(|client| client.is_busy());
+        let bound_us = self.bound_us();
+        let again = match busy.map(|client| client.task_since + bound_us).min() {
+            Some(bound) => bound,
+            None if self.silent_nodes().is_empty() => return false,
+            None => (liveness.idle_since + bound_us).min(now + ANSWER_US),
+        };
+        if again > now {
+            self.stage.queue.push(again, Event::Phase(next));
         }
-        self.stage.queue.push(bound.min(now + ANSWER_US), Event::Phase(next));
-        true
+        again > now
     }
 
     /// Faults stop coming. Where the plan names a core only that is healed; else everything is.
@@ -93,7 +109,7 @@ impl<S: Watched> Sim<S> {
         }
         self.stage.calm();
         for client in &mut self.clients {
-            client.be_patient();
+            client.be_patient(self.stage.now);
         }
         self.begin_closing(Phase::Whole);
     }
@@ -141,6 +157,7 @@ impl<S: Watched> Sim<S> {
         let readers = self.administrator as usize;
         for (me, client) in self.clients.iter_mut().take(readers).enumerate() {
             client.closing.clear();
+            client.task_since = self.stage.now;
             for (place, key) in keys.iter().enumerate() {
                 let distance = (me + readers - place % readers) % readers;
                 if distance == 0 {
@@ -156,25 +173,25 @@ impl<S: Watched> Sim<S> {
             node.duty = Duty::None;
         }
         let now = self.stage.now;
+        if let Some(administrator) = self.clients.get_mut(readers) {
+            administrator.task_since = now;
+        }
+        let bound = now + self.bound_us();
         let Some(liveness) = &mut self.liveness else { return };
         liveness.since = now;
-        let bound = now + liveness.bound_us;
         self.stage.queue.push(bound, Event::Phase(next));
-        self.count_busy();
+        self.end_if_idle();
     }
 
     /// When everybody has done what the phase asks, it ends at once.
-    pub(crate) fn count_busy(&mut self) {
-        let busy = self.clients.iter().filter(|client| {
-            client.open.is_some() || !client.closing.is_empty() || client.has_changes()
-        });
-        let busy = busy.count();
-        let Some(liveness) = &mut self.liveness else { return };
-        liveness.busy = busy;
-        if busy == 0 {
-            let next = if self.phase == Phase::Core { Phase::Whole } else { Phase::Over };
-            self.stage.queue.push(self.stage.now, Event::Phase(next));
+    pub(crate) fn end_if_idle(&mut self) {
+        if self.clients.iter().any(Client::is_busy) {
+            return;
         }
+        let Some(liveness) = &mut self.liveness else { return };
+        liveness.idle_since = self.stage.now;
+        let next = if self.phase == Phase::Core { Phase::Whole } else { Phase::Over };
+        self.stage.queue.push(self.stage.now, Event::Phase(next));
     }
 
     /// Names everything that should have come to an end by now and has not.
@@ -183,13 +200,12 @@ impl<S: Watched> Sim<S> {
         if !liveness.is_demanded {
             return;
         }
-        let since = liveness.since;
+        let (now, bound_us) = (self.stage.now, self.bound_us());
         let mut unmet = Vec::new();
-        for client in &self.clients {
+        for client in self.clients.iter().filter(|client| client.task_since + bound_us <= now) {
             let who = client.me;
-            let waited =
-                |since: u64| format!("{} ms after healing", (self.stage.now - since) / 1_000);
-            match (&client.open, client.closing.front()) {
+            let waited = (now - client.task_since) / 1_000;
+            let what = match (&client.open, client.closing.front()) {
                 (Some(open), _) => {
                     let what = match &open.what {
                         Asked::Operation(Command::Read { key }) => format!("read of key {}", key.0),
@@ -199,22 +215,18 @@ impl<S: Watched> Sim<S> {
                         Asked::Change(_) => "the change of the system".to_owned(),
                     };
                     let began = open.since / 1_000;
-                    let waited = waited(since);
-                    let what =
-                        format!("{who}: {what}, begun at {began} ms, is not complete {waited}");
-                    unmet.push((vec![who.to_string()], what));
+                    format!("{what}, begun at {began} ms, is not complete")
                 }
-                (None, Some(closing)) => {
-                    let (f, key) = match closing {
-                        Closing::Write(key) => ("write", key.0),
-                        Closing::Read(key) => ("read", key.0),
-                    };
-                    let waited = waited(since);
-                    let what = format!("{who}: no {f} of key {key} has succeeded {waited}");
-                    unmet.push((vec![who.to_string()], what));
+                (None, Some(Closing::Write(key))) => {
+                    format!("no write of key {} has succeeded", key.0)
                 }
-                (None, None) => {}
-            }
+                (None, Some(Closing::Read(key))) => {
+                    format!("no read of key {} has succeeded", key.0)
+                }
+                (None, None) => continue,
+            };
+            let what = format!("{who}: {what}, though it was at it for {waited} ms after healing");
+            unmet.push((vec![who.to_string()], what));
         }
         for node in self.silent_nodes() {
             let what = format!(
@@ -222,7 +234,6 @@ impl<S: Watched> Sim<S> {
             );
             unmet.push((vec![node.to_string()], what));
         }
-        let now = self.stage.now;
         for (targets, what) in unmet {
             self.stage.witness.violation(now, Violation::LIVENESS, targets, what);
         }

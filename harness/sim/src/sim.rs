@@ -47,7 +47,7 @@ pub(crate) struct Sim<S: Watched> {
     is_scripted: bool,
     new_moments: Vec<MomentId>,
     clock_moments: Vec<MomentId>,
-    wakes: Vec<(Who, TimerId)>,
+    wakes: Vec<Wake>,
     events_max: u64,
     pub(crate) liveness: Option<Liveness>,
     /// Who looks on from outside.
@@ -59,13 +59,27 @@ pub(crate) struct Sim<S: Watched> {
 #[derive(Debug)]
 pub(crate) struct Liveness {
     pub(crate) core: Option<std::collections::BTreeSet<u16>>,
+    /// Within what time each client must be done with each thing that the end of a run asks of it.
     pub(crate) bound_us: u64,
+    /// The same while only the core is healed.
+    pub(crate) core_bound_us: u64,
     /// Whether the nodes that must suffice do.
     pub(crate) is_demanded: bool,
     /// When the present phase began.
     pub(crate) since: u64,
-    /// How many clients have not done all that the phase asks of them.
-    pub(crate) busy: usize,
+    /// When everybody had done all that the phase asks of them, if they have.
+    pub(crate) idle_since: u64,
+}
+
+/// A wake that the plan's trace spells out.
+#[derive(Debug)]
+struct Wake {
+    who: Who,
+    timer: TimerId,
+    /// The place of its entry in the plan.
+    entry: usize,
+    /// Its timer was set when its time had come.
+    fired: bool,
 }
 
 /// What there is after a run, besides its history.
@@ -187,6 +201,8 @@ impl<S: Watched> Sim<S> {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = self.stage.network.unused();
+        let vain = self.wakes.iter().filter(|wake| !wake.fired);
+        notes.extend(vain.map(|wake| format!("trace[{}] found no timer set", wake.entry)));
         if self.liveness.as_ref().is_some_and(|liveness| !liveness.is_demanded) {
             notes
                 .push("liveness was not demanded: the plan leaves too few nodes for it".to_owned());
@@ -267,14 +283,14 @@ impl<S: Watched> Sim<S> {
 
     fn prepare_trace(&mut self, plan: &Plan) {
         self.wakes.clear();
-        for entry in &plan.trace {
+        for (index, entry) in plan.trace.iter().enumerate() {
             let TraceStep::Wake { who, timer } = &entry.step else { continue };
             let who = match who {
                 quorate_plan::Endpoint::Node(node) => Who::Node(NodeId(*node)),
                 quorate_plan::Endpoint::Client(client) => Who::Client(ClientId(*client)),
             };
             let place = u32::try_from(self.wakes.len()).expect("traces fit into memory");
-            self.wakes.push((who, TimerId(*timer)));
+            self.wakes.push(Wake { who, timer: TimerId(*timer), entry: index, fired: false });
             self.stage.queue.push(entry.at_us, Event::Wake(place));
         }
     }
@@ -425,19 +441,24 @@ impl<S: Watched> Sim<S> {
     }
 
     fn wake_by_trace(&mut self, place: u32) {
-        let Some((who, timer)) = self.wakes.get(place as usize).copied() else { return };
-        match who {
+        let Some(wake) = self.wakes.get_mut(place as usize) else { return };
+        let timer = wake.timer;
+        match wake.who {
             Who::Node(node) => {
                 let Some(sleeper) = self.nodes.get_mut(usize::from(node.0)) else { return };
-                if sleeper.paused.is_none() {
+                wake.fired = sleeper.has_timer(timer);
+                if wake.fired {
                     let step = sleeper.fire(&mut self.stage, timer);
                     self.after(node.0, step);
                 }
             }
             Who::Client(client) => {
                 let Some(sleeper) = self.clients.get_mut(client.0 as usize) else { return };
-                let progress = sleeper.fire(&mut self.stage, timer);
-                self.on_progress(client.0, &progress);
+                wake.fired = sleeper.has_timer(timer);
+                if wake.fired {
+                    let progress = sleeper.fire(&mut self.stage, timer);
+                    self.on_progress(client.0, &progress);
+                }
             }
         }
     }
@@ -462,7 +483,7 @@ impl<S: Watched> Sim<S> {
                     self.end_with_scripts();
                 }
             }
-            Phase::Core | Phase::Whole => self.count_busy(),
+            Phase::Core | Phase::Whole => self.end_if_idle(),
             Phase::Over => {}
         }
     }
@@ -477,7 +498,7 @@ impl<S: Watched> Sim<S> {
     fn all_scripts_ended(&self) -> bool {
         let clients = self.clients.iter().take(self.administrator as usize);
         clients.into_iter().all(Client::has_ended_script)
-            && !self.faults.iter().any(Planned::is_due)
+            && !self.faults.iter().any(|fault| fault.is_due(&self.stage.witness.moments))
     }
 
     /// What others waited for has come: faults begin, messages are let go, scripts go on.

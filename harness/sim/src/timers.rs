@@ -16,6 +16,11 @@ impl Timers {
         }
     }
 
+    /// Whether a timer is set.
+    pub(crate) fn is_set(&self, id: TimerId) -> bool {
+        self.0.iter().any(|(other, _)| *other == id)
+    }
+
     /// Forgets a timer, if it is set.
     #[inline]
     pub(crate) fn cancel(&mut self, id: TimerId) -> bool {

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+use std::fs;
+use std::path::Path;
+
 use quorate_checkers::history::{Nemesis, NemesisPhase, What};
 use quorate_checkers::judge::{Demands, Results, judge};
 use quorate_checkers::linearizability::Budget;
@@ -277,4 +280,64 @@ fn an_instant_network_does_not_stop_the_time() {
     assert!(run.outcome.virtual_us >= 3_000_000);
     plan.workload.rate_per_s = 0;
     assert!(plan.validate().is_err(), "without any pause nothing would take time");
+}
+
+/// What was judged wrongly once: each file of `judged/` says in its head what its run comes to, and what is noted.
+#[test]
+fn what_was_judged_wrongly_once_is_judged_as_it_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judged");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let (run, results) = run(&from_toml(&text).unwrap());
+        let said = |what: &str| text.lines().find_map(|line| line.strip_prefix(what));
+        let verdict = match results.sentences.as_slice() {
+            [] => results.verdict.to_string(),
+            [first, ..] => format!("{}: {first}", results.verdict),
+        };
+        assert_eq!(said("# verdict: "), Some(verdict.as_str()), "{}", path.display());
+        let notes = &run.outcome.notes;
+        if let Some(note) = said("# note: ") {
+            assert!(
+                notes.iter().any(|other| other.contains(note)),
+                "{}: {notes:?}",
+                path.display()
+            );
+        }
+        assert!(run.outcome.messages < 20_000, "{}: {}", path.display(), run.outcome.messages);
+        count += 1;
+    }
+    assert!(count >= 11, "the folder holds what it should");
+}
+
+/// An operation that was open at the healing is none of the last tasks.
+#[test]
+fn every_key_is_written_and_read_at_the_end_also_by_a_client_that_had_something_open() {
+    let script = r"
+        workload = { clients = 1 }
+        durations = { time_limit_ms = 500, operation_timeout_ms = 5000 }
+        [[scripts]]
+        client = 0
+        do = [
+          { f = 'write', key = 0, value = 1 },
+          { f = 'write', key = 0, value = 2, when = { at_ms = 300 } },
+        ]
+        [[faults]]
+        at_ms = 290
+        for_ms = 5000
+        fault = { kind = 'kill', nodes = [1, 2] }
+    ";
+    let (run, results) = run(&plan("nodes = 3", script));
+    assert_eq!(results.verdict, Verdict::Valid, "{:?}", results.sentences);
+    let asked: Vec<&str> = run
+        .history
+        .events()
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::Invoke(step) => Some(step.f.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(asked, ["write", "write", "write", "read"]);
 }
