@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quorate_checkers::history::{Nemesis, NemesisPhase, What};
-use quorate_plan::{Disk as DiskFault, Fault, FaultClass, Plan, PlannedFault};
+use quorate_plan::{Disk as DiskFault, Endpoint, Fault, FaultClass, Part, Plan, PlannedFault};
 use quorate_systems::contract::{Lie, NodeId};
 use quorate_world::invariants::{Seen, Watched};
 use quorate_world::moments::{MomentId, Moments};
@@ -40,14 +40,6 @@ enum State {
         bites: u64,
     },
     Over,
-}
-
-/// Which part of a node a fault holds: no two hold the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Life,
-    Clock,
-    Tongue,
 }
 
 /// A bad disk that so many attempts to make it bite have not is given to another node: this one may have no
@@ -107,25 +99,8 @@ impl Planned {
     }
 
     fn holds(&self, part: Part, node: u16) -> bool {
-        part_of(&self.fault.fault) == Some(part)
+        self.fault.fault.part() == Some(part)
             && matches!(&self.state, State::Active { hit, .. } if hit.contains(&node))
-    }
-}
-
-const fn part_of(fault: &Fault) -> Option<Part> {
-    match fault {
-        Fault::Kill { .. } | Fault::PowerLoss { .. } | Fault::Pause { .. } | Fault::Disk { .. } => {
-            Some(Part::Life)
-        }
-        Fault::Clock { .. } => Some(Part::Clock),
-        Fault::Byzantine { .. } => Some(Part::Tongue),
-        Fault::Partition { .. }
-        | Fault::Delay { .. }
-        | Fault::Loss { .. }
-        | Fault::Duplicate { .. }
-        | Fault::Reorder { .. }
-        | Fault::Corrupt { .. }
-        | Fault::Reconfigure { .. } => None,
     }
 }
 
@@ -190,19 +165,10 @@ impl<S: Watched> Sim<S> {
 
     /// The nodes that a fault can have now.
     fn victims(&self, fault: &Fault) -> Result<Vec<u16>, String> {
-        let Some(part) = part_of(fault) else { return Ok(Vec::new()) };
-        let nodes: BTreeSet<u16> = match fault {
-            Fault::Disk { node, .. } => BTreeSet::from([*node]),
-            Fault::Kill { nodes, .. }
-            | Fault::PowerLoss { nodes, .. }
-            | Fault::Pause { nodes }
-            | Fault::Clock { nodes, .. }
-            | Fault::Byzantine { nodes, .. } => nodes.clone(),
-            _ => BTreeSet::new(),
-        };
+        let Some(part) = fault.part() else { return Ok(Vec::new()) };
         let is_free = |node: &u16| !self.faults.iter().any(|other| other.holds(part, *node));
         let is_up = |node: &u16| self.nodes.get(usize::from(*node)).is_some_and(Node::is_running);
-        let hit: Vec<u16> = nodes.into_iter().filter(is_free).filter(is_up).collect();
+        let hit: Vec<u16> = fault.nodes().into_iter().filter(is_free).filter(is_up).collect();
         if hit.is_empty() { Err("none of its nodes is to be had".to_owned()) } else { Ok(hit) }
     }
 
@@ -482,10 +448,9 @@ impl<S: Watched> Sim<S> {
 
     /// Heals the nodes of the core, and the links among them and to clients; leaves all else as it is.
     pub(crate) fn heal_core(&mut self, core: &BTreeSet<u16>) {
-        let mut spared: Vec<quorate_plan::Endpoint> =
-            core.iter().copied().map(quorate_plan::Endpoint::Node).collect();
+        let mut spared: Vec<Endpoint> = core.iter().copied().map(Endpoint::Node).collect();
         let clients = 0..u32::try_from(self.clients.len()).expect("there are few clients");
-        spared.extend(clients.map(quorate_plan::Endpoint::Client));
+        spared.extend(clients.map(Endpoint::Client));
         self.stage.network.spare(&spared);
         for node in core {
             self.resume(*node);
