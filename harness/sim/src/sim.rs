@@ -450,7 +450,7 @@ impl<S: Watched> Sim<S> {
                 self.on_changed(*place);
                 self.on_idle(client);
             }
-            Progress::Ended { .. } => self.on_idle(client),
+            Progress::Ended => self.on_idle(client),
         }
     }
 

@@ -15,7 +15,7 @@ use quorate_world::registry::{self, UnknownSystem, WithWatched};
 
 use crate::queue::QueueKind;
 use crate::remote::Remote;
-use crate::search::{self, Bearing, Effort};
+use crate::search::{self, Bearing};
 use crate::sim::{Outcome, Sim, Sink};
 use crate::witness::{Checks, endpoint};
 
@@ -48,12 +48,9 @@ pub enum SimError {
 /// A simulated world of one system. It can run any number of plans, one after the other; each run depends on
 /// its plan alone.
 pub trait Simulator: Send {
-    /// The plan of a seed: swarm configuration first, then faults. A pure function of the seed, the kind of
-    /// system and the effort.
+    /// The plan of a seed: swarm configuration first, then faults. A pure function of the seed and the kind of
+    /// system.
     fn draw(&mut self, seed: u64) -> Plan;
-
-    /// What sizes the drawn plans have.
-    fn set_effort(&mut self, effort: Effort);
 
     /// Runs a plan that [`Plan::validate`] accepts, and hands the events of its history to `sink` as they
     /// happen. A core that panics ends the run, and that is a violation.
@@ -81,8 +78,7 @@ impl WithWatched for Make {
 
     fn with<S: Watched>(self) -> Self::Out {
         let Self(queue) = self;
-        let effort = Effort::default();
-        Box::new(Typed::<S> { queue, effort, sim: Sim::new(queue), configs: BTreeMap::new() })
+        Box::new(Typed::<S> { queue, sim: Sim::new(queue), configs: BTreeMap::new() })
     }
 }
 
@@ -100,17 +96,19 @@ pub fn run(plan: &Plan, mutants: Mutants) -> Result<Run, SimError> {
     plan.validate()?;
     let kind = registry::find(&plan.system.kind)?;
     let mut history = Builder::new();
-    let mut sink = |time: Time, what: What| {
-        history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
-    };
+    let mut sink = |time: Time, what: What| push(&mut history, time, what);
     let outcome =
         simulator(kind, QueueKind::default()).run(plan, mutants, Checks::ALL, &mut sink)?;
     Ok(Run { history: history.finish(), outcome })
 }
 
+/// Takes an event of a run into a history in memory: what a [`Sink`] does that keeps everything.
+pub(crate) fn push(history: &mut Builder, time: Time, what: What) -> Result<(), String> {
+    history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
+}
+
 struct Typed<S: Watched> {
     queue: QueueKind,
-    effort: Effort,
     sim: Sim<S>,
     /// Configurations that were checked: a search comes to the same few again and again.
     configs: BTreeMap<(u16, Options, Option<&'static str>), S::Config>,
@@ -122,7 +120,7 @@ const CONFIGS_MAX: usize = 4_096;
 impl<S: Watched> Simulator for Typed<S> {
     fn draw(&mut self, seed: u64) -> Plan {
         let cluster = S::draw_cluster(&mut search::cluster_dice(seed));
-        let mut plan = search::draw_calm(seed, self.effort, S::KIND.name(), cluster);
+        let mut plan = search::draw_calm(seed, S::KIND.name(), cluster);
         let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
         let bearing = Bearing {
             liars: S::liars_tolerated(&config),
@@ -135,10 +133,6 @@ impl<S: Watched> Simulator for Typed<S> {
             Some(options)
         });
         plan
-    }
-
-    fn set_effort(&mut self, effort: Effort) {
-        self.effort = effort;
     }
 
     fn run(

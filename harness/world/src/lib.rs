@@ -6,6 +6,7 @@ pub mod invariants;
 pub mod liar;
 pub mod matching;
 pub mod moments;
+pub mod pace;
 pub mod registry;
 pub mod rules;
 pub mod untold;
