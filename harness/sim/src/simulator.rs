@@ -6,11 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use quorate_checkers::history::{Builder, History, Time, Violation, What};
-use quorate_plan::{Expectation, Fault, Plan, PlanError};
+use quorate_plan::{Plan, PlanError};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options};
 use quorate_systems::mutant::Mutants;
 use quorate_world::invariants::Watched;
+use quorate_world::regime::{self, RegimeError};
 use quorate_world::registry::{self, UnknownSystem, WithWatched};
 
 use crate::queue::QueueKind;
@@ -28,15 +29,12 @@ pub enum SimError {
     /// The plan names a system that there is not.
     #[error(transparent)]
     System(#[from] UnknownSystem),
-    /// The system refuses its options, or a change to others.
+    /// The system refuses its options.
     #[error(transparent)]
     Options(#[from] ConfigError),
-    /// More goes wrong than the system promises to bear, and the plan does not say what it expects of that.
-    #[error(
-        "the plan goes beyond what the system promises: {0}; say `expect = \"invalid\"` if harm is what it \
-         is to show"
-    )]
-    Beyond(String),
+    /// The plan asks for more than the system can do or promises to bear.
+    #[error("the plan: {0}")]
+    Regime(#[from] RegimeError),
     /// Nobody could record an event.
     #[error("the run was given up because its history cannot be written: {0}")]
     Recording(String),
@@ -143,7 +141,7 @@ impl<S: Watched> Simulator for Typed<S> {
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, SimError> {
         let config = self.configure(plan, mutants)?;
-        check_regime::<S>(plan, &config)?;
+        regime::check::<S>(plan, &config)?;
         let sim = &mut self.sim;
         let ran = catch_unwind(AssertUnwindSafe(|| sim.run(plan, &config, checks, sink)));
         match ran {
@@ -196,35 +194,6 @@ fn after_panic<S: Watched>(
 
 /// The demand that no core panics, whatever it is told.
 const PANIC: &str = "no-panic";
-
-/// A plan stays within what the system promises to bear, or says what it expects.
-fn check_regime<S: Watched>(plan: &Plan, config: &S::Config) -> Result<(), SimError> {
-    let mut liars: std::collections::BTreeSet<u16> = std::collections::BTreeSet::new();
-    let mut last = config.clone();
-    for planned in &plan.faults {
-        match &planned.fault {
-            Fault::Byzantine { nodes, .. } => liars.extend(nodes),
-            Fault::Reconfigure { options } => last = S::change(&last, options)?,
-            Fault::Partition { .. }
-            | Fault::Delay { .. }
-            | Fault::Loss { .. }
-            | Fault::Duplicate { .. }
-            | Fault::Reorder { .. }
-            | Fault::Corrupt { .. }
-            | Fault::Kill { .. }
-            | Fault::PowerLoss { .. }
-            | Fault::Pause { .. }
-            | Fault::Clock { .. }
-            | Fault::Disk { .. } => {}
-        }
-    }
-    let tolerated = usize::from(S::liars_tolerated(config));
-    if liars.len() > tolerated && plan.expect == Expectation::Valid {
-        let many = format!("{} nodes lie, and it tolerates {tolerated}", liars.len());
-        return Err(SimError::Beyond(many));
-    }
-    Ok(())
-}
 
 /// A violation that ends a run at once says so in its demand; these names are the simulator's own.
 pub const DEMANDS: &[(&str, &str)] = &[
