@@ -169,7 +169,7 @@ fn read_faults(
 }
 
 /// What nobody had made happen: with that, what clients saw is no proof of anything.
-fn unplanned(history: &History) -> Vec<String> {
+pub(crate) fn unplanned(history: &History) -> Vec<String> {
     let sentence = |nemesis: &Nemesis| match nemesis.kind.as_str() {
         Nemesis::DEATH => {
             format!("{} ended by itself: {}", nemesis.targets.join(", "), nemesis.what)

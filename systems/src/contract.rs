@@ -372,6 +372,17 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// The option that is wrong by itself; nothing where it is options together that cannot work.
+    pub fn option(&self) -> Option<&str> {
+        match self {
+            Self::UnknownOption { name, .. } => Some(name),
+            Self::BadValue { name, .. } => Some(name),
+            Self::Impossible(_) | Self::NoIntersection { .. } => None,
+        }
+    }
+}
+
 /// Secrets and public keys: what one node or client holds.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Keyring {

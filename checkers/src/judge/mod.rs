@@ -14,7 +14,7 @@ use crate::history::{Event, History, Operation, What, operations};
 use crate::linearizability::{Budget, Linearizability};
 use crate::model::{self, AnyModel};
 use crate::statistics::{Statistics, statistics};
-use crate::vacuity::{Vacuity, vacuity};
+use crate::vacuity::{Vacuity, unplanned, vacuity};
 use crate::verdict::Verdict;
 use crate::violations::{Violations, violations};
 
@@ -35,7 +35,8 @@ pub struct Demands {
 pub struct Results {
     /// The gravest of all.
     pub verdict: Verdict,
-    /// Why it is not valid: the gravest first, one sentence each, without a full stop.
+    /// Why it is not valid: the gravest first, one sentence each, without a full stop. Of an invalid history
+    /// not what else it lacks: that is in `vacuity`.
     pub sentences: Vec<String>,
     /// Whether there is an order of the operations that the model allows.
     pub linearizability: Linearizability,
@@ -63,10 +64,13 @@ pub fn judge(history: &History, demands: &Demands) -> Results {
     let functions = model.map_or(&[] as &[&str], AnyModel::functions);
     let vacuity = vacuity(history, &operations, functions, &demands.fault_classes);
     let statistics = statistics(history, &operations);
+    let is_broken = violations.verdict.max(linearizability.verdict) == Verdict::Invalid;
+    // What is certainly broken needs no more to have happened: such a run may well end early.
+    let doubts = if is_broken { unplanned(history) } else { vacuity.sentences.clone() };
     let mut parts = [
         (violations.verdict, violations.sentences()),
         (linearizability.verdict, linearizability.sentences()),
-        (vacuity.verdict, vacuity.sentences.clone()),
+        (vacuity.verdict, doubts),
     ];
     // The order among equals stays.
     parts.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));

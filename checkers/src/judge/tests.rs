@@ -172,16 +172,37 @@ fn a_key_that_stands_still_after_healing_makes_the_run_unknown() {
 }
 
 #[test]
-fn an_invalid_run_says_why_first() {
-    let results = judge(&script("0:w1 0:ok 1:r 1:ok=2"), &demands(&["kill"]));
+fn an_invalid_run_says_what_is_broken_and_not_what_it_lacks() {
+    let early_end = [
+        (WORK, Some(fault(0, NemesisPhase::Begin, 1))),
+        ("2:r 2:ok=7", Some(fault(1, NemesisPhase::Skipped, 0))),
+    ];
+    let results = judge(&with_faults(&early_end), &demands(&["partition"]));
     assert_eq!(results.verdict, Verdict::Invalid);
-    assert_eq!(
-        results.sentences,
-        [
-            "not linearizable: key 0: read 2 at index 2, but nobody ever wrote 2",
-            "no fault of the class kill occurred"
-        ]
-    );
+    let broken = "not linearizable: key 0: read 7 at index 5, but nobody ever wrote 7";
+    assert_eq!(results.sentences, [broken]);
+    let lacks = [
+        "no fault of the class partition occurred",
+        "the history stops while fault 0 (kill) is in force",
+    ];
+    assert_eq!(results.vacuity.sentences, lacks, "it stays in the results");
+}
+
+#[test]
+fn an_invalid_run_also_says_what_happened_that_nobody_made_happen() {
+    let death = What::Nemesis(Nemesis {
+        fault: 0,
+        kind: Nemesis::DEATH.to_owned(),
+        phase: NemesisPhase::Begin,
+        targets: vec!["n1".to_owned()],
+        what: "exit code 101".to_owned(),
+        bites: 0,
+    });
+    let history = with_faults(&[(WORK, Some(death)), ("2:r 2:ok=7", None)]);
+    let results = judge(&history, &demands(&[]));
+    assert_eq!(results.verdict, Verdict::Invalid);
+    let [_, death] = results.sentences.as_slice() else { panic!("{:?}", results.sentences) };
+    assert_eq!(death, "n1 ended by itself: exit code 101");
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(crate) fn json(value: &impl serde::Serialize) -> String {
     text
 }
 
-/// How a run or a history is judged, as text: the verdict with its reason, the counterexample if there is
+/// How a run or a history is judged, as text: the verdict with its reasons, the counterexample if there is
 /// one, and the numbers. Whoever made the plan may have expected harm.
 pub(crate) fn verdict(results: &Results, expect: Expectation) -> String {
     let mut text = String::new();
@@ -62,6 +62,12 @@ pub(crate) fn verdict(results: &Results, expect: Expectation) -> String {
     if !results.sentences.is_empty() {
         line(&mut text, "", &summary(results));
     }
+    text
+}
+
+/// What is remarkable about a run or a history, but no part of its verdict.
+pub(crate) fn notes(results: &Results) -> String {
+    let mut text = String::new();
     for note in &results.vacuity.notes {
         line(&mut text, "note", note);
     }

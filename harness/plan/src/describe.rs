@@ -6,31 +6,6 @@ use std::fmt;
 use crate::{Disk, Endpoint, Fault, Grudge, PartitionShape};
 
 impl Fault {
-    /// The nodes and clients that it is aimed at.
-    pub fn targets(&self) -> BTreeSet<Endpoint> {
-        match self {
-            Self::Partition { grudge, .. } => {
-                let senders = grudge.values().flatten();
-                grudge.keys().chain(senders).copied().collect()
-            }
-            Self::Delay { ends, .. }
-            | Self::Loss { ends, .. }
-            | Self::Duplicate { ends, .. }
-            | Self::Reorder { ends, .. }
-            | Self::Corrupt { ends, .. } => ends.clone(),
-            Self::Kill { nodes, .. }
-            | Self::PowerLoss { nodes, .. }
-            | Self::Pause { nodes }
-            | Self::Clock { nodes, .. }
-            | Self::Byzantine { nodes, .. } => nodes.iter().copied().map(Endpoint::Node).collect(),
-            Self::Disk { node, .. } => BTreeSet::from([Endpoint::Node(*node)]),
-            // It concerns everybody, and is aimed at nobody.
-            Self::Reconfigure { .. } => BTreeSet::new(),
-        }
-    }
-}
-
-impl Fault {
     /// Its class and the nodes that it hits, or the shape of a partition: a few words, so that several fit
     /// into one line.
     pub fn brief(&self) -> String {

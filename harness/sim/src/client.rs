@@ -11,7 +11,7 @@ use quorate_systems::contract::{
 use quorate_world::convert;
 use quorate_world::invariants::{Watched, Who};
 use quorate_world::moments::MomentId;
-use quorate_world::weather::{self, Purpose};
+use quorate_world::pace::Pace;
 
 use crate::event::Event;
 use crate::milestones;
@@ -84,45 +84,13 @@ enum Work {
     Done,
 }
 
-/// When a client acts next, so that all of them together keep to a rate: distances are drawn, evenly around
-/// their mean.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    purpose: Purpose,
-    client: u32,
-    mean_us: u64,
-    count: u64,
-    next: u64,
-}
-
-impl Pace {
-    fn new(seed: u64, client: u32, clients: u32, rate_per_s: u32) -> Self {
-        let mean_us = (u64::from(clients) * 1_000_000).checked_div(u64::from(rate_per_s));
-        let purpose = Purpose::new(seed, "pace");
-        let mut pace = Self { purpose, client, mean_us: mean_us.unwrap_or(0), count: 0, next: 0 };
-        pace.next = pace.distance();
-        pace
-    }
-
-    fn invoked(&mut self, now: u64) {
-        let from = if self.next + self.mean_us < now { now } else { self.next };
-        self.next = from + self.distance();
-    }
-
-    fn distance(&mut self) -> u64 {
-        self.count += 1;
-        let draw = self.purpose.draw([u64::from(self.client), self.count]);
-        weather::between(draw, 0, 2 * self.mean_us)
-    }
-}
-
 /// What came of an input to a client.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Progress {
     /// Nothing that concerns others.
     Going,
-    /// The operation that was open has ended; whether as it should.
-    Ended { ok: bool },
+    /// The operation that was open has ended, in whatever way.
+    Ended,
     /// The change of the system for this fault is complete.
     Changed(u32),
 }
@@ -286,7 +254,7 @@ impl<S: Watched> Client<S> {
         let mut progress = Progress::Going;
         if self.open.as_ref().is_some_and(|open| open.deadline <= stage.now) {
             self.give_up(stage);
-            progress = Progress::Ended { ok: false };
+            progress = Progress::Ended;
         }
         while let Some(id) = self.timers.pop_due(LocalTime(stage.now)) {
             stage.witness.note(id.0);
@@ -324,7 +292,7 @@ impl<S: Watched> Client<S> {
             return self.not_before;
         }
         match &self.work {
-            Work::Drawn(pace) => pace.next.max(self.not_before),
+            Work::Drawn(pace) => pace.next_us().max(self.not_before),
             Work::Scripted { operations, next } => match operations.get(*next) {
                 Some((_, None)) => self.not_before,
                 Some((_, Some(moment))) if stage.witness.moments.is_reached(*moment) => {
@@ -446,21 +414,21 @@ impl<S: Watched> Client<S> {
                     Outcome::Read(_)
                     | Outcome::Written
                     | Outcome::Failed(_)
-                    | Outcome::Unknown(_) => Progress::Ended { ok: false },
+                    | Outcome::Unknown(_) => Progress::Ended,
                 }
             }
             Asked::Operation(command) => {
                 stage.witness.note_value(&outcome);
                 let process = ProcessId(self.process);
                 let completion = convert::completion(process, &command, outcome);
-                let ok = self.complete(stage, completion, open.is_closing);
-                Progress::Ended { ok }
+                self.complete(stage, completion, open.is_closing);
+                Progress::Ended
             }
         }
     }
 
-    /// Records how an operation ended; whether it was done.
-    fn complete(&mut self, stage: &mut Stage<S>, completion: What, is_closing: bool) -> bool {
+    /// Records how an operation ended.
+    fn complete(&mut self, stage: &mut Stage<S>, completion: What, is_closing: bool) {
         let ok = matches!(completion, What::Ok(_));
         if let What::Ok(step) | What::Fail(step) | What::Info(step) = &completion
             && stage.witness.watches_moments()
@@ -482,7 +450,6 @@ impl<S: Watched> Client<S> {
             (true, false) => self.not_before = stage.now + AGAIN_US,
             (false, _) => self.task_since = stage.now,
         }
-        ok
     }
 
     /// Puts a wake for whatever comes next into the queue, unless an earlier one is there.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quorate_checkers::history::{Nemesis, NemesisPhase, What};
-use quorate_plan::{Disk as DiskFault, Fault, FaultClass, Plan, PlannedFault};
+use quorate_plan::{Disk as DiskFault, Endpoint, Fault, FaultClass, Part, Plan, PlannedFault};
 use quorate_systems::contract::{Lie, NodeId};
 use quorate_world::invariants::{Seen, Watched};
 use quorate_world::moments::{MomentId, Moments};
@@ -40,14 +40,6 @@ enum State {
         bites: u64,
     },
     Over,
-}
-
-/// Which part of a node a fault holds: no two hold the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Life,
-    Clock,
-    Tongue,
 }
 
 /// A bad disk that so many attempts to make it bite have not is given to another node: this one may have no
@@ -107,25 +99,8 @@ impl Planned {
     }
 
     fn holds(&self, part: Part, node: u16) -> bool {
-        part_of(&self.fault.fault) == Some(part)
+        self.fault.fault.part() == Some(part)
             && matches!(&self.state, State::Active { hit, .. } if hit.contains(&node))
-    }
-}
-
-const fn part_of(fault: &Fault) -> Option<Part> {
-    match fault {
-        Fault::Kill { .. } | Fault::PowerLoss { .. } | Fault::Pause { .. } | Fault::Disk { .. } => {
-            Some(Part::Life)
-        }
-        Fault::Clock { .. } => Some(Part::Clock),
-        Fault::Byzantine { .. } => Some(Part::Tongue),
-        Fault::Partition { .. }
-        | Fault::Delay { .. }
-        | Fault::Loss { .. }
-        | Fault::Duplicate { .. }
-        | Fault::Reorder { .. }
-        | Fault::Corrupt { .. }
-        | Fault::Reconfigure { .. } => None,
     }
 }
 
@@ -141,11 +116,11 @@ impl<S: Watched> Sim<S> {
         let PlannedFault { for_ms, fault, .. } = planned.fault.clone();
         let id = self.stage.witness.next_fault();
         let begun = self.inflict(place, id, &fault);
-        let (phase, what) = match &begun {
-            Ok(()) => (NemesisPhase::Begin, fault.to_string()),
-            Err(why) => (NemesisPhase::Skipped, format!("{fault}: {why}")),
+        let (phase, targets, what) = match &begun {
+            Ok(()) => (NemesisPhase::Begin, self.hit_by(place, &fault), fault.to_string()),
+            Err(why) => (NemesisPhase::Skipped, fault.targets(), format!("{fault}: {why}")),
         };
-        self.record_fault(id, &fault, phase, what, 0);
+        self.record_fault((id, &fault), phase, &targets, what, 0);
         let until = self.stage.now + for_ms * 1_000;
         match begun {
             Ok(()) => self.stage.queue.push(until, Event::FaultEnds(place, attempt)),
@@ -190,20 +165,21 @@ impl<S: Watched> Sim<S> {
 
     /// The nodes that a fault can have now.
     fn victims(&self, fault: &Fault) -> Result<Vec<u16>, String> {
-        let Some(part) = part_of(fault) else { return Ok(Vec::new()) };
-        let nodes: BTreeSet<u16> = match fault {
-            Fault::Disk { node, .. } => BTreeSet::from([*node]),
-            Fault::Kill { nodes, .. }
-            | Fault::PowerLoss { nodes, .. }
-            | Fault::Pause { nodes }
-            | Fault::Clock { nodes, .. }
-            | Fault::Byzantine { nodes, .. } => nodes.clone(),
-            _ => BTreeSet::new(),
-        };
+        let Some(part) = fault.part() else { return Ok(Vec::new()) };
         let is_free = |node: &u16| !self.faults.iter().any(|other| other.holds(part, *node));
         let is_up = |node: &u16| self.nodes.get(usize::from(*node)).is_some_and(Node::is_running);
-        let hit: Vec<u16> = nodes.into_iter().filter(is_free).filter(is_up).collect();
+        let hit: Vec<u16> = fault.nodes().into_iter().filter(is_free).filter(is_up).collect();
         if hit.is_empty() { Err("none of its nodes is to be had".to_owned()) } else { Ok(hit) }
+    }
+
+    /// Whom a fault that is in force has hit: not the nodes that it was aimed at and could not have.
+    fn hit_by(&self, place: u32, fault: &Fault) -> BTreeSet<Endpoint> {
+        match self.faults.get(place as usize).map(|planned| &planned.state) {
+            Some(State::Active { hit, .. }) if fault.part().is_some() => {
+                hit.iter().copied().map(Endpoint::Node).collect()
+            }
+            Some(State::Active { .. } | State::Waiting | State::Over) | None => fault.targets(),
+        }
     }
 
     /// Hurts one node.
@@ -357,6 +333,7 @@ impl<S: Watched> Sim<S> {
         let State::Active { id, hit, .. } = &planned.state else { return };
         let (id, hit) = (*id, hit.clone());
         let fault = planned.fault.fault.clone();
+        let targets = self.hit_by(place, &fault);
         let network = self.stage.network.end(place);
         for node in hit {
             self.heal_node(place, node, &fault);
@@ -366,7 +343,7 @@ impl<S: Watched> Sim<S> {
         if let Some(Planned { state, .. }) = self.faults.get_mut(place as usize) {
             *state = State::Active { id, hit: Vec::new(), bites };
         }
-        self.record_fault(id, &fault, NemesisPhase::End, fault.to_string(), bites);
+        self.record_fault((id, &fault), NemesisPhase::End, &targets, fault.to_string(), bites);
         if bites > 0
             && let Some(planned) = self.faults.get_mut(place as usize)
         {
@@ -482,10 +459,9 @@ impl<S: Watched> Sim<S> {
 
     /// Heals the nodes of the core, and the links among them and to clients; leaves all else as it is.
     pub(crate) fn heal_core(&mut self, core: &BTreeSet<u16>) {
-        let mut spared: Vec<quorate_plan::Endpoint> =
-            core.iter().copied().map(quorate_plan::Endpoint::Node).collect();
+        let mut spared: Vec<Endpoint> = core.iter().copied().map(Endpoint::Node).collect();
         let clients = 0..u32::try_from(self.clients.len()).expect("there are few clients");
-        spared.extend(clients.map(quorate_plan::Endpoint::Client));
+        spared.extend(clients.map(Endpoint::Client));
         self.stage.network.spare(&spared);
         for node in core {
             self.resume(*node);
@@ -495,6 +471,7 @@ impl<S: Watched> Sim<S> {
                 node.liar.set(None);
                 node.right_clock(stage);
             });
+            self.remove_twin(*node);
             self.revive(*node);
         }
     }
@@ -546,9 +523,9 @@ impl<S: Watched> Sim<S> {
 
     fn record_fault(
         &mut self,
-        fault_id: u32,
-        fault: &Fault,
+        (fault_id, fault): (u32, &Fault),
         phase: NemesisPhase,
+        targets: &BTreeSet<Endpoint>,
         what: String,
         bites: u64,
     ) {
@@ -557,10 +534,56 @@ impl<S: Watched> Sim<S> {
             fault: fault_id,
             kind: fault.class().name().to_owned(),
             phase,
-            targets: fault.targets().iter().map(ToString::to_string).collect(),
+            targets: targets.iter().map(ToString::to_string).collect(),
             what,
             bites,
         };
         self.stage.witness.record(self.stage.now, What::Nemesis(event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_checkers::history::Time;
+    use quorate_plan::{Durations, Liveness, SystemPlan, WorldKind};
+    use quorate_systems::contract::System as _;
+    use quorate_systems::quorum::Quorum;
+
+    use super::*;
+    use crate::event::Phase;
+    use crate::queue::QueueKind;
+    use crate::witness::Checks;
+
+    /// A run of five nodes, of which n0 to n3 are the core, and `twin` has a twin until the end; stopped in the
+    /// middle of the phase in which the core must suffice.
+    fn stopped_in_the_core_phase(twin: u16) -> Sim<Quorum> {
+        let options = [("quorum".to_owned(), "masking".to_owned())].into();
+        let system = SystemPlan { kind: "quorum".to_owned(), nodes: 5, options };
+        let mut plan = Plan::new("twins", 1, WorldKind::Sim, system);
+        plan.durations = Durations { time_limit_ms: 500, ..Durations::default() };
+        plan.liveness = Some(Liveness { core: Some((0..4).collect()), bound_ms: 10_000 });
+        let fault = Fault::Byzantine { nodes: [twin].into(), lie: "twins".to_owned() };
+        plan.faults = vec![PlannedFault { when: None, at_ms: 100, for_ms: 10_000, fault }];
+        let config =
+            Quorum::configure(5, &plan.system.options, quorate_systems::mutant::Mutants::NONE);
+        let mut sim = Sim::new(QueueKind::default());
+        let stop = sim.run(&plan, &config.unwrap(), Checks::ALL, &mut |time: Time, what| {
+            let is_closing = time.0 > 500_000_000 && matches!(what, What::Ok(_));
+            if is_closing { Err("enough".to_owned()) } else { Ok(()) }
+        });
+        assert_eq!(stop, Err("enough".to_owned()));
+        assert_eq!(sim.phase, Phase::Core);
+        sim
+    }
+
+    #[test]
+    fn a_node_of_a_core_that_is_healed_has_no_twin() {
+        let sim = stopped_in_the_core_phase(2);
+        assert_eq!(sim.twins, []);
+        let running = sim.nodes.iter().filter(|node| node.is_running());
+        assert_eq!(running.count(), 5, "the twin is gone");
+        let outside = stopped_in_the_core_phase(4);
+        assert_eq!(outside.twins, [(4, 5)], "what is outside stays as it is");
+        assert_eq!(outside.nodes.iter().filter(|node| node.is_running()).count(), 6);
     }
 }

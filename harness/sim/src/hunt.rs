@@ -11,7 +11,7 @@ use quorate_systems::mutant::Mutants;
 pub use quorate_checkers::judge::LINEARIZABILITY;
 
 use crate::queue::QueueKind;
-use crate::simulator::{SimError, Simulator, simulator};
+use crate::simulator::{SimError, Simulator, push, simulator};
 use crate::witness::{Checks, Counts};
 
 /// What came of one seed.
@@ -91,7 +91,7 @@ impl Hunter {
                 | What::Info(_)
                 | What::Nemesis(_) => {}
             }
-            history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
+            push(&mut history, time, what)
         };
         let outcome = self.simulator.run(&plan, mutants, self.checks, &mut sink)?;
         let order = if first.is_none() { self.judge(&history.finish()) } else { Verdict::Valid };

@@ -38,7 +38,6 @@ mod witness;
 pub use milestones::MILESTONES;
 pub use queue::QueueKind;
 pub use remote::Remote;
-pub use search::Effort;
 pub use sim::{Outcome, Sink};
 pub use simulator::{DEMANDS, Run, SimError, Simulator, run, simulator};
 pub use witness::{Checks, Counts};

@@ -1,9 +1,10 @@
 //! The end of a run: the core is healed and must suffice, then all is healed and must come together.
 
 use quorate_checkers::history::{Nemesis, Violation, What};
-use quorate_plan::{Fault, Liveness as LivenessPlan, Plan};
+use quorate_plan::{Liveness as LivenessPlan, Plan};
 use quorate_systems::contract::{Command, NodeId};
 use quorate_world::invariants::Watched;
+use quorate_world::regime::configurations;
 use quorate_world::untold;
 
 use crate::client::{Asked, Client, Closing, PATIENCE_US};
@@ -32,14 +33,7 @@ impl<S: Watched> Sim<S> {
             None => (0..plan.system.nodes).map(NodeId).collect(),
         };
         // Every configuration that the run may come to must be able to go on.
-        let mut configs = vec![config.clone()];
-        for planned in &plan.faults {
-            if let (Fault::Reconfigure { options }, Some(last)) = (&planned.fault, configs.last())
-                && let Ok(next) = S::change(last, options)
-            {
-                configs.push(next);
-            }
-        }
+        let configs = configurations::<S>(plan, config).expect("the plan was checked");
         // A sync that is under way at the healing may take its time.
         let sync_us = plan.weather.unwrap_or_default().sync_max_us;
         let bound_us = bound_ms * 1_000 + sync_us;

@@ -13,21 +13,9 @@ use quorate_plan::{
 use quorate_systems::contract::Options;
 use quorate_world::weather::{self, Purpose};
 
-/// The sizes that plans are drawn to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Effort {
-    /// The fewest operations that a plan aims at.
-    pub operations_min: u64,
-    /// The most.
-    pub operations_max: u64,
-}
-
-impl Default for Effort {
-    /// Small runs: what can be found is mostly found by few operations, and many runs are different runs.
-    fn default() -> Self {
-        Self { operations_min: 8, operations_max: 48 }
-    }
-}
+/// The fewest and the most operations that a plan aims at. Small runs: what can be found is mostly found by few
+/// operations, and many runs are different runs.
+const OPERATIONS: (u64, u64) = (8, 48);
 
 /// Draws one number after the other, each for what it is named.
 struct Draw {
@@ -81,12 +69,12 @@ pub(crate) struct Bearing {
 }
 
 /// Everything but the faults.
-pub(crate) fn draw_calm(seed: u64, effort: Effort, kind: &str, cluster: (u16, Options)) -> Plan {
+pub(crate) fn draw_calm(seed: u64, kind: &str, cluster: (u16, Options)) -> Plan {
     let (nodes, options) = cluster;
     let mut draw = Draw::new(seed, "run");
     let weather = draw_weather(seed, &mut draw);
     let clients = u32::try_from(draw.between(2, 5)).expect("few");
-    let operations = draw.between(effort.operations_min, effort.operations_max);
+    let operations = draw.between(OPERATIONS.0, OPERATIONS.1);
     let round_trip_us = 4 * mean_us(weather.delay) + weather.sync_max_us;
     // Half of the runs are as busy as they can be; the others have time for faults between operations.
     let busy = draw.one_in(2);

@@ -471,7 +471,7 @@ impl<S: Watched> Sim<S> {
                 self.on_changed(*place);
                 self.on_idle(client);
             }
-            Progress::Ended { .. } => self.on_idle(client),
+            Progress::Ended => self.on_idle(client),
         }
     }
 

@@ -6,16 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use quorate_checkers::history::{Builder, History, Time, Violation, What};
-use quorate_plan::{Expectation, Fault, Plan, PlanError};
+use quorate_plan::{Plan, PlanError};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options};
 use quorate_systems::mutant::Mutants;
 use quorate_world::invariants::Watched;
+use quorate_world::regime::{self, RegimeError};
 use quorate_world::registry::{self, UnknownSystem, WithWatched};
 
 use crate::queue::QueueKind;
 use crate::remote::Remote;
-use crate::search::{self, Bearing, Effort};
+use crate::search::{self, Bearing};
 use crate::sim::{Outcome, Sim, Sink};
 use crate::witness::{Checks, endpoint};
 
@@ -28,15 +29,12 @@ pub enum SimError {
     /// The plan names a system that there is not.
     #[error(transparent)]
     System(#[from] UnknownSystem),
-    /// The system refuses its options, or a change to others.
+    /// The system refuses its options.
     #[error(transparent)]
     Options(#[from] ConfigError),
-    /// More goes wrong than the system promises to bear, and the plan does not say what it expects of that.
-    #[error(
-        "the plan goes beyond what the system promises: {0}; say `expect = \"invalid\"` if harm is what it \
-         is to show"
-    )]
-    Beyond(String),
+    /// The plan asks for more than the system can do or promises to bear.
+    #[error("the plan: {0}")]
+    Regime(#[from] RegimeError),
     /// Nobody could record an event.
     #[error("the run was given up because its history cannot be written: {0}")]
     Recording(String),
@@ -48,12 +46,9 @@ pub enum SimError {
 /// A simulated world of one system. It can run any number of plans, one after the other; each run depends on
 /// its plan alone.
 pub trait Simulator: Send {
-    /// The plan of a seed: swarm configuration first, then faults. A pure function of the seed, the kind of
-    /// system and the effort.
+    /// The plan of a seed: swarm configuration first, then faults. A pure function of the seed and the kind of
+    /// system.
     fn draw(&mut self, seed: u64) -> Plan;
-
-    /// What sizes the drawn plans have.
-    fn set_effort(&mut self, effort: Effort);
 
     /// Runs a plan that [`Plan::validate`] accepts, and hands the events of its history to `sink` as they
     /// happen. A core that panics ends the run, and that is a violation.
@@ -81,8 +76,7 @@ impl WithWatched for Make {
 
     fn with<S: Watched>(self) -> Self::Out {
         let Self(queue) = self;
-        let effort = Effort::default();
-        Box::new(Typed::<S> { queue, effort, sim: Sim::new(queue), configs: BTreeMap::new() })
+        Box::new(Typed::<S> { queue, sim: Sim::new(queue), configs: BTreeMap::new() })
     }
 }
 
@@ -100,17 +94,19 @@ pub fn run(plan: &Plan, mutants: Mutants) -> Result<Run, SimError> {
     plan.validate()?;
     let kind = registry::find(&plan.system.kind)?;
     let mut history = Builder::new();
-    let mut sink = |time: Time, what: What| {
-        history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
-    };
+    let mut sink = |time: Time, what: What| push(&mut history, time, what);
     let outcome =
         simulator(kind, QueueKind::default()).run(plan, mutants, Checks::ALL, &mut sink)?;
     Ok(Run { history: history.finish(), outcome })
 }
 
+/// Takes an event of a run into a history in memory: what a [`Sink`] does that keeps everything.
+pub(crate) fn push(history: &mut Builder, time: Time, what: What) -> Result<(), String> {
+    history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
+}
+
 struct Typed<S: Watched> {
     queue: QueueKind,
-    effort: Effort,
     sim: Sim<S>,
     /// Configurations that were checked: a search comes to the same few again and again.
     configs: BTreeMap<(u16, Options, Option<&'static str>), S::Config>,
@@ -122,7 +118,7 @@ const CONFIGS_MAX: usize = 4_096;
 impl<S: Watched> Simulator for Typed<S> {
     fn draw(&mut self, seed: u64) -> Plan {
         let cluster = S::draw_cluster(&mut search::cluster_dice(seed));
-        let mut plan = search::draw_calm(seed, self.effort, S::KIND.name(), cluster);
+        let mut plan = search::draw_calm(seed, S::KIND.name(), cluster);
         let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
         let bearing = Bearing {
             liars: S::liars_tolerated(&config),
@@ -137,10 +133,6 @@ impl<S: Watched> Simulator for Typed<S> {
         plan
     }
 
-    fn set_effort(&mut self, effort: Effort) {
-        self.effort = effort;
-    }
-
     fn run(
         &mut self,
         plan: &Plan,
@@ -149,7 +141,7 @@ impl<S: Watched> Simulator for Typed<S> {
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, SimError> {
         let config = self.configure(plan, mutants)?;
-        check_regime::<S>(plan, &config)?;
+        regime::check::<S>(plan, &config)?;
         let sim = &mut self.sim;
         let ran = catch_unwind(AssertUnwindSafe(|| sim.run(plan, &config, checks, sink)));
         match ran {
@@ -202,35 +194,6 @@ fn after_panic<S: Watched>(
 
 /// The demand that no core panics, whatever it is told.
 const PANIC: &str = "no-panic";
-
-/// A plan stays within what the system promises to bear, or says what it expects.
-fn check_regime<S: Watched>(plan: &Plan, config: &S::Config) -> Result<(), SimError> {
-    let mut liars: std::collections::BTreeSet<u16> = std::collections::BTreeSet::new();
-    let mut last = config.clone();
-    for planned in &plan.faults {
-        match &planned.fault {
-            Fault::Byzantine { nodes, .. } => liars.extend(nodes),
-            Fault::Reconfigure { options } => last = S::change(&last, options)?,
-            Fault::Partition { .. }
-            | Fault::Delay { .. }
-            | Fault::Loss { .. }
-            | Fault::Duplicate { .. }
-            | Fault::Reorder { .. }
-            | Fault::Corrupt { .. }
-            | Fault::Kill { .. }
-            | Fault::PowerLoss { .. }
-            | Fault::Pause { .. }
-            | Fault::Clock { .. }
-            | Fault::Disk { .. } => {}
-        }
-    }
-    let tolerated = usize::from(S::liars_tolerated(config));
-    if liars.len() > tolerated && plan.expect == Expectation::Valid {
-        let many = format!("{} nodes lie, and it tolerates {tolerated}", liars.len());
-        return Err(SimError::Beyond(many));
-    }
-    Ok(())
-}
 
 /// A violation that ends a run at once says so in its demand; these names are the simulator's own.
 pub const DEMANDS: &[(&str, &str)] = &[

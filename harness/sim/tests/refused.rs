@@ -76,7 +76,7 @@ fn more_liars_than_are_tolerated_need_a_plan_that_says_what_it_expects() {
         fault: Fault::Byzantine { nodes: [0, 1].into(), lie: "wrong-value".to_owned() },
     }];
     let refusal = run(&plan, Mutants::NONE).unwrap_err();
-    assert!(matches!(refusal, SimError::Beyond(_)), "{refusal}");
+    assert!(matches!(refusal, SimError::Regime(_)), "{refusal}");
     assert!(refusal.to_string().contains("2 nodes lie, and it tolerates 1"), "{refusal}");
 }
 

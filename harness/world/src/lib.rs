@@ -6,6 +6,8 @@ pub mod invariants;
 pub mod liar;
 pub mod matching;
 pub mod moments;
+pub mod pace;
+pub mod regime;
 pub mod registry;
 pub mod rules;
 pub mod untold;

@@ -1,11 +1,13 @@
 //! The systems by name, for those who may not know their types.
 
+use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options, System};
 use quorate_systems::mutant::Mutants;
 use quorate_systems::quorum::Quorum;
 
 use crate::invariants::{Invariants, Watched};
+use crate::regime::{self, RegimeError};
 use crate::weather;
 
 /// Something to be done with a system whose type is known only at run time, with its invariants.
@@ -102,6 +104,24 @@ fn draw_changes<S: System>(config: &S::Config, seed: u64) -> Vec<Options> {
         changes.push(options);
     }
     changes
+}
+
+/// As [`regime::check`], for a plan whose own options [`promises`] accepts.
+pub fn check_regime(kind: SystemKind, plan: &Plan, mutants: Mutants) -> Result<(), RegimeError> {
+    struct Check<'a>(&'a Plan, Mutants);
+    impl WithWatched for Check<'_> {
+        type Out = Result<(), RegimeError>;
+
+        fn with<S: Watched>(self) -> Self::Out {
+            let Self(plan, mutants) = self;
+            match S::configure(plan.system.nodes, &plan.system.options, mutants) {
+                Ok(config) => regime::check::<S>(plan, &config),
+                // Whoever asks what the system promises is told what is wrong with it.
+                Err(_) => Ok(()),
+            }
+        }
+    }
+    with_watched(kind, Check(plan, mutants))
 }
 
 /// The invariants of a system: each by its name, with what it demands.

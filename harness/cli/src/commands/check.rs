@@ -111,7 +111,7 @@ pub(crate) fn demands(file: &HistoryFile, plan: &Plan, budget: Budget) -> Demand
 }
 
 fn text(file: &HistoryFile, plan: &Plan, results: &Results) -> String {
-    let mut text = output::verdict(results, plan.expect);
+    let mut text = output::verdict(results, plan.expect) + &output::notes(results);
     match (&file.damage, &file.footer) {
         (Some(damage), _) => {
             output::line(&mut text, "note", &format!("{damage}: the run did not end"));

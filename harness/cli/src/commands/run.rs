@@ -78,7 +78,7 @@ pub(crate) struct Run {
     #[arg(long)]
     json: bool,
 
-    /// No progress, and nothing but the verdict.
+    /// No progress, and nothing but the verdict with its reasons.
     #[arg(long)]
     quiet: bool,
 }
@@ -173,6 +173,7 @@ impl Run {
         if self.quiet {
             return text;
         }
+        text += &output::notes(&finished.results);
         for note in notes {
             output::line(&mut text, "note", note);
         }

@@ -67,7 +67,26 @@ fn a_wrong_plan_is_answered_with_its_line() {
     let rule = "[[rules]]\nact = \"drop\"\nmessage = { kind = \"update\" }\n";
     let options =
         "[system]\nkind = \"quorum\"\nnodes = 3\n[system.options]\nquorum = \"pentagon\"\n";
+    let change = |options: &str| {
+        let change = format!("fault = {{ kind = \"reconfigure\", options = {options} }}\n");
+        format!("{head}{system}[[faults]]\nat_ms = 5\nfor_ms = 100\n{change}")
+    };
+    let liars = "[[faults]]\nat_ms = 5\nfor_ms = 9\n\
+                 fault = { kind = \"byzantine\", nodes = [1], lie = \"silent\" }\n";
     for (text, answer) in [
+        (
+            change("{ members = \"0,7\" }"),
+            "mine.toml:8:55: faults[0].fault.options.members: option `members`: `0,7` is not",
+        ),
+        (
+            change("{ protocol = \"lock\" }"),
+            "mine.toml:8:43: faults[0].fault.options: option `protocol` cannot",
+        ),
+        (
+            format!("{head}{system}{liars}"),
+            "mine.toml:8:39: faults[0].fault.nodes: the plan goes beyond what the system promises: \
+             a node lies, and it tolerates 0",
+        ),
         (format!("{head}{system}fauls = []\n"), "mine.toml:5:1: fauls: there is no field `fauls`"),
         (format!("{head}{}", system.replace('3', "13")), "mine.toml:4:37: system.nodes: 13 is out"),
         (

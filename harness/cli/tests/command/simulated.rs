@@ -98,12 +98,37 @@ fn plan(text: &str) -> Sandbox {
 
 #[test]
 fn a_script_need_not_read_and_write_to_be_valid() {
-    let sandbox = plan(
-        "world = \"sim\"\nworkload = { kind = \"register\", clients = 1 }\n\
-         [[scripts]]\nclient = 0\ndo = [{ f = \"write\", key = 0, value = 5 }]\n",
-    );
+    let sandbox = plan(ONLY_A_WRITE);
     let ended = sandbox.quorate(&["run", "--plan", "plan.toml"]);
     assert_eq!(ended.code, 0, "{ended}");
+}
+
+/// A client that writes, and does not read.
+const ONLY_A_WRITE: &str = "world = \"sim\"\nworkload = { kind = \"register\", clients = 1 }\n\
+     [[scripts]]\nclient = 0\ndo = [{ f = \"write\", key = 0, value = 5 }]\n";
+
+#[test]
+fn a_quiet_run_says_nothing_but_its_verdict() {
+    // A fault that is over before anything is done, which is remarkable.
+    let short = "[[faults]]\nfor_ms = 1\nfault = { kind = \"pause\", nodes = [1] }\n";
+    let sandbox = plan(&format!("{ONLY_A_WRITE}{short}"));
+    let loud = sandbox.quorate(&["run", "--plan", "plan.toml"]);
+    assert_eq!(told(&loud, "note"), "no operation succeeded during fault 0 (pause)", "{loud}");
+    let quiet = sandbox.quorate(&["run", "--plan", "plan.toml", "--quiet"]);
+    assert!(quiet.stdout.starts_with("VALID "), "{quiet}");
+    assert_eq!((quiet.code, quiet.stdout.lines().count()), (0, 1), "{quiet}");
+}
+
+#[test]
+fn a_quiet_run_says_why_its_verdict_is_unknown() {
+    let sandbox = plan(&format!(
+        "fault_classes = [\"pause\"]\n{ONLY_A_WRITE}\
+         [[faults]]\nwhen = {{ started = {{ node = 1, nth = 7 }} }}\nfor_ms = 9\n\
+         fault = {{ kind = \"pause\", nodes = [1] }}\n"
+    ));
+    let ended = sandbox.quorate(&["run", "--plan", "plan.toml", "--quiet"]);
+    assert!(ended.stdout.starts_with("UNKNOWN  the planned pause (n1) never began"), "{ended}");
+    assert_eq!((ended.code, ended.stdout.contains("note")), (2, false), "{ended}");
 }
 
 #[test]

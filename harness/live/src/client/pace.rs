@@ -1,20 +1,14 @@
-//! When a client acts next.
+//! A client's pace in real time.
 
 use std::time::Duration;
 
-use quorate_world::weather;
 use tokio::time::Instant;
 
-/// The times at which one of several clients invokes operations, so that all of them together keep to a
-/// rate. The distances are drawn, evenly around their mean: clients in step would never meet in other ways.
+/// A [`quorate_world::pace::Pace`] that began at some instant.
 #[derive(Clone, Debug)]
 pub(super) struct Pace {
-    seed: u64,
-    client: u32,
-    /// The mean distance of one client's operations, in microseconds; 0: without pause.
-    mean_us: u64,
-    count: u64,
-    next: Instant,
+    began: Instant,
+    drawn: quorate_world::pace::Pace,
 }
 
 impl Pace {
@@ -27,28 +21,19 @@ impl Pace {
         rate_per_s: u32,
         began: Instant,
     ) -> Self {
-        let mean_us = (u64::from(clients) * 1_000_000).checked_div(u64::from(rate_per_s));
-        let mut pace = Self { seed, client, mean_us: mean_us.unwrap_or(0), count: 0, next: began };
-        pace.next = began + pace.distance();
-        pace
+        let drawn = quorate_world::pace::Pace::new(seed, client, clients, rate_per_s);
+        Self { began, drawn }
     }
 
-    /// When the next operation is due. Time that an operation took too long is not made up for.
+    /// When the next operation is due.
     pub(super) fn next(&self) -> Instant {
-        self.next
+        self.began + Duration::from_micros(self.drawn.next_us())
     }
 
     /// An operation is invoked now.
     pub(super) fn invoked(&mut self, now: Instant) {
-        let from =
-            if self.next + Duration::from_micros(self.mean_us) < now { now } else { self.next };
-        self.next = from + self.distance();
-    }
-
-    fn distance(&mut self) -> Duration {
-        self.count += 1;
-        let draw = weather::draw(self.seed, "pace", &[u64::from(self.client), self.count]);
-        Duration::from_micros(weather::between(draw, 0, 2 * self.mean_us))
+        let since = now.saturating_duration_since(self.began).as_micros();
+        self.drawn.invoked(u64::try_from(since).unwrap_or(u64::MAX));
     }
 }
 
@@ -57,33 +42,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_clients_together_keep_to_the_rate() {
-        let began = Instant::now();
-        let mut invoked = 0;
-        for client in 0..15 {
-            let mut pace = Pace::new(3, client, 15, 300, began);
-            while pace.next() < began + Duration::from_secs(10) {
-                invoked += 1;
-                pace.invoked(pace.next());
-            }
-        }
-        assert!((2_800..3_200).contains(&invoked), "{invoked} instead of 3000");
-    }
-
-    #[test]
-    fn without_a_rate_the_next_operation_is_due_at_once() {
-        let began = Instant::now();
-        let mut pace = Pace::new(3, 0, 5, 0, began);
-        pace.invoked(began);
-        assert_eq!(pace.next(), began);
-    }
-
-    #[test]
-    fn a_slow_operation_is_not_followed_by_a_burst() {
+    fn a_pace_counts_from_its_beginning() {
         let began = Instant::now();
         let mut pace = Pace::new(3, 0, 1, 100, began);
+        assert!(pace.next() >= began);
         let late = began + Duration::from_secs(5);
         pace.invoked(late);
-        assert!(pace.next() >= late);
+        assert!((late..late + Duration::from_millis(20)).contains(&pace.next()));
     }
 }

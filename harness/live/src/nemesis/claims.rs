@@ -2,48 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate_plan::Fault;
-
-/// The part of a node that a fault takes hold of: one fault at a time for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
-    /// Whether its process runs, and the disk that this depends on.
-    Life,
-    /// Its clock.
-    Clock,
-    /// What it says.
-    Tongue,
-}
-
-impl Part {
-    /// The part of a node that `fault` takes hold of, and of which nodes; `None` for the network's faults,
-    /// which add up.
-    pub(super) fn of(fault: &Fault) -> Option<(Self, BTreeSet<u16>)> {
-        match fault {
-            Fault::Kill { nodes, .. } | Fault::PowerLoss { nodes, .. } | Fault::Pause { nodes } => {
-                Some((Self::Life, nodes.clone()))
-            }
-            Fault::Disk { node, .. } => Some((Self::Life, BTreeSet::from([*node]))),
-            Fault::Clock { nodes, .. } => Some((Self::Clock, nodes.clone())),
-            Fault::Byzantine { nodes, .. } => Some((Self::Tongue, nodes.clone())),
-            Fault::Partition { .. }
-            | Fault::Delay { .. }
-            | Fault::Loss { .. }
-            | Fault::Duplicate { .. }
-            | Fault::Reorder { .. }
-            | Fault::Corrupt { .. }
-            | Fault::Reconfigure { .. } => None,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Life => "process",
-            Self::Clock => "clock",
-            Self::Tongue => "tongue",
-        }
-    }
-}
+use quorate_plan::Part;
 
 /// Which fault holds which part of which node.
 #[derive(Debug)]

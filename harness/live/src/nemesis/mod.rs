@@ -26,7 +26,7 @@ use crate::happenings::Happenings;
 use crate::proxy::{NetworkRule, Rules};
 use crate::recorder::Recorder;
 
-use claims::{Claims, Part};
+use claims::Claims;
 use harm::{Begun, Harm};
 pub(crate) use machines::{Machines, Started};
 
@@ -253,10 +253,10 @@ impl<M: Machines> Nemesis<M> {
     }
 
     async fn attempt_on_nodes(&self, id: u32, fault: &Fault, length: Duration) -> Attempt {
-        let Some((part, nodes)) = Part::of(fault) else {
+        let Some(part) = fault.part() else {
             return Attempt::Blocked("nobody knows how to do it".to_owned());
         };
-        let nodes = match lock(&self.shared.claims).take(id, part, &nodes) {
+        let nodes = match lock(&self.shared.claims).take(id, part, &fault.nodes()) {
             Ok(nodes) => nodes,
             Err(reason) => return Attempt::Blocked(reason),
         };

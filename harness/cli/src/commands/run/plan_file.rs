@@ -56,17 +56,15 @@ pub(crate) fn check(
     registry::promises(kind, system.nodes, &system.options, mutants, plan.seed)
         .map_err(|error| wrong(&option_field(&error), &error))?;
     quorate_plan::check_names(plan, &registry::vocabulary(kind))
-        .map_err(|error| wrong(error.field(), &error))
+        .map_err(|error| wrong(error.field(), &error))?;
+    registry::check_regime(kind, plan, mutants).map_err(|error| wrong(error.field(), &error))
 }
 
 /// Where in a plan options that cannot work stand.
 fn option_field(error: &ConfigError) -> String {
-    match error {
-        ConfigError::UnknownOption { name, .. } => format!("system.options.{name}"),
-        ConfigError::BadValue { name, .. } => format!("system.options.{name}"),
-        ConfigError::Impossible(_) | ConfigError::NoIntersection { .. } => {
-            "system.options".to_owned()
-        }
+    match error.option() {
+        Some(name) => format!("system.options.{name}"),
+        None => "system.options".to_owned(),
     }
 }
 

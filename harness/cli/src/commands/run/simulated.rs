@@ -144,7 +144,7 @@ fn header(
 /// Who is to blame that there is no run.
 pub(crate) fn failure(error: &SimError) -> CliError {
     match error {
-        SimError::Plan(_) | SimError::System(_) | SimError::Options(_) | SimError::Beyond(_) => {
+        SimError::Plan(_) | SimError::System(_) | SimError::Options(_) | SimError::Regime(_) => {
             CliError::usage(error)
         }
         SimError::Recording(_) => store::with_hint(&error.to_string()),

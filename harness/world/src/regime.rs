@@ -1,0 +1,95 @@
+//! Whether a plan asks of a system only what that can do, and has promised to bear.
+
+use std::collections::BTreeSet;
+
+use quorate_plan::{Expectation, Fault, Plan};
+use quorate_systems::contract::{ConfigError, System};
+
+/// What a plan asks of its system that this cannot do, or has not promised to bear: one line that begins with
+/// the field.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegimeError {
+    /// The system cannot change to these options, from those that it has by then.
+    #[error("{field}: {why}")]
+    Change {
+        /// Where they stand.
+        field: String,
+        /// Why it cannot.
+        why: ConfigError,
+    },
+    /// More goes wrong than the system promises to bear, and the plan does not say what it expects of that.
+    #[error(
+        "{field}: the plan goes beyond what the system promises: {}, and it tolerates {tolerated}; say \
+         `expect = \"invalid\"` if harm is what it is to show",
+        who_lie(*liars)
+    )]
+    Beyond {
+        /// Where those stand that are too many.
+        field: String,
+        /// How many nodes lie in the whole run.
+        liars: usize,
+        /// How many may.
+        tolerated: usize,
+    },
+}
+
+impl RegimeError {
+    /// Where in the plan it is, as [`quorate_plan::PlanError::field`] says it.
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Change { field, .. } | Self::Beyond { field, .. } => field,
+        }
+    }
+}
+
+fn who_lie(liars: usize) -> String {
+    if liars == 1 { "a node lies".to_owned() } else { format!("{liars} nodes lie") }
+}
+
+/// The configurations that a run of the plan may come to: the one that it begins with, and after it one for each
+/// change, in the order in which the changes stand in the plan.
+pub fn configurations<S: System>(
+    plan: &Plan,
+    first: &S::Config,
+) -> Result<Vec<S::Config>, RegimeError> {
+    let mut configs = vec![first.clone()];
+    for (place, planned) in plan.faults.iter().enumerate() {
+        let Fault::Reconfigure { options } = &planned.fault else { continue };
+        let last = configs.last().unwrap_or(first);
+        let next = S::change(last, options).map_err(|why| {
+            let options = format!("faults[{place}].fault.options");
+            let field =
+                why.option().map_or_else(|| options.clone(), |name| format!("{options}.{name}"));
+            RegimeError::Change { field, why }
+        })?;
+        configs.push(next);
+    }
+    Ok(configs)
+}
+
+/// A plan stays within what its system can do and promises to bear, or says that it expects harm. `config` is
+/// what the system's own options come to.
+pub fn check<S: System>(plan: &Plan, config: &S::Config) -> Result<(), RegimeError> {
+    configurations::<S>(plan, config)?;
+    if plan.expect == Expectation::Invalid {
+        return Ok(());
+    }
+    let tolerated = usize::from(S::liars_tolerated(config));
+    let mut liars: BTreeSet<u16> = BTreeSet::new();
+    let mut too_many = None;
+    for (place, planned) in plan.faults.iter().enumerate() {
+        if let Fault::Byzantine { nodes, .. } = &planned.fault {
+            liars.extend(nodes);
+        }
+        if liars.len() > tolerated {
+            too_many = too_many.or(Some(place));
+        }
+    }
+    match too_many {
+        None => Ok(()),
+        Some(place) => {
+            let field = format!("faults[{place}].fault.nodes");
+            Err(RegimeError::Beyond { field, liars: liars.len(), tolerated })
+        }
+    }
+}
