@@ -32,6 +32,8 @@ pub enum Act {
     Drop,
     /// It arrives after exactly so many milliseconds: 0 for as soon as it can.
     DelayMs(u64),
+    /// As [`Act::DelayMs`], in microseconds: where two events are closer together than a millisecond.
+    DelayUs(u64),
     /// It arrives as usual, and once more so many milliseconds later.
     DuplicateAfterMs(u64),
     /// Its bytes are changed on the way; a checksum catches that, and it does not arrive.

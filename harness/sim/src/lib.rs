@@ -32,6 +32,7 @@ mod search;
 mod sim;
 mod simulator;
 mod stage;
+pub mod tape;
 mod timers;
 mod witness;
 

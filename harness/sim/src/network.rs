@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::milestones;
 use crate::queue::Queue;
 use crate::repeats::{Repeats, window};
+use crate::tape;
 use crate::witness::{Witness, endpoint};
 
 /// A message on its way.
@@ -42,6 +43,8 @@ pub(crate) struct Network<S: Watched> {
     has_rules: bool,
     /// Nothing but the delay of a message has to be drawn.
     is_plain: bool,
+    /// What becomes of each message is recorded.
+    is_taped: bool,
     /// Held back, until a moment or the healing.
     held: Vec<(Option<MomentId>, u32)>,
     /// How many messages were let go because all was healed, and not because what they waited for had happened.
@@ -99,6 +102,7 @@ impl<S: Watched> Network<S> {
             rules: Rules::new(&[], &mut Moments::new()),
             has_rules: false,
             is_plain: false,
+            is_taped: false,
             held: Vec::new(),
             held_in_vain: 0,
             trace: None,
@@ -107,7 +111,14 @@ impl<S: Watched> Network<S> {
     }
 
     /// Begins a run. `clients` counts the administrator.
-    pub(crate) fn reset(&mut self, plan: &Plan, clients: u32, moments: &mut Moments) {
+    pub(crate) fn reset(
+        &mut self,
+        plan: &Plan,
+        clients: u32,
+        moments: &mut Moments,
+        is_taped: bool,
+    ) {
+        self.is_taped = is_taped;
         self.nodes = u32::from(plan.system.nodes);
         self.ends = self.nodes + clients;
         self.flights.clear();
@@ -167,22 +178,25 @@ impl<S: Watched> Network<S> {
         };
         witness.sent(now, from, to, &flight.message);
         if let Some((_, decision)) = decision {
-            return self.obey(now, queue, decision, flight);
+            return self.obey(now, queue, witness, decision, flight);
         }
         let fate = match &mut self.trace {
             Some(trace) => trace.fate(now, &flight, weather::shortest_us(&self.weather.delay)),
             None => self.draw_fate(now, &flight),
         };
         if fate.lost {
-            return;
+            return witness.fated(tape::Fate::Lost, None);
         }
         if fate.corrupt {
             witness.mark(milestones::CORRUPTED);
+            witness.fated(tape::Fate::Corrupted, None);
             if let Some(flight) = corrupted::<S>(&flight, fate.delay) {
                 self.deliver_at(now + fate.delay, queue, flight);
             }
             return;
         }
+        let copy = fate.copy_after.map(|after| now + fate.delay + after);
+        witness.fated(tape::Fate::Travels, [now + fate.delay].into_iter().chain(copy));
         if let Some(after) = fate.copy_after {
             witness.mark(milestones::DUPLICATED);
             let copy = Flight { from, to, at: flight.at, message: flight.message.clone() };
@@ -203,7 +217,8 @@ impl<S: Watched> Network<S> {
 
     /// Whether nothing but the delay has to be drawn: looked at again whenever something changes.
     fn find_out_plainness(&mut self) {
-        self.is_plain = !self.has_rules
+        self.is_plain = !self.is_taped
+            && !self.has_rules
             && self.faults.is_empty()
             && self.trace.is_none()
             && self.weather.loss_per_mille == 0
@@ -237,26 +252,33 @@ impl<S: Watched> Network<S> {
         &mut self,
         now: u64,
         queue: &mut Queue,
+        witness: &mut Witness<S>,
         decision: Decision,
         flight: Flight<S::Message>,
     ) {
         match decision {
-            Decision::Drop => {}
-            Decision::Delay { us } => self.deliver_at(now + us, queue, flight),
+            Decision::Drop => witness.fated(tape::Fate::Lost, None),
+            Decision::Delay { us } => {
+                witness.fated(tape::Fate::Travels, [now + us]);
+                self.deliver_at(now + us, queue, flight);
+            }
             Decision::Duplicate { after_us } => {
                 let (from, to) = (flight.from, flight.to);
                 let copy = Flight { from, to, at: flight.at, message: flight.message.clone() };
                 let usual = now + self.usual_delay(now, &flight);
+                witness.fated(tape::Fate::Travels, [usual, usual + after_us]);
                 self.deliver_at(usual, queue, flight);
                 self.deliver_at(usual + after_us, queue, copy);
             }
             Decision::Corrupt => {
+                witness.fated(tape::Fate::Corrupted, None);
                 if let Some(flight) = corrupted::<S>(&flight, 0) {
                     let usual = now + self.usual_delay(now, &flight);
                     self.deliver_at(usual, queue, flight);
                 }
             }
             Decision::Hold { until } => {
+                witness.fated(tape::Fate::Held, None);
                 let slot = self.park(flight);
                 self.held.push((until, slot));
             }

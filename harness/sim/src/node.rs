@@ -149,9 +149,7 @@ impl<S: Watched> Node<S> {
         if gone > 0 {
             stage.witness.mark(milestones::RECORD_LOST);
         }
-        if stage.witness.watches_moments() {
-            stage.witness.moments.crashed(self.me.0);
-        }
+        stage.witness.node(stage.now, self.me, false);
         gone
     }
 
@@ -172,9 +170,7 @@ impl<S: Watched> Node<S> {
                 }
             }
         }
-        if stage.witness.watches_moments() {
-            stage.witness.moments.started(me.0);
-        }
+        stage.witness.node(stage.now, me, true);
         let start = stage.start_of(me, incarnation, self.slot, found.records);
         stage.acting = Some(Who::Node(me));
         let started = S::Replica::start(start, &mut self.outbox);

@@ -351,7 +351,7 @@ impl<S: Watched> Sim<S> {
                 let Who::Node(from) = flight.from else { return };
                 let Some(receiver) = self.clients.get_mut(client.0 as usize) else { return };
                 self.stage.witness.note(4 << 32 | u64::from(client.0));
-                self.stage.witness.delivered(flight.from, flight.to, &flight.message);
+                self.stage.witness.delivered(self.stage.now, &flight);
                 let progress = receiver.hear(&mut self.stage, from, flight.message);
                 self.on_progress(client.0, &progress);
             }
@@ -364,14 +364,14 @@ impl<S: Watched> Sim<S> {
         let Some(node) = self.nodes.get_mut(usize::from(slot)) else { return };
         self.stage.witness.note(5 << 32 | u64::from(slot));
         if node.replica.is_none() {
-            return;
+            return self.stage.witness.missed(self.stage.now, &flight);
         }
         if let Some(waiting) = &mut node.paused {
             let parked = self.stage.network.park(flight);
             waiting.push(Event::Deliver(parked));
             return;
         }
-        self.stage.witness.delivered(flight.from, flight.to, &flight.message);
+        self.stage.witness.delivered(self.stage.now, &flight);
         let Flight { from, at, message, .. } = flight;
         let input = match from {
             Who::Node(from) => Input::Message { from, message },

@@ -18,6 +18,7 @@ use crate::queue::QueueKind;
 use crate::remote::Remote;
 use crate::search::{self, Bearing};
 use crate::sim::{Outcome, Sim, Sink};
+use crate::tape::Tape;
 use crate::witness::{Checks, endpoint};
 
 /// Why there is no run: the plan or the harness is at fault, not the system.
@@ -59,6 +60,15 @@ pub trait Simulator: Send {
         checks: Checks,
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, SimError>;
+
+    /// As [`Self::run`], and records all that happens. The run is the same.
+    fn run_taped(
+        &mut self,
+        plan: &Plan,
+        mutants: Mutants,
+        checks: Checks,
+        sink: &mut Sink<'_>,
+    ) -> Result<(Outcome, Tape), SimError>;
 
     /// Lets another thread see how far the runs are that begin from now on, and stop them.
     fn attach(&mut self, remote: Arc<Remote>);
@@ -148,11 +158,27 @@ impl<S: Watched> Simulator for Typed<S> {
             Ok(outcome) => outcome.map_err(SimError::Recording),
             Err(panic) => {
                 // What a panic leaves behind is not to be trusted.
-                let broken = std::mem::replace(&mut self.sim, Sim::new(self.queue));
+                let mut broken = std::mem::replace(&mut self.sim, Sim::new(self.queue));
                 self.sim.remote.clone_from(&broken.remote);
-                after_panic(broken, panic.as_ref(), sink)
+                let ended = after_panic(&mut broken, panic.as_ref(), sink);
+                self.sim.stage.witness.tape = broken.stage.witness.tape.take();
+                ended
             }
         }
+    }
+
+    fn run_taped(
+        &mut self,
+        plan: &Plan,
+        mutants: Mutants,
+        checks: Checks,
+        sink: &mut Sink<'_>,
+    ) -> Result<(Outcome, Tape), SimError> {
+        let tape = Tape::new(plan.system.nodes, plan.workload.clients);
+        self.sim.stage.witness.tape = Some(Box::new(tape));
+        let ran = self.run(plan, mutants, checks, sink);
+        let tape = self.sim.stage.witness.tape.take();
+        Ok((ran?, tape.map_or_else(Tape::default, |tape| *tape)))
     }
 
     fn attach(&mut self, remote: Arc<Remote>) {
@@ -178,7 +204,7 @@ impl<S: Watched> Typed<S> {
 
 /// A panic within a core is a finding; any other one is ours.
 fn after_panic<S: Watched>(
-    mut sim: Sim<S>,
+    sim: &mut Sim<S>,
     panic: &(dyn Any + Send),
     sink: &mut Sink<'_>,
 ) -> Result<Outcome, SimError> {

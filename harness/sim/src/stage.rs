@@ -61,7 +61,7 @@ impl<S: Watched> Stage<S> {
         self.now = 0;
         self.acting = None;
         self.queue.reset();
-        self.network.reset(plan, clients, &mut moments);
+        self.network.reset(plan, clients, &mut moments, self.witness.tape.is_some());
         self.witness.reset(checks, config, moments);
         self.config = Some(config.clone());
         self.keys.provide(S::signs(config), plan.system.nodes, clients);

@@ -7,6 +7,8 @@ use quorate_world::invariants::{Broken, Invariants, Seen, Watched, Who};
 use quorate_world::moments::Moments;
 
 use crate::digest::Digest;
+use crate::network::Flight;
+use crate::tape::{Fate, Tape};
 
 /// What is looked at while a run goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,10 @@ pub(crate) struct Witness<S: Watched> {
     pub(crate) violations: u64,
     pub(crate) moments: Moments,
     watches_moments: bool,
+    /// Each message is looked at: somebody waits for a moment, or all is recorded.
+    looks_closely: bool,
+    /// The recording of all that happens, where somebody asked for one.
+    pub(crate) tape: Option<Box<Tape>>,
     /// What is to be recorded and has not been handed on yet.
     pub(crate) records: Vec<(Time, What)>,
     pub(crate) milestones: Counts,
@@ -58,6 +64,8 @@ impl<S: Watched> Witness<S> {
             violations: 0,
             moments: Moments::new(),
             watches_moments: false,
+            looks_closely: false,
+            tape: None,
             records: Vec::new(),
             milestones: Vec::new(),
             ignored: Vec::new(),
@@ -73,6 +81,7 @@ impl<S: Watched> Witness<S> {
         self.broken.clear();
         self.violations = 0;
         self.watches_moments = !moments.is_empty();
+        self.looks_closely = self.watches_moments || self.tape.is_some();
         self.moments = moments;
         self.records.clear();
         self.milestones.clear();
@@ -142,23 +151,61 @@ impl<S: Watched> Witness<S> {
     /// A message leaves its sender.
     #[inline]
     pub(crate) fn sent(&mut self, now: u64, from: Who, to: Who, message: &S::Message) {
-        if self.watches_moments {
+        if self.looks_closely {
             self.moments.sent(endpoint(from), endpoint(to), message);
+            if let Some(tape) = &mut self.tape {
+                tape.sent(now, endpoint(from), endpoint(to), message);
+            }
         }
         self.see(now, &Seen::Sent { from, to, message });
     }
 
     /// A message is taken in by its receiver.
     #[inline]
-    pub(crate) fn delivered(&mut self, from: Who, to: Who, message: &S::Message) {
+    pub(crate) fn delivered(&mut self, now: u64, flight: &Flight<S::Message>) {
+        let Flight { from, to, at, message } = flight;
         self.note_value(message);
-        if self.watches_moments {
-            self.moments.delivered(endpoint(from), endpoint(to), message);
+        if self.looks_closely {
+            let (from, to) = (endpoint(*from), endpoint(*to));
+            self.moments.delivered(from, to, message);
+            if let Some(tape) = &mut self.tape {
+                tape.arrived(now, (from, to), *at, message, true);
+            }
+        }
+    }
+
+    /// A message comes to a node that is down.
+    pub(crate) fn missed(&mut self, now: u64, flight: &Flight<S::Message>) {
+        if let Some(tape) = &mut self.tape {
+            let ends = (endpoint(flight.from), endpoint(flight.to));
+            tape.arrived(now, ends, flight.at, &flight.message, false);
+        }
+    }
+
+    /// What becomes of the message that was sent last, and when it is to arrive.
+    pub(crate) fn fated(&mut self, fate: Fate, due: impl IntoIterator<Item = u64>) {
+        if let Some(tape) = &mut self.tape {
+            tape.fate(fate, due);
+        }
+    }
+
+    /// A node comes up, or goes down.
+    pub(crate) fn node(&mut self, now: u64, node: NodeId, is_up: bool) {
+        if self.watches_moments && is_up {
+            self.moments.started(node.0);
+        } else if self.watches_moments {
+            self.moments.crashed(node.0);
+        }
+        if let Some(tape) = &mut self.tape {
+            tape.node(now, node.0, is_up);
         }
     }
 
     /// Something goes into the history.
     pub(crate) fn record(&mut self, now: u64, what: What) {
+        if let Some(tape) = &mut self.tape {
+            tape.recorded(now, &what);
+        }
         self.records.push((Time(now.saturating_mul(1_000)), what));
     }
 

@@ -141,6 +141,7 @@ fn decision(act: &Act, moments: &mut Moments) -> Decision {
     match act {
         Act::Drop => Decision::Drop,
         Act::DelayMs(ms) => Decision::Delay { us: micros(*ms) },
+        Act::DelayUs(us) => Decision::Delay { us: *us },
         Act::DuplicateAfterMs(ms) => Decision::Duplicate { after_us: micros(*ms) },
         Act::Corrupt => Decision::Corrupt,
         Act::HoldUntil(moment) => Decision::Hold { until: Some(moments.register(moment)) },
@@ -266,6 +267,7 @@ mod tests {
         assert_eq!(decide(Act::Drop), Some(Decision::Drop));
         assert_eq!(decide(Act::DelayMs(0)), Some(Decision::Delay { us: 0 }));
         assert_eq!(decide(Act::DelayMs(3)), Some(Decision::Delay { us: 3_000 }));
+        assert_eq!(decide(Act::DelayUs(3)), Some(Decision::Delay { us: 3 }));
         assert_eq!(decide(Act::DelayMs(u64::MAX)), Some(Decision::Delay { us: u64::MAX }));
         assert_eq!(decide(Act::DuplicateAfterMs(2)), Some(Decision::Duplicate { after_us: 2_000 }));
         assert_eq!(decide(Act::Corrupt), Some(Decision::Corrupt));

@@ -23,6 +23,7 @@ impl Plan {
                 Act::HoldUntil(moment) => Some(moment),
                 Act::Drop
                 | Act::DelayMs(_)
+                | Act::DelayUs(_)
                 | Act::DuplicateAfterMs(_)
                 | Act::Corrupt
                 | Act::Hold => None,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::{Arguments, Display};
 
 use super::{
-    EFFECTS_MAX, NTH_MAX, OFFSET_MAX_MS, PlanError, RATE_PPM, SPAN_MAX_MS, TIME_LIMIT_MAX_MS,
+    EFFECTS_MAX, NTH_MAX, OFFSET_MAX_MS, PlanError, RATE_PPM, SPAN_MAX_MS, SPAN_MAX_US, TIME_LIMIT_MAX_MS,
     bounds,
 };
 use crate::{
@@ -189,6 +189,7 @@ impl Scope {
 pub(super) fn act(at: &str, act: &Act) -> Result<(), PlanError> {
     match act {
         Act::DelayMs(ms) => bounds(format_args!("{at}.delay_ms"), *ms, 0, SPAN_MAX_MS),
+        Act::DelayUs(us) => bounds(format_args!("{at}.delay_us"), *us, 0, SPAN_MAX_US),
         Act::DuplicateAfterMs(ms) => {
             bounds(format_args!("{at}.duplicate_after_ms"), *ms, 0, SPAN_MAX_MS)
         }
