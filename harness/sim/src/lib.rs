@@ -29,6 +29,7 @@ mod queue;
 mod remote;
 mod repeats;
 mod search;
+pub mod shrink;
 mod sim;
 mod simulator;
 mod stage;
