@@ -117,11 +117,11 @@ fn rule(rule: &Rule) -> u64 {
     80 + message(asked) + moments + act
 }
 
-/// What names a message best is its kind and both ends; which of them is one thing more.
+/// What names a message best is its kind and both ends; which of several is one thing more.
 fn message(asked: &MessageMatch) -> u64 {
     let MessageMatch { kind, from, to, fields, nth } = asked;
-    let missing = [kind.is_none(), from.is_none(), to.is_none()];
-    missing.into_iter().map(u64::from).sum::<u64>()
+    let missing = [(kind.is_none(), 4), (from.is_none(), 6), (to.is_none(), 6)];
+    missing.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, cost)| cost).sum::<u64>()
         + 3 * fields.len() as u64
         + nth.map_or(0, |nth| 3 + bits(nth))
 }

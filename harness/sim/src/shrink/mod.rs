@@ -10,7 +10,9 @@
 //!
 //! A candidate counts if a run of it breaks the same demand, by name, as the run of the first plan did: the demand
 //! that is broken first after the first operation has begun, else linearizability. So a plan that is refused,
-//! for what it says or because it goes beyond what the system promises, never counts. Everything follows from the
+//! for what it says or because it goes beyond what the system promises, never counts. A failure that shows while
+//! there are faults is better than one that shows only in what clients do at the end of every run: once there is
+//! a plan with the first kind, only that kind counts. Everything follows from the
 //! plan and the mutant: the same plan is shrunk to the same one, unless it is stopped before.
 //!
 //! Where a candidate fails no more a few other seeds are tried: fates are drawn from what a message is, so
@@ -37,7 +39,7 @@ pub use cost::Size;
 use crate::digest::Digest;
 use crate::simulator::SimError;
 use crate::tape::Tape;
-use judge::Judge;
+use judge::{Broken, Judge, When};
 
 /// What there is after shrinking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,12 +92,13 @@ pub fn shrink(
     let kind = registry::find(&plan.system.kind)?;
     let mut judge = Judge::new(kind, mutants);
     let plan = Plan { world: WorldKind::Sim, ..plan.clone() };
-    let demand = judge.broken(&plan)?.ok_or(ShrinkError::NothingBroken)?;
+    let Broken { demand, when } = judge.broken(&plan)?.ok_or(ShrinkError::NothingBroken)?;
     let drawn = judge.tape(&plan)?.operations.iter().filter(|done| !done.is_late).count() as u64;
     let before = Size::of(&plan, drawn);
     let mut work = Work {
         judge,
         demand,
+        when,
         drawn,
         best: (cost::cost(&plan), plan.clone()),
         current: plan,
@@ -116,6 +119,8 @@ struct Work<'a> {
     judge: Judge,
     /// What must be broken.
     demand: String,
+    /// In which part of the run.
+    when: When,
     drawn: u64,
     /// The smallest plan, with its cost.
     best: (u64, Plan),
@@ -134,10 +139,32 @@ const KNOWN_MAX: usize = 200_000;
 /// Rounds of all passes: each makes the plan smaller, so that there are few.
 const ROUNDS_MAX: usize = 20;
 
+/// Seeds that are tried for the plan without any fault.
+const SEEDS_WITHOUT_FAULTS: u64 = 200;
+
 impl Work<'_> {
+    /// From several beginnings: each may end where nothing goes any more, and the smallest end counts.
     fn go(&mut self) {
+        let first = self.current.clone();
         self.pass("faults", Self::drop_faults);
         self.pass("operations", Self::write_scripts);
+        self.to_the_end();
+        self.current = first.clone();
+        self.pass("operations", Self::write_scripts);
+        self.to_the_end();
+        if !first.faults.is_empty() {
+            let bare = Plan { faults: Vec::new(), fault_classes: Vec::new(), ..first };
+            self.pass = "no faults";
+            if self.fails(&bare) || other_seeds(&bare, SEEDS_WITHOUT_FAULTS).any(|plan| self.take(&plan))
+            {
+                self.pass("operations", Self::write_scripts);
+                self.to_the_end();
+            }
+        }
+    }
+
+    /// Makes the present plan as small as it goes.
+    fn to_the_end(&mut self) {
         for _ in 0..2 {
             self.pass("operations", Self::drop_operations);
             self.pass("faults", Self::drop_faults);
@@ -188,12 +215,28 @@ impl Work<'_> {
             return false;
         }
         self.tries += 1;
-        let broken = self.judge.broken(plan).unwrap_or_default();
-        let fails = broken.is_some_and(|broken| broken == self.demand);
+        let fails = self.breaks_it(plan);
         if self.known.len() < KNOWN_MAX {
             self.known.insert(key, fails);
         }
         fails
+    }
+
+    fn breaks_it(&mut self, plan: &Plan) -> bool {
+        if self.when == When::Early {
+            return self.judge.breaks_early(plan, &self.demand).unwrap_or_default();
+        }
+        let broken = self.judge.broken(plan).unwrap_or_default();
+        let Some(broken) = broken.filter(|broken| broken.demand == self.demand) else {
+            return false;
+        };
+        if self.when == When::Late && broken.when == When::Early {
+            // From here on nothing else counts: what is known may be of no use.
+            self.when = When::Early;
+            self.known.clear();
+            self.best = (cost::cost(plan), plan.clone());
+        }
+        broken.when == self.when
     }
 
     /// Goes on with this plan, which fails.

@@ -9,11 +9,13 @@ use super::calm::exactly;
 use super::cost::cost;
 use super::ddmin::ddmin;
 use super::operations::anchors;
-use crate::tape::{Happened, Tape};
+use crate::tape::{Happened, Message, Tape};
 
 /// Lengths and distances that are easy to read, in milliseconds.
 const ROUND_MS: &[u64] =
     &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000];
+/// What comes to a node so shortly before it is away may have no consequences, in microseconds.
+const LAST_US: u64 = 1_000;
 /// Seeds that are tried where a fault is aimed elsewhere: what a power failure leaves is drawn.
 const SEEDS: u64 = 8;
 
@@ -43,23 +45,35 @@ impl Work<'_> {
     /// that matters.
     pub(super) fn faults_to_rules(&mut self) {
         for place in (0..self.current.faults.len()).rev() {
-            let before = self.current.clone();
             let tape = self.tape();
-            let Some(rules) = rules_for(&before, &tape, place) else { continue };
-            let mut plan = before.clone();
-            plan.faults.remove(place);
-            plan.rules.extend(rules);
-            if !self.fails(&plan) {
-                continue;
-            }
-            self.current = plan;
-            self.drop_rules();
-            self.plainer_rules();
-            self.merge_rules();
-            if cost(&self.current) >= cost(&before) {
-                self.current = before;
+            for away in [Away::Unheard, Away::UnheardAndLast, Away::Alone] {
+                if self.fault_to_rules(place, &tape, away) {
+                    break;
+                }
             }
         }
+    }
+
+    fn fault_to_rules(&mut self, place: usize, tape: &Tape, away: Away) -> bool {
+        let before = self.current.clone();
+        let Some(rules) = rules_for(&before, tape, place, away) else { return false };
+        let mut plan = before.clone();
+        plan.faults.remove(place);
+        plan.rules.extend(rules);
+        if !self.fails(&plan) {
+            return false;
+        }
+        self.current = plan;
+        self.drop_rules();
+        self.plainer_rules();
+        self.merge_rules();
+        let is_smaller = cost(&self.current) < cost(&before);
+        if !is_smaller {
+            self.current = before;
+        } else {
+            self.accept(self.current.clone());
+        }
+        is_smaller
     }
 
     pub(super) fn plainer_faults(&mut self) {
@@ -164,9 +178,20 @@ impl Work<'_> {
     }
 }
 
+/// What rules say in place of a node that is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Away {
+    /// What came while it was away does not come.
+    Unheard,
+    /// Nor does what came last before that: nothing may have come of it.
+    UnheardAndLast,
+    /// Nothing passes to it or from it.
+    Alone,
+}
+
 /// Rules by which nothing passes to and from the nodes of the fault at this place while it lasts; nothing where the
 /// fault is none that takes nodes away.
-fn rules_for(plan: &Plan, tape: &Tape, place: usize) -> Option<Vec<Rule>> {
+fn rules_for(plan: &Plan, tape: &Tape, place: usize, away: Away) -> Option<Vec<Rule>> {
     let planned = plan.faults.get(place)?;
     let nodes = match &planned.fault {
         Fault::Kill { nodes, .. } | Fault::PowerLoss { nodes, .. } | Fault::Pause { nodes } => {
@@ -178,12 +203,20 @@ fn rules_for(plan: &Plan, tape: &Tape, place: usize) -> Option<Vec<Rule>> {
     let begins = begins(tape, plan, place)?;
     let ends = begins + planned.for_ms * 1_000;
     let concerns = |end: Endpoint| matches!(end, Endpoint::Node(node) if nodes.contains(&node));
-    let messages = tape.messages.iter().enumerate().filter(|(_, message)| {
+    let is_at = |message: &Message| {
         let due = message.due_us.first().copied().unwrap_or(message.sent_us);
-        (concerns(message.to) || concerns(message.from))
-            && message.sent_us <= ends
-            && due >= begins
-            && !message.is_late
+        let is_meanwhile = message.sent_us <= ends && due >= begins;
+        let is_last = due < begins && due + LAST_US >= begins;
+        match away {
+            Away::Alone => is_meanwhile,
+            Away::Unheard => is_meanwhile && due <= ends && concerns(message.to),
+            Away::UnheardAndLast => {
+                concerns(message.to) && due <= ends && (is_meanwhile || is_last)
+            }
+        }
+    };
+    let messages = tape.messages.iter().enumerate().filter(|(_, message)| {
+        (concerns(message.to) || concerns(message.from)) && is_at(message) && !message.is_late
     });
     let act = || match planned.fault {
         Fault::Pause { .. } => Act::Hold,
