@@ -153,13 +153,18 @@ impl Work<'_> {
         self.pass("operations", Self::write_scripts);
         self.to_the_end();
         if !first.faults.is_empty() {
-            let bare = Plan { faults: Vec::new(), fault_classes: Vec::new(), ..first };
+            let bare = Plan { faults: Vec::new(), fault_classes: Vec::new(), ..first.clone() };
             self.pass = "no faults";
             if self.fails(&bare) || other_seeds(&bare, SEEDS_WITHOUT_FAULTS).any(|plan| self.take(&plan))
             {
                 self.pass("operations", Self::write_scripts);
                 self.to_the_end();
             }
+        }
+        self.current = first;
+        self.pass = "bare scripts";
+        if self.bare_scripts() {
+            self.to_the_end();
         }
     }
 
@@ -172,6 +177,17 @@ impl Work<'_> {
             self.pass("options", Self::plainer_options);
         }
         self.pass("weather", Self::calm_weather);
+        self.pass("operations", Self::write_scripts);
+        self.round_after_round();
+        if self.when == When::Late {
+            self.pass("operations", Self::bring_forward);
+            if self.when == When::Early {
+                self.round_after_round();
+            }
+        }
+    }
+
+    fn round_after_round(&mut self) {
         for _ in 0..ROUNDS_MAX {
             let before = cost::cost(&self.current);
             self.pass("rules", Self::drop_rules);

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
     Endpoint, Function, MessageMatch, Moment, OperationMatch, Plan, Script, ScriptedOperation,
-    Workload,
+    Weather, Workload,
 };
 
 use super::ddmin::ddmin;
 use super::rename::Renaming;
+use super::judge::When;
 use super::{Work, other_seeds};
 use crate::tape::{Ended, Happened, Operation, Tape};
 
@@ -29,11 +30,21 @@ impl Work<'_> {
         if self.current.scripts.len() == self.current.workload.clients as usize {
             return;
         }
+        self.as_the_run_had_them(&[false, true]);
+    }
+
+    /// What shows only in operations at the end of a run may show as well when a script has them.
+    pub(super) fn bring_forward(&mut self) {
+        self.as_the_run_had_them(&[true]);
+    }
+
+    fn as_the_run_had_them(&mut self, with_late: &[bool]) {
         let tape = self.tape();
+        let end = tape.broken_us(&self.demand);
         let mut candidates = Vec::new();
-        for with_late in [false, true] {
+        for with_late in with_late {
             for pace in [Pace::Floor, Pace::Ceiling, Pace::Busy, Pace::Anchored] {
-                candidates.push(scripted(&self.current, &tape, pace, with_late));
+                candidates.push(scripted(&self.current, &tape, end, pace, *with_late));
             }
         }
         if candidates.iter().any(|plan| self.take(plan)) {
@@ -44,6 +55,29 @@ impl Work<'_> {
                 return;
             }
         }
+    }
+
+    /// The operations one after the other, all on one key, without any fault: another failure, perhaps, but of the same
+    /// demand, and plainer.
+    pub(super) fn bare_scripts(&mut self) -> bool {
+        let tape = self.tape();
+        let end = tape.broken_us(&self.demand);
+        let mut plan = scripted(&self.current, &tape, end, Pace::Busy, self.when == When::Late);
+        for operation in plan.scripts.iter_mut().flat_map(|script| &mut script.operations) {
+            (operation.key, operation.when) = (0, None);
+        }
+        (plan.faults, plan.fault_classes) = (Vec::new(), Vec::new());
+        plan.rules.clear();
+        let Weather { sync_min_us, sync_max_us, .. } = plan.weather.unwrap_or_default();
+        let calm = Plan {
+            weather: Some(Weather { sync_min_us, sync_max_us, ..Weather::CALM }),
+            ..plan.clone()
+        };
+        let uneven = Weather { sync_min_us, sync_max_us, ..Weather::default() };
+        let uneven = Plan { weather: Some(uneven), ..plan.clone() };
+        [calm, plan, uneven].iter().any(|plan| {
+            self.take(plan) || other_seeds(plan, SEEDS).any(|plan| self.take(&plan))
+        })
     }
 
     pub(super) fn drop_operations(&mut self) {
@@ -249,9 +283,9 @@ enum Pace {
     Anchored,
 }
 
-/// The plan with the operations of a run written out.
-fn scripted(plan: &Plan, tape: &Tape, pace: Pace, with_late: bool) -> Plan {
-    let end = tape.objection().map_or(u64::MAX, |(at_us, _)| at_us);
+/// The plan with the operations of a run written out, those that began before `end`.
+fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: bool) -> Plan {
+    let end = end.unwrap_or(u64::MAX);
     let counts = |done: &&Operation| done.from_us <= end && (with_late || !done.is_late);
     let mut free: BTreeMap<u32, u64> = BTreeMap::new();
     let mut all: Vec<Scripted> = Vec::new();
@@ -278,9 +312,25 @@ fn scripted(plan: &Plan, tape: &Tape, pace: Pace, with_late: bool) -> Plan {
     }
     let mut new = with_operations(plan, &all);
     new.durations.time_limit_ms = new.durations.time_limit_ms.max(last_ms + 1_000);
+    if with_late && let Some(healed_us) = tape.healed_us() {
+        let healed_ms = healed_us.div_ceil(1_000);
+        end_harm(&mut new, healed_ms);
+        let limit_ms = &mut new.durations.time_limit_ms;
+        *limit_ms = (*limit_ms).max(healed_ms + 1_000);
+    }
     let clients = plan.workload.clients;
     new.workload = Workload { clients, rate_per_s: 0, keys: 1, ..Workload::default() };
     new
+}
+
+/// Operations of the end of a run come into its middle: what was harmful before they began must be over by then.
+fn end_harm(plan: &mut Plan, healed_ms: u64) {
+    for planned in plan.faults.iter_mut().filter(|planned| planned.when.is_none()) {
+        planned.for_ms = planned.for_ms.min(healed_ms.saturating_sub(planned.at_ms)).max(1);
+    }
+    for rule in &mut plan.rules {
+        rule.until.get_or_insert(Moment::AtMs(healed_ms));
+    }
 }
 
 /// All operations of a plan, each with its client, in the order of the scripts.
