@@ -7,6 +7,8 @@ use std::time::Instant;
 use quorate_plan::to_toml;
 use quorate_sim::hunt::Hunter;
 use quorate_sim::shrink::shrink;
+use quorate_sim::story::Story;
+use quorate_sim::{Checks, QueueKind, simulator};
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
 
@@ -31,7 +33,19 @@ fn main() {
         true
     });
     let shrunk = shrunk.expect("it fails");
-    println!("{}", to_toml(&shrunk.plan));
+    let plan = &shrunk.plan;
+    println!("{}", to_toml(plan));
+    let mut world = simulator(SystemKind::Quorum, QueueKind::default());
+    let taped = world.run_taped(plan, mutants, Checks::ALL, &mut |_, _| Ok(()));
+    let (_, tape) = taped.expect("it runs");
+    let story = Story::new(tape, &shrunk.demand, "no order of the operations explains what they saw");
+    for (place, step) in (1..).zip(story.steps()) {
+        println!("{place}. {step}");
+    }
+    println!("\n{}", story.text());
+    if let Some(file) = arguments.next() {
+        std::fs::write(file, story.svg()).expect("it can be written");
+    }
     println!(
         "{} seed {seed}: {} in {:?}, {} tries\n{:?}\n{:?}",
         mutant.name(),

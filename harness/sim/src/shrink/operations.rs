@@ -61,8 +61,7 @@ impl Work<'_> {
     /// demand, and plainer.
     pub(super) fn bare_scripts(&mut self) -> bool {
         let tape = self.tape();
-        let end = tape.broken_us(&self.demand);
-        let mut plan = scripted(&self.current, &tape, end, Pace::Busy, self.when == When::Late);
+        let mut plan = scripted(&self.current, &tape, None, Pace::Busy, self.when == When::Late);
         for operation in plan.scripts.iter_mut().flat_map(|script| &mut script.operations) {
             (operation.key, operation.when) = (0, None);
         }

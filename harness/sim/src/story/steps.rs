@@ -1,0 +1,151 @@
+//! The story in words.
+
+use quorate_checkers::history::{Nemesis, NemesisPhase};
+use quorate_plan::Endpoint;
+
+use super::Story;
+use crate::tape::{Ended, Fate, Happened, Operation};
+
+pub(super) fn steps(story: &Story) -> Vec<String> {
+    let mut steps = Vec::new();
+    let mut lost: Vec<Loss> = Vec::new();
+    for event in story.events() {
+        if let Happened::Sent(place) | Happened::Missed(place) = event.what {
+            let is_missed = matches!(event.what, Happened::Missed(_));
+            note_loss(story, place, is_missed, &mut lost);
+            continue;
+        }
+        let step = match &event.what {
+            Happened::Invoked(place) => operation(story, *place).map(begun),
+            Happened::Completed(place) => {
+                operation(story, *place).map(|operation| ended(story, operation))
+            }
+            Happened::Started(node) if event.at_us > 0 => Some(format!("n{node} is up again")),
+            Happened::Crashed(node) => Some(format!("n{node} is down")),
+            Happened::Fault(nemesis) => fault(nemesis),
+            Happened::Healed => Some("no more faults come, and all is healed".to_owned()),
+            Happened::Violated(violation) => {
+                Some(format!("{} is broken: {}", violation.demand, violation.what))
+            }
+            Happened::Started(_) | Happened::Arrived(_) | Happened::Sent(_)
+            | Happened::Missed(_) => None,
+        };
+        if let Some(step) = step {
+            steps.extend(lost.drain(..).map(|loss| loss.sentence()));
+            steps.push(step);
+        }
+    }
+    steps.extend(lost.drain(..).map(|loss| loss.sentence()));
+    steps.push(format!("{} is broken: {}", story.objection.demand, story.objection.what));
+    steps
+}
+
+fn operation(story: &Story, place: usize) -> Option<&Operation> {
+    story.tape.operations.get(place)
+}
+
+fn begun(operation: &Operation) -> String {
+    let Operation { client, f, key, input, .. } = operation;
+    match input {
+        Some(value) => format!("c{client} begins to {f} {value} to key {key}"),
+        None => format!("c{client} begins to {f} key {key}"),
+    }
+}
+
+fn ended(story: &Story, operation: &Operation) -> String {
+    let Operation { client, f, key, .. } = operation;
+    let how = match (&operation.ended, operation.input) {
+        (Ended::Ok(_), Some(value)) => format!("c{client} has written {value}"),
+        (Ended::Ok(value), None) => format!("c{client} reads {value} from key {key}"),
+        (Ended::Fail, _) => format!("the {f} of c{client} fails"),
+        (Ended::Info | Ended::Open, _) => {
+            format!("c{client} gives up its {f}: whether it happened, nobody knows")
+        }
+    };
+    let heard = heard(story, operation);
+    if heard.is_empty() { how } else { format!("{how}: {}", heard.join("; ")) }
+}
+
+/// Of whom a client heard what while its operation was open.
+fn heard(story: &Story, operation: &Operation) -> Vec<String> {
+    let to_us = operation.to_us.unwrap_or(u64::MAX);
+    let me = Endpoint::Client(operation.client);
+    let mut heard: Vec<(&str, Vec<String>)> = Vec::new();
+    for event in story.events() {
+        let Happened::Arrived(place) = event.what else { continue };
+        let Some(message) = story.tape.messages.get(place) else { continue };
+        let is_meanwhile = (operation.from_us..=to_us).contains(&event.at_us);
+        if !is_meanwhile || message.to != me || message.sent_us < operation.from_us {
+            continue;
+        }
+        let from = story.name(message.from);
+        match heard.iter_mut().find(|(kind, _)| *kind == message.kind) {
+            Some((_, whom)) if whom.contains(&from) => {}
+            Some((_, whom)) => whom.push(from),
+            None => heard.push((message.kind, vec![from])),
+        }
+    }
+    let told = heard.into_iter().map(|(kind, whom)| format!("{kind} from {}", list(&whom)));
+    told.collect()
+}
+
+/// Messages of one kind from one sender that do not arrive.
+struct Loss {
+    kind: &'static str,
+    from: String,
+    to: Vec<String>,
+    how: &'static str,
+}
+
+impl Loss {
+    fn sentence(self) -> String {
+        let Self { kind, from, to, how } = self;
+        format!("{kind} from {from} to {} {how}", list(&to))
+    }
+}
+
+fn note_loss(story: &Story, place: usize, is_missed: bool, lost: &mut Vec<Loss>) {
+    let Some(message) = story.tape.messages.get(place) else { return };
+    let is_slow = message.due_us.first().is_some_and(|due| *due >= message.sent_us + SLOW_US);
+    let how = match message.fate {
+        Fate::Travels if is_missed => "comes in vain: it is down",
+        Fate::Travels if message.due_us.len() > 1 => "is to arrive twice",
+        Fate::Travels if is_slow => "is slow",
+        Fate::Travels => return,
+        Fate::Lost => "is lost",
+        Fate::Corrupted => "is damaged on the way",
+        Fate::Held => "is held back",
+    };
+    let (from, to) = (story.name(message.from), story.name(message.to));
+    let is_same =
+        |loss: &&mut Loss| loss.kind == message.kind && loss.from == from && loss.how == how;
+    match lost.iter_mut().find(is_same) {
+        Some(loss) if loss.to.contains(&to) => {}
+        Some(loss) => loss.to.push(to),
+        None => lost.push(Loss { kind: message.kind, from, to: vec![to], how }),
+    }
+}
+
+/// A message that takes so long is a step, in microseconds.
+const SLOW_US: u64 = 5_000;
+
+fn fault(nemesis: &Nemesis) -> Option<String> {
+    let Nemesis { kind, phase, what, .. } = nemesis;
+    if kind == Nemesis::TROUBLE || kind == Nemesis::DEATH {
+        return Some(what.clone());
+    }
+    match phase {
+        NemesisPhase::Begin => Some(format!("{kind} begins: {what}")),
+        NemesisPhase::End => Some(format!("{kind} ends")),
+        NemesisPhase::Skipped => None,
+    }
+}
+
+/// `n0`, `n0 and n1`, `n0, n1 and n2`.
+fn list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [firsts @ .., last] => format!("{} and {last}", firsts.join(", ")),
+    }
+}
