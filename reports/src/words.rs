@@ -47,6 +47,7 @@ pub(crate) fn rule(rule: &Rule) -> String {
     let mut text = match act {
         Act::Drop => format!("drop {which}"),
         Act::DelayMs(ms) => format!("delay {which} by {}", milliseconds(*ms)),
+        Act::DelayUs(us) => format!("delay {which} by {us} µs"),
         Act::DuplicateAfterMs(ms) => format!("double {which} after {}", milliseconds(*ms)),
         Act::Corrupt => format!("corrupt {which}"),
         Act::HoldUntil(until) => format!("hold {which} until {}", moment(until)),

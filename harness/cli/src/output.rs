@@ -102,7 +102,8 @@ fn summary(results: &Results) -> String {
     text
 }
 
-fn count(number: u64, what: &str) -> String {
+/// `1 rule`, `2 rules`.
+pub(crate) fn count(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }

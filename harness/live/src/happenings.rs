@@ -178,7 +178,7 @@ fn moments_of(plan: &Plan) -> impl Iterator<Item = &Moment> {
     let rules = plan.rules.iter().flat_map(|rule| {
         let held = match &rule.act {
             Act::HoldUntil(moment) => Some(moment),
-            Act::Drop | Act::DelayMs(_) | Act::DuplicateAfterMs(_) | Act::Corrupt | Act::Hold => {
+            Act::Drop | Act::DelayMs(_) | Act::DelayUs(_) | Act::DuplicateAfterMs(_) | Act::Corrupt | Act::Hold => {
                 None
             }
         };

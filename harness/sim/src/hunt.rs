@@ -74,6 +74,11 @@ impl Hunter {
     /// Runs a seed and judges it.
     pub fn try_seed(&mut self, seed: u64, mutants: Mutants) -> Result<Tried, SimError> {
         let plan = self.simulator.draw(seed);
+        self.try_plan(&plan, mutants)
+    }
+
+    /// Runs a plan that [`Plan::validate`] accepts and judges it.
+    pub fn try_plan(&mut self, plan: &Plan, mutants: Mutants) -> Result<Tried, SimError> {
         let mut history = Builder::new();
         let (mut first, mut at_start, mut has_begun) = (None, None, false);
         let mut sink = |time: Time, what: What| {
@@ -93,13 +98,13 @@ impl Hunter {
             }
             push(&mut history, time, what)
         };
-        let outcome = self.simulator.run(&plan, mutants, self.checks, &mut sink)?;
+        let outcome = self.simulator.run(plan, mutants, self.checks, &mut sink)?;
         let order = if first.is_none() { self.judge(&history.finish()) } else { Verdict::Valid };
         let found = match order {
             Verdict::Invalid => Some(LINEARIZABILITY.to_owned()),
             Verdict::Valid | Verdict::Unknown => first,
         };
-        let reached = mutants != Mutants::NONE && self.differs(&plan, &outcome.digest.digest)?;
+        let reached = mutants != Mutants::NONE && self.differs(plan, &outcome.digest.digest)?;
         Ok(Tried {
             found,
             at_start,

@@ -8,6 +8,7 @@ mod node;
 mod replay;
 mod report;
 mod run;
+mod shrink;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ pub(crate) enum Command {
     Report(report::Report),
     List(list::List),
     Hunt(hunt::Hunt),
+    Shrink(shrink::Shrink),
     Doctor(doctor::Doctor),
     Node(node::Node),
 }
@@ -38,6 +40,7 @@ impl Command {
             Self::Report(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Hunt(command) => command.run(),
+            Self::Shrink(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Node(command) => command.run(),
         }

@@ -125,10 +125,12 @@ impl<'a> Picture<'a> {
     }
 
     fn operations(&self, out: &mut String) {
-        let end = self.story.objection.at_us;
-        let shown = self.story.tape.operations.iter().filter(|done| done.from_us <= end);
-        for operation in shown {
-            self.operation(out, operation);
+        for event in self.story.events() {
+            if let Happened::Invoked(place) = event.what
+                && let Some(operation) = self.story.tape.operations.get(place)
+            {
+                self.operation(out, operation);
+            }
         }
     }
 
@@ -174,9 +176,10 @@ impl<'a> Picture<'a> {
     }
 
     fn messages(&self, out: &mut String) {
-        let end = self.story.objection.at_us;
-        for (place, message) in self.story.tape.messages.iter().enumerate() {
-            if message.sent_us <= end {
+        for event in self.story.events() {
+            if let Happened::Sent(place) = event.what
+                && let Some(message) = self.story.tape.messages.get(place)
+            {
                 self.message(out, place, message);
             }
         }
@@ -198,7 +201,8 @@ impl<'a> Picture<'a> {
                      marker-end=\"url(#tip)\"/>"
                 ),
             );
-            word(out, message, along(from, to, 7));
+            // At the end where the messages of one sender, or to one receiver, are apart.
+            word(out, message, along(from, to, if to.0 > from.0 { 7 } else { 3 }));
         }
         if !arrivals.is_empty() {
             return;

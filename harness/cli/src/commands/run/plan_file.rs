@@ -15,8 +15,8 @@ use crate::error::CliError;
 use crate::store;
 
 /// Reads and checks the Plan in `path`: the folder of a run, its history, or a plan as TOML or JSON.
-pub(super) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
-    if path.is_dir() || is_history(path) {
+pub(crate) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
+    if is_run(path) {
         let plan = check::read(path)?.1;
         check(path, &plan, None, mutants)?;
         return Ok(plan);
@@ -66,6 +66,11 @@ fn option_field(error: &ConfigError) -> String {
         Some(name) => format!("system.options.{name}"),
         None => "system.options".to_owned(),
     }
+}
+
+/// Whether it is the folder of a run, or a history.
+pub(crate) fn is_run(path: &Path) -> bool {
+    path.is_dir() || is_history(path)
 }
 
 /// By its name, or by what it begins with.

@@ -1,0 +1,214 @@
+//! `quorate shrink`: the smallest plan that fails in the same way, and its story.
+
+mod kept;
+mod subject;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use jiff::Timestamp;
+use quorate_sim::shrink::{Progress, ShrinkError, Shrunk, Size, shrink};
+use quorate_systems::SystemKind;
+use quorate_systems::mutant::Mutants;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::subject::Subject;
+use crate::commands::run::simulated;
+use crate::commands::run::{mutant, system};
+use crate::error::CliError;
+use crate::output;
+use crate::panics;
+use crate::progress::Display;
+use crate::store::RunFolder;
+
+/// From a run that fails to a small plan that fails in the same way, and its story.
+///
+/// Faults, operations, clients, keys and nodes are taken out as long as a simulated run still breaks the same
+/// demand; what remains is made shorter and plainer; then every message takes a millisecond, and rules say which
+/// few are lost, late or held back. What is left reads as a story: that is printed, and kept as a plan (plan.toml),
+/// as the history of its run, as text and as a picture (story.txt, story.svg), ready to become a regression test.
+///
+/// The demand is the one that the run breaks first: an invariant (Q-I3), liveness, no-panic, or linearizability.
+/// Another bug that breaks the same demand may take the place of the first if it is plainer. Shrinking depends
+/// on nothing but the plan and the planted bug: the same plan is shrunk to the same one, unless it is stopped.
+/// Ctrl-C stops it and keeps the smallest plan so far; so does --time-limit.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  quorate shrink store/latest
+  quorate shrink store/quorum-register/latest/history.jsonl
+  quorate shrink plan.toml --mutant Q01
+  quorate shrink --seed 43 --mutant Q05        the plan that `quorate hunt --show 43` prints
+
+Exit codes: 0 a failing plan is kept, shrunk as far as it goes; 2 so it is, but it was stopped before it could
+not be made smaller; 254 bad usage, or there is nothing to shrink since nothing fails; 255 the harness itself
+failed.")]
+pub(crate) struct Shrink {
+    /// A run that failed: its folder or history; or a plan as TOML or JSON.
+    #[arg(required_unless_present = "seed", conflicts_with = "seed")]
+    file: Option<PathBuf>,
+
+    /// The plan that a hunt draws from this seed, instead of a file.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    seed: Option<u64>,
+
+    /// The system of the hunt: see `quorate list systems`.
+    #[arg(long, default_value = "quorum", value_name = "NAME", value_parser = system, requires = "seed")]
+    system: SystemKind,
+
+    /// The planted bug that the plan runs with [default: the one that the history names, or none].
+    #[arg(long, value_name = "NAME", value_parser = mutant)]
+    mutant: Option<Mutants>,
+
+    /// Stops after so long, with the smallest plan so far.
+    #[arg(long, default_value = "60s", value_name = "TIME")]
+    time_limit: humantime::Duration,
+
+    /// The folder that runs are kept in.
+    #[arg(long, default_value = "store", value_name = "DIR")]
+    store: PathBuf,
+
+    /// The outcome as JSON on standard output instead of text.
+    #[arg(long)]
+    json: bool,
+
+    /// No progress, and nothing but the verdict and the sizes.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Progress is shown no more often than that.
+const SHOW_EACH: Duration = Duration::from_millis(100);
+
+impl Shrink {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
+        let now = Timestamp::now();
+        let subject = match (&self.file, self.seed) {
+            (Some(file), _) => Subject::of_file(file, self.mutant)?,
+            (None, seed) => Subject::of_seed(self.system, seed.unwrap_or_default(), self.mutant),
+        };
+        let began = Instant::now();
+        let shrunk = self.shrink(&subject, began)?;
+        let took = began.elapsed();
+        let folder = RunFolder::create(&self.store, &shrunk.plan.name, now)?;
+        let kept = kept::keep(&folder, &shrunk, subject.mutants, now);
+        let kept = kept.inspect_err(|_| folder.discard())?;
+        folder.link_latest()?;
+        output::print(&if self.json {
+            output::json(&kept.outcome(&shrunk, took))
+        } else {
+            self.text(&kept, &shrunk, took)
+        })?;
+        Ok(ExitCode::from(if shrunk.is_complete { 0 } else { 2 }))
+    }
+
+    /// Shrinks until nothing goes any more, the time is over, or somebody presses Ctrl-C.
+    fn shrink(&self, subject: &Subject, began: Instant) -> Result<Shrunk, CliError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| CliError::harness(format_args!("cannot start threads: {error}")))?;
+        runtime.spawn(heed_ctrl_c(Arc::clone(&stop)));
+        let display = Display::new(self.quiet || self.json);
+        let limit = Duration::from(self.time_limit);
+        let mut shown: Option<Instant> = None;
+        let mut watch = |progress: &Progress| {
+            if shown.is_none_or(|shown| shown.elapsed() >= SHOW_EACH) {
+                display.say(&line(progress));
+                shown = Some(Instant::now());
+            }
+            !stop.load(Ordering::Relaxed) && began.elapsed() < limit
+        };
+        let shrunk = panics::quietly(|| shrink(&subject.plan, subject.mutants, &mut watch));
+        display.clear();
+        let mut shrunk = shrunk.map_err(|error| subject.failure(&error))?;
+        shrunk.plan.name = name(&subject.plan.name);
+        Ok(shrunk)
+    }
+
+    fn text(&self, kept: &kept::Kept, shrunk: &Shrunk, took: Duration) -> String {
+        let mut text = output::verdict(&kept.results, shrunk.plan.expect);
+        let tries = format!("{} plans in {:.1} s", shrunk.tries, took.as_secs_f64());
+        output::line(&mut text, "before", &sizes(&shrunk.before));
+        output::line(&mut text, "after", &format!("{} ({tries})", sizes(&shrunk.after)));
+        if !shrunk.is_complete {
+            output::line(&mut text, "note", "stopped before its end: more might go");
+        }
+        if self.quiet {
+            return text;
+        }
+        text.push('\n');
+        text += &kept.story;
+        text.push('\n');
+        kept.commands(&mut text);
+        text
+    }
+}
+
+/// The first Ctrl-C ends shrinking, the second the process.
+async fn heed_ctrl_c(stop: Arc<AtomicBool>) {
+    let Ok(mut presses) = signal(SignalKind::interrupt()) else { return };
+    presses.recv().await;
+    stop.store(true, Ordering::Relaxed);
+    presses.recv().await;
+    std::process::exit(i32::from(crate::error::EXIT_HARNESS));
+}
+
+/// `shrinking the weather · 312 plans · 3 operations, 1 fault, 2 rules, 2 clients, 3 nodes`.
+fn line(progress: &Progress) -> String {
+    let Progress { pass, tries, size } = progress;
+    format!("shrinking: {pass} · {tries} plans · {}", sizes(size))
+}
+
+/// `3 operations, 1 fault, 2 rules, 2 clients, 3 nodes`.
+fn sizes(size: &Size) -> String {
+    let Size { operations, faults, rules, clients, nodes, is_calm } = *size;
+    let weather = if is_calm { "calm" } else { "drawn" };
+    let counts = [
+        (operations, "operation"),
+        (faults, "fault"),
+        (rules, "rule"),
+        (clients, "client"),
+        (nodes, "node"),
+    ];
+    let counts = counts.map(|(count, what)| output::count(count, what));
+    format!("{}, {weather} weather", counts.join(", "))
+}
+
+/// The test that the shrunk plan is of.
+fn name(of: &str) -> String {
+    const END: &str = "-shrunk";
+    const LEN_MAX: usize = 64;
+    let stem = of.strip_suffix(END).unwrap_or(of);
+    let stem: String = stem.chars().take(LEN_MAX - END.len()).collect();
+    stem + END
+}
+
+impl Subject {
+    /// Why nothing was shrunk.
+    fn failure(&self, error: &ShrinkError) -> CliError {
+        match error {
+            ShrinkError::System(error) => CliError::usage(error),
+            ShrinkError::Sim(error) => simulated::failure(error),
+            ShrinkError::NothingBroken => self.nothing_broken(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shrunk_plan_is_shrunk_again_under_the_same_name() {
+        assert_eq!(name("quorum-hunt"), "quorum-hunt-shrunk");
+        assert_eq!(name("quorum-hunt-shrunk"), "quorum-hunt-shrunk");
+        assert_eq!(name(&"x".repeat(64)).len(), 64);
+    }
+}

@@ -1,0 +1,178 @@
+//! What is kept of a shrunk plan: the plan with its story, the history of its run, the story as text and picture.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quorate_checkers::judge::Results;
+use quorate_checkers::linearizability::Budget;
+use quorate_sim::shrink::{Shrunk, Size};
+use quorate_sim::story::Story;
+use quorate_sim::{Checks, QueueKind};
+use quorate_systems::mutant::Mutants;
+use quorate_world::registry;
+use serde::Serialize;
+
+use super::subject::name_of;
+use crate::commands::{report, run};
+use crate::error::CliError;
+use crate::output;
+use crate::panics;
+use crate::store::{self, RunFolder};
+
+const PLAN: &str = "plan.toml";
+const STORY: &str = "story.txt";
+const PICTURE: &str = "story.svg";
+/// Comments in plans are so wide.
+const COMMENT_WIDTH: usize = 106;
+
+/// What was kept.
+pub(super) struct Kept {
+    folder: PathBuf,
+    mutants: Mutants,
+    pub(super) results: Results,
+    steps: Vec<String>,
+    pub(super) story: String,
+}
+
+/// The outcome for programs.
+#[derive(Serialize)]
+pub(super) struct Outcome<'a> {
+    demand: &'a str,
+    mutant: Option<&'static str>,
+    before: Sizes,
+    after: Sizes,
+    plans: u64,
+    seconds: f64,
+    complete: bool,
+    steps: &'a [String],
+    folder: &'a PathBuf,
+    plan: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Sizes {
+    operations: u64,
+    faults: u64,
+    rules: u64,
+    clients: u64,
+    nodes: u64,
+    calm: bool,
+}
+
+/// Runs the shrunk plan once more and writes everything into the folder.
+pub(super) fn keep(
+    folder: &RunFolder,
+    shrunk: &Shrunk,
+    mutants: Mutants,
+    now: Timestamp,
+) -> Result<Kept, CliError> {
+    let ended = run::simulated::record(&folder.path, &shrunk.plan, mutants, run::started(now))?;
+    let finished = run::finish(&shrunk.plan, &folder.path, ended, Budget::default())?;
+    let story = story(shrunk, mutants, &finished.results)?;
+    let steps = story.steps();
+    let told = format!("{}\n{}", numbered(&steps, "", ""), story.text());
+    let plan = plan_text(shrunk, mutants, &steps);
+    let files = [(PLAN, plan), (STORY, told.clone()), (PICTURE, story.svg())];
+    for (name, content) in files {
+        store::write_whole(&folder.path.join(name), content.as_bytes())?;
+    }
+    let results = finished.results;
+    Ok(Kept { folder: folder.path.clone(), mutants, results, steps, story: told })
+}
+
+fn story(shrunk: &Shrunk, mutants: Mutants, results: &Results) -> Result<Story, CliError> {
+    let kind = registry::find(&shrunk.plan.system.kind).map_err(CliError::usage)?;
+    let mut simulator = quorate_sim::simulator(kind, QueueKind::default());
+    let taped = panics::quietly(|| {
+        simulator.run_taped(&shrunk.plan, mutants, Checks::ALL, &mut |_, _| Ok(()))
+    });
+    let (_, tape) = taped.map_err(|error| run::simulated::failure(&error))?;
+    let order = results.linearizability.sentences();
+    let what = order.first().map_or("the operations cannot be put in order", String::as_str);
+    Ok(Story::new(tape, &shrunk.demand, what))
+}
+
+/// The plan as a person would keep it: the story, how to run it and what comes of it, then the plan itself.
+fn plan_text(shrunk: &Shrunk, mutants: Mutants, steps: &[String]) -> String {
+    let Shrunk { plan, demand, .. } = shrunk;
+    let mutant = name_of(mutants).map(|name| format!(" --mutant {name}")).unwrap_or_default();
+    format!(
+        "# A run that breaks {demand}.\n#\n{}#\n# run: quorate run --plan {PLAN}{mutant}   -> invalid by {demand}\n\n{}",
+        numbered(steps, "# ", "#    "),
+        quorate_plan::to_toml(plan),
+    )
+}
+
+/// `1. c0 begins …`, one step a line, or several where one is long.
+fn numbered(steps: &[String], first: &str, others: &str) -> String {
+    let mut text = String::new();
+    for (number, step) in (1..).zip(steps) {
+        let mut line = format!("{first}{number}.");
+        for word in step.split_whitespace() {
+            if line.chars().count() + 1 + word.chars().count() > COMMENT_WIDTH {
+                text += &line;
+                text.push('\n');
+                line = if others.is_empty() { "  ".to_owned() } else { others.to_owned() };
+            }
+            if !line.ends_with(' ') {
+                line.push(' ');
+            }
+            line += word;
+        }
+        text += &line;
+        text.push('\n');
+    }
+    text
+}
+
+impl Kept {
+    pub(super) fn outcome<'a>(&'a self, shrunk: &'a Shrunk, took: Duration) -> Outcome<'a> {
+        Outcome {
+            demand: &shrunk.demand,
+            mutant: name_of(self.mutants),
+            before: Sizes::of(&shrunk.before),
+            after: Sizes::of(&shrunk.after),
+            plans: shrunk.tries,
+            seconds: took.as_secs_f64(),
+            complete: shrunk.is_complete,
+            steps: &self.steps,
+            folder: &self.folder,
+            plan: self.folder.join(PLAN),
+        }
+    }
+
+    /// What can be done with it next.
+    pub(super) fn commands(&self, text: &mut String) {
+        let history = self.folder.join(store::HISTORY);
+        let plan = self.folder.join(PLAN);
+        output::line(text, "plan", &plan.display().to_string());
+        output::line(text, "again", &report::again(&plan, name_of(self.mutants)));
+        output::line(text, "check", &report::check(&history));
+        output::line(text, "picture", &self.folder.join(PICTURE).display().to_string());
+        output::line(text, "report", &self.folder.join(store::REPORT).display().to_string());
+    }
+}
+
+impl Sizes {
+    const fn of(size: &Size) -> Self {
+        let Size { operations, faults, rules, clients, nodes, is_calm } = *size;
+        Self { operations, faults, rules, clients, nodes, calm: is_calm }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_numbered_and_long_ones_go_on_in_the_next_line() {
+        let steps = ["c0 begins".to_owned(), "word ".repeat(30)];
+        let text = numbered(&steps, "# ", "#    ");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "# 1. c0 begins");
+        assert!(lines[1].starts_with("# 2. word word"));
+        assert!(lines[2].starts_with("#    word"));
+        assert!(lines.iter().all(|line| line.len() <= COMMENT_WIDTH));
+    }
+}
