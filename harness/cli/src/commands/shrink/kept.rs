@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use quorate_checkers::judge::Results;
-use quorate_checkers::linearizability::Budget;
+use quorate_checkers::linearizability::{Budget, Linearizability};
 use quorate_sim::shrink::{Shrunk, Size};
 use quorate_sim::story::Story;
 use quorate_sim::{Checks, QueueKind};
@@ -90,6 +90,8 @@ fn story(shrunk: &Shrunk, mutants: Mutants, results: &Results) -> Result<Story, 
     let (_, tape) = taped.map_err(|error| run::simulated::failure(&error))?;
     let order = results.linearizability.sentences();
     let what = order.first().map_or("the operations cannot be put in order", String::as_str);
+    // The demand says that much.
+    let what = what.strip_prefix(Linearizability::CLAIM).unwrap_or(what);
     Ok(Story::new(tape, &shrunk.demand, what))
 }
 
