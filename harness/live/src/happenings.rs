@@ -178,9 +178,12 @@ fn moments_of(plan: &Plan) -> impl Iterator<Item = &Moment> {
     let rules = plan.rules.iter().flat_map(|rule| {
         let held = match &rule.act {
             Act::HoldUntil(moment) => Some(moment),
-            Act::Drop | Act::DelayMs(_) | Act::DelayUs(_) | Act::DuplicateAfterMs(_) | Act::Corrupt | Act::Hold => {
-                None
-            }
+            Act::Drop
+            | Act::DelayMs(_)
+            | Act::DelayUs(_)
+            | Act::DuplicateAfterMs(_)
+            | Act::Corrupt
+            | Act::Hold => None,
         };
         [rule.after.as_ref(), rule.until.as_ref(), held].into_iter().flatten()
     });

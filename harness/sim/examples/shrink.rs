@@ -38,7 +38,8 @@ fn main() {
     let mut world = simulator(SystemKind::Quorum, QueueKind::default());
     let taped = world.run_taped(plan, mutants, Checks::ALL, &mut |_, _| Ok(()));
     let (_, tape) = taped.expect("it runs");
-    let story = Story::new(tape, &shrunk.demand, "no order of the operations explains what they saw");
+    let story =
+        Story::new(tape, &shrunk.demand, "no order of the operations explains what they saw");
     for (place, step) in (1..).zip(story.steps()) {
         println!("{place}. {step}");
     }

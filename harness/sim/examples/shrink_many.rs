@@ -52,10 +52,7 @@ fn found(count: usize) -> Vec<(Mutant, u64, String)> {
     all
 }
 
-fn work(
-    jobs: &Mutex<std::vec::IntoIter<(Mutant, u64, String)>>,
-    rows: &Mutex<Vec<Row>>,
-) {
+fn work(jobs: &Mutex<std::vec::IntoIter<(Mutant, u64, String)>>, rows: &Mutex<Vec<Row>>) {
     let mut hunter = Hunter::new(SystemKind::Quorum);
     loop {
         let job = jobs.lock().expect("nobody panicked").next();
@@ -95,9 +92,9 @@ fn print(rows: &[Row]) {
         let harm = sorted(&|row| row.after.faults + row.after.rules);
         let same = rows.iter().filter(|row| row.is_same).count();
         let wild = rows.iter().filter(|row| !row.after.is_calm).count();
-        let worst = rows.iter().max_by_key(|row| {
-            row.after.operations.max(row.after.faults + row.after.rules)
-        });
+        let worst = rows
+            .iter()
+            .max_by_key(|row| row.after.operations.max(row.after.faults + row.after.rules));
         println!(
             "| {name} | {} | {same} | {} ms, {} ms | {} | {}, {} | {}, {} | {wild} | {} |",
             rows.len(),

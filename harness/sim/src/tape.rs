@@ -271,12 +271,9 @@ impl Tape {
     /// When this demand was broken for the first time after the first operation had begun; nothing if no event says
     /// that it was.
     pub fn broken_us(&self, demand: &str) -> Option<u64> {
-        let begun = self.events.iter().skip_while(|event| {
-            !matches!(event.what, Happened::Invoked(_))
-        });
-        let is_it = |event: &&Event| {
-            matches!(&event.what, Happened::Violated(violation) if violation.demand == demand)
-        };
+        let begun =
+            self.events.iter().skip_while(|event| !matches!(event.what, Happened::Invoked(_)));
+        let is_it = |event: &&Event| matches!(&event.what, Happened::Violated(violation) if violation.demand == demand);
         begun.into_iter().find(is_it).map(|event| event.at_us)
     }
 

@@ -118,22 +118,21 @@ fn a_run_that_is_recorded_is_the_same_run() {
     for seed in 0..25 {
         let plan = simulator.draw(seed);
         let mut history = Builder::new();
-        let mut sink = |time, what| {
-            history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
-        };
-        let plain = simulator.run(&plan, Mutants::NONE, Checks::ALL, &mut sink).unwrap();
+        let mut sink =
+            |time, what| history.push(time, what).map(|_| ()).map_err(|error| error.to_string());
+        let once = simulator.run(&plan, Mutants::NONE, Checks::ALL, &mut sink).unwrap();
         let mut taped = Builder::new();
         let mut sink =
             |time, what| taped.push(time, what).map(|_| ()).map_err(|error| error.to_string());
         let (outcome, tape) =
             simulator.run_taped(&plan, Mutants::NONE, Checks::ALL, &mut sink).unwrap();
-        assert_eq!(outcome, plain, "seed {seed}");
+        assert_eq!(outcome, once, "seed {seed}");
         assert_eq!(history.finish(), taped.finish(), "seed {seed}");
         assert_eq!(tape.messages.len() as u64, outcome.messages, "seed {seed}");
         let lost = tape.messages.iter().filter(|message| message.fate == Fate::Lost);
         assert!(lost.clone().all(|message| message.arrived_us.is_empty()), "seed {seed}");
         let again = simulator.run(&plan, Mutants::NONE, Checks::ALL, &mut |_, _| Ok(())).unwrap();
-        assert_eq!(again, plain, "seed {seed}: nothing of the recording is left");
+        assert_eq!(again, once, "seed {seed}: nothing of the recording is left");
     }
 }
 

@@ -257,3 +257,70 @@ fn the_new_commands_teach() {
     let parsed: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(parsed["systems"][0]["observations"][0]["name"], "stored");
 }
+
+#[test]
+fn what_a_hunt_found_is_shrunk_to_a_plan_that_tells_its_story() {
+    let sandbox = Sandbox::new();
+    let ended = sandbox.quorate(&["shrink", "--seed", "1", "--mutant", "Q15"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(ended.stdout.starts_with("INVALID  Q-I3"), "{ended}");
+    assert!(ended.stderr.is_empty(), "progress is for terminals: {ended}");
+    assert!(told(&ended, "before").starts_with("8 operations, 3 faults"), "{ended}");
+    assert!(told(&ended, "after").starts_with("1 operation, 0 faults, 0 rules"), "{ended}");
+    assert!(ended.stdout.contains("✗ Q-I3 is broken"), "{ended}");
+    let folder = sandbox.latest();
+    let plan = fs::read_to_string(folder.join("plan.toml")).unwrap();
+    assert!(plan.starts_with("# A run that breaks Q-I3.\n#\n# 1. c0 begins to write 1"), "{plan}");
+    let story = fs::read_to_string(folder.join("story.txt")).unwrap();
+    assert!(ended.stdout.contains(&story), "{ended}");
+    assert!(fs::read_to_string(folder.join("story.svg")).unwrap().starts_with("<svg "));
+    assert!(folder.join("report.html").is_file());
+    // All that is printed as the way on works.
+    let again = sandbox.quorate(&["run", "--plan", "store/latest/plan.toml", "--mutant", "Q15"]);
+    assert_eq!(again.code, 1, "{again}");
+    assert_eq!(sandbox.quorate(&["check", "store/quorum-hunt-shrunk/latest"]).code, 1);
+    let clean = sandbox.quorate(&["run", "--plan", "store/quorum-hunt-shrunk/latest/plan.toml"]);
+    assert_eq!(clean.code, 0, "{clean}");
+}
+
+#[test]
+fn the_history_of_a_failing_run_names_its_planted_bug_for_the_shrinker() {
+    let sandbox = Sandbox::new();
+    let failing = sandbox.quorate(&["shrink", "--seed", "1", "--mutant", "Q15", "--quiet"]);
+    assert_eq!(failing.code, 0, "{failing}");
+    let plan = fs::read(sandbox.latest().join("plan.toml")).unwrap();
+    let ended = sandbox.quorate(&["shrink", "store/latest", "--json"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&outcome["demand"], &outcome["mutant"]), (&"Q-I3".into(), &"Q15".into()));
+    assert_eq!(outcome["after"]["operations"], 1);
+    assert_eq!(outcome["complete"], true);
+    assert!(outcome["steps"].as_array().unwrap().len() >= 2);
+    assert_eq!(
+        fs::read(sandbox.latest().join("plan.toml")).unwrap(),
+        plan,
+        "it is as small as can be"
+    );
+}
+
+#[test]
+fn a_run_that_breaks_nothing_is_not_shrunk() {
+    let sandbox = Sandbox::new();
+    assert_eq!(run(&sandbox, &["--seed", "7"]).code, 0);
+    let ended = sandbox.quorate(&["shrink", "store/latest"]);
+    refused(&ended, &["store/latest", "breaks nothing", "hint: ", "--mutant"]);
+    refused(&sandbox.quorate(&["shrink"]), &["FILE"]);
+    refused(&sandbox.quorate(&["shrink", "nothing.toml"]), &["nothing.toml"]);
+    refused(&sandbox.quorate(&["shrink", "--seed", "1", "store/latest"]), &["--seed"]);
+}
+
+#[test]
+fn shrinking_that_is_out_of_time_keeps_the_smallest_plan_so_far() {
+    let sandbox = Sandbox::new();
+    let short = ["shrink", "--seed", "43", "--mutant", "Q05", "--time-limit", "10ms"];
+    let ended = sandbox.quorate(&short);
+    assert_eq!(ended.code, 2, "{ended}");
+    assert!(told(&ended, "note").contains("stopped before its end"), "{ended}");
+    let again = sandbox.quorate(&["check", "store/latest"]);
+    assert_eq!(again.code, 1, "{again}");
+}

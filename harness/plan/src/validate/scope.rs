@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::{Arguments, Display};
 
 use super::{
-    EFFECTS_MAX, NTH_MAX, OFFSET_MAX_MS, PlanError, RATE_PPM, SPAN_MAX_MS, SPAN_MAX_US, TIME_LIMIT_MAX_MS,
-    bounds,
+    EFFECTS_MAX, NTH_MAX, OFFSET_MAX_MS, PlanError, RATE_PPM, SPAN_MAX_MS, SPAN_MAX_US,
+    TIME_LIMIT_MAX_MS, bounds,
 };
 use crate::{
     Act, Endpoint, Fault, Function, Grudge, LIES, MessageMatch, Moment, NodeMatch,

@@ -67,8 +67,8 @@ impl Work<'_> {
         ];
         for change in weathers {
             let plan = Plan { weather: Some(change(now(&self.current))), ..self.current.clone() };
-            let _ = self.improve(&plan)
-                || other_seeds(&plan, SEEDS).any(|plan| self.improve(&plan));
+            let _ =
+                self.improve(&plan) || other_seeds(&plan, SEEDS).any(|plan| self.improve(&plan));
         }
     }
 
@@ -200,9 +200,10 @@ fn act(
 
 /// How long half of the messages took at most.
 fn usual_us(tape: &Tape) -> u64 {
-    let took = tape.messages.iter().filter_map(|message| {
-        message.due_us.first().map(|due| due - message.sent_us)
-    });
+    let took = tape
+        .messages
+        .iter()
+        .filter_map(|message| message.due_us.first().map(|due| due - message.sent_us));
     let mut took: Vec<u64> = took.collect();
     took.sort_unstable();
     took.get(took.len() / 2).copied().unwrap_or_default()

@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn where_nothing_is_needed_one_question_is_enough() {
         assert_eq!(check(100, &[]), (Vec::new(), 1));
-        assert_eq!(ddmin(Vec::<u8>::new(), |_| unreachable!("there is nothing to ask")), []);
+        let nothing = ddmin(Vec::<u8>::new(), |_| unreachable!("there is nothing to ask"));
+        assert!(nothing.is_empty());
     }
 
     #[test]
@@ -79,9 +80,8 @@ mod tests {
     #[test]
     fn no_single_one_can_be_taken_out_of_what_is_left() {
         // One of 2 and 3 suffices, and 7 is only needed with 2.
-        let fails = |items: &[u32]| {
-            items.contains(&3) || (items.contains(&2) && items.contains(&7))
-        };
+        let fails =
+            |items: &[u32]| items.contains(&3) || (items.contains(&2) && items.contains(&7));
         let left = ddmin((0..10).collect(), fails);
         for place in 0..left.len() {
             let mut fewer = left.clone();

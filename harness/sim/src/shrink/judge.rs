@@ -48,9 +48,7 @@ impl Judge {
                 let when = if is_late { When::Late } else { When::Early };
                 Ok(Some(Broken { demand: LINEARIZABILITY.to_owned(), when }))
             }
-            Verdict::Valid => {
-                Ok(at_start.map(|demand| Broken { demand, when: When::AtStart }))
-            }
+            Verdict::Valid => Ok(at_start.map(|demand| Broken { demand, when: When::AtStart })),
             Verdict::Unknown => Ok(None),
         }
     }

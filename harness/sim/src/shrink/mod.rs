@@ -148,28 +148,29 @@ impl Work<'_> {
         let first = self.current.clone();
         self.pass("faults", Self::drop_faults);
         self.pass("operations", Self::write_scripts);
-        self.to_the_end();
+        self.as_far_as_it_goes();
         self.current = first.clone();
         self.pass("operations", Self::write_scripts);
-        self.to_the_end();
+        self.as_far_as_it_goes();
         if !first.faults.is_empty() {
             let bare = Plan { faults: Vec::new(), fault_classes: Vec::new(), ..first.clone() };
             self.pass = "no faults";
-            if self.fails(&bare) || other_seeds(&bare, SEEDS_WITHOUT_FAULTS).any(|plan| self.take(&plan))
+            if self.fails(&bare)
+                || other_seeds(&bare, SEEDS_WITHOUT_FAULTS).any(|plan| self.take(&plan))
             {
                 self.pass("operations", Self::write_scripts);
-                self.to_the_end();
+                self.as_far_as_it_goes();
             }
         }
         self.current = first;
         self.pass = "bare scripts";
         if self.bare_scripts() {
-            self.to_the_end();
+            self.as_far_as_it_goes();
         }
     }
 
     /// Makes the present plan as small as it goes.
-    fn to_the_end(&mut self) {
+    fn as_far_as_it_goes(&mut self) {
         for _ in 0..2 {
             self.pass("operations", Self::drop_operations);
             self.pass("faults", Self::drop_faults);

@@ -9,8 +9,8 @@ use quorate_plan::{
 };
 
 use super::ddmin::ddmin;
-use super::rename::Renaming;
 use super::judge::When;
+use super::rename::Renaming;
 use super::{Work, other_seeds};
 use crate::tape::{Ended, Happened, Operation, Tape};
 
@@ -74,9 +74,9 @@ impl Work<'_> {
         };
         let uneven = Weather { sync_min_us, sync_max_us, ..Weather::default() };
         let uneven = Plan { weather: Some(uneven), ..plan.clone() };
-        [calm, plan, uneven].iter().any(|plan| {
-            self.take(plan) || other_seeds(plan, SEEDS).any(|plan| self.take(&plan))
-        })
+        [calm, plan, uneven]
+            .iter()
+            .any(|plan| self.take(plan) || other_seeds(plan, SEEDS).any(|plan| self.take(&plan)))
     }
 
     pub(super) fn drop_operations(&mut self) {

@@ -68,10 +68,10 @@ impl Work<'_> {
         self.plainer_rules();
         self.merge_rules();
         let is_smaller = cost(&self.current) < cost(&before);
-        if !is_smaller {
-            self.current = before;
-        } else {
+        if is_smaller {
             self.accept(self.current.clone());
+        } else {
+            self.current = before;
         }
         is_smaller
     }
@@ -222,12 +222,7 @@ fn rules_for(plan: &Plan, tape: &Tape, place: usize, away: Away) -> Option<Vec<R
         Fault::Pause { .. } => Act::Hold,
         _ => Act::Drop,
     };
-    let rule = |(at, _)| Rule {
-        message: exactly(tape, at),
-        after: None,
-        until: None,
-        act: act(),
-    };
+    let rule = |(at, _)| Rule { message: exactly(tape, at), after: None, until: None, act: act() };
     Some(messages.map(rule).collect())
 }
 

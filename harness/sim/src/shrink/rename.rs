@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    Act, Endpoint, Fault, MessageMatch, Moment, Plan, PlannedFault, Rule, Script,
-    ScriptedOperation,
+    Act, Endpoint, Fault, MessageMatch, Moment, Plan, PlannedFault, Rule, Script, ScriptedOperation,
 };
 
 /// The new number of each node and client; nothing for those that are gone.
@@ -228,7 +227,8 @@ fn values_without(value: &str, nodes: u16, gone: &BTreeSet<u16>) -> Vec<String> 
     if let [number] = *entries.as_slice() {
         let by = gone.len() as u64;
         let smaller = [number.checked_sub(by), number.checked_sub(1)];
-        let mut smaller: Vec<_> = smaller.into_iter().flatten().filter(|number| *number > 0).collect();
+        let mut smaller: Vec<_> =
+            smaller.into_iter().flatten().filter(|number| *number > 0).collect();
         smaller.dedup();
         return smaller.into_iter().map(|number| number.to_string()).collect();
     }

@@ -12,9 +12,7 @@ impl Work<'_> {
             return;
         }
         let base = self.current.clone();
-        ddmin(base.rules.clone(), |left| {
-            self.take(&Plan { rules: left.to_vec(), ..base.clone() })
-        });
+        ddmin(base.rules.clone(), |left| self.take(&Plan { rules: left.to_vec(), ..base.clone() }));
     }
 
     /// Lost rather than held back, held back rather than slow, a round number rather than another one.
@@ -67,10 +65,8 @@ impl Work<'_> {
         let mut plan = self.current.clone();
         let others = (0..).zip(&self.current.rules);
         plan.rules = others
-            .filter_map(|(other, rule)| match other == place {
-                true => Some(wider.clone()),
-                false => (!covers(&wider.message, &rule.message)).then(|| rule.clone()),
-            })
+            .filter(|(other, rule)| *other == place || !covers(&wider.message, &rule.message))
+            .map(|(other, rule)| if other == place { wider.clone() } else { rule.clone() })
             .collect();
         self.improve(&plan)
     }

@@ -34,9 +34,7 @@ impl Story {
     /// The story of a run that breaks `demand`. `what` says how, where no event of the run does: the checker of
     /// histories speaks when all is over.
     pub fn new(tape: Tape, demand: &str, what: &str) -> Self {
-        let is_it = |event: &Event| {
-            matches!(&event.what, Happened::Violated(violation) if violation.demand == demand)
-        };
+        let is_it = |event: &Event| matches!(&event.what, Happened::Violated(violation) if violation.demand == demand);
         let begun = tape.events.iter().position(|event| matches!(event.what, Happened::Invoked(_)));
         let later = tape.events.iter().skip(begun.unwrap_or_default()).position(is_it);
         let later = later.map(|place| place + begun.unwrap_or_default());
@@ -54,7 +52,7 @@ impl Story {
             }
             _ => Objection {
                 end,
-                at_us: tape.events.iter().take(end).last().map_or(0, |event| event.at_us),
+                at_us: tape.events.iter().take(end).next_back().map_or(0, |event| event.at_us),
                 demand: demand.to_owned(),
                 what: what.to_owned(),
                 targets: Vec::new(),
@@ -112,7 +110,11 @@ impl Story {
 
     /// What somebody is called: the administrator is a client without a number.
     fn name(&self, end: Endpoint) -> String {
-        if end == Endpoint::Client(self.tape.clients) { "admin".to_owned() } else { end.to_string() }
+        if end == Endpoint::Client(self.tape.clients) {
+            "admin".to_owned()
+        } else {
+            end.to_string()
+        }
     }
 }
 

@@ -106,7 +106,7 @@ impl<'a> Picture<'a> {
     fn lines(&self, out: &mut String) {
         for end in &self.cast {
             let (x, name) = (self.x(*end), escaped(&self.story.name(*end)));
-            put(out, format_args!("<text class=\"name\" x=\"{x}\" y=\"{}\">{name}</text>", TOP));
+            put(out, format_args!("<text class=\"name\" x=\"{x}\" y=\"{TOP}\">{name}</text>"));
             let (mut from, mut is_up) = (TOP + 10, true);
             for event in self.story.events() {
                 let now_up = match event.what {
@@ -210,35 +210,14 @@ impl<'a> Picture<'a> {
         let due = message.due_us.first().copied().unwrap_or(message.sent_us + 1_000);
         let goal = (self.x(message.to), self.y(due.min(end)).max(from.1 + 6));
         match message.fate {
-            Fate::Held => self.stopped(out, message, "held", from, goal),
-            Fate::Lost | Fate::Corrupted => self.stopped(out, message, "lost", from, goal),
+            Fate::Held => stopped(out, message, "held", from, goal),
+            Fate::Lost | Fate::Corrupted => stopped(out, message, "lost", from, goal),
             Fate::Travels if is_cut(self.story, place, message) || due <= end => {
-                self.stopped(out, message, "lost", from, goal);
+                stopped(out, message, "lost", from, goal);
             }
             // It is under way when the story ends.
             Fate::Travels => {}
         }
-    }
-
-    /// A message that does not come to its receiver, or not yet.
-    fn stopped(
-        &self,
-        out: &mut String,
-        message: &Message,
-        class: &str,
-        from: (u64, u64),
-        goal: (u64, u64),
-    ) {
-        let stop = along(from, goal, 8);
-        line(out, class, from, stop);
-        let (x, y) = stop;
-        if class == "lost" {
-            line(out, "cross", (x - 5, y - 5), (x + 5, y + 5));
-            line(out, "cross", (x - 5, y + 5), (x + 5, y - 5));
-        } else {
-            line(out, "held", (x, y - 7), (x, y + 7));
-        }
-        word(out, message, along(from, goal, 5));
     }
 
     /// When something happens that is no message, and what faults do.
@@ -304,6 +283,20 @@ impl<'a> Picture<'a> {
         }
         below + 6
     }
+}
+
+/// A message that does not come to its receiver, or not yet.
+fn stopped(out: &mut String, message: &Message, class: &str, from: (u64, u64), goal: (u64, u64)) {
+    let stop = along(from, goal, 8);
+    line(out, class, from, stop);
+    let (x, y) = stop;
+    if class == "lost" {
+        line(out, "cross", (x - 5, y - 5), (x + 5, y + 5));
+        line(out, "cross", (x - 5, y + 5), (x + 5, y - 5));
+    } else {
+        line(out, "held", (x, y - 7), (x, y + 7));
+    }
+    word(out, message, along(from, goal, 5));
 }
 
 /// The place so many tenths of the way along.

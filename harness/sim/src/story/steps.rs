@@ -27,15 +27,17 @@ pub(super) fn steps(story: &Story) -> Vec<String> {
             Happened::Violated(violation) => {
                 Some(format!("{} is broken: {}", violation.demand, violation.what))
             }
-            Happened::Started(_) | Happened::Arrived(_) | Happened::Sent(_)
+            Happened::Started(_)
+            | Happened::Arrived(_)
+            | Happened::Sent(_)
             | Happened::Missed(_) => None,
         };
         if let Some(step) = step {
-            steps.extend(lost.drain(..).map(|loss| loss.sentence()));
+            steps.extend(lost.drain(..).map(Loss::sentence));
             steps.push(step);
         }
     }
-    steps.extend(lost.drain(..).map(|loss| loss.sentence()));
+    steps.extend(lost.drain(..).map(Loss::sentence));
     steps.push(format!("{} is broken: {}", story.objection.demand, story.objection.what));
     steps
 }
@@ -104,7 +106,7 @@ impl Loss {
     }
 }
 
-fn note_loss(story: &Story, place: usize, is_missed: bool, lost: &mut Vec<Loss>) {
+fn note_loss(story: &Story, place: usize, is_missed: bool, noted: &mut Vec<Loss>) {
     let Some(message) = story.tape.messages.get(place) else { return };
     let is_slow = message.due_us.first().is_some_and(|due| *due >= message.sent_us + SLOW_US);
     let how = match message.fate {
@@ -119,10 +121,10 @@ fn note_loss(story: &Story, place: usize, is_missed: bool, lost: &mut Vec<Loss>)
     let (from, to) = (story.name(message.from), story.name(message.to));
     let is_same =
         |loss: &&mut Loss| loss.kind == message.kind && loss.from == from && loss.how == how;
-    match lost.iter_mut().find(is_same) {
+    match noted.iter_mut().find(is_same) {
         Some(loss) if loss.to.contains(&to) => {}
         Some(loss) => loss.to.push(to),
-        None => lost.push(Loss { kind: message.kind, from, to: vec![to], how }),
+        None => noted.push(Loss { kind: message.kind, from, to: vec![to], how }),
     }
 }
 

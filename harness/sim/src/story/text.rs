@@ -8,6 +8,7 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use quorate_checkers::history::NemesisPhase;
 use quorate_plan::Endpoint;
@@ -57,7 +58,8 @@ impl<'a> Page<'a> {
         let mut row = format!("{:>width$}  ", "ms", width = MARGIN - 2);
         for end in &self.cast {
             let name = self.story.name(*end);
-            row += &format!("{name:STEP$}");
+            // Writing to a String cannot fail.
+            let _ = write!(row, "{name:STEP$}");
         }
         self.rows.push(row.trim_end().to_owned());
     }
