@@ -4,6 +4,7 @@
 //! The number is how many for each bug; all together on as many threads as there are processors. A shrunk plan is
 //! judged by the hunt's own judge, which the shrinker does not use.
 #![expect(clippy::print_stdout, reason = "it shows something")]
+#![expect(clippy::disallowed_types, reason = "it measures how long things take")]
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
