@@ -279,7 +279,7 @@ fn what_a_hunt_found_is_shrunk_to_a_plan_that_tells_its_story() {
     let again = sandbox.quorate(&["run", "--plan", "store/latest/plan.toml", "--mutant", "Q15"]);
     assert_eq!(again.code, 1, "{again}");
     assert_eq!(sandbox.quorate(&["check", "store/quorum-hunt-shrunk/latest"]).code, 1);
-    let clean = sandbox.quorate(&["run", "--plan", "store/quorum-hunt-shrunk/latest/plan.toml"]);
+    let clean = sandbox.quorate(&["run", "--plan", "store/quorum-hunt-shrunk/latest"]);
     assert_eq!(clean.code, 0, "{clean}");
 }
 
