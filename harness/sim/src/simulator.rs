@@ -35,13 +35,19 @@ pub enum SimError {
     Options(#[from] ConfigError),
     /// The plan asks for more than the system can do or promises to bear.
     #[error("the plan: {0}")]
-    Regime(#[from] RegimeError),
+    Regime(Box<RegimeError>),
     /// Nobody could record an event.
     #[error("the run was given up because its history cannot be written: {0}")]
     Recording(String),
     /// The simulator itself failed: no verdict.
     #[error("the simulator failed: {0}")]
     Harness(String),
+}
+
+impl From<RegimeError> for SimError {
+    fn from(error: RegimeError) -> Self {
+        Self::Regime(Box::new(error))
+    }
 }
 
 /// A simulated world of one system. It can run any number of plans, one after the other; each run depends on

@@ -27,6 +27,7 @@ const fn planned(at_ms: u64, for_ms: u64, fault: Fault) -> PlannedFault {
 fn recorded(run: &Run) -> Vec<(String, NemesisPhase, Vec<String>)> {
     let events = run.history.events().iter();
     let faults = events.filter_map(|event| match &event.what {
+        What::Nemesis(fault) if !fault.is_fault() => None,
         What::Nemesis(fault) => Some((fault.kind.clone(), fault.phase, fault.targets.clone())),
         What::Invoke(_) | What::Ok(_) | What::Fail(_) | What::Info(_) | What::Violation(_) => None,
     });

@@ -87,6 +87,16 @@ pub(crate) fn again(history: &Path, mutant: Option<&str>) -> String {
     format!("quorate run --plan {}{mutant}", quoted(history))
 }
 
+/// The command that sees whether a run comes back.
+pub(crate) fn replay(path: &Path) -> String {
+    format!("quorate replay {}", quoted(path))
+}
+
+/// The command that makes a failing plan small.
+pub(crate) fn shrink(path: &Path) -> String {
+    format!("quorate shrink {}", quoted(path))
+}
+
 /// A path as a shell takes it.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();

@@ -187,6 +187,14 @@ impl Run {
             simulation.tell(&mut text);
         }
         output::line(&mut text, "again", &report::again(&history, self.mutant.0.map(Mutant::name)));
+        if let Some(simulation) = &finished.simulation {
+            if !simulation.interrupted {
+                output::line(&mut text, "replay", &report::replay(&history));
+            }
+            if finished.breaks.is_some() {
+                output::line(&mut text, "shrink", &report::shrink(&history));
+            }
+        }
         output::line(&mut text, "check", &report::check(&history));
         output::line(&mut text, "report", &page.display().to_string());
         text

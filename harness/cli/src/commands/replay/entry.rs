@@ -32,7 +32,7 @@ pub(super) enum What {
 impl Entry {
     /// Reads a file, and checks that this program can run its plan.
     pub(super) fn read(path: &Path) -> Result<Self, CliError> {
-        let (plan, text, name, what) = if path.is_dir() || plan_file::is_history(path) {
+        let (plan, text, name, what) = if plan_file::is_run(path) {
             let (file, plan) = check::read(path)?;
             let name = file.header.mutant.clone();
             (plan, None, name, What::History(Box::new(file)))

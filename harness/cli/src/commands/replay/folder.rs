@@ -166,6 +166,12 @@ impl Table {
 }
 
 fn row(file: String, path: &Path, budget: Budget) -> Result<Row, CliError> {
+    let is_mute = !plan_file::is_run(path)
+        && plan_file::read(path).is_ok_and(|(plan, _)| plan.shows.is_none());
+    if is_mute {
+        let remark = "it does not say what it shows".to_owned();
+        return Ok(Row { file, state: State::Unknown, remark });
+    }
     let entry = match Entry::read(path) {
         Ok(entry) => entry,
         Err(why) => {

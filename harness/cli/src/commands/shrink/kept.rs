@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quorate_checkers::judge::Results;
 use quorate_checkers::linearizability::{Budget, Linearizability};
+use quorate_plan::{Plan, Shows};
 use quorate_sim::shrink::{Shrunk, Size};
 use quorate_sim::story::Story;
 use quorate_sim::{Checks, QueueKind};
@@ -72,7 +73,13 @@ pub(super) fn keep(
     let story = story(shrunk, mutants, &finished.results)?;
     let steps = story.steps();
     let told = format!("{}\n{}", numbered(&steps, "", ""), story.text());
-    let plan = plan_text(shrunk, mutants, &steps);
+    let mut plan = shrunk.plan.clone();
+    plan.shows = finished.breaks.clone().map(|breaks| Shows {
+        breaks,
+        mutant: name_of(mutants).map(ToOwned::to_owned),
+        digest: finished.digest(),
+    });
+    let plan = plan_text(&plan, &shrunk.demand, mutants, &steps);
     let files = [(PLAN, plan), (STORY, told.clone()), (PICTURE, story.svg())];
     for (name, content) in files {
         store::write_whole(&folder.path.join(name), content.as_bytes())?;
@@ -96,8 +103,7 @@ fn story(shrunk: &Shrunk, mutants: Mutants, results: &Results) -> Result<Story, 
 }
 
 /// The plan as a person would keep it: the story, how to run it and what comes of it, then the plan itself.
-fn plan_text(shrunk: &Shrunk, mutants: Mutants, steps: &[String]) -> String {
-    let Shrunk { plan, demand, .. } = shrunk;
+fn plan_text(plan: &Plan, demand: &str, mutants: Mutants, steps: &[String]) -> String {
     let mutant = name_of(mutants).map(|name| format!(" --mutant {name}")).unwrap_or_default();
     format!(
         "# A run that breaks {demand}.\n#\n{}#\n# run: quorate run --plan {PLAN}{mutant}   -> invalid by {demand}\n\n{}",
@@ -149,7 +155,7 @@ impl Kept {
         let history = self.folder.join(store::HISTORY);
         let plan = self.folder.join(PLAN);
         output::line(text, "plan", &plan.display().to_string());
-        output::line(text, "again", &report::again(&plan, name_of(self.mutants)));
+        output::line(text, "replay", &report::replay(&plan));
         output::line(text, "check", &report::check(&history));
         output::line(text, "picture", &self.folder.join(PICTURE).display().to_string());
         output::line(text, "report", &self.folder.join(store::REPORT).display().to_string());

@@ -25,10 +25,16 @@ impl Subject {
     /// The plan in a file. A history names its planted bug itself.
     pub(super) fn of_file(file: &Path, asked: Option<Mutants>) -> Result<Self, CliError> {
         let is_history = plan_file::is_run(file);
-        let named = if is_history { check::read(file)?.0.header.mutant } else { None };
+        let named = if is_history {
+            check::read(file)?.0.header.mutant
+        } else {
+            plan_file::read(file)?.0.shows.and_then(|shows| shows.mutant)
+        };
         let named = named.map(|name| run::mutant(&name).map_err(CliError::usage)).transpose()?;
         let mutants = asked.or(named).unwrap_or(Mutants::NONE);
-        let plan = plan_file::load(file, mutants)?;
+        let mut plan = plan_file::load(file, mutants)?;
+        // What another run showed is none of the shrunk one's.
+        plan.shows = None;
         let was_live = is_history && plan.world == WorldKind::Live;
         Ok(Self { plan, mutants, from: file.display().to_string(), was_live })
     }
