@@ -282,7 +282,8 @@ fn an_instant_network_does_not_stop_the_time() {
     assert!(plan.validate().is_err(), "without any pause nothing would take time");
 }
 
-/// What was judged wrongly once: each file of `judged/` says in its head what its run comes to, and what is noted.
+/// What was judged wrongly once: each file of `judged/` says in its head what its run comes to, and what is noted. Those
+/// in which the correct system was accused are in the folder `regressions`.
 #[test]
 fn what_was_judged_wrongly_once_is_judged_as_it_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judged");
@@ -308,7 +309,7 @@ fn what_was_judged_wrongly_once_is_judged_as_it_says() {
         assert!(run.outcome.messages < 20_000, "{}: {}", path.display(), run.outcome.messages);
         count += 1;
     }
-    assert!(count >= 11, "the folder holds what it should");
+    assert!(count >= 6, "the folder holds what it should");
 }
 
 /// An operation that was open at the healing is none of the last tasks.

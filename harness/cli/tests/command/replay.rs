@@ -205,3 +205,18 @@ fn how_often_a_run_comes_back_is_said_with_an_interval() {
     let ended = sandbox.quorate(&["replay", "store", "--world", "sim"]);
     assert_eq!(ended.code, 254, "{ended}");
 }
+
+/// The project's own set of tests.
+#[test]
+fn what_was_found_once_stays_found_or_fixed() {
+    let sandbox = Sandbox::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../regressions");
+    let ended = sandbox.quorate(&["replay", folder.to_str().unwrap(), "--json"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let found = told["rows"].as_array().unwrap().iter();
+    let planted = found.filter(|row| row["state"] == "still-found").count();
+    let list = sandbox.quorate(&["list", "mutants", "--json"]);
+    let mutants: Value = serde_json::from_str(&list.stdout).unwrap();
+    assert_eq!(planted, mutants.as_array().unwrap().len(), "one for each planted bug: {list}");
+}
