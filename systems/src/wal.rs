@@ -89,6 +89,31 @@ pub fn decode<R: DeserializeOwned>(payload: &[u8]) -> Option<R> {
     }
 }
 
+/// What stands at the beginning of some bytes of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First<'a> {
+    /// A record whose checksums are right.
+    Record {
+        /// What was written.
+        payload: &'a [u8],
+        /// How many bytes it takes altogether.
+        len: usize,
+    },
+    /// Something that was written whole and cannot be read back.
+    Damaged,
+    /// The beginning of a record, or nothing: whether it goes on, the bytes that follow say.
+    Cut,
+}
+
+/// Reads the first record of some bytes: for readers that hold only a part of a log.
+pub fn first(bytes: &[u8]) -> First<'_> {
+    match first_part(bytes, RECORD_MAGIC) {
+        Part::Whole { payload, len } => First::Record { payload, len },
+        Part::DamagedPayload { .. } | Part::DamagedHeader => First::Damaged,
+        Part::Cut => First::Cut,
+    }
+}
+
 /// Reads a log. Never fails: what is wrong with it stands in the result.
 pub fn scan(log: &[u8]) -> Scan<'_> {
     let mut found = Vec::new();
