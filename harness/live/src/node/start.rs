@@ -19,6 +19,7 @@ use super::console::Log;
 use super::diary::Diary;
 use super::ending::Ending;
 use super::folder::Folder;
+use super::inputs::Inputs;
 use super::peers::{self, Inbox, Peers};
 use super::recovery::recover;
 use super::runtime::{Ask, Counts, Node, Sources};
@@ -57,19 +58,21 @@ pub(super) async fn start<S: System>(
     let seed = weather::draw(config.entropy, "node", &[incarnation.0]);
     let me = NodeId(config.node);
     let mut outbox = Outbox::default();
-    let replica = S::Replica::start(
-        Start {
-            me,
-            incarnation,
-            config: system.clone(),
-            keys: config.keys.clone(),
-            entropy: weather::draw(seed, "core", &[]),
-            now: LocalTime(0),
-            records: std::mem::take(&mut recovery.records),
-        },
-        &mut outbox,
-    )
-    .map_err(|error| Ending::Refused(error.to_string()))?;
+    let mut inputs = Inputs::open(config)?;
+    let start = Start {
+        me,
+        incarnation,
+        config: system.clone(),
+        keys: config.keys.clone(),
+        entropy: weather::draw(seed, "core", &[]),
+        now: LocalTime(0),
+        records: std::mem::take(&mut recovery.records),
+    };
+    inputs.starts(&start)?;
+    let replica = S::Replica::start(start, &mut outbox).map_err(|error| {
+        inputs.refused(&error);
+        Ending::Refused(error.to_string())
+    })?;
     // A node that refuses to start has not come up, and has nothing to tell.
     diary.write()?;
     let (reporter, reports) = mpsc::unbounded_channel();
@@ -113,6 +116,7 @@ pub(super) async fn start<S: System>(
         timers: Timers::new(seed),
         storage,
         liar: Liar::new(system, seed),
+        inputs,
         diary,
         peers,
         streams,

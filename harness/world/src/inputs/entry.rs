@@ -110,7 +110,7 @@ pub fn append(log: &mut Vec<u8>, entry: &Entry) -> Result<(), EncodeError> {
 }
 
 /// A replica is about to start at `t`.
-pub fn started<S: System>(t: u64, start: &Start<S>) -> Vec<Entry> {
+pub fn start<S: System>(t: u64, start: &Start<S>) -> Vec<Entry> {
     let who = Who::Node(start.me);
     let first = Entry::Start {
         who,
@@ -129,7 +129,7 @@ pub fn started<S: System>(t: u64, start: &Start<S>) -> Vec<Entry> {
 }
 
 /// A client is about to start at `t`.
-pub fn started_client<S: System>(t: u64, start: &ClientStart<S>) -> Entry {
+pub fn client_start<S: System>(t: u64, start: &ClientStart<S>) -> Entry {
     Entry::Start {
         who: Who::Client(start.me),
         t,
@@ -147,7 +147,12 @@ pub fn input<M: Serialize>(who: Who, t: u64, now: LocalTime, input: &Input<M>) -
 }
 
 /// A client is about to take an input at `t`.
-pub fn took<M: Serialize>(who: Who, t: u64, now: LocalTime, input: &ClientInput<M>) -> Entry {
+pub fn client_input<M: Serialize>(
+    who: Who,
+    t: u64,
+    now: LocalTime,
+    input: &ClientInput<M>,
+) -> Entry {
     Entry::Input { who, t, now, input: bytes(input) }
 }
 

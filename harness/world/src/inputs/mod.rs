@@ -24,6 +24,6 @@ mod reexecute;
 mod tests;
 
 pub use digest::{Digest, of_client_step, of_refusal, of_step};
-pub use entry::{Entry, append, begin, input, started, started_client, took};
+pub use entry::{Entry, append, begin, client_input, client_start, input, start};
 pub use reader::{BadLog, Reader};
 pub use reexecute::{Found, Log, Mismatch, Reexecution, Step, What, reexecute};

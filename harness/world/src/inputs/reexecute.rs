@@ -159,7 +159,7 @@ pub fn reexecute<S: System, R: Read>(
 ) -> Result<Reexecution, BadLog> {
     let sources = logs.into_iter().map(Source::open).collect::<Result<_, _>>()?;
     let run = Run { config, visit, sources, cores: BTreeMap::new(), done: Reexecution::default() };
-    run.to_its_end()
+    run.finish()
 }
 
 /// One log, with the entry that comes next.
@@ -221,7 +221,7 @@ struct Place {
 }
 
 impl<S: System, R: Read> Run<'_, S, R> {
-    fn to_its_end(mut self) -> Result<Reexecution, BadLog> {
+    fn finish(mut self) -> Result<Reexecution, BadLog> {
         while let Some((source, entry)) = self.next() {
             self.take(source, entry)?;
             if self.done.mismatch.is_some() {
@@ -234,7 +234,9 @@ impl<S: System, R: Read> Run<'_, S, R> {
         let cut = self.sources.iter().filter(|source| source.reader.cut_bytes() > 0);
         self.done.logs_cut = cut.count() as u64;
         let lives = std::mem::take(&mut self.cores);
-        lives.into_values().for_each(|life| self.bury(&life));
+        for life in lives.into_values() {
+            self.bury(&life);
+        }
         Ok(self.done)
     }
 
@@ -379,7 +381,7 @@ struct About {
 }
 
 impl About {
-    const fn did<'a, S: System>(self, what: What<'a, S>) -> Step<'a, S> {
+    const fn did<S: System>(self, what: What<'_, S>) -> Step<'_, S> {
         let Self { t, who, incarnation, entry } = self;
         Step { t, who, incarnation, entry, what }
     }
