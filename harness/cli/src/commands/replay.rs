@@ -3,6 +3,7 @@
 mod again;
 mod entry;
 mod folder;
+mod live;
 mod recorded;
 
 use std::path::PathBuf;
@@ -20,8 +21,10 @@ use crate::store;
 /// A run again, from its file: the same, or where it differs.
 ///
 /// A simulated run is a pure function of its plan, so that its history comes back byte for byte; where it does not, the
-/// first event that differs is shown. A plan that says what it shows (`[shows]`, as `quorate shrink` writes it) is run, and
-/// it is said whether it still does.
+/// first event that differs is shown. A run of real processes does not come back from its plan; but its nodes and clients
+/// wrote down all that they took in, and from that each of them is run again, and compared step by step.
+///
+/// A plan that says what it shows (`[shows]`, as `quorate shrink` writes it) is run, and it is said whether it still does.
 ///
 /// A folder of such files is a set of regression tests. A planted bug must still be found in its plan, and the correct
 /// system must be left in peace there; any other bug must be gone; a run in which nothing was broken must stay so.
@@ -64,6 +67,12 @@ impl Replay {
             return Ok(ExitCode::from(table.exit_code()));
         }
         let entry = Entry::read(&self.path)?;
+        if entry.is_live() {
+            let reexecuted = live::Reexecuted::of(&entry)?;
+            let text = || reexecuted.text();
+            output::print(&if self.json { output::json(&reexecuted) } else { text() })?;
+            return Ok(ExitCode::from(reexecuted.exit_code()));
+        }
         let replayed = recorded::Replayed::of(&entry, budget)?;
         output::print(&if self.json { output::json(&replayed) } else { replayed.text() })?;
         Ok(ExitCode::from(replayed.exit_code()))
