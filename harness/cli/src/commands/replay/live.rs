@@ -84,7 +84,8 @@ impl Reexecuted {
         let mut text = String::new();
         match &self.came {
             Came::Back { counts } => {
-                let what = format!("re-executed exactly: {}, every effect as it was", counts.text());
+                let what =
+                    format!("re-executed exactly: {}, every effect as it was", counts.text());
                 output::line(&mut text, "SAME", &what);
                 counts.tell_rest(&mut text);
             }
@@ -119,8 +120,7 @@ impl Reexecuted {
 impl Came {
     fn of(entry: &Entry) -> Result<Self, CliError> {
         let folder = folder_of(&entry.path);
-        let again =
-            panics::quietly(|| quorate_live::reexecute(folder, &entry.plan, entry.mutants));
+        let again = panics::quietly(|| quorate_live::reexecute(folder, &entry.plan, entry.mutants));
         match again {
             Ok(done) => Ok(Self::from(&done)),
             Err(error @ ReexecuteError::Missing { .. }) => {
