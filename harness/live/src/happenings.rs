@@ -343,7 +343,7 @@ mod tests {
         let moment = Moment::Crashed(NodeMatch { node: Some(2), nth: Some(1) });
         let system = SystemPlan { kind: "quorum".to_owned(), nodes: 3, options: [].into() };
         let mut plan = Plan::new("test", 1, WorldKind::Live, system);
-        let fault = Fault::Kill { nodes: [1].into() };
+        let fault = Fault::Kill { nodes: [1].into(), after_effects: None };
         plan.faults = vec![PlannedFault { when: Some(moment.clone()), at_ms: 0, for_ms: 1, fault }];
         let happenings = Happenings::of(&plan);
         let id = happenings.id(&moment);

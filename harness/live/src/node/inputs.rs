@@ -34,7 +34,7 @@ impl Inputs {
     pub(super) fn refused(&mut self, error: &StartError) {
         let effects = inputs::of_refusal(error);
         // It is written when the log is closed; that the node ends says more than a log that cannot be written.
-        let _ = self.add(Entry::Did { who: self.me, effects });
+        let _ = self.add(&Entry::Did { who: self.me, effects });
     }
 
     /// The core is about to take an input.
@@ -52,7 +52,7 @@ impl Inputs {
             return Ok(());
         }
         let effects = inputs::of_step(effects);
-        self.add(Entry::Did { who: self.me, effects }).map_err(failed)
+        self.add(&Entry::Did { who: self.me, effects }).map_err(|error| failed(&error))
     }
 
     /// The node is told to lie, or no more.
@@ -60,19 +60,19 @@ impl Inputs {
         self.write(|who| vec![Entry::Lies { who, t: now(), lie }])
     }
 
-    fn add(&mut self, entry: Entry) -> Result<(), LogError> {
-        self.log.as_mut().map_or(Ok(()), |log| log.add(&entry))
+    fn add(&mut self, entry: &Entry) -> Result<(), LogError> {
+        self.log.as_mut().map_or(Ok(()), |log| log.add(entry))
     }
 
     fn write(&mut self, entries: impl FnOnce(Who) -> Vec<Entry>) -> Result<(), Ending> {
         let Some(log) = &mut self.log else { return Ok(()) };
         for entry in entries(self.me) {
-            log.add(&entry).map_err(failed)?;
+            log.add(&entry).map_err(|error| failed(&error))?;
         }
-        log.write().map_err(failed)
+        log.write().map_err(|error| failed(&error))
     }
 }
 
-fn failed(error: LogError) -> Ending {
+fn failed(error: &LogError) -> Ending {
     Ending::DiskFailed(error.to_string())
 }

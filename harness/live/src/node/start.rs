@@ -68,11 +68,7 @@ pub(super) async fn start<S: System>(
         now: LocalTime(0),
         records: std::mem::take(&mut recovery.records),
     };
-    inputs.starts(&start)?;
-    let replica = S::Replica::start(start, &mut outbox).map_err(|error| {
-        inputs.refused(&error);
-        Ending::Refused(error.to_string())
-    })?;
+    let replica = raise::<S>(start, &mut inputs, &mut outbox)?;
     // A node that refuses to start has not come up, and has nothing to tell.
     diary.write()?;
     let (reporter, reports) = mpsc::unbounded_channel();
@@ -129,6 +125,19 @@ pub(super) async fn start<S: System>(
         Ready { incarnation: incarnation.0, peer_address, client_address, records, torn_bytes };
     let sources = Sources { asks: asked, reports, arrivals, tasks };
     Ok(Started { node, sources, ready: Notice::Ready(ready) })
+}
+
+/// Starts the core, after what it starts from was written down.
+fn raise<S: System>(
+    start: Start<S>,
+    inputs: &mut Inputs,
+    outbox: &mut Outbox<S>,
+) -> Result<S::Replica, Ending> {
+    inputs.starts(&start)?;
+    S::Replica::start(start, outbox).map_err(|error| {
+        inputs.refused(&error);
+        Ending::Refused(error.to_string())
+    })
 }
 
 async fn bind(address: SocketAddr, whom: &str) -> Result<(TcpListener, SocketAddr), Ending> {
