@@ -175,7 +175,9 @@ fn tampered_logs_are_found_out(sandbox: &Sandbox) {
     }
     let mut bytes = Vec::new();
     inputs::begin(&mut bytes).unwrap();
-    changed.iter().for_each(|entry| inputs::append(&mut bytes, entry).unwrap());
+    for entry in &changed {
+        inputs::append(&mut bytes, entry).unwrap();
+    }
     fs::write(log, bytes).unwrap();
     let replay = sandbox.quorate(&["replay", "store/latest"]);
     assert_eq!(replay.code, 1, "{replay}");

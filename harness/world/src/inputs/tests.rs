@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quorate_systems::contract::{
     Client as _, ClientEffect, ClientId, ClientInput, ClientStart, Command, Effect, Incarnation,
     Input, Key, Keyring, Lie, LocalTime, NodeId, Outbox, Recovered, Replica as _, Start,
-    System as _, Value,
+    System as _, TimerId, Value,
 };
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::quorum::{Message, Quorum, Record};
@@ -147,7 +147,9 @@ impl Recorded {
 fn written(entries: &[Entry]) -> Vec<u8> {
     let mut log = Vec::new();
     begin(&mut log).unwrap();
-    entries.iter().for_each(|entry| append(&mut log, entry).unwrap());
+    for entry in entries {
+        append(&mut log, entry).unwrap();
+    }
     log
 }
 
@@ -288,7 +290,7 @@ fn an_input_or_a_digest_that_was_changed_is_a_mismatch_that_names_node_life_and_
 
     let mut changed = Recorded::story();
     let Entry::Input { t, now, .. } = changed.node[place].clone() else { panic!() };
-    changed.node[place] = input(N0, t, now, &Input::<Message>::Timer(Default::default()));
+    changed.node[place] = input(N0, t, now, &Input::<Message>::Timer(TimerId(0)));
     let mismatch = changed.run(None).unwrap().mismatch.unwrap();
     assert_eq!((mismatch.who, mismatch.entry), (N0, number));
     assert!(mismatch.input.contains("Timer"), "{mismatch}");
