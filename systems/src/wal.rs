@@ -294,6 +294,22 @@ mod tests {
     }
 
     #[test]
+    fn the_first_record_of_a_part_of_a_log_is_whole_damaged_or_goes_on() {
+        let log = log_of(&records());
+        let end = boundaries(&records())[1];
+        for cut in 0..end {
+            assert_eq!(first(&log[..cut]), First::Cut);
+        }
+        let payload = &log[RECORD_HEADER_LEN..end];
+        assert_eq!(first(&log), First::Record { payload, len: end });
+        for place in 0..end {
+            let mut damaged = log.clone();
+            damaged[place] ^= 1;
+            assert_eq!(first(&damaged), First::Damaged, "{place}");
+        }
+    }
+
+    #[test]
     fn a_log_has_exactly_these_bytes() {
         assert_eq!(log_of(&records()[..1]), GOLDEN);
     }
