@@ -89,6 +89,31 @@ pub fn decode<R: DeserializeOwned>(payload: &[u8]) -> Option<R> {
     }
 }
 
+/// What stands at the beginning of some bytes of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First<'a> {
+    /// A record whose checksums are right.
+    Record {
+        /// What was written.
+        payload: &'a [u8],
+        /// How many bytes it takes altogether.
+        len: usize,
+    },
+    /// Something that was written whole and cannot be read back.
+    Damaged,
+    /// The beginning of a record, or nothing: whether it goes on, the bytes that follow say.
+    Cut,
+}
+
+/// Reads the first record of some bytes: for readers that hold only a part of a log.
+pub fn first(bytes: &[u8]) -> First<'_> {
+    match first_part(bytes, RECORD_MAGIC) {
+        Part::Whole { payload, len } => First::Record { payload, len },
+        Part::DamagedPayload { .. } | Part::DamagedHeader => First::Damaged,
+        Part::Cut => First::Cut,
+    }
+}
+
 /// Reads a log. Never fails: what is wrong with it stands in the result.
 pub fn scan(log: &[u8]) -> Scan<'_> {
     let mut found = Vec::new();
@@ -266,6 +291,22 @@ mod tests {
                 Found::Corrupt { offset } => Some(*offset),
             })
             .collect()
+    }
+
+    #[test]
+    fn the_first_record_of_a_part_of_a_log_is_whole_damaged_or_goes_on() {
+        let log = log_of(&records());
+        let end = boundaries(&records())[1];
+        for cut in 0..end {
+            assert_eq!(first(&log[..cut]), First::Cut);
+        }
+        let payload = &log[RECORD_HEADER_LEN..end];
+        assert_eq!(first(&log), First::Record { payload, len: end });
+        for place in 0..end {
+            let mut damaged = log.clone();
+            damaged[place] ^= 1;
+            assert_eq!(first(&damaged), First::Damaged, "{place}");
+        }
     }
 
     #[test]

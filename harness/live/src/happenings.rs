@@ -1,6 +1,6 @@
 //! What of a plan waits for something to happen: faults, rules and operations of scripts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +43,14 @@ struct State {
     rules: Rules,
     /// Kept for its room.
     new: Vec<MomentId>,
+    /// Nodes whose ends are not told yet: by how many, and whether they have ended.
+    withheld: BTreeMap<u16, Withheld>,
+}
+
+#[derive(Debug, Default)]
+struct Withheld {
+    by: u32,
+    ended: bool,
 }
 
 impl Happenings {
@@ -58,7 +66,7 @@ impl Happenings {
         Self {
             any,
             messages,
-            state: Mutex::new(State { moments, rules, new: Vec::new() }),
+            state: Mutex::new(State { moments, rules, new: Vec::new(), withheld: BTreeMap::new() }),
             healed: AtomicBool::new(false),
             turns: watch::Sender::new(0),
         }
@@ -106,12 +114,50 @@ impl Happenings {
 
     /// A node serves.
     pub(crate) fn started(&self, node: u16) {
-        self.tell(|state| state.moments.started(node));
+        self.tell(|state| {
+            // It had ended before that, and whoever waits for both is told in this order.
+            if let Some(withheld) = state.withheld.get_mut(&node)
+                && std::mem::take(&mut withheld.ended)
+            {
+                state.moments.crashed(node);
+            }
+            state.moments.started(node);
+        });
     }
 
     /// A node's process is gone.
     pub(crate) fn crashed(&self, node: u16) {
-        self.tell(|state| state.moments.crashed(node));
+        self.tell(|state| match state.withheld.get_mut(&node) {
+            Some(withheld) => withheld.ended = true,
+            None => state.moments.crashed(node),
+        });
+    }
+
+    /// A fault of these nodes is about to begin: that a node has ended is told by [`Happenings::release`], once
+    /// the history says whose doing it is.
+    pub(crate) fn withhold(&self, nodes: &BTreeSet<u16>) {
+        self.tell(|state| {
+            for node in nodes {
+                state.withheld.entry(*node).or_default().by += 1;
+            }
+        });
+    }
+
+    /// What was withheld of these nodes is told, as soon as nobody withholds it any more.
+    pub(crate) fn release(&self, nodes: &BTreeSet<u16>) {
+        self.tell(|state| {
+            for node in nodes {
+                let Some(withheld) = state.withheld.get_mut(node) else { continue };
+                withheld.by -= 1;
+                if withheld.by == 0 {
+                    let ended = withheld.ended;
+                    state.withheld.remove(node);
+                    if ended {
+                        state.moments.crashed(*node);
+                    }
+                }
+            }
+        });
     }
 
     /// Everything is healed from here on.
@@ -286,5 +332,58 @@ where
         if let Ok(observation) = O::deserialize(observation) {
             self.happenings.observed(Endpoint::Node(node), &observation);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_plan::{Fault, NodeMatch, PlannedFault, SystemPlan, WorldKind};
+
+    use super::*;
+
+    /// Those of a plan that waits for the end of n2, and the id of that.
+    fn waiting() -> (Happenings, MomentId) {
+        let moment = Moment::Crashed(NodeMatch { node: Some(2), nth: Some(1) });
+        let system = SystemPlan { kind: "quorum".to_owned(), nodes: 3, options: [].into() };
+        let mut plan = Plan::new("test", 1, WorldKind::Live, system);
+        let fault = Fault::Kill { nodes: [1].into(), after_effects: None };
+        plan.faults = vec![PlannedFault { when: Some(moment.clone()), at_ms: 0, for_ms: 1, fault }];
+        let happenings = Happenings::of(&plan);
+        let id = happenings.id(&moment);
+        (happenings, id)
+    }
+
+    fn is_reached(happenings: &Happenings, id: MomentId) -> bool {
+        happenings.lock().moments.is_reached(id)
+    }
+
+    #[test]
+    fn the_end_of_a_node_is_told_once_nobody_withholds_it() {
+        let (happenings, id) = waiting();
+        let two = BTreeSet::from([1, 2]);
+        happenings.withhold(&two);
+        happenings.withhold(&BTreeSet::from([2]));
+        happenings.crashed(2);
+        happenings.release(&two);
+        assert!(!is_reached(&happenings, id));
+        happenings.release(&BTreeSet::from([2]));
+        assert!(is_reached(&happenings, id));
+        assert!(happenings.lock().withheld.is_empty());
+    }
+
+    #[test]
+    fn a_node_that_starts_has_ended_before() {
+        let (happenings, id) = waiting();
+        happenings.withhold(&BTreeSet::from([2]));
+        happenings.crashed(2);
+        happenings.started(2);
+        assert!(is_reached(&happenings, id));
+    }
+
+    #[test]
+    fn what_nobody_withholds_is_told_at_once() {
+        let (happenings, id) = waiting();
+        happenings.crashed(2);
+        assert!(is_reached(&happenings, id));
     }
 }

@@ -3,6 +3,7 @@
 mod client;
 mod cluster;
 mod happenings;
+mod inputs;
 mod nemesis;
 pub mod node;
 mod observed;
@@ -18,6 +19,7 @@ mod timers;
 
 pub use cluster::Death;
 pub use happenings::Onlooker;
+pub use inputs::{ReexecuteError, reexecute};
 pub use observed::forget_observations;
 pub use progress::{Listener, Progress, RunPhase};
 pub use recorder::Counts;

@@ -35,6 +35,9 @@ pub struct NodeConfig {
     /// The file that it tells what happens to its core in, for the invariants; absent: nobody wants to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<PathBuf>,
+    /// The file that it writes the inputs of its core to, to run it again from; absent: nobody will.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<PathBuf>,
     /// Observations of these kinds are told on standard output as well, as they come.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub watched: BTreeSet<String>,

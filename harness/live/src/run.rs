@@ -196,6 +196,8 @@ async fn run_recorded(
     drop((helpers, nemesis));
     troubles.extend(stage.tear_down().await);
     let deaths = deaths.finish().await;
+    let unwritten = parts.inputs.finish();
+    troubles.extend(unwritten.map(|why| format!("the run cannot be replayed: {why}")));
     troubles.extend(watch.judge(recorder).await);
     let counts = recorder.counts();
     let writer = recorder.close();

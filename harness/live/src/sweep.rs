@@ -157,7 +157,9 @@ mod tests {
         fs::write(run.join("nodes/n0/data/log-000000"), "records").unwrap();
         fs::write(run.join("nodes/n0/log"), "what it said").unwrap();
         fs::write(run.join("nodes/n0/observed.jsonl"), "what it did").unwrap();
+        fs::write(run.join("nodes/n0/inputs.log"), "what it took in").unwrap();
         fs::write(run.join("clients.jsonl"), "what they did").unwrap();
+        fs::write(run.join("clients-inputs.log"), "what they took in").unwrap();
         fs::write(run.join("history.jsonl"), "events").unwrap();
         std::os::unix::fs::symlink(&run, store.path().join("quorum/latest")).unwrap();
         (store, run)
@@ -172,7 +174,10 @@ mod tests {
         let (store, run) = store();
         fs::write(run.join(LOCK), serde_json::to_vec(&dead()).unwrap()).unwrap();
         assert_eq!(sweep(store.path()).unwrap(), 1);
-        for gone in ["nodes/n0/data", "nodes/n0/observed.jsonl", "clients.jsonl"] {
+        for gone in ["nodes/n0/data", "nodes/n0/observed.jsonl", "nodes/n0/inputs.log"] {
+            assert!(!run.join(gone).exists(), "{gone}");
+        }
+        for gone in ["clients.jsonl", "clients-inputs.log"] {
             assert!(!run.join(gone).exists(), "{gone}");
         }
         assert!(run.join("nodes/n0/log").exists());

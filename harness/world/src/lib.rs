@@ -2,6 +2,7 @@
 
 pub mod convert;
 pub mod gate;
+pub mod inputs;
 pub mod invariants;
 pub mod liar;
 pub mod matching;

@@ -105,7 +105,7 @@ fn scale(draw: u64, count: u64) -> u64 {
 }
 
 /// One round: `SplitMix64` (Steele, Lea, Flood 2014) over the state so far and one more word.
-fn absorb(state: u64, word: u64) -> u64 {
+pub(crate) fn absorb(state: u64, word: u64) -> u64 {
     let mut z = (state ^ word).wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

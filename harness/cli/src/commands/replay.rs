@@ -3,6 +3,7 @@
 mod again;
 mod entry;
 mod folder;
+mod live;
 mod recorded;
 mod times;
 
@@ -21,9 +22,11 @@ use crate::store;
 
 /// A run again, from its file: the same, or where it differs.
 ///
-/// A simulated run is a pure function of its plan, so that its history comes back byte for byte; where it does not, the
-/// first event that differs is shown. A plan that says what it shows (`[shows]`, as `quorate shrink` writes it) is run, and
-/// it is said whether it still does.
+/// A simulated run is a pure function of its plan, so that its history comes back event for event; where it does not, the
+/// first event that differs is shown. A run of real processes does not come back from its plan; but its nodes and clients
+/// wrote down all that they took in, and from that each of them is run again, and compared step by step.
+///
+/// A plan that says what it shows (`[shows]`, as `quorate shrink` writes it) is run, and it is said whether it still does.
 ///
 /// What happened among real processes comes back by chance only: `--world live` runs the plan again so many times, and says
 /// how often it did, with an interval; `--world sim` does so in virtual time.
@@ -98,6 +101,12 @@ impl Replay {
             let repeated = times::Repeated::of(&entry, wanted)?;
             output::print(&if self.json { output::json(&repeated) } else { repeated.text() })?;
             return Ok(ExitCode::from(repeated.exit_code()));
+        }
+        if entry.is_live() {
+            let reexecuted = live::Reexecuted::of(&entry)?;
+            let text = || reexecuted.text();
+            output::print(&if self.json { output::json(&reexecuted) } else { text() })?;
+            return Ok(ExitCode::from(reexecuted.exit_code()));
         }
         let replayed = recorded::Replayed::of(&entry, budget)?;
         output::print(&if self.json { output::json(&replayed) } else { replayed.text() })?;

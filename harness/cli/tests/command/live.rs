@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use quorate_world::inputs;
 
 use crate::support::{Sandbox, processes_mentioning};
 
@@ -76,6 +79,130 @@ fn a_timestamp_without_writer_id_is_found_in_what_nodes_and_clients_tell_of_them
     assert!(check.stdout.contains("Q-I2 does not hold at index"), "{check}");
 }
 
+/// The inputs of every core of the last run, with which it can be replayed.
+fn inputs(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let nodes = (0..5).map(|node| format!("nodes/n{node}/inputs.log"));
+    let files = nodes.chain(["clients-inputs.log".to_owned()]);
+    files.map(|file| sandbox.latest().join(file)).collect()
+}
+
+/// All entries of a log that is whole.
+fn entries(log: &Path) -> Vec<inputs::Entry> {
+    let mut reader = inputs::Reader::new(String::new(), fs::File::open(log).unwrap());
+    let mut entries = Vec::new();
+    while let Some(entry) = reader.read().unwrap() {
+        entries.push(entry);
+    }
+    entries
+}
+
+/// A planted bug that one step of a node shows, while nodes are killed, lose power and are killed once more.
+const RUN_AGAIN: &str = r#"
+name = "run-again"
+seed = 3
+world = "live"
+
+[system]
+kind = "quorum"
+nodes = 5
+
+[workload]
+clients = 6
+keys = 1
+rate_per_s = 0
+
+[durations]
+time_limit_ms = 4000
+operation_timeout_ms = 2000
+
+[[faults]]
+at_ms = 500
+for_ms = 400
+fault = { kind = "kill", nodes = [1] }
+
+[[faults]]
+at_ms = 1200
+for_ms = 400
+fault = { kind = "power-loss", nodes = [2] }
+
+[[faults]]
+at_ms = 2000
+for_ms = 400
+fault = { kind = "kill", nodes = [1, 3] }
+"#;
+
+#[test]
+fn a_run_of_real_processes_is_replayed_from_the_inputs_of_its_cores() {
+    let sandbox = Sandbox::for_clusters();
+    fs::write(sandbox.path().join("plan.toml"), RUN_AGAIN).unwrap();
+    let run = sandbox.quorate(&["run", "--plan", "plan.toml", "--mutant", "Q03"]);
+    assert_eq!(run.code, 1, "{run}");
+    for path in ["store/latest", "store/latest/history.jsonl"] {
+        let replay = sandbox.quorate(&["replay", path]);
+        assert_eq!(replay.code, 0, "{replay}");
+        let same = "SAME     re-executed exactly: 11 cores in 15 lives, ";
+        assert!(replay.stdout.starts_with(same), "{replay}");
+        assert!(replay.stdout.contains("every effect as it was"), "{replay}");
+    }
+    let replay = sandbox.quorate(&["replay", "store/latest", "--json"]);
+    let counts: serde_json::Value = serde_json::from_str(&replay.stdout).unwrap();
+    assert!(counts["inputs"].as_u64().unwrap() > 1_000, "{replay}");
+    assert!(counts["lives_cut"].as_u64().unwrap() <= 4, "only kills cut: {replay}");
+    assert_eq!(counts["panics"], 0, "{replay}");
+
+    // With another bug in them, or none, some core does something else.
+    let history = sandbox.latest().join("history.jsonl");
+    let recorded = fs::read_to_string(&history).unwrap();
+    fs::write(&history, recorded.replacen("\"Q03\"", "\"Q06\"", 1)).unwrap();
+    let replay = sandbox.quorate(&["replay", "store/latest"]);
+    assert_eq!(replay.code, 1, "{replay}");
+    assert!(replay.stdout.starts_with("DIFFERS"), "{replay}");
+    fs::write(&history, &recorded).unwrap();
+
+    tampered_logs_are_found_out(&sandbox);
+}
+
+/// One input that is another one, one bit that is another one, and a log that is gone.
+fn tampered_logs_are_found_out(sandbox: &Sandbox) {
+    let log = &inputs(sandbox)[3];
+    let whole = fs::read(log).unwrap();
+    let mut changed = entries(log);
+    let place = changed.len() / 2;
+    let is_input = |entry: &inputs::Entry| matches!(entry, inputs::Entry::Input { .. });
+    let place = place + changed[place..].iter().position(is_input).unwrap();
+    if let inputs::Entry::Did { effects, .. } = &mut changed[place + 1] {
+        effects.0[0] ^= 1;
+    }
+    let mut bytes = Vec::new();
+    inputs::begin(&mut bytes).unwrap();
+    for entry in &changed {
+        inputs::append(&mut bytes, entry).unwrap();
+    }
+    fs::write(log, bytes).unwrap();
+    let replay = sandbox.quorate(&["replay", "store/latest"]);
+    assert_eq!(replay.code, 1, "{replay}");
+    let said = format!(", entry {}, ", place + 1);
+    assert!(replay.stdout.contains("n3, life ") && replay.stdout.contains(&said), "{replay}");
+
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 16;
+    fs::write(log, &damaged).unwrap();
+    let replay = sandbox.quorate(&["replay", "store/latest"]);
+    assert_eq!(replay.code, 254, "{replay}");
+    assert!(replay.stderr.contains("n3/inputs.log, byte "), "{replay}");
+
+    fs::write(log, &whole[..whole.len() - 3]).unwrap();
+    let replay = sandbox.quorate(&["replay", "store/latest"]);
+    assert_eq!(replay.code, 0, "{replay}");
+    assert!(replay.stdout.contains("1 logs end in the middle of an entry"), "{replay}");
+
+    fs::remove_file(log).unwrap();
+    let replay = sandbox.quorate(&["replay", "store/latest"]);
+    assert_eq!(replay.code, 2, "{replay}");
+    assert!(replay.stdout.contains("n3/inputs.log is not there"), "{replay}");
+    assert!(replay.stdout.contains("quorate run --plan store/latest --world sim"), "{replay}");
+}
+
 #[test]
 fn a_correct_run_under_kills_and_power_losses_breaks_no_invariant() {
     let sandbox = Sandbox::for_clusters();
@@ -87,6 +214,10 @@ fn a_correct_run_under_kills_and_power_losses_breaks_no_invariant() {
     let history = fs::read_to_string(sandbox.latest().join("history.jsonl")).unwrap();
     assert!(!history.contains("\"trouble\""), "the invariants have seen it all: {history}");
     assert_eq!(observed(&sandbox), if run.code == 0 { 0 } else { 5 });
+    let kept = inputs(&sandbox).iter().filter(|log| log.is_file()).count();
+    assert_eq!(kept, if run.code == 0 { 0 } else { 6 });
+    let replay = sandbox.quorate(&["replay", "store/latest"]);
+    assert_eq!(replay.code, if run.code == 0 { 2 } else { 0 }, "{replay}");
 }
 
 /// Two clients with scripts, a rule, and a fault that waits for something.
@@ -147,8 +278,10 @@ fn scripts_rules_and_moments_direct_a_run_which_ends_when_nothing_is_left_to_do(
     };
     assert!(ms("invoke", 6) >= ms("invoke", 5) + 400, "the second write waits: {events:?}");
     // n0 does not hear of writes, so that the second one cannot do without n2, which is down for half a
-    // second from the fault's beginning on. That is told when the node is gone: the write, which waits for
-    // just that, may be told before it.
+    // second from the fault's beginning on. That is told before the write, which waits for the node's end.
+    let place = |is_it: &dyn Fn(&serde_json::Value) -> bool| events.iter().position(is_it).unwrap();
+    let second = place(&|event| event["type"] == "invoke" && event["value"] == 6);
+    assert!(place(&|event| event["phase"] == "begin") < second, "{events:?}");
     let down = events.iter().find(|event| event["phase"] == "begin").unwrap();
     let down_ms = down["time"].as_u64().unwrap() / 1_000_000;
     assert!(ms("ok", 6) >= down_ms + 500, "{events:?}");
@@ -207,6 +340,7 @@ fn two_changes_of_the_system_while_a_node_is_down_are_made_and_lose_nothing() {
     let run = sandbox.quorate(&["run", "--plan", "plan.toml"]);
     assert_eq!(run.code, 0, "{run}");
     assert_eq!(results(&sandbox)["violations"]["found"], serde_json::json!([]), "{run}");
+    assert_eq!(sandbox.quorate(&["replay", "store/latest"]).code, 2, "it was valid");
     let history = fs::read_to_string(sandbox.latest().join("history.jsonl")).unwrap();
     let ended = |what: &str| {
         let is_it = |line: &&str| line.contains(r#""phase":"end""#) && line.contains(what);

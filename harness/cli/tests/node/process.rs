@@ -133,6 +133,7 @@ pub(crate) fn cluster(folder: &Path, nodes: u16) -> Vec<NodeConfig> {
             mutants: Mutants::NONE,
             data: folder.join(format!("n{node}")),
             observed: None,
+            inputs: None,
             watched: BTreeSet::new(),
             peer_listen: peers[usize::from(node)],
             client_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),

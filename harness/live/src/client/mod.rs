@@ -18,13 +18,16 @@ use quorate_systems::contract::{
     Client as _, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Incarnation,
     Key, Keyring, LocalTime, NodeId, Outcome, System,
 };
+use quorate_world::inputs::{self, Entry};
+use quorate_world::invariants::Who;
 use quorate_world::{convert, weather};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::happenings::Happenings;
-use crate::observed::{Seeing, SharedLog, Sight};
+use crate::inputs::SharedInputs;
+use crate::observed::{self, Seeing, SharedLog, Sight};
 use crate::protocol::ClientEnvelope;
 use crate::recorder::Recorder;
 use crate::timers::Timers;
@@ -60,6 +63,8 @@ pub(crate) struct ClientsConfig {
     pub(crate) recorder: Recorder,
     /// Where what happens to their cores goes.
     pub(crate) observed: Arc<SharedLog>,
+    /// Where the inputs of their cores go.
+    pub(crate) inputs: Arc<SharedInputs>,
     /// Who is told of operations.
     pub(crate) happenings: Arc<Happenings>,
     /// What some clients do.
@@ -109,13 +114,17 @@ impl<S: System> Client<S> {
     ) -> reqwest::Result<Self> {
         let number = u64::from(me);
         let links = Links::open(me, &config.doors, &config.http).await?;
-        let core = S::Client::start(ClientStart {
+        let start = ClientStart::<S> {
             me: ClientId(me),
             incarnation: Incarnation(1),
             config: system,
             keys,
             entropy: weather::draw(config.seed, "client entropy", &[number]),
-        });
+        };
+        config.inputs.write(|| inputs::client_start(observed::now(), &start));
+        let core = S::Client::start(start);
+        let who = Who::Client(ClientId(me));
+        config.inputs.add(&Entry::Did { who, effects: inputs::of_client_step::<S>(&[]) });
         let timers = Timers::new(weather::draw(config.seed, "client timers", &[number]));
         let process = Process::first(me, config.clients);
         let began = Instant::now();
@@ -281,7 +290,11 @@ impl<S: System> Client<S> {
     /// Gives the core one input and carries out its effects; the outcome if the open operation ended.
     fn step(&mut self, input: ClientInput<S::Message>) -> Option<Outcome> {
         let now = self.now();
+        let who = Who::Client(ClientId(self.me));
+        self.config.inputs.write(|| inputs::client_input(who, observed::now(), now, &input));
         self.core.step(now, input, &mut self.effects);
+        let effects = inputs::of_client_step(&self.effects);
+        self.config.inputs.add(&Entry::Did { who, effects });
         let me = Endpoint::Client(self.me);
         self.config.observed.step::<S>(me, self.effects.iter().filter_map(sight));
         let mut outcome = None;

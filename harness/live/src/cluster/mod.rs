@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::happenings::{Happenings, Onlooker};
+use crate::inputs::INPUTS;
 use crate::nemesis::Machines;
 use crate::observed::OBSERVED;
 use crate::protocol::{Control, NodeConfig};
@@ -216,6 +217,7 @@ impl Cluster {
             mutants: self.config.mutants,
             data: folder.join(DATA),
             observed: Some(folder.join(OBSERVED)),
+            inputs: Some(folder.join(INPUTS)),
             watched: self.config.watched.clone(),
             peer_listen: anywhere,
             client_listen: anywhere,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use futures_util::future::join_all;
-use quorate_plan::{Disk, Fault};
+use quorate_plan::{Disk, Endpoint, Fault};
 use quorate_systems::contract::Lie;
 use tokio::time::Instant;
 
@@ -63,6 +63,11 @@ pub(super) struct Begun {
 impl Begun {
     fn plain(harm: Harm, hit: BTreeSet<u16>) -> Self {
         Self { harm, hit, remark: None }
+    }
+
+    /// Whom it really hit, as the history has it.
+    pub(super) fn targets(&self) -> BTreeSet<Endpoint> {
+        self.hit.iter().copied().map(Endpoint::Node).collect()
     }
 }
 

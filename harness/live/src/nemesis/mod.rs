@@ -260,7 +260,15 @@ impl<M: Machines> Nemesis<M> {
             Ok(nodes) => nodes,
             Err(reason) => return Attempt::Blocked(reason),
         };
-        let attempt = match harm::begin(&*self.shared.machines, fault, &nodes).await {
+        // Nothing that waits for a node's end comes before the fault that ends it.
+        self.shared.happenings.withhold(&nodes);
+        let begun = harm::begin(&*self.shared.machines, fault, &nodes).await;
+        if let Ok(begun) = &begun {
+            let remark = begun.remark.as_deref();
+            self.record(id, fault, NemesisPhase::Begin, &begun.targets(), remark, 0);
+        }
+        self.shared.happenings.release(&nodes);
+        let attempt = match begun {
             Ok(begun) => self.endure(id, fault, begun, length).await,
             Err(reason) => Attempt::Blocked(reason),
         };
@@ -268,11 +276,10 @@ impl<M: Machines> Nemesis<M> {
         attempt
     }
 
-    /// A fault of nodes is in force: tells so, waits, and puts it right.
+    /// A fault of nodes is in force: waits, and puts it right.
     async fn endure(&self, id: u32, fault: &Fault, begun: Begun, length: Duration) -> Attempt {
-        let Begun { harm, hit, remark } = begun;
-        let targets = hit.into_iter().map(Endpoint::Node).collect();
-        self.record(id, fault, NemesisPhase::Begin, &targets, remark.as_deref(), 0);
+        let targets = begun.targets();
+        let Begun { harm, remark, .. } = begun;
         if !self.healing_before(sleep(length)).await {
             self.wait_for_a_write(fault, &harm).await;
         }

@@ -7,7 +7,7 @@
 //!    disk ── durable ─►┘              ▲         └──► disk ─┐
 //!                                     └──── durable ───────┘
 //! harness ── orders ──► clock, disk, liar        notices ──► harness
-//!                                              diary ──► observed.jsonl
+//!                          inputs ──► inputs.log, diary ──► observed.jsonl
 //! ```
 //! One thread steps the core and does everything else but the disk's waiting; nothing is shared with it
 //! but queues with bounds.
@@ -21,6 +21,7 @@ mod diary;
 mod disk;
 mod ending;
 mod folder;
+mod inputs;
 mod peers;
 mod recovery;
 mod runtime;

@@ -24,6 +24,7 @@ use super::clock::Clock;
 use super::console::Log;
 use super::diary::Diary;
 use super::ending::Ending;
+use super::inputs::Inputs;
 use super::peers::Peers;
 use super::storage::{Report, Storage};
 use crate::protocol::{Control, Notice, Order, Status};
@@ -68,6 +69,7 @@ pub(super) struct Node<S: System> {
     pub(super) timers: Timers,
     pub(super) storage: Storage,
     pub(super) liar: Liar<S>,
+    pub(super) inputs: Inputs,
     pub(super) diary: Diary<S>,
     pub(super) peers: Peers,
     pub(super) streams: Arc<Streams>,
@@ -182,6 +184,8 @@ impl<S: System> Node<S> {
     }
 
     fn on_durable(&mut self, ticket: Ticket) -> Result<(), Ending> {
+        let persisted = Input::Persisted(ticket);
+        let now = self.expect(&persisted)?;
         let mut released = Vec::new();
         self.gate.durable(ticket, &mut released);
         self.diary.durable(ticket);
@@ -191,12 +195,24 @@ impl<S: System> Node<S> {
         for departure in leaving {
             self.depart(departure)?;
         }
-        self.take(Input::Persisted(ticket))
+        self.step(now, persisted)
+    }
+
+    fn take(&mut self, input: Input<S::Message>) -> Result<(), Ending> {
+        let now = self.expect(&input)?;
+        self.step(now, input)
+    }
+
+    /// An input is about to be taken, at this time of the local clock. It is written down before anything
+    /// comes of it.
+    fn expect(&mut self, input: &Input<S::Message>) -> Result<LocalTime, Ending> {
+        let now = self.clock.show(Instant::now());
+        self.inputs.takes(now, input)?;
+        Ok(now)
     }
 
     /// One step of the core.
-    fn take(&mut self, input: Input<S::Message>) -> Result<(), Ending> {
-        let now = self.clock.show(Instant::now());
+    fn step(&mut self, now: LocalTime, input: Input<S::Message>) -> Result<(), Ending> {
         self.counts.inputs += 1;
         self.replica.step(now, input, &mut self.outbox);
         self.carry_out(now)
@@ -204,6 +220,7 @@ impl<S: System> Node<S> {
 
     fn carry_out(&mut self, now: LocalTime) -> Result<(), Ending> {
         let effects: Vec<_> = self.outbox.drain().collect();
+        self.inputs.did(&effects)?;
         let mut deeds = Vec::new();
         for effect in effects {
             match self.gate.pass(effect) {
@@ -313,6 +330,7 @@ impl<S: System> Node<S> {
                     self.diary.lies();
                     self.diary.write()?;
                 }
+                self.inputs.lies(*behaviour)?;
                 self.liar.set(*behaviour);
             }
         }

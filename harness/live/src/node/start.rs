@@ -19,6 +19,7 @@ use super::console::Log;
 use super::diary::Diary;
 use super::ending::Ending;
 use super::folder::Folder;
+use super::inputs::Inputs;
 use super::peers::{self, Inbox, Peers};
 use super::recovery::recover;
 use super::runtime::{Ask, Counts, Node, Sources};
@@ -57,19 +58,17 @@ pub(super) async fn start<S: System>(
     let seed = weather::draw(config.entropy, "node", &[incarnation.0]);
     let me = NodeId(config.node);
     let mut outbox = Outbox::default();
-    let replica = S::Replica::start(
-        Start {
-            me,
-            incarnation,
-            config: system.clone(),
-            keys: config.keys.clone(),
-            entropy: weather::draw(seed, "core", &[]),
-            now: LocalTime(0),
-            records: std::mem::take(&mut recovery.records),
-        },
-        &mut outbox,
-    )
-    .map_err(|error| Ending::Refused(error.to_string()))?;
+    let mut inputs = Inputs::open(config)?;
+    let start = Start {
+        me,
+        incarnation,
+        config: system.clone(),
+        keys: config.keys.clone(),
+        entropy: weather::draw(seed, "core", &[]),
+        now: LocalTime(0),
+        records: std::mem::take(&mut recovery.records),
+    };
+    let replica = raise::<S>(start, &mut inputs, &mut outbox)?;
     // A node that refuses to start has not come up, and has nothing to tell.
     diary.write()?;
     let (reporter, reports) = mpsc::unbounded_channel();
@@ -113,6 +112,7 @@ pub(super) async fn start<S: System>(
         timers: Timers::new(seed),
         storage,
         liar: Liar::new(system, seed),
+        inputs,
         diary,
         peers,
         streams,
@@ -125,6 +125,19 @@ pub(super) async fn start<S: System>(
         Ready { incarnation: incarnation.0, peer_address, client_address, records, torn_bytes };
     let sources = Sources { asks: asked, reports, arrivals, tasks };
     Ok(Started { node, sources, ready: Notice::Ready(ready) })
+}
+
+/// Starts the core, after what it starts from was written down.
+fn raise<S: System>(
+    start: Start<S>,
+    inputs: &mut Inputs,
+    outbox: &mut Outbox<S>,
+) -> Result<S::Replica, Ending> {
+    inputs.starts(&start)?;
+    S::Replica::start(start, outbox).map_err(|error| {
+        inputs.refused(&error);
+        Ending::Refused(error.to_string())
+    })
 }
 
 async fn bind(address: SocketAddr, whom: &str) -> Result<(TcpListener, SocketAddr), Ending> {

@@ -21,6 +21,7 @@ pub(super) fn config(folder: &Path) -> NodeConfig {
         mutants: Mutants::NONE,
         data: folder.join("data"),
         observed: None,
+        inputs: None,
         watched: BTreeSet::new(),
         peer_listen: any,
         client_listen: any,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use quorate_systems::contract::{ClientId, Incarnation, Lie, Micros, NodeId};
 use quorate_systems::wire::{self, Envelope};
+use quorate_world::inputs;
 use tempfile::TempDir;
 
 use super::testing::config;
@@ -323,6 +324,61 @@ fn what_happens_to_the_core_stands_in_a_file_before_anybody_else_learns_of_it() 
     expected.push(json!({ "found": record }));
     assert_eq!(observed(&path), expected);
     node.shut_down();
+}
+
+/// Runs the toy's core again from its log.
+fn again(path: &std::path::Path) -> inputs::Reexecution {
+    let source = std::fs::File::open(path).unwrap();
+    let log = inputs::Log { name: "n0".to_owned(), source };
+    inputs::reexecute::<Toy, _>([log], &(), &mut |_| ()).unwrap()
+}
+
+#[test]
+fn what_the_core_takes_stands_in_a_file_from_which_it_is_run_again() {
+    let temp = TempDir::new().unwrap();
+    let path = temp.path().join("inputs.log");
+    let mut config = config(temp.path());
+    config.inputs = Some(path.clone());
+    let node = ToyNode::start(config.clone());
+    node.client(4).ask(&add(2));
+    // Before anybody learned of the sum: the request, and that its record is durable, whose digest is to come.
+    let expected = inputs::Reexecution { cores: 1, lives: 1, inputs: 2, ..Default::default() };
+    assert_eq!(again(&path), inputs::Reexecution { lives_cut: 1, ..expected.clone() });
+    node.obey(Control::Lie(Some(Lie::WrongValue)));
+    node.shut_down();
+    assert_eq!(again(&path), expected, "it ended properly");
+
+    // A kill cuts an entry off; the next life goes on before it, and finds the record.
+    let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+    file.write_all(b"qRec\x07").unwrap();
+    assert_eq!(again(&path), inputs::Reexecution { logs_cut: 1, ..expected.clone() });
+    let node = ToyNode::start(config.clone());
+    node.client(4).ask(&add(3));
+    node.shut_down();
+    assert_eq!(again(&path), inputs::Reexecution { lives: 2, inputs: 4, ..expected });
+
+    // Damage is no such thing.
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[30] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let error = crate::inputs::InputLog::open(&path).unwrap_err().to_string();
+    assert!(error.contains("inputs.log, byte "), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "and nothing was cut");
+}
+
+#[test]
+fn the_input_at_which_a_core_breaks_an_assertion_is_in_the_file() {
+    let temp = TempDir::new().unwrap();
+    let path = temp.path().join("inputs.log");
+    let mut config = config(temp.path());
+    config.inputs = Some(path.clone());
+    let node = ToyNode::start(config);
+    node.client(0).post(&Message::Break);
+    let ending = node.thread.join().unwrap();
+    assert!(matches!(ending, Ending::Panicked(_)), "{ending:?}");
+    let expected =
+        inputs::Reexecution { cores: 1, lives: 1, inputs: 1, panics: 1, ..Default::default() };
+    assert_eq!(again(&path), expected);
 }
 
 #[test]

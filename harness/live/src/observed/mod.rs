@@ -22,6 +22,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::NODES;
+use crate::inputs::{CLIENT_INPUTS, INPUTS};
 
 pub(crate) use judge::{Judgement, Scene, judge};
 pub(crate) use log::{Log, SharedLog};
@@ -80,12 +81,12 @@ pub(crate) type Seeing<'a, S> =
 /// A sight as it is read.
 type Seen<S> = Sight<<S as System>::Record, <S as System>::Message, <S as System>::Observation>;
 
-/// Removes what was observed in the run in `folder`. A run in which nothing was found needs it no more, and it
-/// is by far the largest of what a run leaves.
+/// Removes what was observed in the run in `folder`, and the inputs of its cores. A run in which nothing was
+/// found needs them no more, and they are by far the largest of what a run leaves.
 pub fn forget_observations(folder: &Path) {
     let nodes = fs::read_dir(folder.join(NODES)).into_iter().flatten().flatten();
-    let files = nodes.map(|node| node.path().join(OBSERVED));
-    for file in files.chain([folder.join(CLIENTS)]) {
+    let files = nodes.flat_map(|node| [OBSERVED, INPUTS].map(|name| node.path().join(name)));
+    for file in files.chain([CLIENTS, CLIENT_INPUTS].map(|name| folder.join(name))) {
         // What cannot be removed takes room, and harms nobody.
         let _ = fs::remove_file(file);
     }

@@ -39,7 +39,8 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) async fn open(parts: &Parts<'_>, proxy: &Proxy) -> Result<Self, LiveError> {
-        let Parts { setup, kind, recorder, observed, happenings, scripts, keys, .. } = parts;
+        let Parts { setup, kind, recorder, observed, inputs, happenings, scripts, keys, .. } =
+            parts;
         let Plan { seed, system, workload, durations, .. } = &setup.plan;
         let operations = Arc::new(Operations::new(workload, *seed));
         let (phase, phases) = watch::channel(client::Phase::Work);
@@ -52,6 +53,7 @@ impl Clients {
             http: proxy::client().map_err(|error| LiveError::Clients(error.to_string()))?,
             recorder: (*recorder).clone(),
             observed: Arc::clone(observed),
+            inputs: Arc::clone(inputs),
             happenings: Arc::clone(happenings),
             scripts: Arc::clone(scripts),
             operations: Arc::clone(&operations),

@@ -17,6 +17,7 @@ use super::{LiveError, RunSetup};
 use crate::client::Scripts;
 use crate::cluster::{Cluster, ClusterConfig, Death};
 use crate::happenings::{self, Eyes, Happenings, Onlooker};
+use crate::inputs::{CLIENT_INPUTS, SharedInputs};
 use crate::nemesis::Coroner;
 use crate::observed::{self, SharedLog};
 use crate::proxy::{Proxy, Rules};
@@ -32,6 +33,8 @@ pub(super) struct Parts<'a> {
     pub(super) recorder: &'a Recorder,
     /// What happens to the clients' cores.
     pub(super) observed: Arc<SharedLog>,
+    /// Their inputs.
+    pub(super) inputs: Arc<SharedInputs>,
     pub(super) happenings: Arc<Happenings>,
     pub(super) onlooker: Arc<dyn Onlooker>,
     pub(super) scripts: Arc<Scripts>,
@@ -47,6 +50,8 @@ impl<'a> Parts<'a> {
         let Plan { seed, system, .. } = &setup.plan;
         let observed = SharedLog::open(&setup.folder.join(observed::CLIENTS))
             .map_err(|error| LiveError::Clients(error.to_string()))?;
+        let inputs = SharedInputs::open(&setup.folder.join(CLIENT_INPUTS))
+            .map_err(|error| LiveError::Clients(error.to_string()))?;
         let happenings = Arc::new(Happenings::of(&setup.plan));
         let clients = doors(&setup.plan);
         Ok(Self {
@@ -54,6 +59,7 @@ impl<'a> Parts<'a> {
             kind,
             recorder,
             observed: Arc::new(observed),
+            inputs: Arc::new(inputs),
             onlooker: with_system(kind, MakeOnlooker(Arc::clone(&happenings))),
             scripts: Arc::new(Scripts::of(&setup.plan, &happenings)),
             happenings,

@@ -9,6 +9,7 @@ mod quorum;
 use std::fmt;
 
 use quorate_systems::contract::{ClientId, Incarnation, NodeId, System, Ticket};
+use serde::{Deserialize, Serialize};
 
 pub use quorum::QuorumInvariants;
 
@@ -35,7 +36,7 @@ pub trait Invariants<S: System>: Send {
 }
 
 /// Who did something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Who {
     /// A replica.
     Node(NodeId),

@@ -62,9 +62,6 @@ pub(super) enum Came {
 
 impl Replayed {
     pub(super) fn of(entry: &Entry, budget: Budget) -> Result<Self, CliError> {
-        if entry.is_live() {
-            return Err(live(entry));
-        }
         let again = Again::run(&entry.plan, entry.mutants, budget)?;
         let (recorded, now) = (entry.showed(budget), again.showing());
         let came = Came::of(entry, &again, recorded == now);
@@ -190,14 +187,4 @@ impl Came {
             },
         }
     }
-}
-
-/// A run of real processes does not come back from its plan.
-fn live(entry: &Entry) -> CliError {
-    let path = entry.path.display();
-    CliError::usage(format_args!(
-        "{path}: this run was one of real processes, which its plan alone does not give again"
-    ))
-    .hint(format_args!("once more with processes: quorate run --plan {path}"))
-    .hint(format_args!("the same plan in virtual time: quorate run --plan {path} --world sim"))
 }

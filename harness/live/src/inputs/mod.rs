@@ -1,0 +1,21 @@
+//! The inputs of the cores of a run, written down by whoever drives them, and run again.
+//!
+//! ```text
+//!  node n0 ──► nodes/n0/inputs.log ─┐
+//!  node n1 ──► nodes/n1/inputs.log ─┼─ merged by time ──► the cores once more ──► the same effects?
+//!  clients ──► clients-inputs.log ──┘
+//! ```
+//! [`quorate_world::inputs`] says what stands in these files. Each input reaches the kernel, with one write,
+//! before any effect of its step is released; so `kill -9` can cut off only what has caused nothing, and the
+//! digest of a core's last step.
+
+mod again;
+mod log;
+
+pub use again::{ReexecuteError, reexecute};
+pub(crate) use log::{InputLog, LogError, SharedInputs};
+
+/// The name of a node's file, in its folder.
+pub(crate) const INPUTS: &str = "inputs.log";
+/// The name of the clients' file, in the run's folder.
+pub(crate) const CLIENT_INPUTS: &str = "clients-inputs.log";

@@ -1,0 +1,336 @@
+//! Logs that are written, cut, damaged and run again.
+
+use std::collections::BTreeMap;
+
+use quorate_systems::contract::{
+    Client as _, ClientEffect, ClientId, ClientInput, ClientStart, Command, Effect, Incarnation,
+    Input, Key, Keyring, Lie, LocalTime, NodeId, Outbox, Recovered, Replica as _, Start,
+    System as _, TimerId, Value,
+};
+use quorate_systems::mutant::{Mutant, Mutants};
+use quorate_systems::quorum::{Message, Quorum, Record};
+
+use super::*;
+use crate::invariants::Who;
+
+type Replica = <Quorum as quorate_systems::contract::System>::Replica;
+type Client = <Quorum as quorate_systems::contract::System>::Client;
+type Config = <Quorum as quorate_systems::contract::System>::Config;
+
+const N0: Who = Who::Node(NodeId(0));
+const C0: Who = Who::Client(ClientId(0));
+
+fn config(mutant: Option<Mutant>) -> Config {
+    Quorum::configure(3, &BTreeMap::new(), Mutants(mutant)).unwrap()
+}
+
+/// The entries of a node and of a client, between which messages go to and fro.
+struct Recorded {
+    t: u64,
+    node: Vec<Entry>,
+    client: Vec<Entry>,
+    replica: Option<(Replica, Outbox<Quorum>)>,
+    asker: Client,
+    /// What the node made durable.
+    disk: Vec<Record>,
+}
+
+impl Recorded {
+    fn new() -> Self {
+        let start = ClientStart::<Quorum> {
+            me: ClientId(0),
+            incarnation: Incarnation(1),
+            config: config(None),
+            keys: Keyring::default(),
+            entropy: 7,
+        };
+        let effects = of_client_step::<Quorum>(&[]);
+        let client = vec![client_start(1, &start), Entry::Did { who: C0, effects }];
+        let asker = Client::start(start);
+        Self { t: 1, node: Vec::new(), client, replica: None, asker, disk: Vec::new() }
+    }
+
+    /// The node comes up with all that it made durable, and `more`.
+    fn boot(&mut self, incarnation: u64, more: Option<Recovered<Record>>) {
+        self.t += 1;
+        let records = self.disk.iter().cloned().map(Recovered::Intact);
+        let start = Start {
+            me: NodeId(0),
+            incarnation: Incarnation(incarnation),
+            config: config(None),
+            keys: Keyring::default(),
+            entropy: 9,
+            now: LocalTime(0),
+            records: records.chain(more).collect(),
+        };
+        self.node.extend(super::start(self.t, &start));
+        let mut outbox = Outbox::default();
+        match Replica::start(start, &mut outbox) {
+            Ok(replica) => {
+                self.replica = Some((replica, outbox));
+                self.settle();
+            }
+            Err(error) => {
+                self.replica = None;
+                self.node.push(Entry::Did { who: N0, effects: of_refusal(&error) });
+            }
+        }
+    }
+
+    fn node_takes(&mut self, taken: Input<Message>) -> Vec<Effect<Quorum>> {
+        self.t += 1;
+        self.node.push(input(N0, self.t, LocalTime(self.t * 10), &taken));
+        let (replica, outbox) = self.replica.as_mut().unwrap();
+        replica.step(LocalTime(self.t * 10), taken, outbox);
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Vec<Effect<Quorum>> {
+        let effects: Vec<_> = self.replica.as_mut().unwrap().1.drain().collect();
+        self.node.push(Entry::Did { who: N0, effects: of_step(&effects) });
+        effects
+    }
+
+    fn client_takes(&mut self, taken: ClientInput<Message>) -> Vec<ClientEffect<Quorum>> {
+        self.t += 1;
+        self.client.push(client_input(C0, self.t, LocalTime(self.t), &taken));
+        let mut effects = Vec::new();
+        self.asker.step(LocalTime(self.t), taken, &mut effects);
+        self.client.push(Entry::Did { who: C0, effects: of_client_step(&effects) });
+        effects
+    }
+
+    /// The client asks; what n0 answers it hears from everybody.
+    fn perform(&mut self, command: Command) {
+        let mut asked = self.client_takes(ClientInput::Invoke(command));
+        while let Some(effect) = asked.pop() {
+            let ClientEffect::Send { to: NodeId(0), message } = effect else { continue };
+            let effects = self.node_takes(Input::Request { client: ClientId(0), message });
+            for effect in effects {
+                match effect {
+                    Effect::Persist { ticket, record } => {
+                        self.disk.push(record);
+                        self.node_takes(Input::Persisted(ticket));
+                    }
+                    Effect::Reply { message, .. } => {
+                        for from in (0..3).map(NodeId) {
+                            let message = message.clone();
+                            asked.extend(self.client_takes(ClientInput::Message { from, message }));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// A node with three lives, of which the last is refused, and a client with one.
+    fn story() -> Self {
+        let mut run = Self::new();
+        run.boot(1, None);
+        run.perform(Command::Write { key: Key(1), value: Value(5) });
+        run.node.push(Entry::Lies { who: N0, t: run.t, lie: Some(Lie::WrongValue) });
+        run.perform(Command::Read { key: Key(1) });
+        run.boot(2, None);
+        run.perform(Command::Write { key: Key(1), value: Value(6) });
+        run.boot(3, Some(Recovered::Corrupt { place: "log-000000, byte 16".to_owned() }));
+        assert!(run.replica.is_none(), "it refuses");
+        assert!(run.disk.len() >= 2, "both writes were stored");
+        run
+    }
+
+    fn run(&self, mutant: Option<Mutant>) -> Result<Reexecution, BadLog> {
+        again(&written(&self.node), &written(&self.client), mutant)
+    }
+}
+
+fn written(entries: &[Entry]) -> Vec<u8> {
+    let mut log = Vec::new();
+    begin(&mut log).unwrap();
+    for entry in entries {
+        append(&mut log, entry).unwrap();
+    }
+    log
+}
+
+fn again(node: &[u8], client: &[u8], mutant: Option<Mutant>) -> Result<Reexecution, BadLog> {
+    let mut times = Vec::new();
+    let logs = [("n0", node), ("clients", client)];
+    let logs = logs.map(|(name, source)| Log { name: name.to_owned(), source });
+    let done = reexecute::<Quorum, _>(logs, &config(mutant), &mut |step| times.push(step.t));
+    assert!(times.is_sorted(), "{times:?}");
+    done
+}
+
+/// What can be read, and how much lies behind it.
+fn read(log: &[u8]) -> Result<(Vec<Entry>, u64), BadLog> {
+    let mut reader = Reader::new("n0".to_owned(), log);
+    let mut entries = Vec::new();
+    while let Some(entry) = reader.read()? {
+        entries.push(entry);
+    }
+    assert_eq!(reader.entries(), entries.len() as u64);
+    assert_eq!(reader.offset() + reader.cut_bytes(), log.len() as u64);
+    Ok((entries, reader.cut_bytes()))
+}
+
+/// Where the entries of a log end, the format first.
+fn ends(entries: &[Entry]) -> Vec<usize> {
+    (0..=entries.len()).map(|count| written(&entries[..count]).len()).collect()
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    let Recorded { node, client, .. } = Recorded::story();
+    for entries in [node, client] {
+        assert_eq!(read(&written(&entries)), Ok((entries, 0)));
+    }
+    assert_eq!(read(&[]), Ok((Vec::new(), 0)));
+}
+
+#[test]
+fn an_entry_takes_a_few_tens_of_bytes_besides_its_payload() {
+    let Recorded { node, .. } = Recorded::story();
+    let mut log = Vec::new();
+    for entry in &node {
+        let Entry::Input { input, .. } = entry else { continue };
+        let before = log.len();
+        append(&mut log, entry).unwrap();
+        assert!(log.len() - before - input.len() < 40, "{entry:?}");
+    }
+    assert!(!log.is_empty());
+}
+
+#[test]
+fn a_log_that_was_cut_anywhere_is_read_and_run_again_to_its_last_whole_entry() {
+    let run = Recorded::story();
+    let (log, client) = (written(&run.node), written(&run.client));
+    let ends = ends(&run.node);
+    for cut in 0..log.len() {
+        let whole = ends.iter().filter(|end| **end <= cut).count();
+        let (entries, left) = read(&log[..cut]).unwrap();
+        assert_eq!(entries, run.node[..whole.saturating_sub(1)]);
+        let end = whole.checked_sub(1).map_or(0, |last| ends[last]);
+        assert_eq!(left, (cut - end) as u64);
+        let done = again(&log[..cut], &client, None).unwrap();
+        assert_eq!((done.mismatch, done.logs_cut), (None, u64::from(left > 0)), "at {cut}");
+        let is_open =
+            !matches!(entries.last(), None | Some(Entry::Did { .. } | Entry::Lies { .. }));
+        assert_eq!(done.lives_cut, u64::from(is_open), "at {cut}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_named_with_its_place() {
+    let Recorded { node, .. } = Recorded::story();
+    let log = written(&node);
+    let ends = ends(&node);
+    for place in 0..log.len() {
+        let mut damaged = log.clone();
+        damaged[place] ^= 1 << (place % 8);
+        let error = read(&damaged).unwrap_err();
+        let begins = ends.iter().rfind(|end| **end <= place).copied().unwrap_or(0);
+        let expected =
+            BadLog { log: "n0".to_owned(), offset: begins as u64, why: error.why.clone() };
+        assert_eq!(error, expected);
+        assert!(error.to_string().starts_with(&format!("n0, byte {begins}: ")), "{error}");
+        assert_eq!(again(&damaged, &[], None), Err(error));
+    }
+}
+
+#[test]
+fn what_is_no_log_of_inputs_is_said_to_be_none() {
+    let mut other = Vec::new();
+    quorate_systems::wal::append(&mut other, &"quorate inputs 2").unwrap();
+    assert!(read(&other).unwrap_err().why.contains("another format"));
+    assert_eq!(read(b"{\"t\":81624011729301,\"by\":\"n0\"}").unwrap_err().offset, 0);
+}
+
+#[test]
+fn every_core_does_again_what_it_did() {
+    let run = Recorded::story();
+    let inputs = run.node.iter().chain(&run.client);
+    let inputs = inputs.filter(|entry| matches!(entry, Entry::Input { .. })).count() as u64;
+    assert!(inputs > 20, "{inputs}");
+    let expected = Reexecution { cores: 2, lives: 4, inputs, ..Reexecution::default() };
+    assert_eq!(run.run(None), Ok(expected));
+}
+
+#[test]
+fn a_program_with_another_bug_in_it_is_found_out() {
+    // It acknowledges what is not durable: the first step that does so is n0's first update.
+    let mismatch = Recorded::story().run(Some(Mutant::Q06)).unwrap().mismatch.unwrap();
+    assert_eq!((mismatch.who, mismatch.incarnation), (N0, Incarnation(1)));
+    assert!(mismatch.input.contains("Update"), "{mismatch}");
+    let said = mismatch.to_string();
+    assert!(said.starts_with("n0, life 1, entry ") && said.contains("not the one"), "{said}");
+}
+
+#[test]
+fn an_input_or_a_digest_that_was_changed_is_a_mismatch_that_names_node_life_and_entry() {
+    let story = Recorded::story();
+    // The last one of which something comes.
+    let nothing = Entry::Did { who: N0, effects: of_step::<Quorum>(&[]) };
+    let place = story
+        .node
+        .windows(2)
+        .rposition(|two| matches!(two[0], Entry::Input { .. }) && two[1] != nothing);
+    let place = place.unwrap();
+    let number = place as u64 + 1;
+
+    let mut changed = Recorded::story();
+    let Entry::Did { effects, .. } = &mut changed.node[place + 1] else { panic!() };
+    let before = *effects;
+    effects.0[3] ^= 1;
+    let expected = *effects;
+    let mismatch = changed.run(None).unwrap().mismatch.unwrap();
+    let named = (mismatch.who, mismatch.incarnation, mismatch.entry);
+    assert_eq!(named, (N0, Incarnation(2), number));
+    assert_eq!((mismatch.expected, mismatch.found), (expected, Found::Effects(before)));
+
+    let mut changed = Recorded::story();
+    let Entry::Input { t, now, .. } = changed.node[place].clone() else { panic!() };
+    changed.node[place] = input(N0, t, now, &Input::<Message>::Timer(TimerId(0)));
+    let mismatch = changed.run(None).unwrap().mismatch.unwrap();
+    assert_eq!((mismatch.who, mismatch.entry), (N0, number));
+    assert!(mismatch.input.contains("Timer"), "{mismatch}");
+}
+
+#[test]
+fn a_log_that_makes_no_sense_is_refused_with_the_place() {
+    let Recorded { node, .. } = Recorded::story();
+    let first_input = node.iter().position(|entry| matches!(entry, Entry::Input { .. })).unwrap();
+    let refused = |entries: &[Entry], why: &str| {
+        let error = again(&written(entries), &[], None).unwrap_err();
+        assert!(error.why.contains(why) && error.log == "n0", "{error}");
+    };
+    refused(&node[first_input..], "has not started");
+    refused(&[&node[..2], &node[1..2]].concat(), "a digest of nothing");
+    refused(&[&node[..=first_input], &node[first_input..]].concat(), "has no digest");
+    let found = Entry::Found { who: N0, record: vec![0xff; 40] };
+    refused(&[&node[..2], &[found]].concat(), "no record");
+    let nonsense = Entry::Input { who: N0, t: 9, now: LocalTime(1), input: vec![0xff; 40] };
+    refused(&[&node[..2], &[nonsense]].concat(), "no input");
+    refused(&[&node[..], &node[first_input..]].concat(), "gone");
+}
+
+#[test]
+fn a_core_that_broke_an_assertion_breaks_it_again() {
+    let mut run = Recorded::new();
+    let invoke = ClientInput::Invoke(Command::Read { key: Key(1) });
+    run.client_takes(invoke.clone());
+    // None may be open.
+    run.client.push(client_input(C0, run.t, LocalTime(run.t), &invoke));
+    let mut panics = 0;
+    let logs = [Log { name: "clients".to_owned(), source: &written(&run.client)[..] }];
+    let done = reexecute::<Quorum, _>(logs, &config(None), &mut |step| {
+        panics += u64::from(matches!(step.what, What::Panicked { .. }));
+    });
+    let done = done.unwrap();
+    assert_eq!((done.panics, panics, done.lives_cut, done.mismatch), (1, 1, 0, None));
+
+    // It did not, when it first ran.
+    run.client.push(Entry::Did { who: C0, effects: of_client_step::<Quorum>(&[]) });
+    let mismatch = run.run(None).unwrap().mismatch.unwrap();
+    assert!(matches!(mismatch.found, Found::Panic(_)), "{mismatch}");
+}
