@@ -108,8 +108,8 @@ impl Reexecuted {
         output::line(text, "UNKNOWN", &format!("a run of real processes: {why}"));
         let hints = [
             "a run that was valid keeps no inputs".to_owned(),
-            format!("once more with processes: quorate run --plan {file}"),
-            format!("the same plan in virtual time: quorate run --plan {file} --world sim"),
+            format!("once more with processes: quorate replay {file} --world live"),
+            format!("the same plan in virtual time: quorate replay {file} --world sim"),
         ];
         for hint in hints {
             output::line(text, "hint", &hint);
