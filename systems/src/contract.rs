@@ -383,6 +383,9 @@ impl ConfigError {
     }
 }
 
+/// Values that liars make up are these and greater ones: nobody writes them.
+pub const FORGED_VALUES: u64 = 1_000_000_000_000;
+
 /// Secrets and public keys: what one node or client holds.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Keyring {

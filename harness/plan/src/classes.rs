@@ -215,6 +215,19 @@ pub enum FaultsError {
          choose other options, or leave the class out"
     )]
     NotReconfigurable,
+    /// Classes take turns, and there is no time for each to have one.
+    #[error(
+        "a time limit of {time_limit_ms} ms is too short for these {classes} fault classes, which take turns; \
+         allowed are {at_least_ms} ms or more, or fewer classes"
+    )]
+    TooShort {
+        /// How long faults may last.
+        time_limit_ms: u64,
+        /// How many classes were asked for.
+        classes: usize,
+        /// The shortest time limit with room for all of them.
+        at_least_ms: u64,
+    },
     /// There is nobody to break.
     #[error("faults need at least one node")]
     NoNodes,

@@ -200,8 +200,12 @@ impl Default for Durations {
     }
 }
 
-/// The greatest value that a script may write: greater ones are what liars make up.
-pub const VALUE_MAX: u64 = 999_999_999_999;
+/// The end of a simulated run writes values from here on, so that they are told from all others. Those that liars
+/// make up are still greater.
+pub const CLOSING_VALUES: u64 = 900_000_000_000;
+
+/// The greatest value that a script may write: greater ones would be taken for what nobody asked for.
+pub const VALUE_MAX: u64 = CLOSING_VALUES - 1;
 
 /// How many replicas a cluster has when nothing else is asked for.
 pub const NODES_DEFAULT: u16 = 5;

@@ -74,7 +74,9 @@ pub fn faults(request: &FaultRequest) -> Result<Vec<PlannedFault>, FaultsError> 
         return Err(FaultsError::NoNodes);
     }
     let swarm = Swarm::draw(request);
-    let turns = Timetable::new(request, &swarm).turns();
+    let timetable = Timetable::new(request, &swarm);
+    timetable.check_room()?;
+    let turns = timetable.turns();
     Ok(Drawer::new(request, &swarm).fill(&turns))
 }
 
@@ -161,6 +163,13 @@ struct Timetable<'a> {
     rng: ChaCha8Rng,
 }
 
+/// When the first round begins and ends at the latest, and when the last fault ends.
+struct Frame {
+    lead: u64,
+    first_round_end: u64,
+    end: u64,
+}
+
 /// A run of more than this many of its own seconds gets longer faults rather than more of them.
 const SECONDS_MAX: u64 = 600;
 /// A run of fewer seconds than this gets shorter faults.
@@ -175,26 +184,59 @@ impl<'a> Timetable<'a> {
             request,
             swarm,
             lanes: lanes(request),
-            second_ms: (limit / SECONDS_MIN).clamp(1, 1_000).max(limit / SECONDS_MAX),
+            second_ms: second_ms(limit),
             rng: Seed(request.seed).stream(Stream::FaultTimes),
         }
     }
 
-    fn turns(mut self) -> Vec<Turn> {
-        let limit = self.request.time_limit_ms;
+    /// The classes of each lane have their turns one after the other, a millisecond each at least.
+    fn check_room(&self) -> Result<(), FaultsError> {
+        let asked = self.request.time_limit_ms;
+        let needed = self.longest_lane();
+        let has_room = |limit: &u64| {
+            let Frame { lead, first_round_end, .. } = self.frame(*limit);
+            first_round_end - lead >= needed
+        };
+        if has_room(&asked) {
+            return Ok(());
+        }
+        let at_least_ms = (asked..).find(has_room).expect("there is room in some time");
+        let classes = self.request.classes.len();
+        Err(FaultsError::TooShort { time_limit_ms: asked, classes, at_least_ms })
+    }
+
+    /// How many classes the lane with the most has.
+    fn longest_lane(&self) -> u64 {
+        self.lanes.iter().map(Vec::len).max().unwrap_or(0) as u64
+    }
+
+    /// The frame of a run with this time limit.
+    fn frame(&self, limit: u64) -> Frame {
+        let second_ms = second_ms(limit);
         // Operations before the first fault and after the last are what faults are compared with.
-        let lead = limit.min(self.second_ms.max(1_000).min(limit / 5));
-        let end = limit - self.second_ms.max(1_000).min(limit / 10);
+        let lead = limit.min(second_ms.max(1_000).min(limit / 5));
+        let end = limit - second_ms.max(1_000).min(limit / 10);
+        let classes = self.longest_lane();
+        // Long enough for the lane with the most classes, within the first 60 % if that will do.
+        let early = (limit * 3 / 5).max(lead + classes * SLOT_MIN_MS);
+        let first_round_end = end.min(early).min(lead + classes * 6 * second_ms).max(lead);
+        Frame { lead, first_round_end, end }
+    }
+
+    fn turns(mut self) -> Vec<Turn> {
+        let Frame { lead, first_round_end, end } = self.frame(self.request.time_limit_ms);
         let lanes = self.lanes.clone();
         let mut turns = Vec::new();
 
-        let mut now = self.first_round_end(lead, end);
+        let mut now = first_round_end;
         for lane in &lanes {
             let mut due = lane.clone();
             due.shuffle(&mut self.rng);
             // Where there is time, lanes begin one after the other.
             let room = (now - lead) / (lane.len() as u64 + 1);
             let from = lead + self.tenths(0..=12).min(room / 4);
+            // Each has its turn, however short.
+            let from = from.min(now - lane.len() as u64);
             self.fill(lane, due, from, now, &mut turns);
         }
         while now + 4 * self.second_ms < end {
@@ -210,13 +252,6 @@ impl<'a> Timetable<'a> {
         }
         turns.sort_by_key(|turn| turn.at_ms);
         turns
-    }
-
-    /// Long enough for the lane with the most classes, within the first 60 % if that will do.
-    fn first_round_end(&self, lead: u64, end: u64) -> u64 {
-        let classes = self.lanes.iter().map(Vec::len).max().unwrap_or(0) as u64;
-        let early = (self.request.time_limit_ms * 3 / 5).max(lead + classes * SLOT_MIN_MS);
-        end.min(early).min(lead + classes * 6 * self.second_ms).max(lead)
     }
 
     /// The lanes of one round: at least one.
@@ -264,6 +299,11 @@ impl<'a> Timetable<'a> {
     fn tenths(&mut self, range: std::ops::RangeInclusive<u64>) -> u64 {
         self.rng.random_range(range) * self.second_ms / 10
     }
+}
+
+/// What stands for a second in a run of this length.
+fn second_ms(limit: u64) -> u64 {
+    (limit / SECONDS_MIN).clamp(1, 1_000).max(limit / SECONDS_MAX)
 }
 
 /// The classes asked for, those in one lane that must not overlap each other.

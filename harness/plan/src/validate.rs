@@ -216,9 +216,10 @@ impl Workload {
 impl ScriptedOperation {
     fn validate(&self, at: &str) -> Result<(), PlanError> {
         match (self.f, self.value) {
-            (Function::Write, Some(value)) => {
-                bounds(format_args!("{at}.value"), value, 0, VALUE_MAX)
+            (Function::Write, Some(value)) if value > VALUE_MAX => {
+                Err(PlanError::ReservedValue { field: format!("{at}.value"), value })
             }
+            (Function::Write, Some(_)) => Ok(()),
             (Function::Write, None) => Err(PlanError::WriteWithoutValue { field: at.to_owned() }),
             (Function::Read, None) => Ok(()),
             (Function::Read, Some(_)) => {

@@ -17,7 +17,7 @@ fn all_classes(liars: u16) -> Vec<FaultClass> {
 fn requests() -> impl Strategy<Value = FaultRequest> {
     let classes = prop::sample::subsequence(FaultClass::ALL.to_vec(), 0..=16);
     let sizes = (any::<u64>(), 1..=12_u16, 1..=40_u32, 0..=3_u16);
-    let limits = prop_oneof![1..2_000_u64, 5_000..90_000_u64, Just(3_600_000_u64)];
+    let limits = prop_oneof![20..2_000_u64, 5_000..90_000_u64, Just(3_600_000_u64)];
     (sizes, limits, classes).prop_map(|((seed, nodes, clients, liars), time_limit_ms, classes)| {
         let liars = liars.min(nodes);
         let mut classes = classes;
@@ -296,5 +296,29 @@ fn only_where_it_is_asked_for_do_crashes_come_in_the_middle_of_a_step() {
     for place in 0..2 {
         let all = between[place] + in_the_middle[place];
         assert!((40..=60).contains(&(100 * in_the_middle[place] / all)), "about half");
+    }
+}
+
+#[test]
+fn a_time_limit_has_room_for_every_class_or_is_refused_with_one_that_has() {
+    for (nodes, liars) in [(1, 0), (2, 1), (3, 1), (5, 1), (12, 3)] {
+        for classes in [FaultClass::DEFAULT.to_vec(), all_classes(liars)] {
+            for time_limit_ms in 1..=30 {
+                for seed in 0..20 {
+                    let asked =
+                        FaultRequest { nodes, liars, time_limit_ms, ..request(seed, &classes) };
+                    if let Err(error) = faults(&asked) {
+                        let FaultsError::TooShort { at_least_ms, .. } = error else {
+                            panic!("{error}")
+                        };
+                        assert!((time_limit_ms + 1..=20).contains(&at_least_ms), "{error}");
+                        let longer = FaultRequest { time_limit_ms: at_least_ms, ..asked };
+                        assert_eq!(plan(&longer).validate(), Ok(()));
+                    } else {
+                        assert_eq!(plan(&asked).validate(), Ok(()), "{asked:?}");
+                    }
+                }
+            }
+        }
     }
 }

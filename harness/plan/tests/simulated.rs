@@ -89,7 +89,8 @@ fn a_client_has_one_script_of_operations_that_make_sense() {
     );
     assert_eq!(
         complaint(scripts(vec![script(0, vec![write(Some(VALUE_MAX + 1))])])),
-        "scripts[0].do[0].value: 1000000000000 is out of bounds; allowed are 0 to 999999999999"
+        "scripts[0].do[0].value: 900000000000 is none of a script's; allowed are 0 to 899999999999: greater \
+         ones are those that the end of a run writes, and that liars make up"
     );
 }
 

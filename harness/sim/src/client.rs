@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use quorate_checkers::history::{ProcessId, What};
-use quorate_plan::{Endpoint, Generator, PlannedOperation};
+use quorate_plan::{CLOSING_VALUES, Endpoint, Generator, PlannedOperation};
 use quorate_systems::contract::{
-    Client as _, ClientEffect, ClientId, ClientInput, Command, Key, LocalTime, Options, Outcome,
-    TimerId, Value,
+    Client as _, ClientEffect, ClientId, ClientInput, Command, FORGED_VALUES, Key, LocalTime,
+    Options, Outcome, TimerId, Value,
 };
 use quorate_world::convert;
 use quorate_world::invariants::{Watched, Who};
@@ -95,11 +95,12 @@ pub(crate) enum Progress {
     Changed(u32),
 }
 
+// What the end of a run writes is told from what liars make up.
+const _: () = assert!(CLOSING_VALUES < FORGED_VALUES);
+
 const NEVER: u64 = u64::MAX;
 /// How long after a last task that failed it is tried again.
 const AGAIN_US: u64 = 50_000;
-/// Values that the end of a run writes: above those of workloads and below those that liars invent.
-const CLOSING_VALUES: u64 = 900_000_000_000;
 /// While only the core is healed an operation may take so long, whatever the plan gives it: longer than it takes
 /// to find out that a node is down, and to ask another.
 pub(crate) const PATIENCE_US: u64 = 3_000_000;

@@ -38,7 +38,7 @@ pub mod tape;
 mod timers;
 mod witness;
 
-pub use milestones::MILESTONES;
+pub use milestones::{MILESTONES, OUT_OF_REACH, out_of_reach};
 pub use queue::QueueKind;
 pub use remote::Remote;
 pub use sim::{Outcome, Sink};

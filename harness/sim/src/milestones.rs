@@ -26,3 +26,14 @@ milestones! {
     CORE_ALONE "only-core-healed" "a core of nodes had to suffice while something else stayed broken",
     RECONFIGURED "system-reconfigured" "the administrator completed a change of the system",
 }
+
+/// Milestones of systems that no run of this world comes to, each with the reason: a hunt has not missed them.
+pub const OUT_OF_REACH: &[(&str, &str)] = &[(
+    "interrupted-change-finished",
+    "a simulated run has one administrator, who finishes each change that it begins",
+)];
+
+/// Why no run of this world comes to the milestone of this name; nothing where runs do.
+pub fn out_of_reach(name: &str) -> Option<&'static str> {
+    OUT_OF_REACH.iter().find(|(milestone, _)| *milestone == name).map(|(_, why)| *why)
+}

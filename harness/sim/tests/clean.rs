@@ -3,6 +3,7 @@
 //! `QUORATE_SEEDS=100000 cargo test --release -p quorate-sim --test clean` looks at more of them.
 
 use quorate_sim::hunt::{Hunter, Tried};
+use quorate_sim::{OUT_OF_REACH, out_of_reach};
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
 
@@ -14,9 +15,23 @@ fn seeds(or: u64) -> u64 {
 fn the_correct_system_is_never_accused() {
     let mut hunter = Hunter::new(SystemKind::Quorum);
     for seed in 0..seeds(1_500) {
-        let Tried { found, at_start, undecided, .. } =
+        let Tried { found, at_start, undecided, milestones, .. } =
             hunter.try_seed(seed, Mutants::NONE).unwrap();
         assert_eq!((found, at_start, undecided), (None, None, false), "seed {seed}");
+        let beyond = milestones.iter().find(|(name, _)| out_of_reach(name).is_some());
+        assert_eq!(beyond, None, "seed {seed} comes to what is said to be out of reach");
+    }
+}
+
+#[test]
+fn milestones_out_of_reach_are_milestones() {
+    let known: Vec<&str> = SystemKind::ALL
+        .iter()
+        .flat_map(|kind| kind.vocabulary().milestones)
+        .map(|milestone| milestone.name)
+        .collect();
+    for (name, _) in OUT_OF_REACH {
+        assert!(known.contains(name), "{name}");
     }
 }
 

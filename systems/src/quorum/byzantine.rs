@@ -8,7 +8,7 @@ use super::message::Message;
 use super::nodes::NodeSet;
 use super::replies::Replies;
 use super::stamp::{Pair, Party, Proof, Timestamp};
-use crate::contract::{ClientId, Key, Keyring, Lie, PublicKeys, Value};
+use crate::contract::{ClientId, FORGED_VALUES, Key, Keyring, Lie, PublicKeys, Value};
 use crate::keys;
 use crate::mutant::Mutant;
 
@@ -134,7 +134,7 @@ pub(super) fn lie(behaviour: Lie, message: &Message, draw: u64) -> Option<Messag
         Lie::Silent => return None,
         Lie::WrongValue => Pair {
             ts: if high || pair.ts == Timestamp::ZERO { bigger } else { pair.ts },
-            value: Some(Value(FORGED_FROM + draw % FORGED_FROM)),
+            value: Some(Value(FORGED_VALUES + draw % FORGED_VALUES)),
             proof: pair.proof.clone(),
         },
         Lie::WrongTimestamp if high => Pair { ts: bigger, ..pair.clone() },
@@ -144,6 +144,3 @@ pub(super) fn lie(behaviour: Lie, message: &Message, draw: u64) -> Option<Messag
     };
     Some(Message::QueryOk { op: *op, key: *key, pair })
 }
-
-/// No workload writes values from here on.
-const FORGED_FROM: u64 = 1_000_000_000_000;

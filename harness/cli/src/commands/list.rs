@@ -120,8 +120,17 @@ impl List {
             table(text, registry::invariants(kind).iter().map(|(name, what)| row(name, what)));
         }
         if self.wants(What::Milestones) {
-            heading(text, &format!("Milestones of {}: a hunt must reach each", system.name));
-            table(text, system.milestones.iter().map(|place| row(place.name, place.what)));
+            heading(
+                text,
+                &format!("Milestones of {}: a hunt must reach each that can be", system.name),
+            );
+            let reach = |name| {
+                let why = quorate_sim::out_of_reach(name);
+                why.map_or_else(String::new, |why| format!("out of reach: {why}"))
+            };
+            let rows =
+                system.milestones.iter().map(|place| (place.name, place.what, reach(place.name)));
+            table(text, rows);
             heading(text, "Milestones of the simulated world");
             table(text, quorate_sim::MILESTONES.iter().map(|place| row(place.name, place.what)));
         }

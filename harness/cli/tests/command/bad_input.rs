@@ -140,6 +140,9 @@ fn help_and_version_are_no_errors_and_teach() {
 fn bounds_are_told_by_the_name_of_the_flag() {
     refuses(&["run", "--concurrency", "1000000n"], &["--concurrency", "5000000", "1000"]);
     refuses(&["run", "--time-limit", "99999h"], &["--time-limit, in ms", "86400000"]);
+    let short = ["run", "--world", "sim", "--faults", "all", "--time-limit", "2ms"];
+    refuses(&short, &["a time limit of 2 ms is too short", "6 ms or more"]);
+    refuses(&["run", "--time-limit", "0s"], &["--time-limit", "at least 1ms"]);
     refuses(&["run", "--ops-per-key", "0"], &["--ops-per-key", "1 to"]);
     for flag in ["--seed", "--rate", "--keys", "--nodes", "--concurrency", "--time-limit"] {
         refuses(&["run", flag, "-1"], &["'-1'", flag]);

@@ -1,6 +1,6 @@
 //! What can be wrong with a plan.
 
-use crate::{Endpoint, FaultClass, LIES, LIES_LIVE};
+use crate::{Endpoint, FaultClass, LIES, LIES_LIVE, VALUE_MAX};
 
 use super::NAME_LEN_MAX;
 
@@ -158,6 +158,17 @@ pub enum PlanError {
         /// Where the value stands.
         field: String,
     },
+    /// A value that only others write.
+    #[error(
+        "{field}: {value} is none of a script's; allowed are 0 to {VALUE_MAX}: greater ones are those that the \
+         end of a run writes, and that liars make up"
+    )]
+    ReservedValue {
+        /// Where it stands.
+        field: String,
+        /// The value.
+        value: u64,
+    },
     /// Something that only a simulated run can follow.
     #[error("{field}: only a simulated run can follow it; leave it out, or set world = \"sim\"")]
     OnlySimulated {
@@ -201,6 +212,7 @@ impl PlanError {
             | Self::ScriptTwice { field, .. }
             | Self::WriteWithoutValue { field }
             | Self::ReadWithValue { field }
+            | Self::ReservedValue { field, .. }
             | Self::OnlySimulated { field }
             | Self::UnknownName { field, .. } => field,
         }

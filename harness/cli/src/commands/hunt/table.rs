@@ -25,8 +25,10 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     /// How often each milestone was reached in all runs together.
     milestones: BTreeMap<&'static str, u64>,
-    /// Milestones of the system that no run reached.
+    /// Milestones of the system and the world that no run reached, though runs can.
     never_reached: Vec<&'static str>,
+    /// Milestones of the system that no simulated run can reach, each with the reason.
+    out_of_reach: BTreeMap<&'static str, &'static str>,
 }
 
 /// What came of the tries of one subject.
@@ -90,7 +92,10 @@ impl Table {
         }
         let of_world = quorate_sim::MILESTONES.iter();
         let known = campaign.system.vocabulary().milestones.iter().chain(of_world);
-        let known = known.map(|place| place.name);
+        let missed = known.map(|place| place.name).filter(|name| !milestones.contains_key(name));
+        let (out_of_reach, never_reached): (Vec<_>, Vec<_>) =
+            missed.partition(|name| quorate_sim::out_of_reach(name).is_some());
+        let with_reason = |name| Some((name, quorate_sim::out_of_reach(name)?));
         let row = |subject: &Subject| {
             let own: Vec<&Try> = tried.iter().filter(|one| one.subject == *subject).collect();
             Row::of(*subject, &own)
@@ -103,7 +108,8 @@ impl Table {
             judges: campaign.judges,
             stopped,
             rows: campaign.subjects.iter().map(row).collect(),
-            never_reached: known.filter(|name| !milestones.contains_key(name)).collect(),
+            never_reached,
+            out_of_reach: out_of_reach.into_iter().filter_map(with_reason).collect(),
             milestones,
         }
     }
@@ -150,6 +156,9 @@ impl Table {
         }
         if !self.never_reached.is_empty() {
             output::line(&mut text, "missed", &self.never_reached.join(", "));
+        }
+        for (name, why) in &self.out_of_reach {
+            output::line(&mut text, "beyond", &format!("{name}: {why}"));
         }
         if self.stopped {
             output::line(&mut text, "note", "stopped before its time");
@@ -371,6 +380,11 @@ mod tests {
         let missed = table(&[tried(None, 1, false)]);
         assert!(!missed.never_reached.contains(&"wrote-back"));
         assert!(missed.never_reached.contains(&"write-back-skipped"));
-        assert!(missed.text().contains("missed"), "{}", missed.text());
+        let text = missed.text();
+        assert!(text.contains("missed"), "{text}");
+        for (name, why) in quorate_sim::OUT_OF_REACH {
+            assert!(!missed.never_reached.contains(name), "no run can");
+            assert!(text.contains(&format!("beyond   {name}: {why}\n")), "{text}");
+        }
     }
 }
