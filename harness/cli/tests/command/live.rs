@@ -137,22 +137,24 @@ fn a_run_of_real_processes_is_replayed_from_the_inputs_of_its_cores() {
     fs::write(sandbox.path().join("plan.toml"), RUN_AGAIN).unwrap();
     let run = sandbox.quorate(&["run", "--plan", "plan.toml", "--mutant", "Q03"]);
     assert_eq!(run.code, 1, "{run}");
+    let recorded = fs::read_to_string(sandbox.latest().join("history.jsonl")).unwrap();
+    let kills = ends_of_nodes(&recorded);
+    assert!(kills >= 3, "{recorded}");
     for path in ["store/latest", "store/latest/history.jsonl"] {
         let replay = sandbox.quorate(&["replay", path]);
         assert_eq!(replay.code, 0, "{replay}");
-        let same = "SAME     re-executed exactly: 11 cores in 15 lives, ";
-        assert!(replay.stdout.starts_with(same), "{replay}");
+        let same = format!("SAME     re-executed exactly: 11 cores in {} lives, ", 11 + kills);
+        assert!(replay.stdout.starts_with(&same), "{replay}");
         assert!(replay.stdout.contains("every effect as it was"), "{replay}");
     }
     let replay = sandbox.quorate(&["replay", "store/latest", "--json"]);
     let counts: serde_json::Value = serde_json::from_str(&replay.stdout).unwrap();
     assert!(counts["inputs"].as_u64().unwrap() > 1_000, "{replay}");
-    assert!(counts["lives_cut"].as_u64().unwrap() <= 4, "only kills cut: {replay}");
+    assert!(counts["lives_cut"].as_u64().unwrap() <= kills, "only kills cut: {replay}");
     assert_eq!(counts["panics"], 0, "{replay}");
 
     // With another bug in them, or none, some core does something else.
     let history = sandbox.latest().join("history.jsonl");
-    let recorded = fs::read_to_string(&history).unwrap();
     fs::write(&history, recorded.replacen("\"Q03\"", "\"Q06\"", 1)).unwrap();
     let replay = sandbox.quorate(&["replay", "store/latest"]);
     assert_eq!(replay.code, 1, "{replay}");
@@ -162,7 +164,17 @@ fn a_run_of_real_processes_is_replayed_from_the_inputs_of_its_cores() {
     tampered_logs_are_found_out(&sandbox);
 }
 
-/// One input that is another one, one bit that is another one, and a log that is gone.
+/// How many nodes faults have ended: on a busy machine one may still be down when the next fault means it.
+fn ends_of_nodes(history: &str) -> u64 {
+    let events = history.lines().skip(1).map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event
+    });
+    let begun = events.filter(|event| event["phase"] == "begin" && event["kind"] != "healing");
+    begun.map(|event| event["targets"].as_array().unwrap().len() as u64).sum()
+}
+
+/// One digest that is another one, one bit that is another one, and a log that is gone.
 fn tampered_logs_are_found_out(sandbox: &Sandbox) {
     let log = &inputs(sandbox)[3];
     let whole = fs::read(log).unwrap();
