@@ -219,9 +219,8 @@ impl ScriptedOperation {
             (Function::Write, Some(value)) if value > VALUE_MAX => {
                 Err(PlanError::ReservedValue { field: format!("{at}.value"), value })
             }
-            (Function::Write, Some(_)) => Ok(()),
+            (Function::Write, Some(_)) | (Function::Read, None) => Ok(()),
             (Function::Write, None) => Err(PlanError::WriteWithoutValue { field: at.to_owned() }),
-            (Function::Read, None) => Ok(()),
             (Function::Read, Some(_)) => {
                 Err(PlanError::ReadWithValue { field: format!("{at}.value") })
             }
