@@ -132,21 +132,24 @@ impl Hunt {
         let name = format!("hunt-{}", self.system);
         let folder = RunFolder::create(&self.store, &name, now)?;
         let ended = self.hunt(&campaign, &folder, now);
-        let table = ended.inspect_err(|_| folder.discard())?;
+        let (table, kept) = ended.inspect_err(|_| folder.discard())?;
+        let (text, json) = (table.text(), output::json(&table));
+        // First of all: what took so long must not be lost because the store is full.
+        output::print(if self.json { &json } else { &text })?;
+        kept?;
         folder.link_latest_of_test()?;
-        let text = table.text();
-        store::write_whole(&folder.path.join("hunt.json"), output::json(&table).as_bytes())?;
+        store::write_whole(&folder.path.join("hunt.json"), json.as_bytes())?;
         store::write_whole(&folder.path.join("hunt.txt"), text.as_bytes())?;
-        output::print(&if self.json { output::json(&table) } else { text })?;
         Ok(ExitCode::from(table.exit_code()))
     }
 
+    /// The table, and whether its findings could be kept.
     fn hunt(
         &self,
         campaign: &Campaign,
         folder: &RunFolder,
         now: Timestamp,
-    ) -> Result<Table, CliError> {
+    ) -> Result<(Table, Result<(), CliError>), CliError> {
         let threads = self.threads.unwrap_or_else(threads::default_count);
         let counter = Counter::new(self.quiet, 0);
         let stop = Arc::new(AtomicBool::new(false));
@@ -158,9 +161,9 @@ impl Hunt {
         runtime.spawn(heed_ctrl_c(Arc::clone(&stop)));
         let tried = campaign.go(threads, &stop, &counter)?;
         let mut table = Table::of(campaign, &tried, stop.load(Ordering::Relaxed));
-        keep::findings(campaign, &mut table, &folder.path, now)?;
+        let kept = keep::findings(campaign, &mut table, &folder.path, now);
         counter.clear();
-        Ok(table)
+        Ok((table, kept))
     }
 }
 
