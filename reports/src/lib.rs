@@ -9,6 +9,7 @@ mod lanes;
 mod plan_text;
 mod plots;
 mod statistics;
+mod story;
 mod strip;
 mod timeline;
 mod units;
@@ -46,6 +47,8 @@ pub struct Page<'a> {
     pub vocabulary: &'a Vocabulary,
     /// Commands that somebody may want next, each with what it does (`check it again`).
     pub commands: &'a [(String, String)],
+    /// The space-time diagram of the run as SVG, where it is small enough for one.
+    pub story: Option<&'a str>,
 }
 
 /// A page that could not be made.
@@ -79,6 +82,7 @@ pub fn page(page: &Page<'_>) -> Result<String, ReportError> {
         latencies: plots::latencies(&operations, &spans, seconds)?,
         throughput: plots::throughput(&operations, &spans, seconds)?,
         whole: Timeline::whole(&operations, page.results),
+        story: page.story.map(story::address),
         faults: FaultTable::new(page),
         notes: &page.results.vacuity.notes,
         commands: page.commands,
@@ -126,6 +130,8 @@ struct PageTemplate<'a> {
     latencies: Vec<Plot>,
     throughput: Option<Plot>,
     whole: Option<Timeline>,
+    /// The address of its picture.
+    story: Option<String>,
     faults: FaultTable,
     notes: &'a [String],
     commands: &'a [(String, String)],

@@ -131,6 +131,16 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
+fn a_run_that_has_a_picture_shows_it_and_keeps_its_styles_to_itself() {
+    let svg = "<svg><style>.line{stroke:red}</style></svg>";
+    let page = Specimen { story: Some(svg.to_owned()), ..short() }.page();
+    assert!(page.contains("Message by message"));
+    assert!(page.contains("src=\"data:image/svg+xml,%3Csvg%3E"));
+    assert!(!page.contains(svg));
+    assert!(!short().page().contains("Message by message"));
+}
+
+#[test]
 fn a_short_run_is_shown_whole_and_a_long_one_is_not() {
     assert!(short().page().contains("The whole run"));
     assert!(!valid().page().contains("The whole run"));

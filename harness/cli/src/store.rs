@@ -19,6 +19,8 @@ use crate::error::CliError;
 pub(crate) const HISTORY: &str = "history.jsonl";
 /// The results in a run's folder.
 pub(crate) const RESULTS: &str = "results.json";
+/// The picture of a small run in its folder.
+pub(crate) const STORY: &str = "story.svg";
 /// The page in a run's folder.
 pub(crate) const REPORT: &str = "report.html";
 

@@ -28,6 +28,7 @@ pub(crate) struct Specimen {
     pub(crate) results: Results,
     pub(crate) vocabulary: Vocabulary,
     pub(crate) commands: Vec<(String, String)>,
+    pub(crate) story: Option<String>,
 }
 
 impl Specimen {
@@ -53,6 +54,7 @@ impl Specimen {
             history,
             results,
             vocabulary: vocabulary(),
+            story: None,
             commands: vec![
                 command("Check the history again", "quorate check store/latest/history.jsonl"),
                 command(
@@ -72,6 +74,7 @@ impl Specimen {
             results: &self.results,
             vocabulary: &self.vocabulary,
             commands: &self.commands,
+            story: self.story.as_deref(),
         })
     }
 

@@ -1,12 +1,13 @@
 //! `quorate report`: the page of a run.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use quorate_checkers::history::HistoryFile;
 use quorate_checkers::judge::{Results, judge};
-use quorate_plan::Plan;
+use quorate_plan::{Plan, WorldKind};
 use quorate_reports::Page;
 use quorate_world::registry;
 
@@ -60,10 +61,17 @@ pub(crate) fn write(
 ) -> Result<(), CliError> {
     let vocabulary =
         registry::vocabulary(registry::find(&plan.system.kind).map_err(CliError::usage)?);
-    let commands = [
+    let mut commands = vec![
         ("check this history again".to_owned(), check(source)),
         ("run this plan again".to_owned(), again(source, file.header.mutant.as_deref())),
+        ("see whether the run comes back".to_owned(), replay(source)),
     ];
+    if plan.world == WorldKind::Sim && results.breaks(&file.history).is_some() {
+        commands.push(("make the plan small".to_owned(), shrink(source)));
+    }
+    let folder = if source.is_dir() { source } else { source.parent().unwrap_or(Path::new("")) };
+    // `quorate shrink` leaves it beside the history.
+    let story = fs::read_to_string(folder.join(store::STORY)).ok();
     let page = quorate_reports::page(&Page {
         header: &file.header,
         plan,
@@ -71,6 +79,7 @@ pub(crate) fn write(
         results,
         vocabulary: &vocabulary,
         commands: &commands,
+        story: story.as_deref(),
     })
     .map_err(CliError::harness)?;
     store::write_whole(out, page.as_bytes())

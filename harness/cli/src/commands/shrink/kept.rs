@@ -15,7 +15,7 @@ use quorate_world::registry;
 use serde::Serialize;
 
 use super::subject::name_of;
-use crate::commands::{report, run};
+use crate::commands::{check, report, run};
 use crate::error::CliError;
 use crate::output;
 use crate::panics;
@@ -23,7 +23,6 @@ use crate::store::{self, RunFolder};
 
 const PLAN: &str = "plan.toml";
 const STORY: &str = "story.txt";
-const PICTURE: &str = "story.svg";
 /// Comments in plans are so wide.
 const COMMENT_WIDTH: usize = 106;
 
@@ -80,10 +79,15 @@ pub(super) fn keep(
         digest: finished.digest(),
     });
     let plan = plan_text(&plan, &shrunk.demand, mutants, &steps);
-    let files = [(PLAN, plan), (STORY, told.clone()), (PICTURE, story.svg())];
+    let files = [(PLAN, plan), (STORY, told.clone()), (store::STORY, story.svg())];
     for (name, content) in files {
         store::write_whole(&folder.path.join(name), content.as_bytes())?;
     }
+    // Once more, now with the picture.
+    let history = folder.path.join(store::HISTORY);
+    let (file, _) = check::read(&history)?;
+    let page = folder.path.join(store::REPORT);
+    report::write(&page, &history, &file, &shrunk.plan, &finished.results)?;
     let results = finished.results;
     Ok(Kept { folder: folder.path.clone(), mutants, results, steps, story: told })
 }
@@ -157,7 +161,7 @@ impl Kept {
         output::line(text, "plan", &plan.display().to_string());
         output::line(text, "replay", &report::replay(&plan));
         output::line(text, "check", &report::check(&history));
-        output::line(text, "picture", &self.folder.join(PICTURE).display().to_string());
+        output::line(text, "picture", &self.folder.join(store::STORY).display().to_string());
         output::line(text, "report", &self.folder.join(store::REPORT).display().to_string());
     }
 }
