@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::again::{Again, Showing};
 use super::entry::Entry;
+use super::live::Reexecuted;
 use super::recorded::{Came, Replayed};
 use crate::commands::run::plan_file;
 use crate::error::CliError;
@@ -93,7 +94,7 @@ enum State {
     Broken,
     /// This program cannot run it.
     NoLongerApplies,
-    /// The checker gave up, or real processes are needed.
+    /// The checker gave up, or what a real process took in is gone.
     Unknown,
 }
 
@@ -180,8 +181,12 @@ fn row(file: String, path: &Path, budget: Budget) -> Result<Row, CliError> {
         }
     };
     if entry.is_live() {
-        let remark = "a run of real processes; replay it by itself".to_owned();
-        return Ok(Row { file, state: State::Unknown, remark });
+        let (state, remark) = match Reexecuted::of(&entry) {
+            Ok(again) => (live_state(&entry, &again, budget), again.sentence()),
+            Err(why) if why.is_usage() => (State::NoLongerApplies, why.message().to_owned()),
+            Err(why) => return Err(why),
+        };
+        return Ok(Row { file, state, remark });
     }
     let replayed = match Replayed::of(&entry, budget) {
         Ok(replayed) => replayed,
@@ -198,6 +203,17 @@ fn row(file: String, path: &Path, budget: Budget) -> Result<Row, CliError> {
     };
     let (state, remark) = judge(&entry, &replayed, &correct);
     Ok(Row { file, state, remark })
+}
+
+/// Cores that do again what they did broke then what they would break now.
+fn live_state(entry: &Entry, again: &Reexecuted, budget: Budget) -> State {
+    match (again.exit_code(), entry.showed(budget)) {
+        (1, _) => State::NoLongerApplies,
+        (0, Showing::Nothing) => State::StillValid,
+        (0, Showing::Breaks(_)) if entry.mutants != Mutants::NONE => State::StillFound,
+        (0, Showing::Breaks(_)) => State::StillBroken,
+        (_, _) => State::Unknown,
+    }
 }
 
 fn judge(entry: &Entry, replayed: &Replayed, correct: &Showing) -> (State, String) {

@@ -80,6 +80,17 @@ impl Reexecuted {
         }
     }
 
+    /// In one sentence.
+    pub(super) fn sentence(&self) -> String {
+        match &self.came {
+            Came::Back { counts } => {
+                format!("real processes, re-executed exactly: {}", counts.text())
+            }
+            Came::Not { mismatch, .. } => format!("its cores do something else now: {mismatch}"),
+            Came::Unknown { why } => format!("real processes: {why}"),
+        }
+    }
+
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         match &self.came {
