@@ -16,6 +16,7 @@ pub(super) const DELAYS: &[(&str, &str)] = &[
 pub(super) const ACTS: &[(&str, &str)] = &[
     ("drop", "it never arrives"),
     ("delay_ms", "it arrives after exactly so many milliseconds"),
+    ("delay_us", "the same in microseconds"),
     ("duplicate_after_ms", "it arrives as usual, and once more so many milliseconds later"),
     ("corrupt", "its bytes are changed on the way, and it does not arrive"),
     ("hold_until", "it is held back until a moment has come"),
