@@ -1,5 +1,6 @@
 //! `quorate shrink`: the smallest plan that fails in the same way, and its story.
 
+mod from_live;
 mod kept;
 mod subject;
 
@@ -91,19 +92,33 @@ impl Shrink {
             (Some(file), _) => Subject::of_file(file, self.mutant)?,
             (None, seed) => Subject::of_seed(self.system, seed.unwrap_or_default(), self.mutant),
         };
+        let limit = Duration::from(self.time_limit);
+        let subject = self.tell(subject, limit / 2)?;
         let began = Instant::now();
         let shrunk = self.shrink(&subject, began)?;
         let took = began.elapsed();
         let folder = RunFolder::create(&self.store, &shrunk.plan.name, now)?;
         let kept = kept::keep(&folder, &shrunk, subject.mutants, now);
+        let kept = kept.and_then(|kept| subject.keep(&folder).map(|()| kept));
         let kept = kept.inspect_err(|_| folder.discard())?;
         folder.link_latest()?;
         output::print(&if self.json {
-            output::json(&kept.outcome(&shrunk, took))
+            output::json(&kept.outcome(&shrunk, subject.how.as_deref(), took))
         } else {
-            self.text(&kept, &shrunk, took)
+            self.text(&kept, &shrunk, subject.how.as_deref(), took)
         })?;
         Ok(ExitCode::from(if shrunk.is_complete { 0 } else { 2 }))
+    }
+
+    /// A run of real processes becomes a simulated one first.
+    fn tell(&self, subject: Subject, limit: Duration) -> Result<Subject, CliError> {
+        let display = Display::new(self.quiet || self.json);
+        if subject.is_live() {
+            display.say("telling the simulator what the real processes did");
+        }
+        let told = subject.simulated(limit);
+        display.clear();
+        told
     }
 
     /// Shrinks until nothing goes any more, the time is over, or somebody presses Ctrl-C.
@@ -132,8 +147,17 @@ impl Shrink {
         Ok(shrunk)
     }
 
-    fn text(&self, kept: &kept::Kept, shrunk: &Shrunk, took: Duration) -> String {
+    fn text(
+        &self,
+        kept: &kept::Kept,
+        shrunk: &Shrunk,
+        how: Option<&str>,
+        took: Duration,
+    ) -> String {
         let mut text = output::verdict(&kept.results, shrunk.plan.expect);
+        if let Some(how) = how {
+            output::line(&mut text, "live", how);
+        }
         let tries = format!("{} plans in {:.1} s", shrunk.tries, took.as_secs_f64());
         output::line(&mut text, "before", &sizes(&shrunk.before));
         output::line(&mut text, "after", &format!("{} ({tries})", sizes(&shrunk.after)));
