@@ -198,6 +198,7 @@ impl Work<'_> {
     fn round_after_round(&mut self) {
         for _ in 0..ROUNDS_MAX {
             let before = cost::cost(&self.current);
+            self.pass("trace", Self::drop_trace);
             self.pass("rules", Self::drop_rules);
             self.pass("operations", Self::drop_operations);
             self.pass("faults", Self::drop_faults);

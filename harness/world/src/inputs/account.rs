@@ -105,7 +105,12 @@ impl Accountant {
                 self.carry_out_of_client(t, client, effects);
             }
             // A client that starts wants nothing; a node that did not start is one that is down.
-            _ => {}
+            (What::Started { .. } | What::Took { .. }, Who::Client(_))
+            | (What::ClientTook { .. }, Who::Node(_))
+            | (
+                What::Refused(_) | What::ClientStarted | What::Panicked { .. } | What::Lies(_),
+                Who::Node(_) | Who::Client(_),
+            ) => {}
         }
     }
 

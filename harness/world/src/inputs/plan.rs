@@ -132,10 +132,9 @@ impl Account {
 fn loses_unsynced(nemesis: &Nemesis) -> Option<bool> {
     match nemesis.kind.parse::<FaultClass>().ok()? {
         FaultClass::PowerLoss | FaultClass::CutTail => Some(true),
-        FaultClass::Kill
-        | FaultClass::DiskFull
-        | FaultClass::IoError
-        | FaultClass::FlippedBit => Some(false),
+        FaultClass::Kill | FaultClass::DiskFull | FaultClass::IoError | FaultClass::FlippedBit => {
+            Some(false)
+        }
         FaultClass::Partition
         | FaultClass::Delay
         | FaultClass::Loss

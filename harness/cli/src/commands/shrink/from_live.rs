@@ -1,19 +1,20 @@
 //! A run of real processes that failed, told to the simulator: a plan whose simulated run fails in the same way.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use quorate_checkers::history::HistoryFile;
 use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_plan::{Plan, TraceStep, WorldKind};
-use quorate_sim::shrink;
+use quorate_sim::SimError;
+use quorate_sim::shrink::{self, ShrinkError};
 use quorate_systems::mutant::Mutants;
 use quorate_world::inputs::{Account, Cut, Down};
 
 use crate::commands::check;
+use crate::commands::run::simulated;
 use crate::error::CliError;
-use crate::output;
 use crate::panics;
 
 /// A run of real processes whose history is known.
@@ -58,8 +59,7 @@ impl Live {
         let Some(demand) = results.breaks(&self.file.history) else {
             return Ok(Told::NothingBroken);
         };
-        let search =
-            Search { live: self, demand, tries: 0, until: Instant::now() + limit };
+        let search = Search { live: self, demand, tries: 0, until: Instant::now() + limit };
         search.go(&results)
     }
 }
@@ -154,8 +154,8 @@ impl Search<'_> {
         self.tries += 1;
         match panics::quietly(|| shrink::breaks(plan, self.live.mutants)) {
             Ok(broken) => Ok(broken.as_deref() == Some(self.demand)),
-            Err(error) => {
-                if std::env::var_os("LS_DEBUG").is_some() { eprintln!("{error}"); }
+            Err(ShrinkError::Sim(error @ SimError::Harness(_))) => Err(simulated::failure(&error)),
+            Err(ShrinkError::Sim(_) | ShrinkError::System(_) | ShrinkError::NothingBroken) => {
                 Ok(false)
             }
         }
@@ -174,9 +174,12 @@ fn contents(plan: &Plan) -> String {
         (operations, "operation", "operations"),
         (plan.faults.len(), "fault", "faults"),
     ];
-    let counts = counts.map(|(count, one, many)| {
-        if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
-    });
+    let counts =
+        counts.map(
+            |(count, one, many)| {
+                if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+            },
+        );
     counts.join(", ")
 }
 
@@ -199,7 +202,8 @@ fn cuts(account: &Account, blamed: &[u64]) -> Vec<Cut> {
             for (key, operations) in keys {
                 let starts = (0..*operations).step_by(count / OVERLAP);
                 // The end of a part that goes on behind the last operation is in the one before.
-                let starts = starts.filter(|first| *first == 0 || first + count / OVERLAP < *operations);
+                let starts =
+                    starts.filter(|first| *first == 0 || first + count / OVERLAP < *operations);
                 cuts.extend(starts.map(|first| Cut { key: *key, first, count }));
             }
         }
