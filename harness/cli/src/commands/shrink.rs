@@ -37,6 +37,11 @@ use crate::store::RunFolder;
 /// Another bug that breaks the same demand may take the place of the first if it is plainer. Shrinking depends
 /// on nothing but the plan and the planted bug: the same plan is shrunk to the same one, unless it is stopped.
 /// Ctrl-C stops it and keeps the smallest plan so far; so does --time-limit.
+///
+/// A run of real processes becomes a simulated one first, in at most half of --time-limit before that begins to
+/// count: its operations become scripts, its messages arrive when they did, its nodes go down and come up when they
+/// did. Parts of the run are tried, of one key and then of all, and then its plan with other seeds, until a simulated
+/// run breaks the same demand. Which of these it was is said; that plan is kept, too (from-live.toml).
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -362,3 +362,165 @@ fn matching((kind, from, to, number): Group) -> MessageMatch {
         nth: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_checkers::history::{Builder, ProcessId, Step, Time, Value as Told};
+    use quorate_plan::{SystemPlan, Workload};
+    use quorate_systems::contract::{Key, Value};
+
+    use super::super::account::Times;
+    use super::*;
+
+    const C0: Endpoint = Endpoint::Client(0);
+    const C1: Endpoint = Endpoint::Client(1);
+    const N0: Endpoint = Endpoint::Node(0);
+    const N1: Endpoint = Endpoint::Node(1);
+    const ALL: Cut = Cut { key: None, first: 0, count: 9 };
+    const KEY_1: Cut = Cut { key: Some(1), first: 0, count: 9 };
+
+    fn run() -> Plan {
+        let system = SystemPlan { kind: "quorum".to_owned(), nodes: 3, options: [].into() };
+        let mut plan = Plan::new("test", 1, WorldKind::Live, system);
+        plan.workload = Workload { clients: 2, ..plan.workload };
+        plan
+    }
+
+    fn asked(client: u32, (at, ended): (u64, u64), key: u64, write: bool, seq: u64) -> Asked {
+        let key = Key(key);
+        let command =
+            if write { Command::Write { key, value: Value(7) } } else { Command::Read { key } };
+        Asked { client, at: at * US, ended: Some(ended * US), command, seq: Some(seq) }
+    }
+
+    /// An operation's message; times in microseconds.
+    fn passage(
+        kind: &'static str,
+        (from, to): (Endpoint, Endpoint),
+        asked: usize,
+        sent: u64,
+        taken: Option<u64>,
+    ) -> Passage {
+        let (sent, taken) = (sent * US, taken.map(|taken| taken * US));
+        let (key, is_numbered) = (Some(1), true);
+        Passage { kind, from, to, key, is_numbered, asked: Some(asked), sent, taken }
+    }
+
+    /// Client 0 writes, client 1 reads right after it, client 0 reads another key, and then the first.
+    fn account() -> Account {
+        let times =
+            Times { starts: vec![10 * US, 60_700 * US], inputs: vec![20 * US, 15_400 * US] };
+        Account {
+            asked: vec![
+                asked(0, (10_500, 20_100), 1, true, 5),
+                asked(1, (20_300, 30_000), 1, false, 9),
+                asked(0, (40_000, 41_000), 2, false, 6),
+                asked(0, (50_600, 51_000), 1, false, 7),
+            ],
+            passages: vec![
+                passage("UPDATE", (C0, N0), 0, 10_600, Some(12_000)),
+                passage("UPDATE", (C0, N1), 0, 10_600, None),
+                passage("UPDATE", (C0, N1), 0, 15_000, None),
+                passage("QUERY", (C1, N0), 1, 20_300, None),
+                passage("QUERY", (C1, N0), 1, 25_000, Some(26_000)),
+                passage("QUERY", (C0, N0), 2, 40_000, Some(40_500)),
+                passage("QUERY", (C0, N0), 3, 50_700, Some(50_900)),
+            ],
+            nodes: [(2, times)].into(),
+            syncs: vec![3_000_000, 1_000_000, 2_000_000],
+        }
+    }
+
+    fn named(kind: &'static str, from: Endpoint, to: Endpoint, number: u64) -> MessageMatch {
+        matching((kind, from, to, Some(number)))
+    }
+
+    #[test]
+    fn operations_begin_when_they_began_and_after_what_had_just_ended() {
+        let plan = account().plan(&run(), &[], &KEY_1, 5).unwrap();
+        plan.validate().unwrap();
+        assert_eq!(plan.world, WorldKind::Sim);
+        let moments = |client: usize| -> Vec<&Moment> {
+            let operations = &plan.scripts[client].operations;
+            operations.iter().map(|operation| operation.when.as_ref().unwrap()).collect()
+        };
+        // The simulated run begins two milliseconds before the first operation.
+        assert_eq!(moments(0), [&Moment::AtMs(2), &Moment::AtMs(42)]);
+        let after = OperationMatch { client: Some(C0), nth: Some(1), ..OperationMatch::default() };
+        assert_eq!(moments(1), [&Moment::Completed(after)]);
+        let write = &plan.scripts[0].operations[0];
+        assert_eq!((write.f, write.key, write.value), (Function::Write, 1, Some(7)));
+        assert_eq!(plan.durations.time_limit_ms, 42 + REST_MS);
+        let weather = plan.weather.unwrap();
+        assert_eq!((weather.sync_min_us, weather.sync_max_us), (5, 5));
+    }
+
+    #[test]
+    fn messages_arrive_when_they_did_and_those_that_never_arrived_never_do() {
+        let plan = account().plan(&run(), &[], &KEY_1, 5).unwrap();
+        let lost =
+            Rule { message: named("UPDATE", C0, N1, 5), after: None, until: None, act: Act::Drop };
+        assert_eq!(plan.rules, [lost], "one for both attempts");
+        let entry = |at_us, step| TraceEntry { at_us, step };
+        let expected = [
+            entry(3_500, TraceStep::Deliver(named("UPDATE", C0, N0, 5))),
+            entry(11_800, TraceStep::Lose(named("QUERY", C1, N0, 9))),
+            entry(17_500, TraceStep::Deliver(named("QUERY", C1, N0, 9))),
+            // It is the second operation of its client now, and was the third.
+            entry(42_400, TraceStep::Deliver(named("QUERY", C0, N0, 6))),
+        ];
+        assert_eq!(plan.trace, expected);
+    }
+
+    #[test]
+    fn a_part_has_the_operations_that_were_asked_for_and_nothing_of_others() {
+        let account = account();
+        let count = |cut: Cut| -> Option<(usize, usize)> {
+            let plan = account.plan(&run(), &[], &cut, 5)?;
+            let operations = plan.scripts.iter().map(|script| script.operations.len()).sum();
+            Some((operations, plan.trace.len() + plan.rules.len()))
+        };
+        assert_eq!(count(ALL), Some((4, 6)));
+        assert_eq!(count(KEY_1), Some((3, 5)));
+        assert_eq!(count(Cut { first: 1, count: 1, ..KEY_1 }), Some((1, 2)));
+        assert_eq!(count(Cut { first: 3, ..KEY_1 }), None);
+        assert_eq!(count(Cut { key: Some(3), ..ALL }), None);
+        assert_eq!(account.keys(), [(1, 3), (2, 1)].into());
+        assert_eq!(account.syncs_us(), Some([1_000, 2_000, 3_000]));
+    }
+
+    fn invoked(time: u64, into: &mut Builder) {
+        let (process, f, value) = (ProcessId(0), "read".to_owned(), Told::Nil);
+        let key = Some(quorate_checkers::history::Key(1));
+        let step = Step { process, f, key, value, error: None };
+        into.push(Time(time), What::Invoke(step)).unwrap();
+    }
+
+    fn began(time: u64, (fault, kind): (u32, &str), target: &str, into: &mut Builder) {
+        let (kind, what, targets) = (kind.to_owned(), String::new(), vec![target.to_owned()]);
+        let phase = NemesisPhase::Begin;
+        let nemesis = Nemesis { fault, kind, phase, targets, what, bites: 0 };
+        into.push(Time(time), What::Nemesis(nemesis)).unwrap();
+    }
+
+    #[test]
+    fn nodes_go_down_after_what_they_did_last_and_come_up_when_they_did() {
+        let mut history = Builder::new();
+        // The clock of the logs is 10.4 ms ahead of the history's.
+        invoked(100 * US, &mut history);
+        began(200 * US, (0, "partition"), "n1", &mut history);
+        began(4_600 * US, (1, "power-loss"), "n2", &mut history);
+        began(100_000 * US, (2, "kill"), "n0", &mut history);
+        let account = account();
+        let downs = account.downs(history.history());
+        let told: Vec<(u16, u64, bool)> =
+            downs.iter().map(|down| (down.node, down.at, down.loses_unsynced)).collect();
+        // The node took something in after the nemesis had said that it would go down.
+        assert_eq!(told, [(2, 15_400 * US + 1, true), (0, 110_400 * US, false)]);
+        let plan = account.plan(&run(), &downs, &ALL, 5).unwrap();
+        plan.validate().unwrap();
+        let fault = Fault::PowerLoss { nodes: [2].into(), after_effects: None };
+        let expected = PlannedFault { when: None, at_ms: 7, for_ms: 45, fault };
+        assert_eq!(plan.faults, [expected], "the other one came when all was over");
+    }
+}
