@@ -135,6 +135,17 @@ fn relink(link: &Path, target: &Path) -> Result<(), CliError> {
         .map_err(|error| cannot("make the link", link, &error))
 }
 
+/// The folder of a run: the path itself, or where its history is.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    if path.is_dir() {
+        return path;
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

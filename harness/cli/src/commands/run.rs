@@ -191,9 +191,9 @@ impl Run {
             if !simulation.interrupted {
                 output::line(&mut text, "replay", &report::replay(&history));
             }
-            if finished.breaks.is_some() {
-                output::line(&mut text, "shrink", &report::shrink(&history));
-            }
+        }
+        if finished.breaks.is_some() {
+            output::line(&mut text, "shrink", &report::shrink(&history));
         }
         output::line(&mut text, "check", &report::check(&history));
         output::line(&mut text, "report", &page.display().to_string());

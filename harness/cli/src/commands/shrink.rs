@@ -1,5 +1,6 @@
 //! `quorate shrink`: the smallest plan that fails in the same way, and its story.
 
+mod from_live;
 mod kept;
 mod subject;
 
@@ -36,6 +37,11 @@ use crate::store::RunFolder;
 /// Another bug that breaks the same demand may take the place of the first if it is plainer. Shrinking depends
 /// on nothing but the plan and the planted bug: the same plan is shrunk to the same one, unless it is stopped.
 /// Ctrl-C stops it and keeps the smallest plan so far; so does --time-limit.
+///
+/// A run of real processes becomes a simulated one first, in at most half of --time-limit before that begins to
+/// count: its operations become scripts, its messages arrive when they did, its nodes go down and come up when they
+/// did. Parts of the run are tried, of one key and then of all, and then its plan with other seeds, until a simulated
+/// run breaks the same demand. Which of these it was is said; that plan is kept, too (from-live.toml).
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -91,19 +97,33 @@ impl Shrink {
             (Some(file), _) => Subject::of_file(file, self.mutant)?,
             (None, seed) => Subject::of_seed(self.system, seed.unwrap_or_default(), self.mutant),
         };
+        let limit = Duration::from(self.time_limit);
+        let subject = self.tell(subject, limit / 2)?;
         let began = Instant::now();
         let shrunk = self.shrink(&subject, began)?;
         let took = began.elapsed();
         let folder = RunFolder::create(&self.store, &shrunk.plan.name, now)?;
         let kept = kept::keep(&folder, &shrunk, subject.mutants, now);
+        let kept = kept.and_then(|kept| subject.keep(&folder).map(|()| kept));
         let kept = kept.inspect_err(|_| folder.discard())?;
         folder.link_latest()?;
         output::print(&if self.json {
-            output::json(&kept.outcome(&shrunk, took))
+            output::json(&kept.outcome(&shrunk, subject.how.as_deref(), took))
         } else {
-            self.text(&kept, &shrunk, took)
+            self.text(&kept, &shrunk, subject.how.as_deref(), took)
         })?;
         Ok(ExitCode::from(if shrunk.is_complete { 0 } else { 2 }))
+    }
+
+    /// A run of real processes becomes a simulated one first.
+    fn tell(&self, subject: Subject, limit: Duration) -> Result<Subject, CliError> {
+        let display = Display::new(self.quiet || self.json);
+        if subject.is_live() {
+            display.say("telling the simulator what the real processes did");
+        }
+        let told = subject.simulated(limit);
+        display.clear();
+        told
     }
 
     /// Shrinks until nothing goes any more, the time is over, or somebody presses Ctrl-C.
@@ -132,8 +152,17 @@ impl Shrink {
         Ok(shrunk)
     }
 
-    fn text(&self, kept: &kept::Kept, shrunk: &Shrunk, took: Duration) -> String {
+    fn text(
+        &self,
+        kept: &kept::Kept,
+        shrunk: &Shrunk,
+        how: Option<&str>,
+        took: Duration,
+    ) -> String {
         let mut text = output::verdict(&kept.results, shrunk.plan.expect);
+        if let Some(how) = how {
+            output::line(&mut text, "live", how);
+        }
         let tries = format!("{} plans in {:.1} s", shrunk.tries, took.as_secs_f64());
         output::line(&mut text, "before", &sizes(&shrunk.before));
         output::line(&mut text, "after", &format!("{} ({tries})", sizes(&shrunk.after)));

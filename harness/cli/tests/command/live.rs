@@ -463,3 +463,54 @@ fn too_few_open_files_are_told_as_what_they_are() {
     assert!(ended.stderr.contains("ulimit -n"), "{ended}");
     assert_eq!(processes_mentioning(sandbox.path()), Vec::<String>::new());
 }
+
+#[test]
+fn a_failing_run_of_real_processes_is_shrunk_by_way_of_a_simulated_one_that_does_the_same() {
+    let sandbox = Sandbox::for_clusters();
+    // Whether a run shows the bug is a matter of its timing.
+    let fails = (1..=6).any(|seed: u64| {
+        let seed = seed.to_string();
+        let arguments = ["run", "--mutant", "Q01", "--faults", "partition", "--time-limit", "6s"];
+        let run = sandbox.quorate(&[&arguments[..], &["--seed", &seed]].concat());
+        let is_it = run.code == 1 && run.stdout.contains("Q-I3 does not hold");
+        assert!(!is_it || run.stdout.contains("\nshrink   quorate shrink "), "{run}");
+        is_it
+    });
+    assert!(fails, "a bug that every other run shows");
+    let live = sandbox.latest();
+    let shrunk = sandbox.quorate(&["shrink", live.to_str().unwrap(), "--time-limit", "120s"]);
+    assert!(matches!(shrunk.code, 0 | 2), "{shrunk}");
+    assert!(shrunk.stdout.starts_with("INVALID  Q-I3 does not hold"), "{shrunk}");
+    assert!(shrunk.stdout.contains("\nlive     from the inputs of its cores: "), "{shrunk}");
+    assert!(shrunk.stdout.contains("; breaks Q-I3 as the live run did"), "{shrunk}");
+
+    let folder = sandbox.latest();
+    assert_ne!(folder, live);
+    let told = fs::read_to_string(folder.join("from-live.toml")).unwrap();
+    assert!(told.starts_with("# A simulated run of what real processes did"), "{told}");
+    assert!(told.contains("deliver = ") && told.contains("world = \"sim\""), "{told}");
+    for plan in ["from-live.toml", "plan.toml"] {
+        let plan = folder.join(plan);
+        let arguments = ["run", "--plan", plan.to_str().unwrap(), "--mutant"];
+        let run = sandbox.quorate(&[&arguments[..], &["Q01"]].concat());
+        assert_eq!(run.code, 1, "{run}");
+        assert!(run.stdout.contains("Q-I3 does not hold"), "{run}");
+        // Without the bug nothing is wrong with it.
+        let run = sandbox.quorate(&[&arguments[..], &["none"]].concat());
+        assert!(!run.stdout.starts_with("INVALID"), "{run}");
+    }
+
+    // Without what the cores took in there is still the plan.
+    fs::remove_file(live.join("clients-inputs.log")).unwrap();
+    let shrunk = sandbox.quorate(&["shrink", live.to_str().unwrap(), "--time-limit", "20s"]);
+    match shrunk.code {
+        0 | 2 => {
+            let from = "\nlive     from the plan of the live run with seed ";
+            assert!(shrunk.stdout.contains(from), "{shrunk}");
+        }
+        code => {
+            assert_eq!(code, 254, "{shrunk}");
+            assert!(shrunk.stderr.contains("clients-inputs.log is not there"), "{shrunk}");
+        }
+    }
+}

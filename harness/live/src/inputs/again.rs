@@ -8,7 +8,7 @@ use quorate_plan::Plan;
 use quorate_systems::contract::{ConfigError, System};
 use quorate_systems::mutant::Mutants;
 use quorate_systems::{WithSystem, with_system};
-use quorate_world::inputs::{self, BadLog, Log, Reexecution};
+use quorate_world::inputs::{self, Account, Accountant, BadLog, Log, Reexecution, Step};
 use quorate_world::registry::{self, UnknownSystem};
 
 use super::{CLIENT_INPUTS, INPUTS};
@@ -52,11 +52,25 @@ pub fn reexecute(
     mutants: Mutants,
 ) -> Result<Reexecution, ReexecuteError> {
     let kind = registry::find(&plan.system.kind)?;
+    let logs = logs(folder, plan)?;
+    with_system(kind, Again { logs, plan, mutants, accountant: None })
+}
+
+/// As [`reexecute`]; what happened in the run, as far as every core does what it did.
+pub fn account(folder: &Path, plan: &Plan, mutants: Mutants) -> Result<Account, ReexecuteError> {
+    let kind = registry::find(&plan.system.kind)?;
+    let logs = logs(folder, plan)?;
+    let mut accountant = Accountant::default();
+    with_system(kind, Again { logs, plan, mutants, accountant: Some(&mut accountant) })?;
+    Ok(accountant.finish())
+}
+
+/// What every core of the run took in.
+fn logs(folder: &Path, plan: &Plan) -> Result<Vec<Log<File>>, ReexecuteError> {
     let nodes =
         (0..plan.system.nodes).map(|node| folder.join(NODES).join(format!("n{node}")).join(INPUTS));
     let paths = nodes.chain([folder.join(CLIENT_INPUTS)]);
-    let logs = paths.map(open).collect::<Result<Vec<_>, _>>()?;
-    with_system(kind, Again { logs, plan, mutants })
+    paths.map(open).collect()
 }
 
 fn open(path: PathBuf) -> Result<Log<File>, ReexecuteError> {
@@ -73,14 +87,20 @@ struct Again<'a> {
     logs: Vec<Log<File>>,
     plan: &'a Plan,
     mutants: Mutants,
+    accountant: Option<&'a mut Accountant>,
 }
 
 impl WithSystem for Again<'_> {
     type Out = Result<Reexecution, ReexecuteError>;
 
-    fn with<S: System>(self) -> Self::Out {
+    fn with<S: System>(mut self) -> Self::Out {
         let system = &self.plan.system;
         let config = S::configure(system.nodes, &system.options, self.mutants)?;
-        Ok(inputs::reexecute::<S, _>(self.logs, &config, &mut |_| ())?)
+        let mut visit = |step: &Step<'_, S>| {
+            if let Some(accountant) = &mut self.accountant {
+                accountant.note(step);
+            }
+        };
+        Ok(inputs::reexecute::<S, _>(self.logs, &config, &mut visit)?)
     }
 }

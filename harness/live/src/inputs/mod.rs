@@ -12,7 +12,7 @@
 mod again;
 mod log;
 
-pub use again::{ReexecuteError, reexecute};
+pub use again::{ReexecuteError, account, reexecute};
 pub(crate) use log::{InputLog, LogError, SharedInputs};
 
 /// The name of a node's file, in its folder.

@@ -12,7 +12,8 @@ const SEEDS: u64 = 12;
 impl Work<'_> {
     /// Every message takes a millisecond, and rules say which does not arrive, or late.
     pub(super) fn calm_weather(&mut self) {
-        let is_done = is_calm(&self.current.weather.unwrap_or_default())
+        let is_done = self.current.trace.is_empty()
+            && is_calm(&self.current.weather.unwrap_or_default())
             && !self.current.faults.iter().any(|planned| is_of_links(&planned.fault));
         if !is_done {
             self.plainer_syncs();

@@ -114,6 +114,13 @@ pub fn shrink(
     Ok(Shrunk { plan, demand, tries, before, after, is_complete: !is_stopped })
 }
 
+/// The demand that a simulated run of this plan breaks, as [`shrink`] would have it; nothing if it breaks nothing.
+pub fn breaks(plan: &Plan, mutants: Mutants) -> Result<Option<String>, ShrinkError> {
+    let kind = registry::find(&plan.system.kind)?;
+    let broken = Judge::new(kind, mutants).broken(plan)?;
+    Ok(broken.map(|Broken { demand, when: _ }| demand))
+}
+
 /// Shrinking that goes on.
 struct Work<'a> {
     judge: Judge,
@@ -191,6 +198,7 @@ impl Work<'_> {
     fn round_after_round(&mut self) {
         for _ in 0..ROUNDS_MAX {
             let before = cost::cost(&self.current);
+            self.pass("trace", Self::drop_trace);
             self.pass("rules", Self::drop_rules);
             self.pass("operations", Self::drop_operations);
             self.pass("faults", Self::drop_faults);

@@ -7,6 +7,15 @@ use super::ddmin::ddmin;
 use crate::tape::Tape;
 
 impl Work<'_> {
+    /// What a trace says of single messages, as long as there is one.
+    pub(super) fn drop_trace(&mut self) {
+        if self.current.trace.is_empty() {
+            return;
+        }
+        let base = self.current.clone();
+        ddmin(base.trace.clone(), |left| self.take(&Plan { trace: left.to_vec(), ..base.clone() }));
+    }
+
     pub(super) fn drop_rules(&mut self) {
         if self.current.rules.is_empty() {
             return;

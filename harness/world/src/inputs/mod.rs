@@ -16,14 +16,18 @@
 //! the latest. So a kill can cut off the input of a step that has caused nothing, or keep back the digest of a
 //! core's last step; whatever else is missing or wrong is damage, and is named with its place.
 
+mod account;
 mod digest;
 mod entry;
+mod plan;
 mod reader;
 mod reexecute;
 #[cfg(test)]
 mod tests;
 
+pub use account::{Account, Accountant};
 pub use digest::{Digest, of_client_step, of_refusal, of_step};
 pub use entry::{Entry, append, begin, client_input, client_start, input, start};
+pub use plan::{Cut, Down};
 pub use reader::{BadLog, Reader};
 pub use reexecute::{Found, Log, Mismatch, Reexecution, Step, What, reexecute};

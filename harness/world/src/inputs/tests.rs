@@ -334,3 +334,33 @@ fn a_core_that_broke_an_assertion_breaks_it_again() {
     let mismatch = run.run(None).unwrap().mismatch.unwrap();
     assert!(matches!(mismatch.found, Found::Panic(_)), "{mismatch}");
 }
+
+#[test]
+fn an_account_has_the_operations_the_messages_and_the_lives_of_nodes() {
+    let run = Recorded::story();
+    let (node, client) = (written(&run.node), written(&run.client));
+    let logs = [("n0", &node[..]), ("clients", &client[..])];
+    let logs = logs.map(|(name, source)| Log { name: name.to_owned(), source });
+    let mut accountant = Accountant::default();
+    reexecute::<Quorum, _>(logs, &config(None), &mut |step| accountant.note(step)).unwrap();
+    let account = accountant.finish();
+    let asked: Vec<u64> = account.asked.iter().map(|asked| asked.key()).collect();
+    assert!(!asked.is_empty() && asked.len() == account.operations());
+    assert!(account.asked.iter().all(|asked| asked.seq.is_some()), "{:?}", account.asked);
+    let seqs: Vec<u64> = account.asked.iter().filter_map(|asked| asked.seq).collect();
+    assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
+    assert_eq!(account.nodes[&0].starts.len(), 2, "the third time it refuses");
+    // Only one of three servers ran: what went to the others was lost.
+    let (to_n0, to_others): (Vec<_>, Vec<_>) = account
+        .passages
+        .iter()
+        .filter(|passage| matches!(passage.from, quorate_plan::Endpoint::Client(_)))
+        .partition(|passage| passage.to == quorate_plan::Endpoint::Node(0));
+    assert!(to_n0.iter().any(|passage| passage.taken.is_some()), "{to_n0:?}");
+    assert!(!to_others.is_empty() && to_others.iter().all(|passage| passage.taken.is_none()));
+    for passage in &account.passages {
+        assert!(passage.taken.is_none_or(|taken| taken >= passage.sent), "{passage:?}");
+        assert!(passage.asked.is_some(), "{passage:?}");
+    }
+    assert!(!account.syncs.is_empty());
+}

@@ -1,7 +1,5 @@
 //! A run of real processes, replayed from what its nodes and clients took in.
 
-use std::path::Path;
-
 use quorate_live::ReexecuteError;
 use quorate_world::inputs::{Mismatch, Reexecution};
 use serde::Serialize;
@@ -11,6 +9,7 @@ use crate::commands::run::PROGRAM;
 use crate::error::CliError;
 use crate::output;
 use crate::panics;
+use crate::store;
 
 /// What came of it.
 #[derive(Debug, Serialize)]
@@ -130,7 +129,7 @@ impl Reexecuted {
 
 impl Came {
     fn of(entry: &Entry) -> Result<Self, CliError> {
-        let folder = folder_of(&entry.path);
+        let folder = store::folder_of(&entry.path);
         let again = panics::quietly(|| quorate_live::reexecute(folder, &entry.plan, entry.mutants));
         match again {
             Ok(done) => Ok(Self::from(&done)),
@@ -179,16 +178,5 @@ impl Counts {
         if logs_cut > 0 {
             output::line(text, "cut", &format!("{logs_cut} logs end in the middle of an entry"));
         }
-    }
-}
-
-/// The folder of a run: the path itself, or where its history is.
-fn folder_of(path: &Path) -> &Path {
-    if path.is_dir() {
-        return path;
-    }
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        Some(_) | None => Path::new("."),
     }
 }

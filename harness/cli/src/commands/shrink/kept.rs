@@ -38,6 +38,9 @@ pub(super) struct Kept {
 /// The outcome for programs.
 #[derive(Serialize)]
 pub(super) struct Outcome<'a> {
+    /// Which way the plan came from a run of real processes, if it is from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<&'a str>,
     demand: &'a str,
     mutant: Option<&'static str>,
     before: Sizes,
@@ -139,8 +142,14 @@ fn numbered(steps: &[String], first: &str, others: &str) -> String {
 }
 
 impl Kept {
-    pub(super) fn outcome<'a>(&'a self, shrunk: &'a Shrunk, took: Duration) -> Outcome<'a> {
+    pub(super) fn outcome<'a>(
+        &'a self,
+        shrunk: &'a Shrunk,
+        live: Option<&'a str>,
+        took: Duration,
+    ) -> Outcome<'a> {
         Outcome {
+            live,
             demand: &shrunk.demand,
             mutant: name_of(self.mutants),
             before: Sizes::of(&shrunk.before),

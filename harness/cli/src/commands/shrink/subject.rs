@@ -1,15 +1,21 @@
 //! What is to be shrunk.
 
 use std::path::Path;
+use std::time::Duration;
 
 use quorate_plan::{Plan, WorldKind};
 use quorate_sim::hunt::Hunter;
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
 
+use super::from_live::{FromLive, Live, Told};
 use crate::commands::check;
 use crate::commands::run::{self, plan_file};
 use crate::error::CliError;
+use crate::store::{self, RunFolder};
+
+/// The file of the plan that a run of real processes became.
+const FROM_LIVE: &str = "from-live.toml";
 
 /// A plan, the planted bug that it runs with, and where they are from.
 pub(super) struct Subject {
@@ -17,33 +23,79 @@ pub(super) struct Subject {
     pub(super) mutants: Mutants,
     /// What it is, at the beginning of a sentence.
     from: String,
-    /// Whether a history says that it ran in real processes.
-    was_live: bool,
+    /// The run of real processes that the plan is from.
+    live: Option<Live>,
+    /// What it took to come from that to a plan for the simulator.
+    pub(super) how: Option<String>,
 }
 
 impl Subject {
     /// The plan in a file. A history names its planted bug itself.
     pub(super) fn of_file(file: &Path, asked: Option<Mutants>) -> Result<Self, CliError> {
-        let is_history = plan_file::is_run(file);
-        let named = if is_history {
-            check::read(file)?.0.header.mutant
-        } else {
-            plan_file::read(file)?.0.shows.and_then(|shows| shows.mutant)
+        let history = plan_file::is_run(file).then(|| check::read(file)).transpose()?;
+        let named = match &history {
+            Some((history, _)) => history.header.mutant.clone(),
+            None => plan_file::read(file)?.0.shows.and_then(|shows| shows.mutant),
         };
         let named = named.map(|name| run::mutant(&name).map_err(CliError::usage)).transpose()?;
         let mutants = asked.or(named).unwrap_or(Mutants::NONE);
         let mut plan = plan_file::load(file, mutants)?;
         // What another run showed is none of the shrunk one's.
         plan.shows = None;
-        let was_live = is_history && plan.world == WorldKind::Live;
-        Ok(Self { plan, mutants, from: file.display().to_string(), was_live })
+        let live = history.filter(|_| plan.world == WorldKind::Live).map(|(history, _)| {
+            let folder = store::folder_of(file).to_owned();
+            Live { folder, file: history, plan: plan.clone(), mutants }
+        });
+        Ok(Self { plan, mutants, from: file.display().to_string(), live, how: None })
     }
 
     /// The plan that a hunt draws.
     pub(super) fn of_seed(system: SystemKind, seed: u64, asked: Option<Mutants>) -> Self {
         let plan = Hunter::new(system).plan(seed);
         let mutants = asked.unwrap_or(Mutants::NONE);
-        Self { plan, mutants, from: format!("the plan of seed {seed}"), was_live: false }
+        Self { plan, mutants, from: format!("the plan of seed {seed}"), live: None, how: None }
+    }
+
+    /// Whether it ran in real processes.
+    pub(super) const fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Keeps the plan that a run of real processes became, before it was shrunk.
+    pub(super) fn keep(&self, folder: &RunFolder) -> Result<(), CliError> {
+        let Some(how) = &self.how else { return Ok(()) };
+        let plan = quorate_plan::to_toml(&self.plan);
+        let text = format!("# A simulated run of what real processes did, {how}.\n\n{plan}");
+        store::write_whole(&folder.path.join(FROM_LIVE), text.as_bytes())
+    }
+
+    /// Of a run of real processes: goes over to a plan that fails in the same way when it is simulated.
+    pub(super) fn simulated(mut self, limit: Duration) -> Result<Self, CliError> {
+        let Some(live) = &self.live else { return Ok(self) };
+        match live.tell(limit)? {
+            Told::Found(found) => {
+                let FromLive { plan, how } = *found;
+                (self.plan, self.how) = (plan, Some(how));
+                Ok(self)
+            }
+            Told::NotFound { demand, why, tries } => {
+                Err(self.not_told(&demand, why.as_deref(), tries))
+            }
+            Told::NothingBroken => Ok(self),
+        }
+    }
+
+    fn not_told(&self, demand: &str, why: Option<&str>, tries: u64) -> CliError {
+        let error = CliError::usage(format_args!(
+            "{}: it breaks {demand} in real processes, and none of {tries} simulated runs that were told to do \
+             the same does",
+            self.from
+        ));
+        let error = match why {
+            Some(why) => error.hint(format_args!("what its cores took in is of no use: {why}")),
+            None => error,
+        };
+        error.hint("quorate hunt finds plans that fail; or give a run of --world sim")
     }
 
     pub(super) fn nothing_broken(&self) -> CliError {
@@ -55,7 +107,7 @@ impl Subject {
             "{}: a simulated run of it {bug} breaks nothing, so there is nothing to shrink",
             self.from
         ));
-        if self.was_live {
+        if self.live.is_some() {
             return error.hint(
                 "it ran in real processes, whose timing is their own; give a run of --world sim",
             );

@@ -1,0 +1,212 @@
+//! A run of real processes that failed, told to the simulator: a plan whose simulated run fails in the same way.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use quorate_checkers::history::HistoryFile;
+use quorate_checkers::judge::{Results, judge};
+use quorate_checkers::linearizability::Budget;
+use quorate_plan::{Plan, TraceStep, WorldKind};
+use quorate_sim::SimError;
+use quorate_sim::shrink::{self, ShrinkError};
+use quorate_systems::mutant::Mutants;
+use quorate_world::inputs::{Account, Cut, Down};
+
+use crate::commands::check;
+use crate::commands::run::simulated;
+use crate::error::CliError;
+use crate::panics;
+
+/// A run of real processes whose history is known.
+pub(super) struct Live {
+    /// Its folder.
+    pub(super) folder: PathBuf,
+    pub(super) file: HistoryFile,
+    pub(super) plan: Plan,
+    pub(super) mutants: Mutants,
+}
+
+/// A plan that fails in the simulator as the run did.
+pub(super) struct FromLive {
+    pub(super) plan: Plan,
+    /// Where it is from and what it shows, for people.
+    pub(super) how: String,
+}
+
+/// What became of a failing run of real processes.
+pub(super) enum Told {
+    /// There is a plan.
+    Found(Box<FromLive>),
+    /// No plan was found that breaks this demand, and why the inputs were of no use, if they were of none.
+    NotFound { demand: String, why: Option<String>, tries: u64 },
+    /// The run breaks nothing.
+    NothingBroken,
+}
+
+/// Operations of a part that is told: first few, so that what is found is small; then more, since what led to the
+/// failure may have begun long before.
+const COUNTS: [usize; 3] = [24, 72, 240];
+/// Parts overlap by half.
+const OVERLAP: usize = 2;
+/// Seeds that are tried with the plan that the run had.
+const SEEDS: u64 = 40;
+
+impl Live {
+    /// Searches for a plan until there is one, or until so long.
+    pub(super) fn tell(&self, limit: Duration) -> Result<Told, CliError> {
+        let demands = check::demands(&self.file, &self.plan, Budget::default());
+        let results = judge(&self.file.history, &demands);
+        let Some(demand) = results.breaks(&self.file.history) else {
+            return Ok(Told::NothingBroken);
+        };
+        let search = Search { live: self, demand, tries: 0, until: Instant::now() + limit };
+        search.go(&results)
+    }
+}
+
+struct Search<'a> {
+    live: &'a Live,
+    demand: &'a str,
+    tries: u64,
+    until: Instant,
+}
+
+impl Search<'_> {
+    fn go(mut self, results: &Results) -> Result<Told, CliError> {
+        let Live { folder, plan, mutants, .. } = self.live;
+        let account = panics::quietly(|| quorate_live::account(folder, plan, *mutants));
+        let mut why = None;
+        match account {
+            Ok(account) => {
+                if let Some(found) = self.from_inputs(&account, results)? {
+                    return Ok(Told::Found(Box::new(found)));
+                }
+            }
+            Err(error) => why = Some(error.to_string()),
+        }
+        if let Some(found) = self.with_other_seeds()? {
+            return Ok(Told::Found(Box::new(found)));
+        }
+        Ok(Told::NotFound { demand: self.demand.to_owned(), why, tries: self.tries })
+    }
+
+    /// Parts of the run, those with few operations first; of each with a disk as fast as most, as slow, as fast.
+    fn from_inputs(
+        &mut self,
+        account: &Account,
+        results: &Results,
+    ) -> Result<Option<FromLive>, CliError> {
+        let downs = account.downs(&self.live.file.history);
+        let [fast, usual, slow] = account.syncs_us().unwrap_or([1, 1, 1]);
+        for cut in cuts(account, &blamed(results)) {
+            for sync_us in [usual, fast, slow] {
+                if let Some(found) = self.try_part(account, &downs, &cut, sync_us)? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn try_part(
+        &mut self,
+        account: &Account,
+        downs: &[Down],
+        cut: &Cut,
+        sync_us: u64,
+    ) -> Result<Option<FromLive>, CliError> {
+        let Some(plan) = account.plan(&self.live.plan, downs, cut, sync_us) else {
+            return Ok(None);
+        };
+        if !self.shows(&plan)? {
+            return Ok(None);
+        }
+        let how = format!(
+            "from the inputs of its cores: {}; breaks {} as the live run did",
+            contents(&plan),
+            self.demand
+        );
+        Ok(Some(FromLive { plan, how }))
+    }
+
+    /// The plan of the run as it is: what it leaves to chance may come out in the same way.
+    fn with_other_seeds(&mut self) -> Result<Option<FromLive>, CliError> {
+        let first = self.live.plan.seed;
+        for seed in std::iter::once(first).chain(1..=SEEDS) {
+            let plan = Plan { seed, world: WorldKind::Sim, shows: None, ..self.live.plan.clone() };
+            if self.shows(&plan)? {
+                let how = format!(
+                    "from the plan of the live run with seed {seed}, not from what its cores took in, which did \
+                     not show it; breaks {} as the live run did",
+                    self.demand
+                );
+                return Ok(Some(FromLive { plan, how }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a simulated run of the plan breaks what the live one did. A plan that cannot be run does not.
+    fn shows(&mut self, plan: &Plan) -> Result<bool, CliError> {
+        if Instant::now() > self.until {
+            return Ok(false);
+        }
+        self.tries += 1;
+        match panics::quietly(|| shrink::breaks(plan, self.live.mutants)) {
+            Ok(broken) => Ok(broken.as_deref() == Some(self.demand)),
+            Err(ShrinkError::Sim(error @ SimError::Harness(_))) => Err(simulated::failure(&error)),
+            Err(ShrinkError::Sim(_) | ShrinkError::System(_) | ShrinkError::NothingBroken) => {
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// `212 deliveries, 14 operations, 1 fault`.
+fn contents(plan: &Plan) -> String {
+    let is_delivery = |step: &TraceStep| matches!(step, TraceStep::Deliver(_));
+    let deliveries = plan.trace.iter().filter(|entry| is_delivery(&entry.step)).count();
+    let losses = plan.rules.len() + plan.trace.len() - deliveries;
+    let operations: usize = plan.scripts.iter().map(|script| script.operations.len()).sum();
+    let counts = [
+        (deliveries, "delivery", "deliveries"),
+        (losses, "loss", "losses"),
+        (operations, "operation", "operations"),
+        (plan.faults.len(), "fault", "faults"),
+    ];
+    let counts =
+        counts.map(
+            |(count, one, many)| {
+                if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+            },
+        );
+    counts.join(", ")
+}
+
+/// The keys whose operations cannot be ordered.
+fn blamed(results: &Results) -> Vec<u64> {
+    let examples = results.linearizability.counterexamples();
+    examples.filter_map(|example| example.key).map(|key| key.0).collect()
+}
+
+/// The parts of a run, in the order in which they are tried: small ones before large ones, those of one key before
+/// those of all, of the blamed keys first.
+fn cuts(account: &Account, blamed: &[u64]) -> Vec<Cut> {
+    let mut keys: Vec<(Option<u64>, usize)> =
+        account.keys().into_iter().map(|(key, count)| (Some(key), count)).collect();
+    keys.sort_by_key(|(key, _)| !key.is_some_and(|key| blamed.contains(&key)));
+    let all = [(None, account.operations())];
+    let mut cuts = Vec::new();
+    for keys in [&keys[..], &all] {
+        for count in COUNTS {
+            for (key, operations) in keys {
+                let starts = (0..*operations).step_by(count / OVERLAP);
+                // The end of a part that goes on behind the last operation is in the one before.
+                let starts =
+                    starts.filter(|first| *first == 0 || first + count / OVERLAP < *operations);
+                cuts.extend(starts.map(|first| Cut { key: *key, first, count }));
+            }
+        }
+    }
+    cuts
+}

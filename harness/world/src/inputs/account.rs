@@ -1,0 +1,271 @@
+//! What happened in a run, from what its cores did again: which operations clients began, which messages
+//! were sent and which of them were taken in, when nodes lived.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use quorate_plan::Endpoint;
+use quorate_systems::contract::{
+    ClientEffect, ClientId, ClientInput, Command, Describe, Effect, Input, NodeId, System, Ticket,
+};
+use serde::Serialize;
+
+use super::reexecute::{Step, What};
+use crate::invariants::Who;
+
+/// What happened in a run, as far as a simulated run can be told to do the same. All times are nanoseconds on
+/// the clock that the logs of the run share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The operations in the order in which they began.
+    pub(super) asked: Vec<Asked>,
+    /// The messages in the order in which cores wanted them sent; none that a node sent to itself.
+    pub(super) passages: Vec<Passage>,
+    /// When each node came up, every time, and when it took something in.
+    pub(super) nodes: BTreeMap<u16, Times>,
+    /// How long each record took until its core heard that it was durable.
+    pub(super) syncs: Vec<u64>,
+}
+
+/// An operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) client: u32,
+    pub(super) at: u64,
+    pub(super) ended: Option<u64>,
+    pub(super) command: Command,
+    /// The number that the client's core gave it, where its messages carry one.
+    pub(super) seq: Option<u64>,
+}
+
+impl Asked {
+    /// The register that it is on.
+    pub(super) const fn key(&self) -> u64 {
+        match &self.command {
+            Command::Read { key } | Command::Write { key, .. } => key.0,
+        }
+    }
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Passage {
+    pub(super) kind: &'static str,
+    pub(super) from: Endpoint,
+    pub(super) to: Endpoint,
+    pub(super) key: Option<u64>,
+    /// Whether it carries the number of an operation.
+    pub(super) is_numbered: bool,
+    /// The operation that it belongs to, by its place; known of messages to and from clients.
+    pub(super) asked: Option<usize>,
+    pub(super) sent: u64,
+    pub(super) taken: Option<u64>,
+}
+
+/// Moments in the lives of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) starts: Vec<u64>,
+    pub(super) inputs: Vec<u64>,
+}
+
+/// Makes an [`Account`] from the steps of a re-execution, in their order.
+#[derive(Debug, Default)]
+pub struct Accountant {
+    account: Account,
+    /// Messages that were sent and not yet taken in, by their ends and bytes.
+    under_way: BTreeMap<(Endpoint, Endpoint, Vec<u8>), VecDeque<usize>>,
+    /// The last operation of each client.
+    last: BTreeMap<u32, usize>,
+    /// Operations by client and number.
+    numbered: BTreeMap<(u32, u64), usize>,
+    /// Records that are not known to be durable, by node, with the time at which they were to be written.
+    unsynced: BTreeMap<u16, Vec<(Ticket, u64)>>,
+}
+
+/// The field by which messages name the operation that they belong to.
+pub(super) const NUMBER: &str = "seq";
+
+impl Accountant {
+    /// A core did something once more.
+    pub fn note<S: System>(&mut self, step: &Step<'_, S>) {
+        let (t, who) = (step.t, step.who);
+        match (&step.what, who) {
+            (What::Started { effects, .. }, Who::Node(node)) => {
+                self.account.nodes.entry(node.0).or_default().starts.push(t);
+                self.unsynced.remove(&node.0);
+                self.carry_out(t, node, effects);
+            }
+            (What::Took { input, effects, .. }, Who::Node(node)) => {
+                self.account.nodes.entry(node.0).or_default().inputs.push(t);
+                self.take(t, node, input);
+                self.carry_out(t, node, effects);
+            }
+            (What::ClientTook { input, effects, .. }, Who::Client(client)) => {
+                self.ask_or_hear(t, client, input);
+                self.carry_out_of_client(t, client, effects);
+            }
+            // A client that starts wants nothing; a node that did not start is one that is down.
+            (What::Started { .. } | What::Took { .. }, Who::Client(_))
+            | (What::ClientTook { .. }, Who::Node(_))
+            | (
+                What::Refused(_) | What::ClientStarted | What::Panicked { .. } | What::Lies(_),
+                Who::Node(_) | Who::Client(_),
+            ) => {}
+        }
+    }
+
+    /// What there is to tell.
+    pub fn finish(self) -> Account {
+        self.account
+    }
+
+    fn take<M: Describe + Serialize>(&mut self, t: u64, node: NodeId, input: &Input<M>) {
+        let to = Endpoint::Node(node.0);
+        match input {
+            Input::Message { from, message } => {
+                self.arrives(t, Endpoint::Node(from.0), to, message);
+            }
+            Input::Request { client, message } => {
+                self.arrives(t, Endpoint::Client(client.0), to, message);
+            }
+            Input::Persisted(ticket) => {
+                let waiting = self.unsynced.entry(node.0).or_default();
+                let durable = waiting.extract_if(.., |(waiting, _)| *waiting <= *ticket);
+                self.account.syncs.extend(durable.map(|(_, asked)| t.saturating_sub(asked)));
+            }
+            Input::Timer(_) => {}
+        }
+    }
+
+    fn ask_or_hear<M: Describe + Serialize>(
+        &mut self,
+        t: u64,
+        client: ClientId,
+        input: &ClientInput<M>,
+    ) {
+        match input {
+            ClientInput::Invoke(command) => {
+                let (client, command) = (client.0, command.clone());
+                self.last.insert(client, self.account.asked.len());
+                self.account.asked.push(Asked { client, at: t, ended: None, command, seq: None });
+            }
+            ClientInput::Message { from, message } => {
+                self.arrives(t, Endpoint::Node(from.0), Endpoint::Client(client.0), message);
+            }
+            ClientInput::GiveUp => self.end(t, client),
+            ClientInput::Reconfigure(_) | ClientInput::Timer(_) => {}
+        }
+    }
+
+    fn carry_out<S: System>(&mut self, t: u64, node: NodeId, effects: &[Effect<S>]) {
+        let from = Endpoint::Node(node.0);
+        for effect in effects {
+            match effect {
+                Effect::Send { to, message, .. } => {
+                    self.leaves(t, from, Endpoint::Node(to.0), message);
+                }
+                Effect::Reply { client, message, .. } => {
+                    self.leaves(t, from, Endpoint::Client(client.0), message);
+                }
+                Effect::Persist { ticket, .. } => {
+                    self.unsynced.entry(node.0).or_default().push((*ticket, t));
+                }
+                Effect::SetTimer { .. }
+                | Effect::CancelTimer { .. }
+                | Effect::Observe(_)
+                | Effect::Mark(_)
+                | Effect::Ignore(_) => {}
+            }
+        }
+    }
+
+    fn carry_out_of_client<S: System>(
+        &mut self,
+        t: u64,
+        client: ClientId,
+        effects: &[ClientEffect<S>],
+    ) {
+        for effect in effects {
+            match effect {
+                ClientEffect::Send { to, message } => {
+                    if let Some(number) = message.field(NUMBER) {
+                        self.number(client, number);
+                    }
+                    self.leaves(t, Endpoint::Client(client.0), Endpoint::Node(to.0), message);
+                }
+                ClientEffect::Complete(_) => self.end(t, client),
+                ClientEffect::SetTimer { .. }
+                | ClientEffect::CancelTimer { .. }
+                | ClientEffect::Observe(_)
+                | ClientEffect::Mark(_)
+                | ClientEffect::Ignore(_) => {}
+            }
+        }
+    }
+
+    /// The present operation of a client has this number, unless another one has.
+    fn number(&mut self, client: ClientId, number: u64) {
+        let Some(place) = self.last.get(&client.0) else { return };
+        let place = *self.numbered.entry((client.0, number)).or_insert(*place);
+        if let Some(asked) = self.account.asked.get_mut(place) {
+            asked.seq.get_or_insert(number);
+        }
+    }
+
+    fn end(&mut self, t: u64, client: ClientId) {
+        let place = self.last.get(&client.0);
+        if let Some(asked) = place.and_then(|place| self.account.asked.get_mut(*place)) {
+            asked.ended.get_or_insert(t);
+        }
+    }
+
+    fn leaves<M: Describe + Serialize>(
+        &mut self,
+        t: u64,
+        from: Endpoint,
+        to: Endpoint,
+        message: &M,
+    ) {
+        if from == to {
+            return;
+        }
+        let number = message.field(NUMBER);
+        let passage = Passage {
+            kind: message.kind(),
+            from,
+            to,
+            key: message.field("key"),
+            is_numbered: number.is_some(),
+            asked: self.operation(from, to, number),
+            sent: t,
+            taken: None,
+        };
+        let place = self.account.passages.len();
+        self.under_way.entry((from, to, bytes(message))).or_default().push_back(place);
+        self.account.passages.push(passage);
+    }
+
+    /// Of equal messages the one that was sent first arrives first. What arrives twice is told once.
+    fn arrives<M: Serialize>(&mut self, t: u64, from: Endpoint, to: Endpoint, message: &M) {
+        let waiting = self.under_way.get_mut(&(from, to, bytes(message)));
+        let place = waiting.and_then(VecDeque::pop_front);
+        if let Some(passage) = place.and_then(|place| self.account.passages.get_mut(place)) {
+            passage.taken = Some(t);
+        }
+    }
+
+    fn operation(&self, from: Endpoint, to: Endpoint, number: Option<u64>) -> Option<usize> {
+        let client = match (from, to) {
+            (Endpoint::Client(client), _) | (_, Endpoint::Client(client)) => client,
+            (Endpoint::Node(_), Endpoint::Node(_)) => return None,
+        };
+        match number {
+            Some(number) => self.numbered.get(&(client, number)).copied(),
+            None => self.last.get(&client).copied(),
+        }
+    }
+}
+
+fn bytes(message: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(message).expect("messages can be written")
+}
