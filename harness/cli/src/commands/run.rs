@@ -187,10 +187,13 @@ impl Run {
             simulation.tell(&mut text);
         }
         output::line(&mut text, "again", &report::again(&history, self.mutant.0.map(Mutant::name)));
-        if let Some(simulation) = &finished.simulation {
-            if !simulation.interrupted {
-                output::line(&mut text, "replay", &report::replay(&history));
-            }
+        // A valid run of real processes keeps no inputs to be replayed from.
+        let comes_back = match &finished.simulation {
+            Some(simulation) => !simulation.interrupted,
+            None => finished.results.verdict != Verdict::Valid,
+        };
+        if comes_back {
+            output::line(&mut text, "replay", &report::replay(&history));
         }
         if finished.breaks.is_some() {
             output::line(&mut text, "shrink", &report::shrink(&history));

@@ -78,7 +78,7 @@ impl Search<'_> {
         let mut why = None;
         match account {
             Ok(account) => {
-                if let Some(found) = self.from_inputs(&account, results)? {
+                if let Some(found) = self.by_inputs(&account, results)? {
                     return Ok(Told::Found(Box::new(found)));
                 }
             }
@@ -91,7 +91,7 @@ impl Search<'_> {
     }
 
     /// Parts of the run, those with few operations first; of each with a disk as fast as most, as slow, as fast.
-    fn from_inputs(
+    fn by_inputs(
         &mut self,
         account: &Account,
         results: &Results,
