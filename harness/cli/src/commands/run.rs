@@ -187,10 +187,8 @@ impl Run {
             simulation.tell(&mut text);
         }
         output::line(&mut text, "again", &report::again(&history, self.mutant.0.map(Mutant::name)));
-        if let Some(simulation) = &finished.simulation {
-            if !simulation.interrupted {
-                output::line(&mut text, "replay", &report::replay(&history));
-            }
+        if finished.simulation.as_ref().is_some_and(|simulation| !simulation.interrupted) {
+            output::line(&mut text, "replay", &report::replay(&history));
         }
         if finished.breaks.is_some() {
             output::line(&mut text, "shrink", &report::shrink(&history));

@@ -220,7 +220,9 @@ impl<'a> Telling<'a> {
             let key = asked.key();
             let operation = ScriptedOperation { f, key, value, when: Some(self.when(asked)) };
             let script = scripts.iter_mut().find(|script| script.client == asked.client);
-            script.into_iter().for_each(|script| script.operations.push(operation.clone()));
+            if let Some(script) = script {
+                script.operations.push(operation);
+            }
         }
         scripts
     }
