@@ -221,7 +221,7 @@ impl<'a> Telling<'a> {
             let operation = ScriptedOperation { f, key, value, when: Some(self.when(asked)) };
             let script = scripts.iter_mut().find(|script| script.client == asked.client);
             if let Some(script) = script {
-                script.operations.push(operation.clone());
+                script.operations.push(operation);
             }
         }
         scripts

@@ -48,6 +48,8 @@ pub(super) enum Told {
 const COUNTS: [usize; 3] = [24, 72, 240];
 /// Parts overlap by half.
 const OVERLAP: usize = 2;
+/// A part that shows the failure is made narrower by no fewer operations at once.
+const STEP_MIN: usize = 2;
 /// Seeds that are tried with the plan that the run had.
 const SEEDS: u64 = 40;
 
@@ -64,6 +66,13 @@ impl Live {
     }
 }
 
+/// What parts of the run are told from.
+struct Part<'a> {
+    account: &'a Account,
+    downs: &'a [Down],
+    sync_us: u64,
+}
+
 struct Search<'a> {
     live: &'a Live,
     demand: &'a str,
@@ -78,7 +87,7 @@ impl Search<'_> {
         let mut why = None;
         match account {
             Ok(account) => {
-                if let Some(found) = self.by_inputs(&account, results)? {
+                if let Some(found) = self.among_parts(&account, results)? {
                     return Ok(Told::Found(Box::new(found)));
                 }
             }
@@ -91,7 +100,7 @@ impl Search<'_> {
     }
 
     /// Parts of the run, those with few operations first; of each with a disk as fast as most, as slow, as fast.
-    fn by_inputs(
+    fn among_parts(
         &mut self,
         account: &Account,
         results: &Results,
@@ -100,7 +109,8 @@ impl Search<'_> {
         let [fast, usual, slow] = account.syncs_us().unwrap_or([1, 1, 1]);
         for cut in cuts(account, &blamed(results)) {
             for sync_us in [usual, fast, slow] {
-                if let Some(found) = self.try_part(account, &downs, &cut, sync_us)? {
+                let part = Part { account, downs: &downs, sync_us };
+                if let Some(found) = self.try_part(&part, cut)? {
                     return Ok(Some(found));
                 }
             }
@@ -108,18 +118,28 @@ impl Search<'_> {
         Ok(None)
     }
 
-    fn try_part(
-        &mut self,
-        account: &Account,
-        downs: &[Down],
-        cut: &Cut,
-        sync_us: u64,
-    ) -> Result<Option<FromLive>, CliError> {
-        let Some(plan) = account.plan(&self.live.plan, downs, cut, sync_us) else {
-            return Ok(None);
-        };
-        if !self.shows(&plan)? {
-            return Ok(None);
+    /// A plan of a part of the run, as small as it goes, if that shows what the run did.
+    fn try_part(&mut self, part: &Part<'_>, cut: Cut) -> Result<Option<FromLive>, CliError> {
+        let Some(mut plan) = self.shown_by(part, cut)? else { return Ok(None) };
+        let mut cut = cut;
+        let mut step = cut.count / 2;
+        while step >= STEP_MIN {
+            let count = cut.count - step;
+            let later = Cut { first: cut.first + step, count, ..cut };
+            let narrower = [Cut { count, ..cut }, later];
+            let mut shown = None;
+            for cut in narrower {
+                if shown.is_none() {
+                    shown = self.shown_by(part, cut)?.map(|plan| (cut, plan));
+                }
+            }
+            match shown {
+                Some(shown) => {
+                    (cut, plan) = shown;
+                    step = step.min(cut.count / 2);
+                }
+                None => step /= 2,
+            }
         }
         let how = format!(
             "from the inputs of its cores: {}; breaks {} as the live run did",
@@ -127,6 +147,14 @@ impl Search<'_> {
             self.demand
         );
         Ok(Some(FromLive { plan, how }))
+    }
+
+    fn shown_by(&mut self, part: &Part<'_>, cut: Cut) -> Result<Option<Plan>, CliError> {
+        let Part { account, downs, sync_us } = part;
+        let Some(plan) = account.plan(&self.live.plan, downs, &cut, *sync_us) else {
+            return Ok(None);
+        };
+        Ok(self.shows(&plan)?.then_some(plan))
     }
 
     /// The plan of the run as it is: what it leaves to chance may come out in the same way.
