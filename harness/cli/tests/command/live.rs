@@ -504,7 +504,7 @@ fn a_failing_run_of_real_processes_is_shrunk_by_way_of_a_simulated_one_that_does
 
     // Without what the cores took in there is still the plan.
     fs::remove_file(live.join("clients-inputs.log")).unwrap();
-    let shrunk = sandbox.quorate(&["shrink", live.to_str().unwrap(), "--time-limit", "20s"]);
+    let shrunk = sandbox.quorate(&["shrink", live.to_str().unwrap(), "--time-limit", "6s"]);
     match shrunk.code {
         0 | 2 => {
             let from = "\nlive     from the plan of the live run with seed ";
