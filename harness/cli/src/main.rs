@@ -2,6 +2,7 @@
 
 mod commands;
 mod error;
+mod interrupt;
 mod output;
 mod panics;
 mod progress;

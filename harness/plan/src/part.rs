@@ -67,6 +67,25 @@ impl Fault {
         }
     }
 
+    /// Its [`Self::nodes`], to be changed; none for a bad disk, which has one node and always one.
+    pub const fn nodes_mut(&mut self) -> Option<&mut BTreeSet<u16>> {
+        match self {
+            Self::Kill { nodes, .. }
+            | Self::PowerLoss { nodes, .. }
+            | Self::Pause { nodes }
+            | Self::Clock { nodes, .. }
+            | Self::Byzantine { nodes, .. } => Some(nodes),
+            Self::Partition { .. }
+            | Self::Delay { .. }
+            | Self::Loss { .. }
+            | Self::Duplicate { .. }
+            | Self::Reorder { .. }
+            | Self::Corrupt { .. }
+            | Self::Disk { .. }
+            | Self::Reconfigure { .. } => None,
+        }
+    }
+
     /// The nodes and clients that it is aimed at: those whose links it changes, or its [`Self::nodes`].
     pub fn targets(&self) -> BTreeSet<Endpoint> {
         match self {

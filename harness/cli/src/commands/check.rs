@@ -64,7 +64,8 @@ impl BudgetArguments {
 impl Check {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let (file, plan) = read(&self.file)?;
-        let results = judge(&file.history, &demands(&file, &plan, self.budget.budget()));
+        let results =
+            judge(&file.history, &demands(&file.header.model, &plan, self.budget.budget()));
         let text = if self.json { output::json(&results) } else { text(&file, &plan, &results) };
         output::print(&text)?;
         Ok(ExitCode::from(results.verdict.exit_code()))
@@ -102,9 +103,9 @@ pub(crate) fn read(path: &Path) -> Result<(HistoryFile, Plan), CliError> {
 }
 
 /// What a run with this Plan is held to.
-pub(crate) fn demands(file: &HistoryFile, plan: &Plan, budget: Budget) -> Demands {
+pub(crate) fn demands(model: &str, plan: &Plan, budget: Budget) -> Demands {
     Demands {
-        model: file.header.model.clone(),
+        model: model.to_owned(),
         fault_classes: plan.fault_classes.iter().map(|class| class.name().to_owned()).collect(),
         budget,
     }

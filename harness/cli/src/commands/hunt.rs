@@ -7,8 +7,6 @@ mod table;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -16,12 +14,12 @@ use jiff::Timestamp;
 use quorate_sim::hunt::Hunter;
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
-use tokio::signal::unix::{SignalKind, signal};
 
 use self::campaign::{Campaign, Subject};
 use self::table::Table;
 use crate::commands::run::{mutant, system};
 use crate::error::CliError;
+use crate::interrupt::Interrupt;
 use crate::output;
 use crate::progress::Counter;
 use crate::store::{self, RunFolder};
@@ -152,28 +150,13 @@ impl Hunt {
     ) -> Result<(Table, Result<(), CliError>), CliError> {
         let threads = self.threads.unwrap_or_else(threads::default_count);
         let counter = Counter::new(self.quiet, 0);
-        let stop = Arc::new(AtomicBool::new(false));
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(|error| CliError::harness(format_args!("cannot start threads: {error}")))?;
-        runtime.spawn(heed_ctrl_c(Arc::clone(&stop)));
-        let tried = campaign.go(threads, &stop, &counter)?;
-        let mut table = Table::of(campaign, &tried, stop.load(Ordering::Relaxed));
+        let interrupt = Interrupt::heed()?;
+        let tried = campaign.go(threads, interrupt.flag(), &counter)?;
+        let mut table = Table::of(campaign, &tried, interrupt.has_come());
         let kept = keep::findings(campaign, &mut table, &folder.path, now);
         counter.clear();
         Ok((table, kept))
     }
-}
-
-/// The first Ctrl-C ends the tries, the second the process.
-async fn heed_ctrl_c(stop: Arc<AtomicBool>) {
-    let Ok(mut presses) = signal(SignalKind::interrupt()) else { return };
-    presses.recv().await;
-    stop.store(true, Ordering::Relaxed);
-    presses.recv().await;
-    std::process::exit(i32::from(crate::error::EXIT_HARNESS));
 }
 
 /// Whom to hunt in, in the order of the vocabulary, the correct system last. Each has a number of its own, so

@@ -40,7 +40,8 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let (file, plan) = check::read(&self.file)?;
-        let results = judge(&file.history, &check::demands(&file, &plan, self.budget.budget()));
+        let results =
+            judge(&file.history, &check::demands(&file.header.model, &plan, self.budget.budget()));
         let folder =
             if self.file.is_dir() { Some(self.file.as_path()) } else { self.file.parent() };
         let beside = folder.unwrap_or(Path::new("")).join(store::REPORT);
@@ -69,9 +70,8 @@ pub(crate) fn write(
     if plan.world == WorldKind::Sim && results.breaks(&file.history).is_some() {
         commands.push(("make the plan small".to_owned(), shrink(source)));
     }
-    let folder = if source.is_dir() { source } else { source.parent().unwrap_or(Path::new("")) };
     // `quorate shrink` leaves it beside the history.
-    let story = fs::read_to_string(folder.join(store::STORY)).ok();
+    let story = fs::read_to_string(store::folder_of(source).join(store::STORY)).ok();
     let page = quorate_reports::page(&Page {
         header: &file.header,
         plan,

@@ -299,7 +299,7 @@ pub(crate) fn finish(
     let Ended { writer, interrupted, simulation } = ended;
     let history = folder.join(store::HISTORY);
     let (file, _) = check::read(&history)?;
-    let mut results = judge(&file.history, &check::demands(&file, plan, budget));
+    let mut results = judge(&file.history, &check::demands(&file.header.model, plan, budget));
     let notes = simulation.iter().flat_map(|simulation| simulation.notes.iter().cloned());
     results.vacuity.notes.extend(notes);
     let digest = simulation.as_ref().and_then(Simulation::run_digest);

@@ -6,8 +6,6 @@ mod subject;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -15,12 +13,12 @@ use jiff::Timestamp;
 use quorate_sim::shrink::{Progress, ShrinkError, Shrunk, Size, shrink};
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
-use tokio::signal::unix::{SignalKind, signal};
 
 use self::subject::Subject;
 use crate::commands::run::simulated;
 use crate::commands::run::{mutant, system};
 use crate::error::CliError;
+use crate::interrupt::Interrupt;
 use crate::output;
 use crate::panics;
 use crate::progress::Display;
@@ -128,13 +126,7 @@ impl Shrink {
 
     /// Shrinks until nothing goes any more, the time is over, or somebody presses Ctrl-C.
     fn shrink(&self, subject: &Subject, began: Instant) -> Result<Shrunk, CliError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(|error| CliError::harness(format_args!("cannot start threads: {error}")))?;
-        runtime.spawn(heed_ctrl_c(Arc::clone(&stop)));
+        let interrupt = Interrupt::heed()?;
         let display = Display::new(self.quiet || self.json);
         let limit = Duration::from(self.time_limit);
         let mut shown: Option<Instant> = None;
@@ -143,7 +135,7 @@ impl Shrink {
                 display.say(&line(progress));
                 shown = Some(Instant::now());
             }
-            !stop.load(Ordering::Relaxed) && began.elapsed() < limit
+            !interrupt.has_come() && began.elapsed() < limit
         };
         let shrunk = panics::quietly(|| shrink(&subject.plan, subject.mutants, &mut watch));
         display.clear();
@@ -178,15 +170,6 @@ impl Shrink {
         kept.commands(&mut text);
         text
     }
-}
-
-/// The first Ctrl-C ends shrinking, the second the process.
-async fn heed_ctrl_c(stop: Arc<AtomicBool>) {
-    let Ok(mut presses) = signal(SignalKind::interrupt()) else { return };
-    presses.recv().await;
-    stop.store(true, Ordering::Relaxed);
-    presses.recv().await;
-    std::process::exit(i32::from(crate::error::EXIT_HARNESS));
 }
 
 /// `shrinking the weather · 312 plans · 3 operations, 1 fault, 2 rules, 2 clients, 3 nodes`.

@@ -100,10 +100,10 @@ impl Work<'_> {
     }
 
     fn aim_at_fewer(&mut self, place: usize) {
-        let Some(planned) = self.current.faults.get(place) else { return };
-        for node in nodes_of(&planned.fault) {
+        let Some(planned) = self.current.faults.get_mut(place) else { return };
+        for node in planned.fault.nodes_mut().cloned().unwrap_or_default() {
             self.with_fault(place, |planned| {
-                if let Some(nodes) = nodes_mut(&mut planned.fault) {
+                if let Some(nodes) = planned.fault.nodes_mut() {
                     nodes.remove(&node);
                 }
             });
@@ -239,40 +239,4 @@ fn begins(tape: &Tape, plan: &Plan, place: usize) -> Option<u64> {
         Happened::Fault(nemesis) if nemesis.what.starts_with(&what) => Some(event.at_us),
         _ => None,
     })
-}
-
-fn nodes_of(fault: &Fault) -> BTreeSet<u16> {
-    match fault {
-        Fault::Kill { nodes, .. }
-        | Fault::PowerLoss { nodes, .. }
-        | Fault::Pause { nodes }
-        | Fault::Clock { nodes, .. }
-        | Fault::Byzantine { nodes, .. } => nodes.clone(),
-        Fault::Partition { .. }
-        | Fault::Delay { .. }
-        | Fault::Loss { .. }
-        | Fault::Duplicate { .. }
-        | Fault::Reorder { .. }
-        | Fault::Corrupt { .. }
-        | Fault::Disk { .. }
-        | Fault::Reconfigure { .. } => BTreeSet::new(),
-    }
-}
-
-const fn nodes_mut(fault: &mut Fault) -> Option<&mut BTreeSet<u16>> {
-    match fault {
-        Fault::Kill { nodes, .. }
-        | Fault::PowerLoss { nodes, .. }
-        | Fault::Pause { nodes }
-        | Fault::Clock { nodes, .. }
-        | Fault::Byzantine { nodes, .. } => Some(nodes),
-        Fault::Partition { .. }
-        | Fault::Delay { .. }
-        | Fault::Loss { .. }
-        | Fault::Duplicate { .. }
-        | Fault::Reorder { .. }
-        | Fault::Corrupt { .. }
-        | Fault::Disk { .. }
-        | Fault::Reconfigure { .. } => None,
-    }
 }

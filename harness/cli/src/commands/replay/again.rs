@@ -1,15 +1,16 @@
 //! A plan is run once more in virtual time, and compared with what is known of an earlier run.
 
-use quorate_checkers::history::{Builder, Event, History, RunDigest, Time, What};
-use quorate_checkers::judge::{Demands, Results, judge};
+use quorate_checkers::history::{Event, History, RunDigest};
+use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::Plan;
-use quorate_sim::{Checks, QueueKind, simulator};
+use quorate_sim::Run;
 use quorate_systems::mutant::Mutants;
 use quorate_world::registry;
 use serde::Serialize;
 
+use crate::commands::check;
 use crate::commands::run::simulated::failure;
 use crate::error::CliError;
 use crate::panics;
@@ -28,26 +29,16 @@ impl Again {
         let system = &plan.system;
         let promises = registry::promises(kind, system.nodes, &system.options, mutants, plan.seed)
             .map_err(CliError::usage)?;
-        let mut history = Builder::new();
-        let mut sink = |time: Time, what: What| {
-            history.push(time, what).map(|_| ()).map_err(|error| error.to_string())
-        };
-        let mut simulator = simulator(kind, QueueKind::default());
-        let ran = panics::quietly(|| simulator.run(plan, mutants, Checks::ALL, &mut sink));
-        let outcome = ran.map_err(|error| failure(&error))?;
-        let history = history.finish();
-        let demands = Demands {
-            model: promises.model.to_owned(),
-            fault_classes: plan.fault_classes.iter().map(|class| class.name().to_owned()).collect(),
-            budget,
-        };
+        let ran = panics::quietly(|| quorate_sim::run(plan, mutants));
+        let Run { history, outcome } = ran.map_err(|error| failure(&error))?;
+        let demands = check::demands(promises.model, plan, budget);
         let results = judge(&history, &demands);
         Ok(Self { history, digest: outcome.digest, results })
     }
 
     /// What it shows.
     pub(super) fn showing(&self) -> Showing {
-        Showing::of(&self.history, &self.results)
+        Showing::of(self.results.breaks(&self.history), &self.results)
     }
 }
 
@@ -64,9 +55,9 @@ pub(super) enum Showing {
 }
 
 impl Showing {
-    /// Of a history that was judged.
-    pub(super) fn of(history: &History, results: &Results) -> Self {
-        match results.breaks(history) {
+    /// Of a run that was judged, and breaks this first.
+    pub(super) fn of(breaks: Option<&str>, results: &Results) -> Self {
+        match breaks {
             Some(demand) => Self::Breaks(demand.to_owned()),
             None if results.linearizability.verdict == Verdict::Unknown => Self::Undecided,
             None => Self::Nothing,
@@ -113,7 +104,7 @@ impl Parting {
 
 #[cfg(test)]
 mod tests {
-    use quorate_checkers::history::{Nemesis, NemesisPhase};
+    use quorate_checkers::history::{Builder, Nemesis, NemesisPhase, Time, What};
 
     use super::*;
 

@@ -65,8 +65,9 @@ impl Entry {
         match &self.what {
             What::Shows { breaks, .. } => Showing::Breaks(breaks.clone()),
             What::History(file) => {
-                let results = judge(&file.history, &check::demands(file, &self.plan, budget));
-                Showing::of(&file.history, &results)
+                let results =
+                    judge(&file.history, &check::demands(&file.header.model, &self.plan, budget));
+                Showing::of(results.breaks(&file.history), &results)
             }
         }
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use quorate_checkers::linearizability::Budget;
-use quorate_checkers::verdict::Verdict;
 use quorate_plan::WorldKind;
 use quorate_systems::mutant::Mutant;
 use serde::Serialize;
@@ -69,13 +68,7 @@ impl Repeated {
             let now = Timestamp::now();
             let (folder, finished) = carry_out(&plan, entry.mutants, store, now, &display, budget)?;
             interrupted = finished.interrupted;
-            let showing = match finished.breaks {
-                Some(demand) => Showing::Breaks(demand),
-                None if finished.results.linearizability.verdict == Verdict::Unknown => {
-                    Showing::Undecided
-                }
-                None => Showing::Nothing,
-            };
+            let showing = Showing::of(finished.breaks.as_deref(), &finished.results);
             runs.push(One {
                 folder: folder.path.display().to_string(),
                 seed: plan.seed,

@@ -56,7 +56,7 @@ const SEEDS: u64 = 40;
 impl Live {
     /// Searches for a plan until there is one, or until so long.
     pub(super) fn tell(&self, limit: Duration) -> Result<Told, CliError> {
-        let demands = check::demands(&self.file, &self.plan, Budget::default());
+        let demands = check::demands(&self.file.header.model, &self.plan, Budget::default());
         let results = judge(&self.file.history, &demands);
         let Some(demand) = results.breaks(&self.file.history) else {
             return Ok(Told::NothingBroken);

@@ -32,17 +32,21 @@ pub(super) struct Subject {
 impl Subject {
     /// The plan in a file. A history names its planted bug itself.
     pub(super) fn of_file(file: &Path, asked: Option<Mutants>) -> Result<Self, CliError> {
-        let history = plan_file::is_run(file).then(|| check::read(file)).transpose()?;
-        let named = match &history {
-            Some((history, _)) => history.header.mutant.clone(),
-            None => plan_file::read(file)?.0.shows.and_then(|shows| shows.mutant),
+        let (mut plan, text, history, named) = if plan_file::is_run(file) {
+            let (history, plan) = check::read(file)?;
+            let named = history.header.mutant.clone();
+            (plan, None, Some(history), named)
+        } else {
+            let (plan, text) = plan_file::read(file)?;
+            let named = plan.shows.as_ref().and_then(|shows| shows.mutant.clone());
+            (plan, Some(text), None, named)
         };
         let named = named.map(|name| run::mutant(&name).map_err(CliError::usage)).transpose()?;
         let mutants = asked.or(named).unwrap_or(Mutants::NONE);
-        let mut plan = plan_file::load(file, mutants)?;
+        plan_file::check(file, &plan, text.as_deref(), mutants)?;
         // What another run showed is none of the shrunk one's.
         plan.shows = None;
-        let live = history.filter(|_| plan.world == WorldKind::Live).map(|(history, _)| {
+        let live = history.filter(|_| plan.world == WorldKind::Live).map(|history| {
             let folder = store::folder_of(file).to_owned();
             Live { folder, file: history, plan: plan.clone(), mutants }
         });
