@@ -48,13 +48,9 @@ pub struct Hunter {
 impl Hunter {
     /// A hunter for a system. `model` is the name of what its clients' operations must satisfy.
     pub fn new(kind: SystemKind) -> Self {
-        let [workload, ..] = kind.vocabulary().workloads else {
-            unreachable!("a system serves something")
-        };
-        let model = model::by_name(workload).expect("every workload has a model");
         Self {
             simulator: simulator(kind, QueueKind::default()),
-            model,
+            model: model_of(kind),
             budget: BUDGET,
             checks: Checks::ALL,
         }
@@ -129,8 +125,17 @@ impl Hunter {
     }
 }
 
+/// What the operations of a system must satisfy.
+pub(crate) fn model_of(kind: SystemKind) -> &'static dyn model::AnyModel {
+    let [workload, ..] = kind.vocabulary().workloads else {
+        unreachable!("a system serves something")
+    };
+    model::by_name(workload).expect("every workload has a model")
+}
+
 /// What judging one small history may cost: hundreds of times what it does.
-const BUDGET: Budget = Budget { time: std::time::Duration::from_secs(5), memory_bytes: 256 << 20 };
+pub(crate) const BUDGET: Budget =
+    Budget { time: std::time::Duration::from_secs(5), memory_bytes: 256 << 20 };
 
 /// The seeds of one try of a campaign: no two tries share any.
 pub fn seeds_of(base: u64, subject: u64, attempt: u64) -> impl Iterator<Item = u64> {

@@ -1,14 +1,13 @@
 //! Whether a plan fails in the way that is looked for.
 
 use quorate_checkers::history::{Builder, History, Nemesis, Time, What, operations};
-use quorate_checkers::linearizability::Budget;
-use quorate_checkers::model::{self, AnyModel};
+use quorate_checkers::model::AnyModel;
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
 
-use crate::hunt::LINEARIZABILITY;
+use crate::hunt::{BUDGET, LINEARIZABILITY, model_of};
 use crate::queue::QueueKind;
 use crate::simulator::{SimError, Simulator, simulator};
 use crate::tape::Tape;
@@ -21,16 +20,9 @@ pub(super) struct Judge {
     mutants: Mutants,
 }
 
-/// What judging one small history may cost: thousands of times what it does.
-const BUDGET: Budget = Budget { time: std::time::Duration::from_secs(5), memory_bytes: 256 << 20 };
-
 impl Judge {
     pub(super) fn new(kind: SystemKind, mutants: Mutants) -> Self {
-        let [workload, ..] = kind.vocabulary().workloads else {
-            unreachable!("a system serves something")
-        };
-        let model = model::by_name(workload).expect("every workload has a model");
-        Self { simulator: simulator(kind, QueueKind::default()), model, mutants }
+        Self { simulator: simulator(kind, QueueKind::default()), model: model_of(kind), mutants }
     }
 
     /// What a run of this plan breaks first after the first operation has begun, else linearizability, else what
