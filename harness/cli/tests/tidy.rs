@@ -113,7 +113,9 @@ fn sources_hold_no_placeholder_tab_or_trailing_space() {
         concat!("db", "g!("),
     ];
     let mut wrong = Vec::new();
-    for path in ["systems", "checkers", "harness", "reports"].iter().flat_map(|dir| sources(dir)) {
+    for path in
+        ["systems", "checkers", "harness", "reports", "fuzz"].iter().flat_map(|dir| sources(dir))
+    {
         let text = fs::read_to_string(&path).unwrap();
         for (number, line) in (1..).zip(text.lines()) {
             let place = format!("{}:{number}", path.display());
