@@ -1,4 +1,4 @@
-//! Explicit deliveries and wakes: what remains when nothing is left to chance.
+//! Explicit deliveries, wakes and syncs: what remains when nothing is left to chance.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,5 +31,11 @@ pub enum TraceStep {
         who: Endpoint,
         /// Its number.
         timer: u64,
+    },
+    /// The disk of a node ends the sync that it is busy with, if it is busy with one: what had been written when
+    /// that began is durable. A sync that no entry ends takes as long as the weather says.
+    Sync {
+        /// Which node.
+        node: u16,
     },
 }

@@ -156,6 +156,10 @@ impl Plan {
                 TraceStep::Wake { who, timer: _ } => {
                     self.scope().exists(format_args!("trace[{place}].do.wake.who"), *who)?;
                 }
+                TraceStep::Sync { node } => {
+                    let who = Endpoint::Node(*node);
+                    self.scope().exists(format_args!("trace[{place}].do.sync.node"), who)?;
+                }
                 // Matches are checked all together.
                 TraceStep::Deliver(_) | TraceStep::Lose(_) => {}
             }

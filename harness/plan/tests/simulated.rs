@@ -298,6 +298,9 @@ fn a_trace_is_of_a_simulated_run_and_in_order() {
     );
     let lost = TraceEntry { at_us: 5, step: TraceStep::Lose(message("n0", "n4")) };
     assert!(complaint(trace(vec![lost])).starts_with("trace[0].do.lose.to: there is no n4"));
+    let sync = |node| TraceEntry { at_us: 5, step: TraceStep::Sync { node } };
+    accept(trace(vec![sync(2)]));
+    assert!(complaint(trace(vec![sync(3)])).starts_with("trace[0].do.sync.node: there is no n3"));
     assert!(complaint(trace(vec![wake(86_400_000_001, "n0")])).contains("out of bounds"));
     assert_eq!(
         complaint(|plan| {

@@ -106,6 +106,11 @@ impl<R> Disk<R> {
         true
     }
 
+    /// Whether a sync is under way.
+    pub(crate) fn is_syncing(&self) -> bool {
+        self.syncing.is_some()
+    }
+
     /// The sync that was under way is done: the ticket up to which all is durable now.
     pub(crate) fn end_sync(&mut self) -> Ticket {
         let up_to = self.syncing.take().expect("a sync is under way");

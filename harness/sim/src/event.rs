@@ -9,7 +9,7 @@ pub(crate) enum Event {
     WakeNode(u16),
     /// A client's timers, deadline and pace are looked at.
     WakeClient(u32),
-    /// A disk has finished a sync: the slot, and which life of it.
+    /// A disk has finished a sync: the slot, and which span of its syncs.
     Synced(u16, u32),
     /// A planned fault begins: its place in the plan.
     FaultBegins(u32),
@@ -17,8 +17,8 @@ pub(crate) enum Event {
     FaultEnds(u32, u32),
     /// A moment of the clock has come: its place among those.
     Moment(u32),
-    /// An entry of the trace fires a timer: its place in the trace.
-    Wake(u32),
+    /// An entry of the trace fires a timer or ends a sync: its place among such entries.
+    Poke(u32),
     /// The next phase of the run begins.
     Phase(Phase),
 }

@@ -634,7 +634,7 @@ impl Trace {
             let (is_lost, what) = match &entry.step {
                 TraceStep::Deliver(what) => (false, what),
                 TraceStep::Lose(what) => (true, what),
-                TraceStep::Wake { .. } => return None,
+                TraceStep::Wake { .. } | TraceStep::Sync { .. } => return None,
             };
             Some(TraceEntry {
                 place,

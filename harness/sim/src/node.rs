@@ -45,7 +45,7 @@ pub(crate) struct Node<S: Watched> {
     wake_at: u64,
     /// Timers were set since a wake was planned.
     has_new_timers: bool,
-    /// Which life its syncs belong to.
+    /// What the syncs in the queue must be of to count: it changes with every life, and when a sync ends otherwise.
     epoch: u32,
     /// Whether it owes clients an answer, since the last healing.
     pub(crate) duty: Duty,
@@ -344,6 +344,17 @@ impl<S: Watched> Node<S> {
             let after = stage.draw_sync(self.slot);
             stage.queue.push(stage.now + after, Event::Synced(self.slot, self.epoch));
         }
+    }
+
+    /// Whether it runs and its disk is busy with a sync.
+    pub(crate) fn is_syncing(&self) -> bool {
+        self.is_running() && self.disk.is_syncing()
+    }
+
+    /// The sync that is under way ends now, and not when it would have.
+    pub(crate) fn end_sync_now(&mut self, stage: &mut Stage<S>) -> Step {
+        self.epoch += 1;
+        self.on_synced(stage, self.epoch)
     }
 
     /// The sync of this life is done.

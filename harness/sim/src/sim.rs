@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quorate_checkers::history::{RunDigest, Time, What};
-use quorate_plan::{Generator, Plan, TraceStep};
+use quorate_plan::{Endpoint, Generator, Plan, TraceStep};
 use quorate_systems::contract::{ClientId, Input, Key, NodeId, TimerId};
 use quorate_world::invariants::{Watched, Who};
 use quorate_world::moments::{MomentId, Moments};
@@ -47,7 +47,7 @@ pub(crate) struct Sim<S: Watched> {
     is_scripted: bool,
     new_moments: Vec<MomentId>,
     clock_moments: Vec<MomentId>,
-    wakes: Vec<Wake>,
+    pokes: Vec<Poke>,
     events_max: u64,
     pub(crate) liveness: Option<Liveness>,
     /// Who looks on from outside.
@@ -71,15 +71,22 @@ pub(crate) struct Liveness {
     pub(crate) idle_since: u64,
 }
 
-/// A wake that the plan's trace spells out.
+/// A wake, or the end of a sync, that the plan's trace spells out.
 #[derive(Debug)]
-struct Wake {
-    who: Who,
-    timer: TimerId,
+struct Poke {
+    what: Poked,
     /// The place of its entry in the plan.
     entry: usize,
-    /// Its timer was set when its time had come.
-    fired: bool,
+    /// Its timer was set, or its disk busy, when its time had come.
+    bit: bool,
+}
+
+/// What a [`Poke`] is about.
+#[derive(Clone, Copy, Debug)]
+enum Poked {
+    NodeTimer(u16, TimerId),
+    ClientTimer(u32, TimerId),
+    Disk(u16),
 }
 
 /// What there is after a run, besides its history.
@@ -127,7 +134,7 @@ impl<S: Watched> Sim<S> {
             is_scripted: false,
             new_moments: Vec::new(),
             clock_moments: Vec::new(),
-            wakes: Vec::new(),
+            pokes: Vec::new(),
             events_max: EVENTS_MAX,
             liveness: None,
             remote: None,
@@ -201,8 +208,14 @@ impl<S: Watched> Sim<S> {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = self.stage.network.unused();
-        let vain = self.wakes.iter().filter(|wake| !wake.fired);
-        notes.extend(vain.map(|wake| format!("trace[{}] found no timer set", wake.entry)));
+        let vain = self.pokes.iter().filter(|poke| !poke.bit);
+        notes.extend(vain.map(|poke| {
+            let missed = match poke.what {
+                Poked::NodeTimer(..) | Poked::ClientTimer(..) => "timer set",
+                Poked::Disk(_) => "sync under way",
+            };
+            format!("trace[{}] found no {missed}", poke.entry)
+        }));
         if self.liveness.as_ref().is_some_and(|liveness| !liveness.is_demanded) {
             notes
                 .push("liveness was not demanded: the plan leaves too few nodes for it".to_owned());
@@ -282,16 +295,21 @@ impl<S: Watched> Sim<S> {
     }
 
     fn prepare_trace(&mut self, plan: &Plan) {
-        self.wakes.clear();
+        self.pokes.clear();
         for (index, entry) in plan.trace.iter().enumerate() {
-            let TraceStep::Wake { who, timer } = &entry.step else { continue };
-            let who = match who {
-                quorate_plan::Endpoint::Node(node) => Who::Node(NodeId(*node)),
-                quorate_plan::Endpoint::Client(client) => Who::Client(ClientId(*client)),
+            let what = match &entry.step {
+                TraceStep::Wake { who: Endpoint::Node(node), timer } => {
+                    Poked::NodeTimer(*node, TimerId(*timer))
+                }
+                TraceStep::Wake { who: Endpoint::Client(client), timer } => {
+                    Poked::ClientTimer(*client, TimerId(*timer))
+                }
+                TraceStep::Sync { node } => Poked::Disk(*node),
+                TraceStep::Deliver(_) | TraceStep::Lose(_) => continue,
             };
-            let place = u32::try_from(self.wakes.len()).expect("traces fit into memory");
-            self.wakes.push(Wake { who, timer: TimerId(*timer), entry: index, fired: false });
-            self.stage.queue.push(entry.at_us, Event::Wake(place));
+            let place = u32::try_from(self.pokes.len()).expect("traces fit into memory");
+            self.pokes.push(Poke { what, entry: index, bit: false });
+            self.stage.queue.push(entry.at_us, Event::Poke(place));
         }
     }
 
@@ -337,7 +355,7 @@ impl<S: Watched> Sim<S> {
                     self.stage.witness.moments.reach(*moment);
                 }
             }
-            Event::Wake(place) => self.wake_by_trace(place),
+            Event::Poke(place) => self.poke(place),
             Event::Phase(phase) => self.enter(phase),
         }
     }
@@ -440,24 +458,32 @@ impl<S: Watched> Sim<S> {
         self.on_progress(client, &progress);
     }
 
-    fn wake_by_trace(&mut self, place: u32) {
-        let Some(wake) = self.wakes.get_mut(place as usize) else { return };
-        let timer = wake.timer;
-        match wake.who {
-            Who::Node(node) => {
-                let Some(sleeper) = self.nodes.get_mut(usize::from(node.0)) else { return };
-                wake.fired = sleeper.has_timer(timer);
-                if wake.fired {
-                    let step = sleeper.fire(&mut self.stage, timer);
-                    self.after(node.0, step);
+    /// What the trace says of one core or disk happens, if it can.
+    fn poke(&mut self, place: u32) {
+        let Some(poke) = self.pokes.get_mut(place as usize) else { return };
+        match poke.what {
+            Poked::NodeTimer(slot, timer) => {
+                let Some(node) = self.nodes.get_mut(usize::from(slot)) else { return };
+                poke.bit = node.has_timer(timer);
+                if poke.bit {
+                    let step = node.fire(&mut self.stage, timer);
+                    self.after(slot, step);
                 }
             }
-            Who::Client(client) => {
-                let Some(sleeper) = self.clients.get_mut(client.0 as usize) else { return };
-                wake.fired = sleeper.has_timer(timer);
-                if wake.fired {
+            Poked::ClientTimer(client, timer) => {
+                let Some(sleeper) = self.clients.get_mut(client as usize) else { return };
+                poke.bit = sleeper.has_timer(timer);
+                if poke.bit {
                     let progress = sleeper.fire(&mut self.stage, timer);
-                    self.on_progress(client.0, &progress);
+                    self.on_progress(client, &progress);
+                }
+            }
+            Poked::Disk(slot) => {
+                let Some(node) = self.nodes.get_mut(usize::from(slot)) else { return };
+                poke.bit = node.is_syncing();
+                if poke.bit {
+                    let step = node.end_sync_now(&mut self.stage);
+                    self.after(slot, step);
                 }
             }
         }

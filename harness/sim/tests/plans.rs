@@ -342,3 +342,30 @@ fn every_key_is_written_and_read_at_the_end_also_by_a_client_that_had_something_
         .collect();
     assert_eq!(asked, ["write", "write", "write", "read"]);
 }
+
+#[test]
+fn a_sync_ends_when_the_trace_says_and_else_when_the_weather_does() {
+    let script = r"
+        workload = { clients = 1 }
+        durations = { time_limit_ms = 200 }
+        [[scripts]]
+        client = 0
+        do = [{ f = 'write', key = 0, value = 1 }]
+    ";
+    let ended_us = |trace: &str| {
+        let mut plan = plan("nodes = 1", &format!("{script}{trace}"));
+        let weather = plan.weather.as_mut().unwrap();
+        (weather.sync_min_us, weather.sync_max_us) = (50_000, 50_000);
+        let (run, _) = run(&plan);
+        let done = run.history.events().iter().find(|event| matches!(event.what, What::Ok(_)));
+        (done.unwrap().time.0 / 1_000, run.outcome.notes)
+    };
+    let sync =
+        |at_us: u64| format!("[[trace]]\nat_us = {at_us}\ndo = {{ sync = {{ node = 0 }} }}\n");
+    // QUERY, QUERY_OK and UPDATE take a millisecond each, and so does UPDATE_OK.
+    assert_eq!(ended_us(""), (54_000, vec![]));
+    assert_eq!(ended_us(&sync(10_000)), (11_000, vec![]));
+    // Nothing had been written then, and what is written later is not touched by it.
+    let missed = vec!["trace[0] found no sync under way".to_owned()];
+    assert_eq!(ended_us(&sync(2_000)), (54_000, missed));
+}

@@ -58,7 +58,7 @@ impl Plan {
         let in_trace = trace.filter_map(|(place, entry)| match &entry.step {
             TraceStep::Deliver(asked) => Some((format!("trace[{place}].do.deliver"), asked)),
             TraceStep::Lose(asked) => Some((format!("trace[{place}].do.lose"), asked)),
-            TraceStep::Wake { .. } => None,
+            TraceStep::Wake { .. } | TraceStep::Sync { .. } => None,
         });
         in_moments.chain(in_rules).chain(in_trace)
     }

@@ -20,7 +20,8 @@ pub struct Account {
     pub(super) asked: Vec<Asked>,
     /// The messages in the order in which cores wanted them sent; none that a node sent to itself.
     pub(super) passages: Vec<Passage>,
-    /// When each node came up, every time, and when it took something in.
+    /// When each node came up, every time, when it took something in, and when its disk had synced
+    /// what no message had it write.
     pub(super) nodes: BTreeMap<u16, Times>,
     /// How long each record took until its core heard that it was durable.
     pub(super) syncs: Vec<u64>,
@@ -59,6 +60,8 @@ pub(super) struct Passage {
     pub(super) asked: Option<usize>,
     pub(super) sent: u64,
     pub(super) taken: Option<u64>,
+    /// When its receiver heard that what it wrote because of it was durable.
+    pub(super) durable: Option<u64>,
 }
 
 /// Moments in the lives of a node.
@@ -66,6 +69,8 @@ pub(super) struct Passage {
 pub(super) struct Times {
     pub(super) starts: Vec<u64>,
     pub(super) inputs: Vec<u64>,
+    /// When its core heard that a record was durable that no message had it write.
+    pub(super) synced: Vec<u64>,
 }
 
 /// Makes an [`Account`] from the steps of a re-execution, in their order.
@@ -78,8 +83,18 @@ pub struct Accountant {
     last: BTreeMap<u32, usize>,
     /// Operations by client and number.
     numbered: BTreeMap<(u32, u64), usize>,
-    /// Records that are not known to be durable, by node, with the time at which they were to be written.
-    unsynced: BTreeMap<u16, Vec<(Ticket, u64)>>,
+    /// Records that are not known to be durable, by node.
+    unsynced: BTreeMap<u16, Vec<Unsynced>>,
+}
+
+/// A record that is not known to be durable.
+#[derive(Debug)]
+struct Unsynced {
+    ticket: Ticket,
+    /// When it was to be written.
+    at: u64,
+    /// The message because of which it was.
+    cause: Option<usize>,
 }
 
 /// The field by which messages name the operation that they belong to.
@@ -93,12 +108,12 @@ impl Accountant {
             (What::Started { effects, .. }, Who::Node(node)) => {
                 self.account.nodes.entry(node.0).or_default().starts.push(t);
                 self.unsynced.remove(&node.0);
-                self.carry_out(t, node, effects);
+                self.carry_out(t, node, effects, None);
             }
             (What::Took { input, effects, .. }, Who::Node(node)) => {
                 self.account.nodes.entry(node.0).or_default().inputs.push(t);
-                self.take(t, node, input);
-                self.carry_out(t, node, effects);
+                let cause = self.take(t, node, input);
+                self.carry_out(t, node, effects, cause);
             }
             (What::ClientTook { input, effects, .. }, Who::Client(client)) => {
                 self.ask_or_hear(t, client, input);
@@ -119,21 +134,37 @@ impl Accountant {
         self.account
     }
 
-    fn take<M: Describe + Serialize>(&mut self, t: u64, node: NodeId, input: &Input<M>) {
+    /// The message that it was, if it was one that is known.
+    fn take<M: Describe + Serialize>(
+        &mut self,
+        t: u64,
+        node: NodeId,
+        input: &Input<M>,
+    ) -> Option<usize> {
         let to = Endpoint::Node(node.0);
         match input {
             Input::Message { from, message } => {
-                self.arrives(t, Endpoint::Node(from.0), to, message);
+                self.arrives(t, Endpoint::Node(from.0), to, message)
             }
             Input::Request { client, message } => {
-                self.arrives(t, Endpoint::Client(client.0), to, message);
+                self.arrives(t, Endpoint::Client(client.0), to, message)
             }
             Input::Persisted(ticket) => {
-                let waiting = self.unsynced.entry(node.0).or_default();
-                let durable = waiting.extract_if(.., |(waiting, _)| *waiting <= *ticket);
-                self.account.syncs.extend(durable.map(|(_, asked)| t.saturating_sub(asked)));
+                self.synced(t, node, *ticket);
+                None
             }
-            Input::Timer(_) => {}
+            Input::Timer(_) => None,
+        }
+    }
+
+    fn synced(&mut self, t: u64, node: NodeId, up_to: Ticket) {
+        let waiting = self.unsynced.entry(node.0).or_default();
+        for record in waiting.extract_if(.., |waiting| waiting.ticket <= up_to) {
+            self.account.syncs.push(t.saturating_sub(record.at));
+            match record.cause.and_then(|cause| self.account.passages.get_mut(cause)) {
+                Some(passage) => passage.durable = Some(t),
+                None => self.account.nodes.entry(node.0).or_default().synced.push(t),
+            }
         }
     }
 
@@ -157,7 +188,13 @@ impl Accountant {
         }
     }
 
-    fn carry_out<S: System>(&mut self, t: u64, node: NodeId, effects: &[Effect<S>]) {
+    fn carry_out<S: System>(
+        &mut self,
+        t: u64,
+        node: NodeId,
+        effects: &[Effect<S>],
+        cause: Option<usize>,
+    ) {
         let from = Endpoint::Node(node.0);
         for effect in effects {
             match effect {
@@ -168,7 +205,8 @@ impl Accountant {
                     self.leaves(t, from, Endpoint::Client(client.0), message);
                 }
                 Effect::Persist { ticket, .. } => {
-                    self.unsynced.entry(node.0).or_default().push((*ticket, t));
+                    let record = Unsynced { ticket: *ticket, at: t, cause };
+                    self.unsynced.entry(node.0).or_default().push(record);
                 }
                 Effect::SetTimer { .. }
                 | Effect::CancelTimer { .. }
@@ -239,19 +277,25 @@ impl Accountant {
             asked: self.operation(from, to, number),
             sent: t,
             taken: None,
+            durable: None,
         };
         let place = self.account.passages.len();
         self.under_way.entry((from, to, bytes(message))).or_default().push_back(place);
         self.account.passages.push(passage);
     }
 
-    /// Of equal messages the one that was sent first arrives first. What arrives twice is told once.
-    fn arrives<M: Serialize>(&mut self, t: u64, from: Endpoint, to: Endpoint, message: &M) {
-        let waiting = self.under_way.get_mut(&(from, to, bytes(message)));
-        let place = waiting.and_then(VecDeque::pop_front);
-        if let Some(passage) = place.and_then(|place| self.account.passages.get_mut(place)) {
-            passage.taken = Some(t);
-        }
+    /// Of equal messages the one that was sent first arrives first. What arrives twice is told once. Which message
+    /// it was, if it is known.
+    fn arrives<M: Serialize>(
+        &mut self,
+        t: u64,
+        from: Endpoint,
+        to: Endpoint,
+        message: &M,
+    ) -> Option<usize> {
+        let place = self.under_way.get_mut(&(from, to, bytes(message)))?.pop_front()?;
+        self.account.passages.get_mut(place)?.taken = Some(t);
+        Some(place)
     }
 
     fn operation(&self, from: Endpoint, to: Endpoint, number: Option<u64>) -> Option<usize> {

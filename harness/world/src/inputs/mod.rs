@@ -28,6 +28,6 @@ mod tests;
 pub use account::{Account, Accountant};
 pub use digest::{Digest, of_client_step, of_refusal, of_step};
 pub use entry::{Entry, append, begin, client_input, client_start, input, start};
-pub use plan::{Cut, Down};
+pub use plan::{Cut, Down, Syncs};
 pub use reader::{BadLog, Reader};
 pub use reexecute::{Found, Log, Mismatch, Reexecution, Step, What, reexecute};

@@ -33,6 +33,23 @@ pub struct Down {
     pub loses_unsynced: bool,
 }
 
+/// How long disks take in a simulated run that is to do what another did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syncs {
+    /// Each record is durable when it was; what nobody wrote then takes so many microseconds.
+    AsTheyWere(u64),
+    /// So many microseconds for every sync.
+    All(u64),
+}
+
+impl Syncs {
+    const fn usual_us(self) -> u64 {
+        match self {
+            Self::AsTheyWere(us) | Self::All(us) => us,
+        }
+    }
+}
+
 /// Which part of a run is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -60,12 +77,13 @@ impl Account {
     }
 
     /// How long a disk took, in microseconds: less than a tenth of the times, the middle one, more than nine
-    /// tenths. Nothing if nobody wrote.
-    pub fn syncs_us(&self) -> Option<[u64; 3]> {
+    /// tenths, the longest. Nothing if nobody wrote.
+    pub fn syncs_us(&self) -> Option<[u64; 4]> {
         let mut syncs = self.syncs.clone();
         syncs.sort_unstable();
-        let at = |tenths: usize| syncs.get(syncs.len() * tenths / 10).map(|ns| (ns / US).max(1));
-        Some([at(1)?, at(5)?, at(9)?])
+        let us = |ns: &u64| (ns / US).max(1);
+        let at = |tenths: usize| syncs.get(syncs.len() * tenths / 10).map(us);
+        Some([at(1)?, at(5)?, at(9)?, syncs.last().map(us)?])
     }
 
     /// The nodes that the history of the run says were made to go down.
@@ -106,10 +124,15 @@ impl Account {
     }
 
     /// A plan whose simulated run does what this part of the run did; nothing if there is no such part. `run` is the
-    /// plan that the run had; a simulated disk takes `sync_us` for each write.
-    pub fn plan(&self, run: &Plan, downs: &[Down], cut: &Cut, sync_us: u64) -> Option<Plan> {
+    /// plan that the run had.
+    pub fn plan(&self, run: &Plan, downs: &[Down], cut: &Cut, syncs: Syncs) -> Option<Plan> {
         let telling = Telling::new(self, run, cut)?;
-        let (rules, trace) = telling.messages();
+        let (rules, mut trace) = telling.messages();
+        if let Syncs::AsTheyWere(_) = syncs {
+            trace.extend(telling.syncs());
+        }
+        trace.sort_by_key(|entry| entry.at_us);
+        let sync_us = syncs.usual_us();
         let weather = Weather { sync_min_us: sync_us, sync_max_us: sync_us, ..Weather::CALM };
         let mut plan = Plan {
             world: WorldKind::Sim,
@@ -262,14 +285,28 @@ impl<'a> Telling<'a> {
             act: Act::Drop,
         });
         let of_some = told.iter().filter(|(group, _)| arrived.contains(group));
-        let mut trace: Vec<TraceEntry> = of_some
+        let trace: Vec<TraceEntry> = of_some
             .map(|(group, passage)| match passage.taken {
                 Some(taken) => self.entry(taken, TraceStep::Deliver(matching(*group))),
                 None => self.entry(passage.sent, TraceStep::Lose(matching(*group))),
             })
             .collect();
-        trace.sort_by_key(|entry| entry.at_us);
         (rules.collect(), trace)
+    }
+
+    /// When disks had synced what is told.
+    fn syncs(&self) -> impl Iterator<Item = TraceEntry> {
+        let told = self.account.passages.iter().filter(|passage| self.group(passage).is_some());
+        let of_messages = told.filter_map(|passage| match passage.to {
+            Endpoint::Node(node) => Some((passage.durable?, node)),
+            Endpoint::Client(_) => None,
+        });
+        let nodes = self.account.nodes.iter();
+        let of_others = nodes
+            .flat_map(|(node, times)| times.synced.iter().map(|synced| (*synced, *node)))
+            .filter(|(synced, _)| (self.begin..=self.end).contains(synced));
+        let moments: BTreeSet<(u64, u16)> = of_messages.chain(of_others).collect();
+        moments.into_iter().map(|(at, node)| self.entry(at, TraceStep::Sync { node }))
     }
 
     const fn entry(&self, at: u64, step: TraceStep) -> TraceEntry {
@@ -278,7 +315,7 @@ impl<'a> Telling<'a> {
 
     /// How a message is named in the plan; nothing if it has no part in what is told.
     fn group(&self, passage: &Passage) -> Option<Group> {
-        let Passage { kind, from, to, key, is_numbered, asked, sent, taken: _ } = *passage;
+        let Passage { kind, from, to, key, is_numbered, asked, sent, .. } = *passage;
         let is_between_nodes = matches!((from, to), (Endpoint::Node(_), Endpoint::Node(_)));
         if is_between_nodes {
             let is_told = self.key.is_none() || key.is_none() || key == self.key;
@@ -405,13 +442,16 @@ mod tests {
     ) -> Passage {
         let (sent, taken) = (sent * US, taken.map(|taken| taken * US));
         let (key, is_numbered) = (Some(1), true);
-        Passage { kind, from, to, key, is_numbered, asked: Some(asked), sent, taken }
+        Passage { kind, from, to, key, is_numbered, asked: Some(asked), sent, taken, durable: None }
     }
 
     /// Client 0 writes, client 1 reads right after it, client 0 reads another key, and then the first.
     fn account() -> Account {
-        let times =
-            Times { starts: vec![10 * US, 60_700 * US], inputs: vec![20 * US, 15_400 * US] };
+        let times = Times {
+            starts: vec![10 * US, 60_700 * US],
+            inputs: vec![20 * US, 15_400 * US],
+            synced: vec![],
+        };
         Account {
             asked: vec![
                 asked(0, (10_500, 20_100), 1, true, 5),
@@ -439,7 +479,7 @@ mod tests {
 
     #[test]
     fn operations_begin_when_they_began_and_after_what_had_just_ended() {
-        let plan = account().plan(&run(), &[], &KEY_1, 5).unwrap();
+        let plan = account().plan(&run(), &[], &KEY_1, Syncs::All(5)).unwrap();
         plan.validate().unwrap();
         assert_eq!(plan.world, WorldKind::Sim);
         let moments = |client: usize| -> Vec<&Moment> {
@@ -459,7 +499,7 @@ mod tests {
 
     #[test]
     fn messages_arrive_when_they_did_and_those_that_never_arrived_never_do() {
-        let plan = account().plan(&run(), &[], &KEY_1, 5).unwrap();
+        let plan = account().plan(&run(), &[], &KEY_1, Syncs::All(5)).unwrap();
         let lost =
             Rule { message: named("UPDATE", C0, N1, 5), after: None, until: None, act: Act::Drop };
         assert_eq!(plan.rules, [lost], "one for both attempts");
@@ -475,10 +515,33 @@ mod tests {
     }
 
     #[test]
+    fn disks_sync_what_is_told_when_they_did() {
+        let mut account = account();
+        let durable = |account: &mut Account, place: usize, at: u64| {
+            account.passages[place].durable = Some(at * US);
+        };
+        durable(&mut account, 0, 13_000);
+        // Of another key, which is not told.
+        durable(&mut account, 5, 41_000);
+        account.passages[5].key = Some(2);
+        let times = account.nodes.entry(2).or_default();
+        // One before the part begins, one in it, one behind it.
+        times.synced = vec![5 * US, 30_000 * US, 90_000 * US];
+        let plan = account.plan(&run(), &[], &KEY_1, Syncs::AsTheyWere(9)).unwrap();
+        plan.validate().unwrap();
+        let syncs = plan.trace.iter().filter_map(|entry| match entry.step {
+            TraceStep::Sync { node } => Some((entry.at_us, node)),
+            TraceStep::Deliver(_) | TraceStep::Lose(_) | TraceStep::Wake { .. } => None,
+        });
+        assert_eq!(syncs.collect::<Vec<_>>(), [(4_500, 0), (21_500, 2)]);
+        assert_eq!(plan.weather.unwrap().sync_max_us, 9);
+    }
+
+    #[test]
     fn a_part_has_the_operations_that_were_asked_for_and_nothing_of_others() {
         let account = account();
         let count = |cut: Cut| -> Option<(usize, usize)> {
-            let plan = account.plan(&run(), &[], &cut, 5)?;
+            let plan = account.plan(&run(), &[], &cut, Syncs::All(5))?;
             let operations = plan.scripts.iter().map(|script| script.operations.len()).sum();
             Some((operations, plan.trace.len() + plan.rules.len()))
         };
@@ -488,7 +551,7 @@ mod tests {
         assert_eq!(count(Cut { first: 3, ..KEY_1 }), None);
         assert_eq!(count(Cut { key: Some(3), ..ALL }), None);
         assert_eq!(account.keys(), [(1, 3), (2, 1)].into());
-        assert_eq!(account.syncs_us(), Some([1_000, 2_000, 3_000]));
+        assert_eq!(account.syncs_us(), Some([1_000, 2_000, 3_000, 3_000]));
     }
 
     fn invoked(time: u64, into: &mut Builder) {
@@ -519,7 +582,7 @@ mod tests {
             downs.iter().map(|down| (down.node, down.at, down.loses_unsynced)).collect();
         // The node took something in after the nemesis had said that it would go down.
         assert_eq!(told, [(2, 15_400 * US + 1, true), (0, 110_400 * US, false)]);
-        let plan = account.plan(&run(), &downs, &ALL, 5).unwrap();
+        let plan = account.plan(&run(), &downs, &ALL, Syncs::All(5)).unwrap();
         plan.validate().unwrap();
         let fault = Fault::PowerLoss { nodes: [2].into(), after_effects: None };
         let expected = PlannedFault { when: None, at_ms: 7, for_ms: 45, fault };

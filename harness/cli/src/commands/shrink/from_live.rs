@@ -10,7 +10,7 @@ use quorate_plan::{Plan, TraceStep, WorldKind};
 use quorate_sim::SimError;
 use quorate_sim::shrink::{self, ShrinkError};
 use quorate_systems::mutant::Mutants;
-use quorate_world::inputs::{Account, Cut, Down};
+use quorate_world::inputs::{Account, Cut, Down, Syncs};
 
 use crate::commands::check;
 use crate::commands::run::simulated;
@@ -70,7 +70,7 @@ impl Live {
 struct Part<'a> {
     account: &'a Account,
     downs: &'a [Down],
-    sync_us: u64,
+    syncs: Syncs,
 }
 
 struct Search<'a> {
@@ -99,17 +99,20 @@ impl Search<'_> {
         Ok(Told::NotFound { demand: self.demand.to_owned(), why, tries: self.tries })
     }
 
-    /// Parts of the run, those with few operations first; of each with a disk as fast as most, as slow, as fast.
+    /// Parts of the run, those with few operations first; of each with disks as they were, then with all as fast as
+    /// most, as fast, as slow as any.
     fn among_parts(
         &mut self,
         account: &Account,
         results: &Results,
     ) -> Result<Option<FromLive>, CliError> {
         let downs = account.downs(&self.live.file.history);
-        let [fast, usual, slow] = account.syncs_us().unwrap_or([1, 1, 1]);
+        let [fast, usual, slow, slowest] = account.syncs_us().unwrap_or([1; 4]);
+        let disks =
+            [Syncs::AsTheyWere(slowest), Syncs::All(usual), Syncs::All(fast), Syncs::All(slow)];
         for cut in cuts(account, &blamed(results)) {
-            for sync_us in [usual, fast, slow] {
-                let part = Part { account, downs: &downs, sync_us };
+            for syncs in disks {
+                let part = Part { account, downs: &downs, syncs };
                 if let Some(found) = self.try_part(&part, cut)? {
                     return Ok(Some(found));
                 }
@@ -150,8 +153,8 @@ impl Search<'_> {
     }
 
     fn shown_by(&mut self, part: &Part<'_>, cut: Cut) -> Result<Option<Plan>, CliError> {
-        let Part { account, downs, sync_us } = part;
-        let Some(plan) = account.plan(&self.live.plan, downs, &cut, *sync_us) else {
+        let Part { account, downs, syncs } = part;
+        let Some(plan) = account.plan(&self.live.plan, downs, &cut, *syncs) else {
             return Ok(None);
         };
         Ok(self.shows(&plan)?.then_some(plan))
@@ -194,7 +197,8 @@ impl Search<'_> {
 fn contents(plan: &Plan) -> String {
     let is_delivery = |step: &TraceStep| matches!(step, TraceStep::Deliver(_));
     let deliveries = plan.trace.iter().filter(|entry| is_delivery(&entry.step)).count();
-    let losses = plan.rules.len() + plan.trace.len() - deliveries;
+    let is_loss = |step: &TraceStep| matches!(step, TraceStep::Lose(_));
+    let losses = plan.trace.iter().filter(|entry| is_loss(&entry.step)).count() + plan.rules.len();
     let operations: usize = plan.scripts.iter().map(|script| script.operations.len()).sum();
     let counts = [
         (deliveries, "delivery", "deliveries"),
