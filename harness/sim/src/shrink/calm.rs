@@ -1,6 +1,6 @@
 //! The weather: first a rule for every message that says what became of it, then only those that are needed.
 
-use quorate_plan::{Act, Delay, Endpoint, Fault, MessageMatch, Plan, Rule, Weather};
+use quorate_plan::{Act, Delay, Endpoint, Fault, MessageMatch, Plan, Rule, TraceStep, Weather};
 
 use super::cost::{cost, is_calm};
 use super::{Work, other_seeds};
@@ -23,6 +23,7 @@ impl Work<'_> {
                 (true, None),
                 (false, Some(Detail::Lost)),
                 (false, Some(Detail::Late)),
+                (false, Some(Detail::Undone)),
                 (false, Some(Detail::Rough)),
                 (false, Some(Detail::Exact)),
                 (false, Some(Detail::ExactOnce)),
@@ -99,7 +100,9 @@ enum Detail {
     Lost,
     /// And those that took much longer than most are held back until all is over.
     Late,
-    /// And every other one takes so many milliseconds.
+    /// And those that came so late that a disk may not have been done with them when all was over do not arrive.
+    Undone,
+    /// Those that did not arrive do not, and every other one takes so many milliseconds.
     Rough,
     /// Every message takes as long as it took, to the microsecond.
     Exact,
@@ -136,16 +139,21 @@ fn calmed(plan: &Plan, tape: &Tape, with_faults: bool, detail: Option<Detail>) -
     let weather = plan.weather.unwrap_or_default();
     let Weather { delay, loss_per_mille, duplicate_per_mille, .. } = Weather::CALM;
     new.weather = Some(Weather { delay, loss_per_mille, duplicate_per_mille, ..weather });
-    new.trace.clear();
+    new.trace.retain(|entry| matches!(entry.step, TraceStep::Sync { .. }));
     if !with_faults {
         new.faults.retain(|planned| !is_of_links(&planned.fault));
     }
     if let Some(detail) = detail {
-        let usual = usual_us(tape);
+        let told = Told {
+            detail,
+            usual_us: usual_us(tape),
+            undone_us: tape.objection().map(|(at, _)| at.saturating_sub(weather.sync_max_us)),
+            end_us: tape.end_us(),
+        };
         let missed = missed(tape);
         let early = tape.messages.iter().enumerate().filter(|(_, message)| !message.is_late);
         new.rules.extend(early.filter_map(|(place, message)| {
-            let act = act(message, missed.contains(&place), usual, detail, tape.end_us())?;
+            let act = told.act(message, missed.contains(&place))?;
             Some(Rule { message: exactly(tape, place), after: None, until: None, act })
         }));
     }
@@ -168,34 +176,47 @@ pub(super) fn exactly(tape: &Tape, place: usize) -> MessageMatch {
     MessageMatch { kind, from, to, nth, ..MessageMatch::default() }
 }
 
-/// What a rule does to a message so that the same becomes of it; nothing if it is what the weather does anyway.
-fn act(
-    message: &Message,
-    was_missed: bool,
-    usual_us: u64,
+/// How a run is told, and what must be known of it.
+struct Told {
     detail: Detail,
+    /// How long half of the messages took at most.
+    usual_us: u64,
+    /// What a node took in later than this may not have been durable when a demand was broken.
+    undone_us: Option<u64>,
     end_us: u64,
-) -> Option<Act> {
-    let took_us = match message.fate {
-        // What held it is in the plan, and goes on to hold it.
-        Fate::Held => return None,
-        Fate::Lost | Fate::Corrupted => return Some(Act::Drop),
-        Fate::Travels => message.due_us.first().map_or(0, |due| due - message.sent_us),
-    };
-    let is_cut = message.never_arrived()
-        && !was_missed
-        && message.due_us.first().is_some_and(|due| *due < end_us);
-    if is_cut {
-        return Some(Act::Drop);
-    }
-    match (detail, message.due_us.as_slice()) {
-        (Detail::Lost, _) => None,
-        (Detail::Late, _) => (took_us > 4 * usual_us).then_some(Act::Hold),
-        (_, [first, second, ..]) if detail != Detail::ExactOnce => {
-            Some(Act::DuplicateAfterMs(first.abs_diff(*second).div_ceil(1_000)))
+}
+
+impl Told {
+    /// What a rule does to a message so that the same becomes of it; nothing if it is what the weather does anyway.
+    fn act(&self, message: &Message, was_missed: bool) -> Option<Act> {
+        let due = message.due_us.first().copied();
+        let took_us = match message.fate {
+            // What held it is in the plan, and goes on to hold it.
+            Fate::Held => return None,
+            Fate::Lost | Fate::Corrupted => return Some(Act::Drop),
+            Fate::Travels => due.map_or(0, |due| due - message.sent_us),
+        };
+        let is_cut =
+            message.never_arrived() && !was_missed && due.is_some_and(|due| due < self.end_us);
+        if is_cut {
+            return Some(Act::Drop);
         }
-        (Detail::Rough, _) => Some(Act::DelayMs(took_us.div_ceil(1_000))),
-        (Detail::Exact | Detail::ExactOnce, _) => Some(Act::DelayUs(took_us)),
+        match (self.detail, message.due_us.as_slice()) {
+            (Detail::Lost, _) => None,
+            (Detail::Undone, [due, ..]) if self.is_undone(message, *due) => Some(Act::Drop),
+            (Detail::Late | Detail::Undone, _) => {
+                (took_us > 4 * self.usual_us).then_some(Act::Hold)
+            }
+            (_, [first, second, ..]) if self.detail != Detail::ExactOnce => {
+                Some(Act::DuplicateAfterMs(first.abs_diff(*second).div_ceil(1_000)))
+            }
+            (Detail::Rough, _) => Some(Act::DelayMs(took_us.div_ceil(1_000))),
+            (Detail::Exact | Detail::ExactOnce, _) => Some(Act::DelayUs(took_us)),
+        }
+    }
+
+    fn is_undone(&self, message: &Message, due: u64) -> bool {
+        matches!(message.to, Endpoint::Node(_)) && self.undone_us.is_some_and(|undone| due > undone)
     }
 }
 

@@ -10,7 +10,7 @@ use quorate_plan::{
 
 use super::ddmin::ddmin;
 use super::judge::When;
-use super::rename::Renaming;
+use super::rename::{Renaming, with_and_without_trace};
 use super::{Work, other_seeds};
 use crate::tape::{Ended, Happened, Operation, Tape};
 
@@ -130,7 +130,7 @@ impl Work<'_> {
             return;
         }
         let all = Renaming::without_clients(plan, &idle).apply(plan);
-        if self.improve_with_seeds(&all, SEEDS_EACH) {
+        if with_and_without_trace(all).any(|plan| self.improve_with_seeds(&plan, SEEDS_EACH)) {
             return;
         }
         for client in idle.into_iter().rev() {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    Act, Endpoint, Fault, MessageMatch, Moment, Plan, PlannedFault, Rule, Script, ScriptedOperation,
+    Act, Endpoint, Fault, MessageMatch, Moment, Plan, PlannedFault, Rule, Script,
+    ScriptedOperation, TraceEntry, TraceStep,
 };
 
 /// The new number of each node and client; nothing for those that are gone.
@@ -45,8 +46,7 @@ impl Renaming {
         new.scripts = plan.scripts.iter().filter_map(|script| self.script(script)).collect();
         new.faults = plan.faults.iter().filter_map(|fault| self.fault(fault)).collect();
         new.rules = plan.rules.iter().filter_map(|rule| self.rule(rule)).collect();
-        // An exact recording makes no sense for another cluster.
-        new.trace.clear();
+        new.trace = plan.trace.iter().filter_map(|entry| self.entry(entry)).collect();
         if let Some(liveness) = &mut new.liveness
             && let Some(core) = &mut liveness.core
         {
@@ -153,6 +153,18 @@ impl Renaming {
         })
     }
 
+    fn entry(&self, entry: &TraceEntry) -> Option<TraceEntry> {
+        let step = match &entry.step {
+            TraceStep::Deliver(asked) => TraceStep::Deliver(self.message(asked)?),
+            TraceStep::Lose(asked) => TraceStep::Lose(self.message(asked)?),
+            TraceStep::Wake { who, timer } => {
+                TraceStep::Wake { who: self.end(*who)?, timer: *timer }
+            }
+            TraceStep::Sync { node } => TraceStep::Sync { node: self.node(*node)? },
+        };
+        Some(TraceEntry { step, ..*entry })
+    }
+
     fn message(&self, asked: &MessageMatch) -> Option<MessageMatch> {
         let end = |end: Option<Endpoint>| match end {
             Some(end) => self.end(end).map(Some),
@@ -184,6 +196,12 @@ impl Renaming {
         }
         Some(new)
     }
+}
+
+/// A plan as it is, then without its trace: a recording of one cluster may make sense for another, or not.
+pub(super) fn with_and_without_trace(plan: Plan) -> impl Iterator<Item = Plan> {
+    let bare = (!plan.trace.is_empty()).then(|| Plan { trace: Vec::new(), ..plan.clone() });
+    std::iter::once(plan).chain(bare)
 }
 
 fn count(numbers: &[Option<u16>]) -> u16 {

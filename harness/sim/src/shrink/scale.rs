@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{Durations, Fault, Plan};
 
-use super::rename::{Renaming, options_without};
+use super::rename::{Renaming, options_without, with_and_without_trace};
 use super::{Work, other_seeds};
 
 /// Seeds that are tried for a cluster that is smaller, or has other options.
@@ -137,7 +137,7 @@ fn without_nodes(plan: &Plan, gone: &BTreeSet<u16>) -> Vec<Plan> {
                 *options = guess;
             }
         }
-        plans.push(plan);
+        plans.extend(with_and_without_trace(plan));
     }
     plans
 }
