@@ -4,6 +4,7 @@ mod commands;
 mod error;
 mod interrupt;
 mod output;
+mod packed;
 mod panics;
 mod progress;
 mod store;

@@ -13,6 +13,7 @@ use quorate_plan::Plan;
 
 use crate::error::CliError;
 use crate::output;
+use crate::packed::Opened;
 use crate::store;
 
 /// A verdict on a history, from its file alone.
@@ -63,7 +64,8 @@ impl BudgetArguments {
 
 impl Check {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let (file, plan) = read(&self.file)?;
+        let opened = Opened::at(&self.file)?;
+        let (file, plan) = read(opened.path())?;
         let results =
             judge(&file.history, &demands(&file.header.model, &plan, self.budget.budget()));
         let text = if self.json { output::json(&results) } else { text(&file, &plan, &results) };

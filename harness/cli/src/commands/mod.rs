@@ -5,6 +5,7 @@ mod doctor;
 mod hunt;
 mod list;
 mod node;
+mod pack;
 mod replay;
 mod report;
 mod run;
@@ -23,6 +24,7 @@ pub(crate) enum Command {
     Check(check::Check),
     Replay(replay::Replay),
     Report(report::Report),
+    Pack(pack::Pack),
     List(list::List),
     Hunt(hunt::Hunt),
     Shrink(shrink::Shrink),
@@ -38,6 +40,7 @@ impl Command {
             Self::Check(command) => command.run(),
             Self::Replay(command) => command.run(),
             Self::Report(command) => command.run(),
+            Self::Pack(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Hunt(command) => command.run(),
             Self::Shrink(command) => command.run(),

@@ -17,6 +17,7 @@ use crate::commands::check::BudgetArguments;
 use crate::commands::run::World;
 use crate::error::CliError;
 use crate::output;
+use crate::packed::Opened;
 use crate::progress::Counter;
 use crate::store;
 
@@ -46,7 +47,7 @@ Exit codes, for one run: 0 it came back, 1 it did not, 2 it cannot be said. For 
 1 something is broken, 2 something does not apply any more. 254 bad usage or a damaged file, 255 the harness itself
 failed. With --world: 0 it came back at least once, 1 never, 2 it cannot be said.")]
 pub(crate) struct Replay {
-    /// A history, the folder of a run, a plan that says what it shows, or a folder of these.
+    /// A history, the folder of a run, a packed run, a plan that says what it shows, or a folder of these.
     path: PathBuf,
 
     /// Runs the plan anew in this world instead, and says how often what was recorded came back: `live` with real
@@ -89,7 +90,8 @@ impl Replay {
             output::print(&if self.json { output::json(&table) } else { table.text() })?;
             return Ok(ExitCode::from(table.exit_code()));
         }
-        let entry = Entry::read(&self.path)?;
+        let opened = Opened::at(&self.path)?;
+        let entry = Entry::read(opened.path())?;
         if let Some(world) = self.world {
             let wanted = times::Wanted {
                 world: world.kind(),

@@ -14,6 +14,7 @@ use quorate_world::registry;
 use crate::commands::check::{self, BudgetArguments};
 use crate::error::CliError;
 use crate::output;
+use crate::packed::{self, Opened};
 use crate::store;
 
 /// The page of a run, made anew from its history alone.
@@ -39,12 +40,14 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let (file, plan) = check::read(&self.file)?;
+        let opened = Opened::at(&self.file)?;
+        let (file, plan) = check::read(opened.path())?;
         let results =
             judge(&file.history, &check::demands(&file.header.model, &plan, self.budget.budget()));
-        let folder =
-            if self.file.is_dir() { Some(self.file.as_path()) } else { self.file.parent() };
-        let beside = folder.unwrap_or(Path::new("")).join(store::REPORT);
+        let beside = match packed::stem(&self.file) {
+            Some(stem) => self.file.with_file_name(format!("{stem}.html")),
+            None => store::folder_of(&self.file).join(store::REPORT),
+        };
         let out = self.out.unwrap_or(beside);
         write(&out, &self.file, &file, &plan, &results)?;
         output::print(&format!("{}\n", out.display()))?;

@@ -20,6 +20,7 @@ use crate::commands::run::{mutant, system};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::output;
+use crate::packed::Opened;
 use crate::panics;
 use crate::progress::Display;
 use crate::store::RunFolder;
@@ -52,7 +53,7 @@ Exit codes: 0 a failing plan is kept, shrunk as far as it goes; 2 so it is, but 
 not be made smaller; 254 bad usage, or there is nothing to shrink since nothing fails; 255 the harness itself
 failed.")]
 pub(crate) struct Shrink {
-    /// A run that failed: its folder or history; or a plan as TOML or JSON.
+    /// A run that failed: its folder, its history, or packed; or a plan as TOML or JSON.
     #[arg(required_unless_present = "seed", conflicts_with = "seed")]
     file: Option<PathBuf>,
 
@@ -91,8 +92,9 @@ const SHOW_EACH: Duration = Duration::from_millis(100);
 impl Shrink {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let now = Timestamp::now();
-        let subject = match (&self.file, self.seed) {
-            (Some(file), _) => Subject::of_file(file, self.mutant)?,
+        let opened = self.file.as_deref().map(Opened::at).transpose()?;
+        let subject = match (&opened, self.seed) {
+            (Some(opened), _) => Subject::of_file(opened.path(), self.mutant)?,
             (None, seed) => Subject::of_seed(self.system, seed.unwrap_or_default(), self.mutant),
         };
         let limit = Duration::from(self.time_limit);

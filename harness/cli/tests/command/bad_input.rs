@@ -52,6 +52,8 @@ fn impossible_sizes_and_quorums_are_refused_with_the_reason() {
 fn files_that_are_no_histories_are_named() {
     refuses(&["check", "nowhere.jsonl"], &["nowhere.jsonl"]);
     refuses(&["report", "nowhere.jsonl"], &["nowhere.jsonl"]);
+    refuses(&["pack", "nowhere"], &["nowhere"]);
+    refuses(&["replay", "nowhere.tar.gz"], &["nowhere.tar.gz"]);
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     refuses(&["check", manifest], &["Cargo.toml", "line 1"]);
     refuses(&["check", "/proc/self/exe"], &["/proc/self/exe"]);

@@ -153,6 +153,8 @@ fn a_run_of_real_processes_is_replayed_from_the_inputs_of_its_cores() {
     assert!(counts["lives_cut"].as_u64().unwrap() <= kills, "only kills cut: {replay}");
     assert_eq!(counts["panics"], 0, "{replay}");
 
+    packed_it_is_the_same_run(&sandbox);
+
     // With another bug in them, or none, some core does something else.
     let history = sandbox.latest().join("history.jsonl");
     fs::write(&history, recorded.replacen("\"Q03\"", "\"Q06\"", 1)).unwrap();
@@ -162,6 +164,33 @@ fn a_run_of_real_processes_is_replayed_from_the_inputs_of_its_cores() {
     fs::write(&history, &recorded).unwrap();
 
     tampered_logs_are_found_out(&sandbox);
+}
+
+/// In one file, far from its store, and as one test among others.
+fn packed_it_is_the_same_run(sandbox: &Sandbox) {
+    let pack = sandbox.quorate(&["pack", "store/latest"]);
+    assert_eq!(pack.code, 0, "{pack}");
+    let named = |path: &Path| path.to_str().is_some_and(|path| path.ends_with(".tar.gz"));
+    let here = fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().path());
+    let packed = here.into_iter().find(|path| named(path)).expect("it is here");
+    let tests = tempfile::tempdir().unwrap();
+    let kept = tests.path().join("kept.tar.gz");
+    fs::rename(packed, &kept).unwrap();
+    let run = |command: &str, path: &Path| sandbox.quorate(&[command, path.to_str().unwrap()]);
+    let replay = run("replay", &kept);
+    assert_eq!(replay.code, 0, "{replay}");
+    assert!(replay.stdout.starts_with("SAME     re-executed exactly: 11 cores"), "{replay}");
+    let check = run("check", &kept);
+    assert_eq!(check.code, 1, "{check}");
+    let report = run("report", &kept);
+    assert_eq!(report.code, 0, "{report}");
+    assert!(tests.path().join("kept.html").is_file(), "{report}");
+    let replay = run("replay", tests.path());
+    assert_eq!(replay.code, 0, "{replay}");
+    assert!(replay.stdout.starts_with("still found  kept.tar.gz: "), "{replay}");
+    let again = sandbox.quorate(&["pack", "store/latest", "--out", kept.to_str().unwrap()]);
+    assert_eq!(again.code, 254, "{again}");
+    assert!(again.stderr.contains("kept.tar.gz is there already"), "{again}");
 }
 
 /// How many nodes faults have ended: on a busy machine one may still be down when the next fault means it.

@@ -14,10 +14,11 @@ use super::live::Reexecuted;
 use super::recorded::{Came, Replayed};
 use crate::commands::run::plan_file;
 use crate::error::CliError;
+use crate::packed::{self, Opened};
 use crate::progress::Counter;
 use crate::store;
 
-/// What can be replayed in a folder and those below, in the order of names: histories, folders of runs, and plans.
+/// What can be replayed in a folder and those below, in the order of names: histories, folders of runs, packed runs, and plans.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     let mut found = Vec::new();
     collect(folder, &mut found)?;
@@ -26,7 +27,7 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
             "there is nothing to replay in {}",
             folder.display()
         ))
-        .hint("put plans that say what they show (*.toml), histories (*.jsonl) or folders of runs there"));
+        .hint("put plans that say what they show (*.toml), histories (*.jsonl), packed runs (*.tar.gz) or folders of runs there"));
     }
     Ok(found)
 }
@@ -56,7 +57,9 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
 }
 
 fn is_replayable(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml") || plan_file::is_history(path)
+    path.extension().is_some_and(|extension| extension == "toml")
+        || plan_file::is_history(path)
+        || packed::is_packed(path)
 }
 
 /// What came of each entry.
@@ -167,6 +170,18 @@ impl Table {
 }
 
 fn row(file: String, path: &Path, budget: Budget) -> Result<Row, CliError> {
+    let opened = match Opened::at(path) {
+        Ok(opened) => opened,
+        Err(why) if why.is_usage() => {
+            let remark = why.message().to_owned();
+            return Ok(Row { file, state: State::NoLongerApplies, remark });
+        }
+        Err(why) => return Err(why),
+    };
+    row_of(file, opened.path(), budget)
+}
+
+fn row_of(file: String, path: &Path, budget: Budget) -> Result<Row, CliError> {
     let is_mute = !plan_file::is_run(path)
         && plan_file::read(path).is_ok_and(|(plan, _)| plan.shows.is_none());
     if is_mute {
