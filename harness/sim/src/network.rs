@@ -657,14 +657,16 @@ impl Trace {
     /// What the first entry that matches says; a constant delay where none does.
     fn fate<M: Describe>(&mut self, now: u64, flight: &Flight<M>, usual: u64) -> Fate {
         let (from, to) = (endpoint(flight.from), endpoint(flight.to));
+        let mut fate = None;
+        // All of them count it, whoever takes it.
         for entry in self.entries.iter_mut().filter(|entry| !entry.taken) {
-            if entry.takes(from, to, &flight.message) {
+            if entry.takes(from, to, &flight.message) && fate.is_none() {
                 entry.taken = true;
                 let delay = entry.at_us.saturating_sub(now);
-                return Fate { delay, lost: entry.is_lost, ..Fate::default() };
+                fate = Some(Fate { delay, lost: entry.is_lost, ..Fate::default() });
             }
         }
-        Fate { delay: usual, ..Fate::default() }
+        fate.unwrap_or(Fate { delay: usual, ..Fate::default() })
     }
 }
 

@@ -369,3 +369,25 @@ fn a_sync_ends_when_the_trace_says_and_else_when_the_weather_does() {
     let missed = vec!["trace[0] found no sync under way".to_owned()];
     assert_eq!(ended_us(&sync(2_000)), (54_000, missed));
 }
+
+#[test]
+fn the_second_message_is_the_second_although_an_entry_took_the_first() {
+    let script = r"
+        workload = { clients = 1 }
+        durations = { time_limit_ms = 1000 }
+        [[scripts]]
+        client = 0
+        do = [{ f = 'write', key = 0, value = 1 }]
+        [[trace]]
+        at_us = 4000
+        do = { deliver = { kind = 'UPDATE' } }
+        [[trace]]
+        at_us = 5000
+        do = { lose = { kind = 'UPDATE', nth = 2 } }
+    ";
+    let (run, _) = run(&plan("nodes = 2", script));
+    let done = run.history.events().iter().find(|event| matches!(event.what, What::Ok(_)));
+    let done_us = done.unwrap().time.0 / 1_000;
+    // Both nodes are needed, so that it waits until UPDATE is sent again.
+    assert!(done_us > 50_000, "{done_us}");
+}

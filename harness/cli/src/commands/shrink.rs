@@ -98,9 +98,10 @@ impl Shrink {
             (None, seed) => Subject::of_seed(self.system, seed.unwrap_or_default(), self.mutant),
         };
         let limit = Duration::from(self.time_limit);
-        let subject = self.tell(subject, limit / 2)?;
+        let interrupt = Interrupt::heed()?;
+        let subject = self.tell(subject, limit / 2, &interrupt)?;
         let began = Instant::now();
-        let shrunk = self.shrink(&subject, began)?;
+        let shrunk = self.shrink(&subject, began, &interrupt)?;
         let took = began.elapsed();
         let folder = RunFolder::create(&self.store, &shrunk.plan.name, now)?;
         let kept = kept::keep(&folder, &shrunk, subject.mutants, now);
@@ -116,19 +117,28 @@ impl Shrink {
     }
 
     /// A run of real processes becomes a simulated one first.
-    fn tell(&self, subject: Subject, limit: Duration) -> Result<Subject, CliError> {
+    fn tell(
+        &self,
+        subject: Subject,
+        limit: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<Subject, CliError> {
         let display = Display::new(self.quiet || self.json);
         if subject.is_live() {
             display.say("telling the simulator what the real processes did");
         }
-        let told = subject.simulated(limit);
+        let told = subject.simulated(limit, interrupt);
         display.clear();
         told
     }
 
     /// Shrinks until nothing goes any more, the time is over, or somebody presses Ctrl-C.
-    fn shrink(&self, subject: &Subject, began: Instant) -> Result<Shrunk, CliError> {
-        let interrupt = Interrupt::heed()?;
+    fn shrink(
+        &self,
+        subject: &Subject,
+        began: Instant,
+        interrupt: &Interrupt,
+    ) -> Result<Shrunk, CliError> {
         let display = Display::new(self.quiet || self.json);
         let limit = Duration::from(self.time_limit);
         let mut shown: Option<Instant> = None;

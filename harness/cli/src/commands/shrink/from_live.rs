@@ -15,6 +15,7 @@ use quorate_world::inputs::{Account, Cut, Down, Syncs};
 use crate::commands::check;
 use crate::commands::run::simulated;
 use crate::error::CliError;
+use crate::interrupt::Interrupt;
 use crate::panics;
 
 /// A run of real processes whose history is known.
@@ -54,14 +55,15 @@ const STEP_MIN: usize = 2;
 const SEEDS: u64 = 40;
 
 impl Live {
-    /// Searches for a plan until there is one, or until so long.
-    pub(super) fn tell(&self, limit: Duration) -> Result<Told, CliError> {
+    /// Searches for a plan until there is one, until so long, or until somebody presses Ctrl-C.
+    pub(super) fn tell(&self, limit: Duration, interrupt: &Interrupt) -> Result<Told, CliError> {
         let demands = check::demands(&self.file.header.model, &self.plan, Budget::default());
         let results = judge(&self.file.history, &demands);
         let Some(demand) = results.breaks(&self.file.history) else {
             return Ok(Told::NothingBroken);
         };
-        let search = Search { live: self, demand, tries: 0, until: Instant::now() + limit };
+        let search =
+            Search { live: self, demand, tries: 0, until: Instant::now() + limit, interrupt };
         search.go(&results)
     }
 }
@@ -78,6 +80,7 @@ struct Search<'a> {
     demand: &'a str,
     tries: u64,
     until: Instant,
+    interrupt: &'a Interrupt,
 }
 
 impl Search<'_> {
@@ -179,7 +182,7 @@ impl Search<'_> {
 
     /// Whether a simulated run of the plan breaks what the live one did. A plan that cannot be run does not.
     fn shows(&mut self, plan: &Plan) -> Result<bool, CliError> {
-        if Instant::now() > self.until {
+        if Instant::now() > self.until || self.interrupt.has_come() {
             return Ok(false);
         }
         self.tries += 1;

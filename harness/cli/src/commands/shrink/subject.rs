@@ -12,6 +12,7 @@ use super::from_live::{FromLive, Live, Told};
 use crate::commands::check;
 use crate::commands::run::{self, plan_file};
 use crate::error::CliError;
+use crate::interrupt::Interrupt;
 use crate::store::{self, RunFolder};
 
 /// The file of the plan that a run of real processes became.
@@ -74,9 +75,13 @@ impl Subject {
     }
 
     /// Of a run of real processes: goes over to a plan that fails in the same way when it is simulated.
-    pub(super) fn simulated(mut self, limit: Duration) -> Result<Self, CliError> {
+    pub(super) fn simulated(
+        mut self,
+        limit: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<Self, CliError> {
         let Some(live) = &self.live else { return Ok(self) };
-        match live.tell(limit)? {
+        match live.tell(limit, interrupt)? {
             Told::Found(found) => {
                 let FromLive { plan, how } = *found;
                 (self.plan, self.how) = (plan, Some(how));
