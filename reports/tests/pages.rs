@@ -259,6 +259,7 @@ fn violations_stand_before_the_proof_with_their_place_and_their_doers() {
             demand: demand.to_owned(),
             targets: vec!["n2".to_owned()],
             what: what.to_owned(),
+            happened: None,
         })
     };
     let value = || Value::Int(1);

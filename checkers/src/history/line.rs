@@ -48,6 +48,8 @@ pub(super) struct Line<'a> {
     bites: Option<u64>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     demand: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    happened: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +151,7 @@ impl<'a> Line<'a> {
             demand: Some(Cow::Borrowed(&violation.demand)),
             targets: Some(Cow::Borrowed(&violation.targets)),
             what: Some(Cow::Borrowed(&violation.what)),
+            happened: violation.happened.map(|time| time.0),
             ..Self::bare(event, LineType::Violation)
         }
     }
@@ -170,6 +173,7 @@ impl<'a> Line<'a> {
             what: None,
             bites: None,
             demand: None,
+            happened: None,
         }
     }
 
@@ -196,6 +200,7 @@ impl<'a> Line<'a> {
         absent(kind, "what", self.what.as_ref())?;
         absent(kind, "bites", self.bites.as_ref())?;
         absent(kind, "demand", self.demand.as_ref())?;
+        absent(kind, "happened", self.happened.as_ref())?;
         if matches!(self.kind, LineType::Invoke | LineType::Ok) {
             absent(kind, "error", self.error.as_ref())?;
         }
@@ -216,6 +221,7 @@ impl<'a> Line<'a> {
         absent(kind, "value", self.value.as_ref())?;
         absent(kind, "error", self.error.as_ref())?;
         absent(kind, "demand", self.demand.as_ref())?;
+        absent(kind, "happened", self.happened.as_ref())?;
         Ok(Nemesis {
             fault: needed(kind, "fault", self.fault)?,
             kind: needed(kind, "kind", self.fault_kind)?.into_owned(),
@@ -241,6 +247,7 @@ impl<'a> Line<'a> {
             demand: needed(kind, "demand", self.demand)?.into_owned(),
             targets: needed(kind, "targets", self.targets)?.into_owned(),
             what: needed(kind, "what", self.what)?.into_owned(),
+            happened: self.happened.map(Time),
         })
     }
 }

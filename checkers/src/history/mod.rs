@@ -248,6 +248,9 @@ pub struct Violation {
     pub targets: Vec<String>,
     /// What was seen, in one sentence without a full stop.
     pub what: String,
+    /// When it happened, where it was found out later than that: nanoseconds since the run began, as the times of
+    /// events are.
+    pub happened: Option<Time>,
 }
 
 impl Violation {

@@ -16,7 +16,7 @@ use crate::model::{self, AnyModel};
 use crate::statistics::{Statistics, statistics};
 use crate::vacuity::{Vacuity, unplanned, vacuity};
 use crate::verdict::Verdict;
-use crate::violations::{Violations, violations};
+use crate::violations::{Found, Violations, violations};
 
 /// What a history is judged by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +85,14 @@ impl Results {
     /// else [`LINEARIZABILITY`], else a violation before that. Nothing where nothing is broken.
     pub fn breaks(&self, history: &History) -> Option<&str> {
         let is_invoke = |event: &&Event| matches!(event.what, What::Invoke(_));
-        let asked = history.events().iter().find(is_invoke).map_or(u64::MAX, |event| event.index);
-        let found = &self.violations.found;
-        let (early, late) = found.split_at(found.partition_point(|found| found.index < asked));
+        let asked = history.events().iter().find(is_invoke);
+        let is_early = |found: &&Found| match (asked, found.violation.happened) {
+            (None, _) => true,
+            (Some(asked), Some(happened)) => happened < asked.time,
+            (Some(asked), None) => found.index < asked.index,
+        };
+        let (early, late): (Vec<&Found>, Vec<&Found>) =
+            self.violations.found.iter().partition(is_early);
         let order = (self.linearizability.verdict == Verdict::Invalid).then_some(LINEARIZABILITY);
         let late = late.first().map(|found| found.violation.demand.as_str());
         let early = early.first().map(|found| found.violation.demand.as_str());

@@ -168,7 +168,7 @@ async fn run_recorded(
     let dashboard = Arc::new(Dashboard::new(Arc::clone(&setup.progress), time_limit));
     let (heal, healing) = watch::channel(false);
     let parts = Parts::of(setup, kind, recorder)?;
-    let watch = Watch { scene: scene(setup, kind), clients: Arc::clone(&parts.observed) };
+    let watch = Watch { scene: scene(setup, kind, recorder), clients: Arc::clone(&parts.observed) };
     let mut stage = Stage::build(&parts).await?;
     let means = Means {
         machines: Arc::clone(&stage.cluster),
@@ -292,13 +292,13 @@ impl Watch {
     }
 }
 
-fn scene(setup: &RunSetup, kind: SystemKind) -> Scene {
+fn scene(setup: &RunSetup, kind: SystemKind, recorder: &Recorder) -> Scene {
     Scene {
         folder: setup.folder.clone(),
         kind,
         system: setup.plan.system.clone(),
         mutants: setup.mutants,
-        began: observed::now(),
+        began: observed::now().saturating_sub(recorder.now().0),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use quorate_plan::to_toml;
 use quorate_sim::hunt::Hunter;
-use quorate_sim::shrink::shrink;
+use quorate_sim::shrink::{Wanted, shrink};
 use quorate_sim::story::Story;
 use quorate_sim::{Checks, QueueKind, simulator};
 use quorate_systems::SystemKind;
@@ -25,7 +25,7 @@ fn main() {
     let plan = hunter.plan(seed);
     let began = Instant::now();
     let (mut pass, mut shown) = ("", 0);
-    let shrunk = shrink(&plan, mutants, &mut |progress| {
+    let shrunk = shrink(&plan, mutants, &Wanted::Any, &mut |progress| {
         if progress.pass != pass {
             println!("{:>6} {:10} {:?}", progress.tries, progress.pass, progress.size);
             pass = progress.pass;

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use quorate_sim::hunt::Hunter;
-use quorate_sim::shrink::{Size, shrink};
+use quorate_sim::shrink::{Size, Wanted, shrink};
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
 
@@ -61,7 +61,7 @@ fn work(jobs: &Mutex<std::vec::IntoIter<(Mutant, u64, String)>>, rows: &Mutex<Ve
         let mutants = Mutants(Some(mutant));
         let plan = hunter.plan(seed);
         let began = Instant::now();
-        let shrunk = shrink(&plan, mutants, &mut |_| true).expect("it fails");
+        let shrunk = shrink(&plan, mutants, &Wanted::Any, &mut |_| true).expect("it fails");
         let took = began.elapsed();
         let judged = hunter.try_plan(&shrunk.plan, mutants).expect("it runs").found;
         let is_same = shrunk.demand == demand && judged.as_ref() == Some(&demand);

@@ -182,11 +182,14 @@ impl Tape {
         is_up: bool,
     ) {
         let text = message.to_string();
-        let is_it = |known: &Message| {
-            (known.from, known.to, known.sent_us) == (from, to, sent_us) && known.text == text
-        };
-        // Equal ones were sent at one time: the one that fewer of have come.
-        let matching = self.messages.iter_mut().enumerate().rev().filter(|(_, known)| is_it(known));
+        let is_it = |known: &Message| (known.from, known.to) == (from, to) && known.text == text;
+        // They stand in the order of sending.
+        let first = self.messages.partition_point(|known| known.sent_us < sent_us);
+        let then = self.messages.iter_mut().enumerate().skip(first);
+        let then = then.take_while(|(_, known)| known.sent_us == sent_us);
+        // Of equal ones that were sent at one time: the one that fewer of have come.
+        let then: Vec<_> = then.filter(|(_, known)| is_it(known)).collect();
+        let matching = then.into_iter().rev();
         let Some((place, known)) = matching.min_by_key(|(_, known)| known.arrived_us.len()) else {
             return;
         };

@@ -133,7 +133,7 @@ impl<S: Watched> Witness<S> {
     pub(crate) fn violation(&mut self, now: u64, demand: &str, targets: Vec<String>, what: String) {
         self.violations += 1;
         if self.violations <= VIOLATIONS_MAX {
-            let violation = Violation { demand: demand.to_owned(), targets, what };
+            let violation = Violation { demand: demand.to_owned(), targets, what, happened: None };
             self.record(now, What::Violation(violation));
         }
     }

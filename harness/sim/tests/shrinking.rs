@@ -5,7 +5,7 @@
 use quorate_checkers::history::Builder;
 use quorate_plan::{Plan, from_toml, to_toml};
 use quorate_sim::hunt::Hunter;
-use quorate_sim::shrink::{ShrinkError, Shrunk, shrink};
+use quorate_sim::shrink::{ShrinkError, Shrunk, Wanted, breaks, shrink};
 use quorate_sim::story::Story;
 use quorate_sim::tape::{Fate, Tape};
 use quorate_sim::{Checks, Outcome, QueueKind, simulator};
@@ -32,7 +32,7 @@ fn first_find(mutant: Mutant) -> (Plan, String) {
 }
 
 fn shrunk(plan: &Plan, mutant: Mutant) -> Shrunk {
-    shrink(plan, Mutants(Some(mutant)), &mut |_| true).unwrap()
+    shrink(plan, Mutants(Some(mutant)), &Wanted::Any, &mut |_| true).unwrap()
 }
 
 fn tape(plan: &Plan, mutants: Mutants) -> (Outcome, Tape) {
@@ -88,7 +88,7 @@ fn whoever_stops_it_gets_the_smallest_plan_so_far() {
     let mut before = u64::MAX;
     for tries in [0, 5, 60, 400] {
         let mut watch = |progress: &quorate_sim::shrink::Progress| progress.tries < tries;
-        let stopped = shrink(&plan, Mutants(Some(Mutant::Q05)), &mut watch).unwrap();
+        let stopped = shrink(&plan, Mutants(Some(Mutant::Q05)), &Wanted::Any, &mut watch).unwrap();
         assert!(!stopped.is_complete);
         assert_eq!(stopped.tries, tries);
         assert!(tries > 0 || stopped.plan == plan, "nothing was tried");
@@ -103,11 +103,22 @@ fn whoever_stops_it_gets_the_smallest_plan_so_far() {
 #[test]
 fn a_plan_that_breaks_nothing_or_cannot_run_is_not_shrunk() {
     let plan = Hunter::new(SystemKind::Quorum).plan(1);
-    let nothing = shrink(&plan, Mutants::NONE, &mut |_| true);
+    let nothing = shrink(&plan, Mutants::NONE, &Wanted::Any, &mut |_| true);
     assert!(matches!(nothing, Err(ShrinkError::NothingBroken)), "{nothing:?}");
     let mut wrong = plan;
     wrong.system.kind = "nothing".to_owned();
-    let unknown = shrink(&wrong, Mutants::NONE, &mut |_| true);
+    // What is to be broken is broken, and nothing else counts.
+    let failing = Hunter::new(SystemKind::Quorum).plan(1);
+    let bug = Mutants(Some(Mutant::Q15));
+    let broken = breaks(&failing, bug).unwrap().expect("it is found at once");
+    for wanted in [Wanted::Demand("Q-I5".to_owned()), Wanted::Nothing] {
+        let refused = shrink(&failing, bug, &wanted, &mut |_| true);
+        let Err(ShrinkError::AnotherDemand { broken: named }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(named, broken);
+    }
+    let unknown = shrink(&wrong, Mutants::NONE, &Wanted::Any, &mut |_| true);
     assert!(matches!(unknown, Err(ShrinkError::System(_))), "{unknown:?}");
 }
 

@@ -1,5 +1,7 @@
 //! The rules of a plan while it runs: what becomes of a message that is about to leave.
 
+use std::collections::BTreeMap;
+
 use quorate_plan::{Act, Endpoint, Rule};
 use quorate_systems::contract::Describe;
 
@@ -16,6 +18,11 @@ pub struct Rules {
     rules: Vec<Compiled>,
     /// How many messages each decided about.
     applied: Vec<u64>,
+    /// The places of the rules that may be about a message on any link.
+    of_any: Vec<usize>,
+    /// For links that rules name: the places of those, and of the ones for any link, in their order. A plan that tells
+    /// a run message by message has thousands.
+    of_links: BTreeMap<(Endpoint, Endpoint), Vec<usize>>,
 }
 
 /// What becomes of a message that a rule is about. Nothing else touches it: neither weather nor faults of
@@ -46,10 +53,22 @@ pub enum Decision {
 impl Rules {
     /// The rules of a plan; the moments that they wait for are registered.
     pub fn new(rules: &[Rule], moments: &mut Moments) -> Self {
-        Self {
-            rules: rules.iter().map(|rule| Compiled::new(rule, moments)).collect(),
-            applied: vec![0; rules.len()],
+        let link = |rule: &Rule| Some((rule.message.from?, rule.message.to?));
+        let mut of_any = Vec::new();
+        let mut of_links: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (place, rule) in rules.iter().enumerate() {
+            match link(rule) {
+                Some(link) => of_links.entry(link).or_default().push(place),
+                None => of_any.push(place),
+            }
         }
+        for places in of_links.values_mut() {
+            places.extend_from_slice(&of_any);
+            places.sort_unstable();
+        }
+        let applied = vec![0; rules.len()];
+        let rules = rules.iter().map(|rule| Compiled::new(rule, moments)).collect();
+        Self { rules, applied, of_any, of_links }
     }
 
     /// The first rule that applies to this message, by its place in the plan, and what it demands. Nothing
@@ -65,13 +84,14 @@ impl Rules {
         message: &M,
     ) -> Option<(usize, Decision)> {
         let mut decided = None;
-        for (place, rule) in self.rules.iter_mut().enumerate() {
+        for place in self.of_links.get(&(from, to)).unwrap_or(&self.of_any) {
+            let Some(rule) = self.rules.get_mut(*place) else { continue };
             let may_matter = if decided.is_none() { rule.nth.is_open() } else { rule.nth.counts() };
             if !may_matter || !rule.message.matches(from, to, message) {
                 continue;
             }
             if rule.nth.is_this_one() && decided.is_none() && rule.is_in_force(moments) {
-                decided = Some((place, rule.demand(moments)));
+                decided = Some((*place, rule.demand(moments)));
             }
         }
         if let Some(applied) = decided.and_then(|(place, _)| self.applied.get_mut(place)) {
@@ -299,6 +319,24 @@ mod tests {
         assert_eq!(running.send(&UPDATE), None);
         let decided = running.rules.decide(&running.moments, C0, N0, &UPDATE);
         assert_eq!(decided, Some((0, Decision::Drop)));
+    }
+
+    #[test]
+    fn rules_for_one_link_and_for_all_are_asked_in_their_order() {
+        let on_link = |act| {
+            let message = MessageMatch { from: Some(C0), to: Some(N0), ..MessageMatch::default() };
+            Rule { message, ..all(act) }
+        };
+        let rules = [nth(2, all(Act::Drop)), on_link(Act::Corrupt), all(Act::Hold)];
+        let mut running = Running::new(&rules);
+        let mut decide = |from, to| {
+            running.rules.decide(&running.moments, from, to, &UPDATE).map(|(place, _)| place)
+        };
+        assert_eq!(decide(C0, N0), Some(1));
+        // The second of all messages, whatever link they are on.
+        assert_eq!(decide(C0, Endpoint::Node(1)), Some(0));
+        assert_eq!(decide(C0, Endpoint::Node(1)), Some(2));
+        assert_eq!(decide(C0, N0), Some(1));
     }
 
     #[test]

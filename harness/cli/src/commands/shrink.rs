@@ -149,7 +149,8 @@ impl Shrink {
             }
             !interrupt.has_come() && began.elapsed() < limit
         };
-        let shrunk = panics::quietly(|| shrink(&subject.plan, subject.mutants, &mut watch));
+        let shrunk =
+            panics::quietly(|| shrink(&subject.plan, subject.mutants, &subject.wanted, &mut watch));
         display.clear();
         let mut shrunk = shrunk.map_err(|error| subject.failure(&error))?;
         shrunk.plan.name = name(&subject.plan.name);
@@ -167,6 +168,7 @@ impl Shrink {
         if let Some(how) = how {
             output::line(&mut text, "live", how);
         }
+        output::line(&mut text, "breaks", &shrunk.demand);
         let tries = format!("{} plans in {:.1} s", shrunk.tries, took.as_secs_f64());
         output::line(&mut text, "before", &sizes(&shrunk.before));
         output::line(&mut text, "after", &format!("{} ({tries})", sizes(&shrunk.after)));
@@ -220,6 +222,7 @@ impl Subject {
         match error {
             ShrinkError::System(error) => CliError::usage(error),
             ShrinkError::Sim(error) => simulated::failure(error),
+            ShrinkError::AnotherDemand { broken } => self.another_demand(broken),
             ShrinkError::NothingBroken => self.nothing_broken(),
         }
     }

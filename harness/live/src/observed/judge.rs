@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use quorate_checkers::history::Violation;
+use quorate_checkers::history::{Time, Violation};
 use quorate_plan::{Endpoint, SystemPlan};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ClientId, NodeId, System};
@@ -28,7 +28,7 @@ pub(crate) struct Scene {
     pub(crate) system: SystemPlan,
     /// With what planted in it.
     pub(crate) mutants: Mutants,
-    /// When it began, by [`super::now`].
+    /// When its history began, by [`super::now`].
     pub(crate) began: u64,
 }
 
@@ -94,11 +94,13 @@ impl Scene {
 
     fn violation(&self, t: u64, broken: Broken) -> Violation {
         let Broken { invariant, by, what } = broken;
-        let ms = t.saturating_sub(self.began) / 1_000_000;
+        let happened = t.saturating_sub(self.began);
+        let ms = happened / 1_000_000;
         Violation {
             demand: invariant.to_owned(),
             targets: by.into_iter().map(name).collect(),
             what: format!("{what} ({}.{:03} s into the run)", ms / 1_000, ms % 1_000),
+            happened: Some(Time(happened)),
         }
     }
 }
@@ -245,11 +247,14 @@ mod tests {
         let mut run = Run::new();
         run.see(&[BOOT, PERSIST]);
         run.see(&[SENT]);
-        let (violations, ended) = run.judge();
+        let (mut violations, ended) = run.judge();
+        let happened = violations.first_mut().and_then(|violation| violation.happened.take());
+        assert!(happened.is_some());
         let expected = Violation {
             demand: "T-1".to_owned(),
             targets: vec!["n0".to_owned()],
             what: "told too early (0.000 s into the run)".to_owned(),
+            happened: None,
         };
         assert_eq!((violations, ended), (vec![expected], Ok(())));
     }

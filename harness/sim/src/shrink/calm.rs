@@ -1,5 +1,7 @@
 //! The weather: first a rule for every message that says what became of it, then only those that are needed.
 
+use std::collections::BTreeSet;
+
 use quorate_plan::{Act, Delay, Endpoint, Fault, MessageMatch, Plan, Rule, TraceStep, Weather};
 
 use super::cost::{cost, is_calm};
@@ -150,7 +152,7 @@ fn calmed(plan: &Plan, tape: &Tape, with_faults: bool, detail: Option<Detail>) -
             undone_us: tape.objection().map(|(at, _)| at.saturating_sub(weather.sync_max_us)),
             end_us: tape.end_us(),
         };
-        let missed = missed(tape);
+        let missed: BTreeSet<usize> = missed(tape);
         let early = tape.messages.iter().enumerate().filter(|(_, message)| !message.is_late);
         new.rules.extend(early.filter_map(|(place, message)| {
             let act = told.act(message, missed.contains(&place))?;
@@ -166,6 +168,10 @@ pub(super) fn exactly(tape: &Tape, place: usize) -> MessageMatch {
     let Some(message) = tape.messages.get(place) else { return MessageMatch::default() };
     let named = |end: Endpoint| (end != Endpoint::Client(tape.clients)).then_some(end);
     let (from, to) = (named(message.from), named(message.to));
+    if from.is_some() && to.is_some() {
+        let (kind, nth) = (Some(message.kind.to_owned()), Some(message.nth));
+        return MessageMatch { kind, from, to, nth, ..MessageMatch::default() };
+    }
     let is_like_it = |other: &&Message| {
         other.kind == message.kind
             && from.is_none_or(|from| from == other.from)
@@ -232,7 +238,7 @@ fn usual_us(tape: &Tape) -> u64 {
 }
 
 /// Messages that came to a node that was down: no rule is needed for that.
-fn missed(tape: &Tape) -> Vec<usize> {
+fn missed(tape: &Tape) -> BTreeSet<usize> {
     let missed = tape.events.iter().filter_map(|event| match event.what {
         Happened::Missed(place) => Some(place),
         _ => None,

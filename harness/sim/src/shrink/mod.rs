@@ -78,21 +78,53 @@ pub enum ShrinkError {
     /// The plan cannot be run.
     #[error(transparent)]
     Sim(#[from] SimError),
+    /// A run of it breaks another demand than it is to break.
+    #[error("a simulated run of the plan breaks {broken}, and not what it is to break")]
+    AnotherDemand {
+        /// What it breaks.
+        broken: String,
+    },
     /// A run of it breaks nothing.
     #[error("a simulated run of the plan breaks nothing, so there is nothing to shrink")]
     NothingBroken,
 }
 
-/// Shrinks a plan whose run fails. `watch` is told how far it is before each run, and says whether to go on.
+/// Which failure of a plan is shrunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Whatever a run of it breaks first.
+    Any,
+    /// This demand must be what it breaks first.
+    Demand(String),
+    /// None is known: it is wrong if a run breaks anything.
+    Nothing,
+}
+
+impl Wanted {
+    fn is(&self, broken: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Demand(demand) => demand == broken,
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// Shrinks a plan whose run fails as it is wanted to. `watch` is told how far it is before each run, and says whether to
+/// go on.
 pub fn shrink(
     plan: &Plan,
     mutants: Mutants,
+    wanted: &Wanted,
     watch: &mut dyn FnMut(&Progress) -> bool,
 ) -> Result<Shrunk, ShrinkError> {
     let kind = registry::find(&plan.system.kind)?;
     let mut judge = Judge::new(kind, mutants);
     let plan = Plan { world: WorldKind::Sim, ..plan.clone() };
     let Broken { demand, when } = judge.broken(&plan)?.ok_or(ShrinkError::NothingBroken)?;
+    if !wanted.is(&demand) {
+        return Err(ShrinkError::AnotherDemand { broken: demand });
+    }
     let drawn = judge.tape(&plan)?.operations.iter().filter(|done| !done.is_late).count() as u64;
     let before = Size::of(&plan, drawn);
     let mut work = Work {
@@ -299,6 +331,9 @@ impl Work<'_> {
 
     /// All that happens in the run of the present plan.
     fn tape(&mut self) -> Tape {
+        if self.is_stopped {
+            return Tape::default();
+        }
         let plan = self.current.clone();
         self.judge.tape(&plan).unwrap_or_default()
     }

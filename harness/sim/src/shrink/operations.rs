@@ -8,6 +8,7 @@ use quorate_plan::{
     Weather, Workload,
 };
 
+use super::cost::cost;
 use super::ddmin::ddmin;
 use super::judge::When;
 use super::rename::{Renaming, with_and_without_trace};
@@ -18,6 +19,8 @@ use crate::tape::{Ended, Happened, Operation, Tape};
 const SEEDS: u64 = 40;
 /// Seeds that are tried for a plan with one operation less.
 const SEEDS_EACH: u64 = 12;
+/// So few operations are not looked at twice.
+const FEW: usize = 4;
 /// Messages before an operation that it may wait for.
 const ANCHORS_MAX: usize = 8;
 
@@ -82,6 +85,7 @@ impl Work<'_> {
     pub(super) fn drop_operations(&mut self) {
         let base = self.current.clone();
         ddmin(operations(&base), |left| self.take(&with_operations(&base, left)));
+        self.drop_pinned();
         let mut place = operations(&self.current).len();
         while place > 0 {
             place -= 1;
@@ -90,6 +94,39 @@ impl Work<'_> {
         }
         self.fewer_clients();
         self.fewer_keys();
+    }
+
+    /// Fewer operations, where each that is left begins when it does now, whatever came before it: some do nothing but
+    /// pass the time.
+    fn drop_pinned(&mut self) {
+        let before = self.current.clone();
+        let mut all = operations(&before);
+        if all.len() <= FEW {
+            return;
+        }
+        let tape = self.tape();
+        let mut begun: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+        for done in tape.operations.iter().filter(|done| !done.is_late) {
+            begun.entry(done.client).or_default().push(done.from_us);
+        }
+        let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+        for (client, operation) in &mut all {
+            let nth = counts.entry(*client).or_default();
+            let from_us = begun.get(client).and_then(|begun| begun.get(*nth));
+            if let (None, Some(from_us)) = (&operation.when, from_us) {
+                operation.when = Some(Moment::AtMs(from_us / 1_000));
+            }
+            *nth += 1;
+        }
+        let pinned = with_operations(&before, &all);
+        if !self.fails(&pinned) {
+            return;
+        }
+        self.current = pinned.clone();
+        ddmin(all, |left| self.take(&with_operations(&pinned, left)));
+        if cost(&self.current) >= cost(&before) {
+            self.current = before;
+        }
     }
 
     /// One operation less, with what counts on it changed along; or with another seed.

@@ -32,6 +32,8 @@ pub(super) struct FromLive {
     pub(super) plan: Plan,
     /// Where it is from and what it shows, for people.
     pub(super) how: String,
+    /// What it breaks.
+    pub(super) demand: String,
 }
 
 /// What became of a failing run of real processes.
@@ -39,9 +41,16 @@ pub(super) enum Told {
     /// There is a plan.
     Found(Box<FromLive>),
     /// No plan was found that breaks this demand, and why the inputs were of no use, if they were of none.
-    NotFound { demand: String, why: Option<String>, tries: u64 },
+    NotFound { demand: String, why: Option<String>, tries: u64, stopped: Option<Stopped> },
     /// The run breaks nothing.
     NothingBroken,
+}
+
+/// Why a search came to no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    OutOfTime,
+    Interrupted,
 }
 
 /// Operations of a part that is told: first few, so that what is found is small; then more, since what led to the
@@ -99,7 +108,8 @@ impl Search<'_> {
         if let Some(found) = self.with_other_seeds()? {
             return Ok(Told::Found(Box::new(found)));
         }
-        Ok(Told::NotFound { demand: self.demand.to_owned(), why, tries: self.tries })
+        let (demand, stopped) = (self.demand.to_owned(), self.stopped());
+        Ok(Told::NotFound { demand, why, tries: self.tries, stopped })
     }
 
     /// Parts of the run, those with few operations first; of each with disks as they were, then with all as fast as
@@ -152,7 +162,7 @@ impl Search<'_> {
             contents(&plan),
             self.demand
         );
-        Ok(Some(FromLive { plan, how }))
+        Ok(Some(FromLive { plan, how, demand: self.demand.to_owned() }))
     }
 
     fn shown_by(&mut self, part: &Part<'_>, cut: Cut) -> Result<Option<Plan>, CliError> {
@@ -174,24 +184,35 @@ impl Search<'_> {
                      not show it; breaks {} as the live run did",
                     self.demand
                 );
-                return Ok(Some(FromLive { plan, how }));
+                return Ok(Some(FromLive { plan, how, demand: self.demand.to_owned() }));
             }
         }
         Ok(None)
     }
 
+    fn stopped(&self) -> Option<Stopped> {
+        if self.interrupt.has_come() {
+            Some(Stopped::Interrupted)
+        } else {
+            (Instant::now() > self.until).then_some(Stopped::OutOfTime)
+        }
+    }
+
     /// Whether a simulated run of the plan breaks what the live one did. A plan that cannot be run does not.
     fn shows(&mut self, plan: &Plan) -> Result<bool, CliError> {
-        if Instant::now() > self.until || self.interrupt.has_come() {
+        if self.stopped().is_some() {
             return Ok(false);
         }
         self.tries += 1;
         match panics::quietly(|| shrink::breaks(plan, self.live.mutants)) {
             Ok(broken) => Ok(broken.as_deref() == Some(self.demand)),
             Err(ShrinkError::Sim(error @ SimError::Harness(_))) => Err(simulated::failure(&error)),
-            Err(ShrinkError::Sim(_) | ShrinkError::System(_) | ShrinkError::NothingBroken) => {
-                Ok(false)
-            }
+            Err(
+                ShrinkError::Sim(_)
+                | ShrinkError::System(_)
+                | ShrinkError::AnotherDemand { .. }
+                | ShrinkError::NothingBroken,
+            ) => Ok(false),
         }
     }
 }

@@ -3,12 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
+use quorate_checkers::history::HistoryFile;
+use quorate_checkers::judge::judge;
+use quorate_checkers::linearizability::Budget;
+use quorate_checkers::verdict::Verdict;
 use quorate_plan::{Plan, WorldKind};
 use quorate_sim::hunt::Hunter;
+use quorate_sim::shrink::Wanted;
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
 
-use super::from_live::{FromLive, Live, Told};
+use super::from_live::{FromLive, Live, Stopped, Told};
 use crate::commands::check;
 use crate::commands::run::{self, plan_file};
 use crate::error::CliError;
@@ -22,6 +27,8 @@ const FROM_LIVE: &str = "from-live.toml";
 pub(super) struct Subject {
     pub(super) plan: Plan,
     pub(super) mutants: Mutants,
+    /// What it broke when it was recorded, if that is known.
+    pub(super) wanted: Wanted,
     /// What it is, at the beginning of a sentence.
     from: String,
     /// The run of real processes that the plan is from.
@@ -45,20 +52,27 @@ impl Subject {
         let named = named.map(|name| run::mutant(&name).map_err(CliError::usage)).transpose()?;
         let mutants = asked.or(named).unwrap_or(Mutants::NONE);
         plan_file::check(file, &plan, text.as_deref(), mutants)?;
+        let wanted = match (asked, &history, &plan.shows) {
+            // With another bug in it it may break something else.
+            (Some(_), ..) | (None, None, None) => Wanted::Any,
+            (None, Some(history), _) => recorded(history, &plan),
+            (None, None, Some(shows)) => Wanted::Demand(shows.breaks.clone()),
+        };
         // What another run showed is none of the shrunk one's.
         plan.shows = None;
         let live = history.filter(|_| plan.world == WorldKind::Live).map(|history| {
             let folder = store::folder_of(file).to_owned();
             Live { folder, file: history, plan: plan.clone(), mutants }
         });
-        Ok(Self { plan, mutants, from: file.display().to_string(), live, how: None })
+        Ok(Self { plan, mutants, wanted, from: file.display().to_string(), live, how: None })
     }
 
     /// The plan that a hunt draws.
     pub(super) fn of_seed(system: SystemKind, seed: u64, asked: Option<Mutants>) -> Self {
         let plan = Hunter::new(system).plan(seed);
         let mutants = asked.unwrap_or(Mutants::NONE);
-        Self { plan, mutants, from: format!("the plan of seed {seed}"), live: None, how: None }
+        let (wanted, from) = (Wanted::Any, format!("the plan of seed {seed}"));
+        Self { plan, mutants, wanted, from, live: None, how: None }
     }
 
     /// Whether it ran in real processes.
@@ -83,28 +97,67 @@ impl Subject {
         let Some(live) = &self.live else { return Ok(self) };
         match live.tell(limit, interrupt)? {
             Told::Found(found) => {
-                let FromLive { plan, how } = *found;
-                (self.plan, self.how) = (plan, Some(how));
+                let FromLive { plan, how, demand } = *found;
+                (self.plan, self.how, self.wanted) = (plan, Some(how), Wanted::Demand(demand));
                 Ok(self)
             }
-            Told::NotFound { demand, why, tries } => {
-                Err(self.not_told(&demand, why.as_deref(), tries))
+            Told::NotFound { demand, why, tries, stopped } => {
+                Err(self.not_told(&demand, why.as_deref(), tries, stopped))
             }
-            Told::NothingBroken => Ok(self),
+            Told::NothingBroken => Err(self.nothing_recorded(live)),
         }
     }
 
-    fn not_told(&self, demand: &str, why: Option<&str>, tries: u64) -> CliError {
+    /// Of a run of real processes nothing else is known to be broken than what was recorded.
+    fn nothing_recorded(&self, live: &Live) -> CliError {
         let error = CliError::usage(format_args!(
-            "{}: it breaks {demand} in real processes, and none of {tries} simulated runs that were told to do \
-             the same does",
+            "{}: it broke nothing in real processes, so there is nothing to shrink",
             self.from
         ));
+        if live.file.footer.is_none() {
+            return error.hint("it breaks off: the invariants are looked at once a run is over");
+        }
+        error.hint("give a run that failed; `quorate hunt` finds plans that fail")
+    }
+
+    fn not_told(
+        &self,
+        demand: &str,
+        why: Option<&str>,
+        tries: u64,
+        stopped: Option<Stopped>,
+    ) -> CliError {
+        let until = match stopped {
+            None => "",
+            Some(Stopped::OutOfTime) => " before the time was over",
+            Some(Stopped::Interrupted) => " before it was stopped",
+        };
+        let error = CliError::usage(format_args!(
+            "{}: it breaks {demand} in real processes, and none of {tries} simulated runs that were told to do \
+             the same does{until}",
+            self.from
+        ));
+        if let Some(Stopped::OutOfTime) = stopped {
+            return error.hint("half of --time-limit goes into that; give it more");
+        }
         let error = match why {
             Some(why) => error.hint(format_args!("what its cores took in is of no use: {why}")),
             None => error,
         };
         error.hint("quorate hunt finds plans that fail; or give a run of --world sim")
+    }
+
+    /// A plan that fails in another way than it did, as a line for people.
+    pub(super) fn another_demand(&self, broken: &str) -> CliError {
+        let did = match &self.wanted {
+            Wanted::Demand(demand) => format!("it broke {demand}"),
+            Wanted::Any | Wanted::Nothing => "nothing was broken".to_owned(),
+        };
+        CliError::usage(format_args!(
+            "{}: when it was recorded {did}, and this program breaks {broken}",
+            self.from
+        ))
+        .hint("name the planted bug, or none, with --mutant to shrink what it breaks now")
     }
 
     pub(super) fn nothing_broken(&self) -> CliError {
@@ -116,15 +169,22 @@ impl Subject {
             "{}: a simulated run of it {bug} breaks nothing, so there is nothing to shrink",
             self.from
         ));
-        if self.live.is_some() {
-            return error.hint(
-                "it ran in real processes, whose timing is their own; give a run of --world sim",
-            );
-        }
         match self.mutants.0 {
             None => error.hint("if it failed with a planted bug, name it: --mutant NAME"),
             Some(_) => error.hint("quorate hunt finds plans that fail"),
         }
+    }
+}
+
+/// What a history says was broken.
+fn recorded(file: &HistoryFile, plan: &Plan) -> Wanted {
+    let demands = check::demands(&file.header.model, plan, Budget::default());
+    let results = judge(&file.history, &demands);
+    let was_stopped = file.footer.as_ref().is_none_or(|footer| footer.run.is_none());
+    match results.breaks(&file.history) {
+        Some(demand) => Wanted::Demand(demand.to_owned()),
+        None if was_stopped || results.verdict == Verdict::Unknown => Wanted::Any,
+        None => Wanted::Nothing,
     }
 }
 
