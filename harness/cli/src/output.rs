@@ -33,7 +33,7 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_harmful)
 }
 
-const fn is_harmful(letter: char) -> bool {
+fn is_harmful(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
