@@ -7,6 +7,7 @@ mod output;
 mod packed;
 mod panics;
 mod progress;
+mod regular;
 mod store;
 mod threads;
 

@@ -1,5 +1,6 @@
 //! Results go to standard output; a reader that closes it early is no error.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -11,14 +12,48 @@ use quorate_plan::Expectation;
 
 use crate::error::CliError;
 
-/// Writes results to standard output.
+/// Writes results to standard output. Whatever in them came from a file does nothing to the terminal.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    match io::stdout().lock().write_all(harmless(text).as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(CliError::harness(format_args!("cannot write to standard output: {error}")))
         }
         _ => Ok(()),
     }
+}
+
+/// A text that does nothing to a terminal but begin new lines: every other control character as `\u001b`, which JSON
+/// and TOML read as the same character, and so every mark that would turn the direction of writing.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    escaped(text, |letter| letter != '\n' && letter != '\t' && is_harmful(letter))
+}
+
+/// A text that somebody else wrote, for one line of ours: a new line in it is shown as `\n`.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_harmful)
+}
+
+fn is_harmful(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(text: &str, is_harmful: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut harmless = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        match letter {
+            '\n' if is_harmful(letter) => harmless += "\\n",
+            _ if is_harmful(letter) => {
+                // Writing to a String cannot fail.
+                let _ = write!(harmless, "\\u{:04x}", u32::from(letter));
+            }
+            _ => harmless.push(letter),
+        }
+    }
+    Cow::Owned(harmless)
 }
 
 /// Pretty JSON with a newline at the end.
@@ -74,8 +109,9 @@ pub(crate) fn notes(results: &Results) -> String {
     text
 }
 
-/// A line with its label in a column of its own.
+/// A line with its label in a column of its own. It stays one line, whatever came from a file into it.
 pub(crate) fn line(text: &mut String, label: &str, content: &str) {
+    let content = one_line(content);
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{label:8} {content}");
 }
@@ -112,3 +148,28 @@ pub(crate) fn count(number: u64, what: &str) -> String {
 const SENTENCES_MAX: usize = 4;
 /// Fits a terminal of the usual width.
 const TIMELINE_WIDTH: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_a_file_does_nothing_to_a_terminal() {
+        assert!(matches!(harmless("SAME\tas ever\n"), Cow::Borrowed(_)));
+        assert_eq!(
+            harmless("a\u{1b}[31m\u{9b}2J\r\n\u{202e}"),
+            "a\\u001b[31m\\u009b2J\\u000d\n\\u202e"
+        );
+        let mut text = String::new();
+        line(&mut text, "program", "evil\u{1b}[31m 9\nSAME");
+        assert_eq!(text, "program  evil\\u001b[31m 9\\nSAME\n");
+    }
+
+    #[test]
+    fn json_is_the_same_when_it_is_harmless() {
+        let text = json(&"\u{1b}\u{9b}\u{202e}");
+        let harmless = harmless(&text);
+        assert!(harmless.is_ascii());
+        assert_eq!(serde_json::from_str::<String>(&harmless).unwrap(), "\u{1b}\u{9b}\u{202e}");
+    }
+}

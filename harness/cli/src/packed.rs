@@ -13,6 +13,7 @@ use tar::{Archive, Builder, EntryType, Header};
 use tempfile::TempDir;
 
 use crate::error::CliError;
+use crate::regular;
 use crate::store;
 
 /// How the names of packed runs end.
@@ -24,8 +25,9 @@ const UNPACKED_MAX: u64 = 16 << 30;
 
 /// The name of a packed run without its ending; nothing if this is none.
 pub(crate) fn stem(path: &Path) -> Option<&str> {
-    let stem = path.file_name()?.to_str()?.strip_suffix(ENDING)?;
-    (!path.is_dir()).then_some(stem)
+    let name = path.file_name()?.to_str()?;
+    let (stem, ending) = name.split_at_checked(name.len().checked_sub(ENDING.len())?)?;
+    (ending.eq_ignore_ascii_case(ENDING) && !path.is_dir()).then_some(stem)
 }
 
 /// Whether this is the name of a packed run.
@@ -122,14 +124,12 @@ impl Opened {
 }
 
 fn wrong(path: &Path, why: &dyn std::fmt::Display) -> CliError {
-    CliError::usage(format_args!("{} is no packed run: {why}", path.display()))
+    CliError::damaged(format_args!("{} is no packed run: {why}", path.display()))
         .hint("`quorate pack` makes one of a run's folder")
 }
 
 fn unpack(path: &Path, into: &Path) -> Result<(), CliError> {
-    let file = File::open(path).map_err(|error| {
-        CliError::usage(format_args!("cannot read {}: {error}", path.display()))
-    })?;
+    let file = regular::open(path).map_err(|error| regular::cannot_read(path, &error))?;
     // What is left of the stream is read as well: only its end has the checksum.
     let mut stream = GzDecoder::new(BufReader::new(file)).take(UNPACKED_MAX);
     let mut archive = Archive::new(&mut stream);

@@ -7,6 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quorate_live::Progress;
 use quorate_sim::Remote;
 
+use crate::output;
+
 /// Shows a run's progress.
 #[derive(Debug)]
 pub(crate) struct Display {
@@ -42,13 +44,13 @@ impl Display {
 
     /// Shows that something else is going on.
     pub(crate) fn say(&self, what: &str) {
-        self.bar.set_message(what.to_owned());
+        self.bar.set_message(output::one_line(what).into_owned());
         self.bar.tick();
     }
 
     /// Writes a line that stays, above the one that renews itself.
     pub(crate) fn note(&self, line: &str) {
-        self.bar.println(line);
+        self.bar.println(output::harmless(line));
     }
 
     /// Takes the display away.
@@ -75,12 +77,12 @@ impl Counter {
     /// Counts from the beginning, for something else.
     pub(crate) fn begin(&self, what: &str) {
         self.bar.reset();
-        self.bar.set_message(what.to_owned());
+        self.bar.set_message(output::one_line(what).into_owned());
     }
 
     /// This is under way.
     pub(crate) fn say(&self, what: &str) {
-        self.bar.set_message(what.to_owned());
+        self.bar.set_message(output::one_line(what).into_owned());
     }
 
     /// There are so many.
@@ -90,7 +92,7 @@ impl Counter {
 
     /// Writes a line that stays, above the one that renews itself.
     pub(crate) fn note(&self, line: &str) {
-        self.bar.println(line);
+        self.bar.println(output::harmless(line));
     }
 
     /// So many more are done.

@@ -14,7 +14,10 @@ use crate::Plan;
 
 /// Reads a plan that somebody wrote, and checks it as [`Plan::validate`] does.
 pub fn from_toml(text: &str) -> Result<Plan, ReadError> {
-    let plan: Plan = toml::from_str(text).map_err(|error| not_a_plan(text, &error))?;
+    let plan: Plan = toml::from_str(text).map_err(|error| {
+        let is_damaged = Document::parse(text).is_none_or(|document| document.is_empty());
+        not_a_plan(text, &error).damaged_if(is_damaged)
+    })?;
     plan.validate().map_err(|error| ReadError::of(text, &error))?;
     Ok(plan)
 }
@@ -27,6 +30,7 @@ pub fn from_json(text: &str) -> Result<Plan, ReadError> {
         let place = format!(" at line {} column {}", error.line(), error.column());
         let message = message.strip_suffix(&place).unwrap_or(&message);
         ReadError::at_line(text, error.line(), error.column(), wording::plain(message, ""))
+            .damaged_if(!error.is_data())
     })?;
     plan.validate().map_err(|error| ReadError::of(text, &error))?;
     Ok(plan)

@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use quorate_checkers::history::{self, HistoryFile};
+use quorate_checkers::history::{self, HistoryFile, Problem};
 use quorate_checkers::judge::{Demands, Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_plan::Plan;
 
+use crate::commands::run::PROGRAM;
 use crate::error::CliError;
 use crate::output;
 use crate::packed::Opened;
+use crate::regular;
 use crate::store;
 
 /// A verdict on a history, from its file alone.
@@ -82,8 +84,8 @@ pub(crate) fn read(path: &Path) -> Result<(HistoryFile, Plan), CliError> {
     let file = if name == "-" {
         history::read(io::stdin().lock())
     } else {
-        let opened = std::fs::File::open(&path).map_err(|error| {
-            let line = CliError::usage(format_args!("cannot read {name}: {error}"));
+        let opened = regular::open(&path).map_err(|error| {
+            let line = regular::cannot_read(&path, &error);
             if folder || error.kind() == io::ErrorKind::NotFound {
                 line.hint("give a history, or the folder of a run, such as store/latest")
             } else {
@@ -92,16 +94,31 @@ pub(crate) fn read(path: &Path) -> Result<(HistoryFile, Plan), CliError> {
         })?;
         history::read(BufReader::new(opened))
     };
-    let file = file.map_err(|error| {
-        CliError::usage(format_args!("{name}: {error}")).hint(if error.line == 1 {
-            "a run's history is the file history.jsonl in its folder in the store"
-        } else {
-            "it is not as a run wrote it; take an unchanged copy, or put this line right"
-        })
+    let file = file.map_err(|error| unreadable(&name, &error))?;
+    let plan: Plan = serde_json::from_value(file.header.plan.clone()).map_err(|error| {
+        CliError::usage(format_args!("{name} line 1: the plan: {error}")).hint(format_args!(
+            "{} recorded it, this is {PROGRAM}; if they are one, the line was changed: take an unchanged copy",
+            file.header.program
+        ))
     })?;
-    let plan: Plan = serde_json::from_value(file.header.plan.clone())
-        .map_err(|error| CliError::usage(format_args!("{name} line 1: the plan: {error}")))?;
     Ok((file, plan))
+}
+
+/// What is wrong with a history, and what to do about it.
+fn unreadable(name: &str, error: &history::ReadError) -> CliError {
+    let told = format!("{name}: {error}");
+    match error.problem {
+        Problem::Version { .. } => {
+            CliError::usage(told).hint("take the program that recorded it, or record it anew")
+        }
+        Problem::Empty | Problem::HeaderCut => CliError::damaged(told).hint(
+            "its run was killed before anything happened in it, or it was copied in part: there is nothing to read",
+        ),
+        _ if error.line == 1 => CliError::damaged(told)
+            .hint("a run's history is the file history.jsonl in its folder in the store"),
+        _ => CliError::damaged(told)
+            .hint("it is not as a run wrote it; take an unchanged copy, or put this line right"),
+    }
 }
 
 /// What a run with this Plan is held to.

@@ -1,10 +1,12 @@
 //! `quorate replay`: what was recorded, once more.
 
 mod again;
+mod alone;
 mod entry;
 mod folder;
 mod live;
 mod recorded;
+mod tests;
 mod times;
 
 use std::path::PathBuf;
@@ -13,13 +15,13 @@ use std::process::ExitCode;
 use clap::Args;
 
 use self::entry::Entry;
+use self::tests::Tests;
 use crate::commands::check::BudgetArguments;
 use crate::commands::run::World;
 use crate::error::CliError;
 use crate::output;
 use crate::packed::Opened;
 use crate::progress::Counter;
-use crate::store;
 
 /// A run again, from its file: the same, or where it differs.
 ///
@@ -44,7 +46,7 @@ Examples:
   quorate replay regressions
 
 Exit codes, for one run: 0 it came back, 1 it did not, 2 it cannot be said. For a folder: 0 all is as it should be,
-1 something is broken, 2 something does not apply any more. 254 bad usage or a damaged file, 255 the harness itself
+1 something is broken, 2 something does not apply any more, is damaged, or cannot be said. 254 bad usage or a damaged file, 255 the harness itself
 failed. With --world: 0 it came back at least once, 1 never, 2 it cannot be said.")]
 pub(crate) struct Replay {
     /// A history, the folder of a run, a packed run, a plan that says what it shows, or a folder of these.
@@ -78,14 +80,16 @@ pub(crate) struct Replay {
 impl Replay {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let budget = self.budget.budget();
-        let is_folder = self.path.is_dir() && !self.path.join(store::HISTORY).exists();
-        if is_folder && self.world.is_some() {
-            return Err(CliError::usage("--world runs one plan anew, not a whole folder of them"));
-        }
-        if is_folder {
-            let entries = folder::entries(&self.path)?;
-            let counter = Counter::new(self.quiet, entries.len() as u64);
-            let table = folder::Table::of(&self.path, &entries, budget, &counter)?;
+        let tests = if self.path.is_dir() { Some(Tests::in_folder(&self.path)?) } else { None };
+        if let Some(tests) = tests.filter(|tests| !tests.are_one_run()) {
+            if self.world.is_some() {
+                return Err(CliError::usage(
+                    "--world runs one plan anew, not a whole folder of them",
+                )
+                .hint("name one of its files"));
+            }
+            let counter = Counter::new(self.quiet, tests.len());
+            let table = folder::Table::of(&tests, budget, &counter)?;
             counter.clear();
             output::print(&if self.json { output::json(&table) } else { table.text() })?;
             return Ok(ExitCode::from(table.exit_code()));
@@ -105,10 +109,9 @@ impl Replay {
             return Ok(ExitCode::from(repeated.exit_code()));
         }
         if entry.is_live() {
-            let reexecuted = live::Reexecuted::of(&entry)?;
-            let text = || reexecuted.text();
-            output::print(&if self.json { output::json(&reexecuted) } else { text() })?;
-            return Ok(ExitCode::from(reexecuted.exit_code()));
+            let again = alone::Alone::of(&entry, budget)?;
+            output::print(&if self.json { output::json(&again) } else { again.text() })?;
+            return Ok(ExitCode::from(again.exit_code()));
         }
         let replayed = recorded::Replayed::of(&entry, budget)?;
         output::print(&if self.json { output::json(&replayed) } else { replayed.text() })?;

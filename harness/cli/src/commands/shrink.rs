@@ -86,6 +86,15 @@ pub(crate) struct Shrink {
     quiet: bool,
 }
 
+/// What came of it.
+struct Made {
+    kept: kept::Kept,
+    shrunk: Shrunk,
+    /// Which way the plan came from a run of real processes.
+    how: Option<String>,
+    took: Duration,
+}
+
 /// Progress is shown no more often than that.
 const SHOW_EACH: Duration = Duration::from_millis(100);
 
@@ -97,23 +106,30 @@ impl Shrink {
             (Some(opened), _) => Subject::of_file(opened.path(), self.mutant)?,
             (None, seed) => Subject::of_seed(self.system, seed.unwrap_or_default(), self.mutant),
         };
+        // Whoever cannot keep anything is told before the work, not after it.
+        let folder = RunFolder::create(&self.store, &name(&subject.plan.name), now)?;
+        let made = self.make(&folder, subject, now).inspect_err(|_| folder.discard())?;
+        folder.link_latest()?;
+        let Made { kept, shrunk, how, took } = made;
+        output::print(&if self.json {
+            output::json(&kept.outcome(&shrunk, how.as_deref(), took))
+        } else {
+            self.text(&kept, &shrunk, how.as_deref(), took)
+        })?;
+        Ok(ExitCode::from(if shrunk.is_complete { 0 } else { 2 }))
+    }
+
+    /// Shrinks, and keeps what comes of it in a folder.
+    fn make(&self, folder: &RunFolder, subject: Subject, now: Timestamp) -> Result<Made, CliError> {
         let limit = Duration::from(self.time_limit);
         let interrupt = Interrupt::heed()?;
         let subject = self.tell(subject, limit / 2, &interrupt)?;
         let began = Instant::now();
         let shrunk = self.shrink(&subject, began, &interrupt)?;
         let took = began.elapsed();
-        let folder = RunFolder::create(&self.store, &shrunk.plan.name, now)?;
-        let kept = kept::keep(&folder, &shrunk, subject.mutants, now);
-        let kept = kept.and_then(|kept| subject.keep(&folder).map(|()| kept));
-        let kept = kept.inspect_err(|_| folder.discard())?;
-        folder.link_latest()?;
-        output::print(&if self.json {
-            output::json(&kept.outcome(&shrunk, subject.how.as_deref(), took))
-        } else {
-            self.text(&kept, &shrunk, subject.how.as_deref(), took)
-        })?;
-        Ok(ExitCode::from(if shrunk.is_complete { 0 } else { 2 }))
+        let kept = kept::keep(folder, &shrunk, subject.mutants, now)?;
+        subject.keep(folder)?;
+        Ok(Made { kept, shrunk, how: subject.how, took })
     }
 
     /// A run of real processes becomes a simulated one first.

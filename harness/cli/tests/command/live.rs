@@ -450,6 +450,15 @@ fn a_killed_harness_leaves_no_process_and_a_history_that_check_reads() {
     let check = sandbox.quorate(&["check", history.to_str().unwrap()]);
     assert!(check.code == 0 || check.code == 2, "{check}");
     assert!(check.stdout.contains("did not end"), "{check}");
+
+    let replay = sandbox.quorate(&["replay", history.to_str().unwrap()]);
+    assert_eq!(replay.code, 2, "{replay}");
+    assert!(replay.stdout.starts_with("UNKNOWN  the history breaks off behind "), "{replay}");
+    assert!(replay.stdout.contains("\nSAME     re-executed exactly: "), "{replay}");
+    let tests = sandbox.quorate(&["replay", "store"]);
+    assert_eq!(tests.code, 2, "{tests}");
+    assert!(tests.stdout.starts_with("unknown  quorum-register/"), "{tests}");
+    assert!(tests.stdout.contains("\n1 replayed, 0 not as they should be, 1 of which"), "{tests}");
 }
 
 #[test]

@@ -121,6 +121,8 @@ fn what_cannot_be_replayed_is_said_in_one_line() {
     edited[5] = edited[5].replace("\"time\":", "\"time\":1");
     let mut stranger = history.clone();
     stranger[0] = stranger[0].replace("\"mutant\":\"Q01\"", "\"mutant\":\"Q99\"");
+    let mut other_plan = history.clone();
+    other_plan[0] = other_plan[0].replace("\"durations\":", "\"spans\":");
     let plan = quorate_plan::to_toml(
         &quorate_plan::from_toml(&plan_that_shows(&folder.join("history.jsonl"), "Q-I3", None))
             .map(|mut plan| {
@@ -132,10 +134,17 @@ fn what_cannot_be_replayed_is_said_in_one_line() {
     let cases = [
         (write(&sandbox, "edited.jsonl", &edited), "edited.jsonl: "),
         (write(&sandbox, "stranger.jsonl", &stranger), "nobody has planted `Q99` here"),
+        (sandbox.path().join("stranger.jsonl"), "\nhint: `quorate list mutants` says what each"),
+        (write(&sandbox, "spans.jsonl", &other_plan), "line 1: the plan: unknown field"),
+        (sandbox.path().join("spans.jsonl"), "\nhint: quorate 0."),
         (write(&sandbox, "empty.jsonl", &[]), "empty.jsonl: line 1: "),
         (write(&sandbox, "mute.toml", &[plan]), "does not say what it shows"),
         (sandbox.path().join("missing.jsonl"), "cannot read"),
         (sandbox.path().join("missing"), "cannot read"),
+        (
+            PathBuf::from("-"),
+            "standard input is not read here: this needs a file\nhint: put it into",
+        ),
     ];
     for (path, what) in cases {
         let ended = replay(&sandbox, &path);
@@ -204,6 +213,326 @@ fn how_often_a_run_comes_back_is_said_with_an_interval() {
     assert_eq!(ended.code, 0, "{ended}");
     let ended = sandbox.quorate(&["replay", "store", "--world", "sim"]);
     assert_eq!(ended.code, 254, "{ended}");
+}
+
+/// A history with another footer.
+fn with_footer(history: &[String], change: impl Fn(&mut Value)) -> Vec<String> {
+    let mut history = history.to_vec();
+    let last = history.last_mut().unwrap();
+    let mut footer: Value = serde_json::from_str(last).unwrap();
+    change(&mut footer);
+    *last = footer.to_string();
+    history
+}
+
+/// The same with the digest of the events that there are.
+fn sealed(history: &[String]) -> Vec<String> {
+    let events = &history[1..history.len() - 1];
+    let text: String = events.iter().map(|event| event.clone() + "\n").collect();
+    let digest = blake3::hash(text.as_bytes()).to_hex().to_string();
+    with_footer(history, |footer| {
+        footer["digest"] = digest.clone().into();
+        footer["events"] = events.len().into();
+    })
+}
+
+#[test]
+fn what_header_and_footer_say_is_compared_and_named() {
+    let sandbox = Sandbox::new();
+    let history = lines(&found(&sandbox, "3").join("history.jsonl"));
+    let mut model = history.clone();
+    model[0] = model[0].replace("\"model\":\"register\"", "\"model\":\"teapot\"");
+    let steps = with_footer(&history, |footer| footer["run"]["steps"] = 7.into());
+    let verdict = with_footer(&history, |footer| footer["verdict"] = "valid".into());
+    for (name, lines, told) in [
+        ("model", model, "model: recorded teapot, now register"),
+        ("steps", steps, "run.steps: recorded 7, now "),
+        ("verdict", verdict, "verdict: recorded valid, now invalid"),
+    ] {
+        let path = write(&sandbox, &format!("{name}/{name}.jsonl"), &lines);
+        let ended = replay(&sandbox, &path);
+        assert_eq!(ended.code, 1, "{ended}");
+        assert!(
+            ended.stdout.starts_with("DIFFERS  the history came back, but its file"),
+            "{ended}"
+        );
+        assert!(ended.stdout.contains(told), "{told}: {ended}");
+        let ended = replay(&sandbox, path.parent().unwrap());
+        assert_eq!(ended.code, 2, "{ended}");
+        assert!(ended.stdout.starts_with("damaged  ") && ended.stdout.contains(told), "{ended}");
+    }
+}
+
+/// As if Ctrl-C had come when faults stopped: nothing promises the digest of the world any more.
+#[test]
+fn a_run_that_was_stopped_differs_before_it_was_healed_and_is_unknown_after_that() {
+    let sandbox = Sandbox::new();
+    let whole = lines(&found(&sandbox, "3").join("history.jsonl"));
+    let healing = whole.iter().position(|line| line.contains("\"kind\":\"healing\"")).unwrap();
+    let stopped = with_footer(&whole, |footer| {
+        footer.as_object_mut().unwrap().remove("run");
+    });
+    let changed = |at: usize| {
+        let mut lines = stopped.clone();
+        let event: Value = serde_json::from_str(&lines[at]).unwrap();
+        let time = event["time"].as_u64().unwrap();
+        lines[at] =
+            lines[at].replace(&format!("\"time\":{time},"), &format!("\"time\":{},", time + 1));
+        assert_ne!(lines[at], stopped[at]);
+        // Times never go back, however many events are of one moment.
+        for line in &mut lines[at + 1..] {
+            *line = line.replace(&format!("\"time\":{time},"), &format!("\"time\":{},", time + 1));
+        }
+        sealed(&lines)
+    };
+    let early = replay(&sandbox, &write(&sandbox, "early.jsonl", &changed(3)));
+    assert_eq!(early.code, 1, "{early}");
+    assert!(early.stdout.starts_with("DIFFERS  another run, from event 2 "), "{early}");
+    let late = replay(&sandbox, &write(&sandbox, "late.jsonl", &changed(healing)));
+    assert_eq!(late.code, 2, "{late}");
+    let told = format!("UNKNOWN  the run was cut off: its {} events came back", healing - 1);
+    assert!(late.stdout.starts_with(&told), "{late}");
+}
+
+fn rows(ended: &Ended) -> Vec<(String, String)> {
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended}"));
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+    let rows = told["rows"].as_array().unwrap().iter();
+    rows.map(|row| (text(row, "file"), text(row, "state"))).collect()
+}
+
+fn states(sandbox: &Sandbox, folder: &str, code: i32, expected: &[(&str, &str)]) {
+    let ended = sandbox.quorate(&["replay", folder, "--json"]);
+    let rows = rows(&ended);
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(file, state)| (&**file, &**state)).collect();
+    assert_eq!(rows, expected, "{ended}");
+    assert_eq!(ended.code, code, "{ended}");
+}
+
+#[test]
+fn whatever_stands_beside_a_history_and_is_not_its_runs_own_is_a_test() {
+    let sandbox = Sandbox::new();
+    let run = found(&sandbox, "3");
+    let history = run.join("history.jsonl");
+    let breaks = replay(&sandbox, &history);
+    let breaks = breaks.stdout.lines().find_map(|line| line.strip_prefix("shows    ")).unwrap();
+    let plan = plan_that_shows(&history, breaks.split(' ').next().unwrap(), Some("Q01"));
+    let wrong = plan_that_shows(&history, "Q-I8", Some("Q01"));
+    let copy = |to: &str| {
+        write(&sandbox, &format!("{to}/history.jsonl"), &lines(&history));
+    };
+    // A run's own folder, as `quorate shrink` and real processes leave it, is one run.
+    copy("own");
+    for name in
+        ["results.json", "plan.toml", "from-live.toml", "clients.jsonl", "nodes/n0/observed.jsonl"]
+    {
+        write(&sandbox, &format!("own/{name}"), &["nothing to replay".to_owned()]);
+    }
+    let own = sandbox.quorate(&["replay", "own"]);
+    assert_eq!(own.code, 0, "{own}");
+    assert!(own.stdout.starts_with("SAME "), "{own}");
+    // So it is below, and what was put beside it counts; a plan.toml, too, where no results are.
+    copy("mixed");
+    copy("mixed/bare");
+    write(&sandbox, "mixed/bare/plan.toml", std::slice::from_ref(&wrong));
+    write(&sandbox, "mixed/planted.toml", &[wrong]);
+    std::os::unix::fs::symlink(sandbox.path().join("own"), sandbox.path().join("mixed/run"))
+        .unwrap();
+    write(&sandbox, "own/more/found.TOML", &[plan]);
+    let expected = [
+        ("history.jsonl", "still-found"),
+        ("bare", "still-found"),
+        ("bare/plan.toml", "no-longer-found"),
+        ("planted.toml", "no-longer-found"),
+        ("run", "still-found"),
+        ("run/more/found.TOML", "still-found"),
+    ];
+    states(&sandbox, "mixed", 1, &expected);
+    let world = sandbox.quorate(&["replay", "mixed", "--world", "sim"]);
+    assert_eq!(world.code, 254, "{world}");
+}
+
+#[test]
+fn plans_in_json_and_behind_links_are_tests_and_what_is_left_out_is_named() {
+    let sandbox = Sandbox::new();
+    let history = found(&sandbox, "3").join("history.jsonl");
+    let plan = quorate_plan::from_toml(&plan_that_shows(&history, "Q-I8", Some("Q01"))).unwrap();
+    write(&sandbox, "tests/plan.json", &[serde_json::to_string(&plan).unwrap()]);
+    write(&sandbox, "tests/hunt.json", &["{}".to_owned()]);
+    write(&sandbox, "elsewhere/plan.toml", &[quorate_plan::to_toml(&plan)]);
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(to, sandbox.path().join("tests").join(name)).unwrap();
+    };
+    link("../elsewhere/plan.toml", "link.toml");
+    link("nowhere", "nothing");
+    link("..", "up");
+    link(".", "latest");
+    let expected = [("link.toml", "no-longer-found"), ("plan.json", "no-longer-found")];
+    states(&sandbox, "tests", 1, &expected);
+    let text = sandbox.quorate(&["replay", "tests"]).stdout;
+    assert!(text.contains("left out         nothing: a link that leads nowhere\n"), "{text}");
+    assert!(
+        text.contains("left out         up: a link to a folder that holds this one\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("nothing can be said; 2 left out\n"), "{text}");
+}
+
+#[test]
+fn a_demand_that_there_is_not_is_named_with_its_line() {
+    let sandbox = Sandbox::new();
+    let history = found(&sandbox, "3").join("history.jsonl");
+    for name in ["Q-I33", "nothing"] {
+        let plan =
+            plan_that_shows(&history, "Q-I3", None).replace("\"Q-I3\"", &format!("\"{name}\""));
+        let line = plan.lines().position(|line| line.starts_with("breaks = ")).unwrap() + 1;
+        let path = write(&sandbox, "tests/typo.toml", &[plan]);
+        let ended = replay(&sandbox, &path);
+        assert_eq!(ended.code, 254, "{ended}");
+        let told = format!(
+            "typo.toml:{line}:10: shows.breaks: there is no demand `{name}`; there is: Q-I1, "
+        );
+        assert!(ended.stderr.contains(&told), "{told}: {ended}");
+        assert!(ended.stderr.contains(", liveness, no-panic, restart, linearizability"), "{ended}");
+        states(&sandbox, "tests", 2, &[("typo.toml", "no-longer-applies")]);
+    }
+}
+
+#[test]
+fn a_history_that_was_cut_before_anything_was_broken_is_no_alarm() {
+    let sandbox = Sandbox::new();
+    let history = lines(&found(&sandbox, "3").join("history.jsonl"));
+    write(&sandbox, "tests/cut.jsonl", &history[..20]);
+    states(&sandbox, "tests", 2, &[("cut.jsonl", "unknown")]);
+    // What is broken in the part that there is stays found.
+    write(&sandbox, "tests/cut.jsonl", &history[..history.len() - 1]);
+    states(&sandbox, "tests", 0, &[("cut.jsonl", "still-found")]);
+}
+
+/// Two liars of five, where one is promised to be borne: the read does not see the write.
+const HARM: &str = r#"
+name = "too-many-liars"
+seed = 1
+world = "sim"
+expect = "invalid"
+system = { kind = "quorum", nodes = 5, options = { quorum = "masking" } }
+workload = { clients = 2 }
+durations = { time_limit_ms = 100 }
+weather = { delay = { kind = "constant", us = 1000 }, sync_min_us = 200, sync_max_us = 200 }
+shows = { breaks = "linearizability" }
+scripts = [
+    { client = 0, do = [{ f = "write", key = 0, value = 1 }] },
+    { client = 1, do = [{ f = "read", key = 0, when = { completed = { client = "c0" } } }] },
+]
+faults = [
+    { at_ms = 0, for_ms = 20, fault = { kind = "byzantine", nodes = [3, 4], lie = "wrong-timestamp" } },
+]
+rules = [
+    { message = { kind = "UPDATE", from = "c0", to = "n2" }, act = "drop" },
+    { message = { kind = "QUERY", from = "c1", to = "n1" }, act = "drop" },
+]
+"#;
+
+#[test]
+fn harm_that_is_expected_is_as_it_should_be_and_missed_when_it_is_gone() {
+    let sandbox = Sandbox::new();
+    let harmless = HARM
+        .replace("to = \"n2\"", "to = \"n0\"")
+        .replace("\"c1\", to = \"n1\"", "\"c1\", to = \"n0\"");
+    write(&sandbox, "tests/harm.toml", &[HARM.to_owned()]);
+    states(&sandbox, "tests", 0, &[("harm.toml", "as-expected")]);
+    write(&sandbox, "tests/harmless.toml", &[harmless]);
+    states(
+        &sandbox,
+        "tests",
+        1,
+        &[("harm.toml", "as-expected"), ("harmless.toml", "no-longer-found")],
+    );
+}
+
+#[test]
+fn files_that_nobody_can_read_are_damaged() {
+    let sandbox = Sandbox::new();
+    let history = lines(&found(&sandbox, "3").join("history.jsonl"));
+    let mut edited = history.clone();
+    edited[5] = edited[5].replace("\"time\":", "\"time\":1");
+    write(&sandbox, "tests/edited.jsonl", &edited);
+    write(&sandbox, "tests/older.toml", &["name = 1".to_owned()]);
+    write(&sandbox, "tests/comment.toml", &["# nothing".to_owned()]);
+    write(&sandbox, "tests/text.json", &["{ \"name\": ".to_owned()]);
+    for (name, content) in [
+        ("empty.jsonl", &b""[..]),
+        ("empty.toml", b""),
+        ("empty.tar.gz", b""),
+        ("latin.toml", b"name = \"\xe9\""),
+        ("text.toml", b"Dear diary,"),
+    ] {
+        fs::write(sandbox.path().join("tests").join(name), content).unwrap();
+    }
+    let damaged = |name| (name, "damaged");
+    let expected = [
+        damaged("comment.toml"),
+        damaged("edited.jsonl"),
+        damaged("empty.jsonl"),
+        damaged("empty.tar.gz"),
+        damaged("empty.toml"),
+        damaged("latin.toml"),
+        ("older.toml", "no-longer-applies"),
+        damaged("text.json"),
+        damaged("text.toml"),
+    ];
+    states(&sandbox, "tests", 2, &expected);
+}
+
+#[test]
+fn a_pipe_is_refused_before_anybody_waits_for_it() {
+    let sandbox = Sandbox::new();
+    let pipe = |name: &str| {
+        let path = sandbox.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        path
+    };
+    for name in ["run/history.jsonl", "tests/a.jsonl", "tests/b.toml", "tests/c.tar.gz"] {
+        let path = pipe(name);
+        for command in ["replay", "check", "shrink"] {
+            let ended = sandbox.quorate(&[command, path.to_str().unwrap()]);
+            assert_eq!(ended.code, 254, "{command} {name}: {ended}");
+            assert!(ended.stderr.contains("it is no regular file"), "{command} {name}: {ended}");
+        }
+    }
+    let ended = sandbox.quorate(&["replay", "run"]);
+    assert!(ended.stderr.contains("it is no regular file"), "{ended}");
+    let damaged = |name| (name, "damaged");
+    states(&sandbox, "tests", 2, &["a.jsonl", "b.toml", "c.tar.gz"].map(damaged));
+}
+
+#[test]
+fn what_a_file_says_does_nothing_to_the_terminal() {
+    let sandbox = Sandbox::new();
+    let mut history = lines(&found(&sandbox, "3").join("history.jsonl"));
+    history[0] = history[0].replace("quorate 0.", "evil\\u001b[31m 9\\nSAME 0.");
+    let ended = replay(&sandbox, &write(&sandbox, "evil.jsonl", &history));
+    assert_eq!(ended.code, 0, "{ended}");
+    assert!(ended.stdout.contains("program  recorded by evil\\u001b[31m 9\\nSAME 0."), "{ended}");
+    assert!(!ended.stdout.contains(['\u{1b}', '\r']), "{ended}");
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_told_before_the_work_and_nothing_is_left_of_no_work() {
+    let sandbox = Sandbox::new();
+    let history = found(&sandbox, "3").join("history.jsonl");
+    let history = history.to_str().unwrap();
+    fs::write(sandbox.path().join("occupied"), "").unwrap();
+    // There is nothing to shrink either, which only the work would tell.
+    let ended = sandbox.quorate(&["shrink", history, "--mutant", "none", "--store", "occupied"]);
+    assert_eq!(ended.code, 255, "{ended}");
+    assert!(ended.stderr.contains("occupied") && ended.stderr.contains("--store DIR"), "{ended}");
+    let ended = sandbox.quorate(&["shrink", history, "--mutant", "none", "--store", "fresh"]);
+    assert_eq!(ended.code, 254, "{ended}");
+    let left: Vec<_> = fs::read_dir(sandbox.path().join("fresh")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// The project's own set of tests.

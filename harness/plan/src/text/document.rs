@@ -34,6 +34,11 @@ impl Document {
         Some(document)
     }
 
+    /// Whether there is nothing in it but comments.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// The bytes of a field's value or, where it does not stand there, of what it would be in.
     pub(super) fn find(&self, mut field: &str) -> Option<Range<usize>> {
         loop {

@@ -13,6 +13,8 @@ pub struct ReadError {
     place: Option<Place>,
     /// The field if it is known, what is wrong with it, and what is allowed.
     what: String,
+    /// The text says nothing at all, or not in the language of plans.
+    is_damaged: bool,
 }
 
 /// A place in a text.
@@ -53,8 +55,19 @@ impl ReadError {
         format!("{name}:{separator}{self}")
     }
 
+    /// Whether the text is empty, or not even TOML or JSON: then it says nothing about a plan, wrong or right.
+    pub const fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
+    /// Says so of a text of which that holds.
+    pub(super) const fn damaged_if(mut self, is_damaged: bool) -> Self {
+        self.is_damaged = is_damaged;
+        self
+    }
+
     pub(super) const fn nowhere(what: String) -> Self {
-        Self { place: None, what }
+        Self { place: None, what, is_damaged: false }
     }
 
     /// Bytes of the text.
@@ -64,14 +77,15 @@ impl ReadError {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let inside = text.get(span).unwrap_or_default();
         let width = inside.split('\n').next().unwrap_or_default().chars().count();
-        Self { place: Some(Place::new(text, line, column, width)), what }
+        Self { place: Some(Place::new(text, line, column, width)), what, is_damaged: false }
     }
 
     /// A line and a byte of it, both counted from 1, as `serde_json` has them.
     pub(super) fn at_line(text: &str, line: usize, byte: usize, what: String) -> Self {
         let content = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
         let before = content.get(..byte.saturating_sub(1)).unwrap_or(content);
-        Self { place: Some(Place::new(text, line, before.chars().count() + 1, 1)), what }
+        let place = Place::new(text, line, before.chars().count() + 1, 1);
+        Self { place: Some(place), what, is_damaged: false }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A plan is run once more in virtual time, and compared with what is known of an earlier run.
 
-use quorate_checkers::history::{Event, History, RunDigest};
+use quorate_checkers::history::{Event, History, HistoryFile, RunDigest};
 use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_checkers::verdict::Verdict;
@@ -20,6 +20,8 @@ pub(super) struct Again {
     pub(super) history: History,
     pub(super) digest: RunDigest,
     pub(super) results: Results,
+    /// The sequential model that the system promises.
+    pub(super) model: &'static str,
 }
 
 impl Again {
@@ -33,7 +35,7 @@ impl Again {
         let Run { history, outcome } = ran.map_err(|error| failure(&error))?;
         let demands = check::demands(promises.model, plan, budget);
         let results = judge(&history, &demands);
-        Ok(Self { history, digest: outcome.digest, results })
+        Ok(Self { history, digest: outcome.digest, results, model: promises.model })
     }
 
     /// What it shows.
@@ -62,6 +64,11 @@ impl Showing {
             None if results.linearizability.verdict == Verdict::Unknown => Self::Undecided,
             None => Self::Nothing,
         }
+    }
+
+    /// Of a history with its judgement.
+    pub(super) fn judged(file: &HistoryFile, results: &Results) -> Self {
+        Self::of(results.breaks(&file.history), results)
     }
 
     /// For people.

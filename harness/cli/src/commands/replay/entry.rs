@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use quorate_checkers::history::{History, HistoryFile};
-use quorate_checkers::judge::judge;
+use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
-use quorate_plan::{Plan, WorldKind};
+use quorate_plan::{Expectation, Plan, WorldKind};
 use quorate_systems::mutant::Mutants;
 
 use super::again::Showing;
 use crate::commands::check;
-use crate::commands::run::{mutant, plan_file};
+use crate::commands::run::{PROGRAM, mutant, plan_file};
 use crate::error::CliError;
+use crate::output;
 
 /// One file, read and checked.
 pub(super) struct Entry {
@@ -51,10 +52,18 @@ impl Entry {
         };
         let mutants = mutant(name.as_deref().unwrap_or("none")).map_err(|known| {
             let name = name.unwrap_or_default();
-            CliError::usage(format_args!(
+            let line = CliError::usage(format_args!(
                 "{}: nobody has planted `{name}` here; {known}",
                 path.display()
-            ))
+            ));
+            match &what {
+                What::Shows { .. } => line.hint("put its `mutant` right in the part `[shows]`"),
+                What::History(file) => line.hint(format_args!(
+                    "{} recorded it, and this is {PROGRAM}; take that program, or an unchanged copy",
+                    file.header.program
+                )),
+            }
+            .hint("`quorate list mutants` says what each of them does")
         })?;
         plan_file::check(path, &plan, text.as_deref(), mutants)?;
         Ok(Self { path: path.to_owned(), plan, mutants, what })
@@ -64,12 +73,36 @@ impl Entry {
     pub(super) fn showed(&self, budget: Budget) -> Showing {
         match &self.what {
             What::Shows { breaks, .. } => Showing::Breaks(breaks.clone()),
-            What::History(file) => {
-                let results =
-                    judge(&file.history, &check::demands(&file.header.model, &self.plan, budget));
-                Showing::of(results.breaks(&file.history), &results)
-            }
+            What::History(file) => Showing::judged(file, &self.judged(file, budget)),
         }
+    }
+
+    /// A history judged by what its header says.
+    pub(super) fn judged(&self, file: &HistoryFile, budget: Budget) -> Results {
+        judge(&file.history, &check::demands(&file.header.model, &self.plan, budget))
+    }
+
+    /// Its history file, if it is one.
+    pub(super) fn file(&self) -> Option<&HistoryFile> {
+        match &self.what {
+            What::History(file) => Some(file),
+            What::Shows { .. } => None,
+        }
+    }
+
+    /// Where its history breaks off, if it does, in one sentence: the run was killed, or the file was cut.
+    pub(super) fn breaks_off(&self) -> Option<String> {
+        let file = self.file().filter(|file| file.footer.is_none())?;
+        let events = output::count(file.history.len(), "event");
+        Some(match &file.damage {
+            Some(damage) => format!("the history breaks off behind {events}: {damage}"),
+            None => format!("the history breaks off behind {events}: it has no footer"),
+        })
+    }
+
+    /// Whether its author expects harm, since more goes wrong than the system promises to bear.
+    pub(super) const fn expects_harm(&self) -> bool {
+        matches!(self.plan.expect, Expectation::Invalid)
     }
 
     /// Its history, if there is one; and whether that breaks off before the run was over.

@@ -1,72 +1,36 @@
 //! A folder of plans and histories: a set of regression tests.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use quorate_checkers::linearizability::Budget;
 use quorate_systems::mutant::Mutants;
 use serde::Serialize;
 
 use super::again::{Again, Showing};
+use super::alone::Alone;
 use super::entry::Entry;
-use super::live::Reexecuted;
 use super::recorded::{Came, Replayed};
+use super::tests::Tests;
 use crate::commands::run::plan_file;
 use crate::error::CliError;
-use crate::packed::{self, Opened};
+use crate::output;
+use crate::packed::Opened;
 use crate::progress::Counter;
-use crate::store;
-
-/// What can be replayed in a folder and those below, in the order of names: histories, folders of runs, packed runs, and plans.
-pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let mut found = Vec::new();
-    collect(folder, &mut found)?;
-    if found.is_empty() {
-        return Err(CliError::usage(format_args!(
-            "there is nothing to replay in {}",
-            folder.display()
-        ))
-        .hint("put plans that say what they show (*.toml), histories (*.jsonl), packed runs (*.tar.gz) or folders of runs there"));
-    }
-    Ok(found)
-}
-
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), CliError> {
-    let cannot = |error| store::cannot("read", folder, &error);
-    let listed = fs::read_dir(folder).map_err(cannot)?;
-    let mut paths: Vec<PathBuf> = listed
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(cannot)?;
-    paths.sort();
-    for path in paths {
-        // A link may lead back up, as `latest` does in a store.
-        if path.is_symlink() {
-            continue;
-        }
-        if path.is_dir() && path.join(store::HISTORY).exists() {
-            found.push(path);
-        } else if path.is_dir() {
-            collect(&path, found)?;
-        } else if is_replayable(&path) {
-            found.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_replayable(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml")
-        || plan_file::is_history(path)
-        || packed::is_packed(path)
-}
 
 /// What came of each entry.
 #[derive(Debug, Serialize)]
 pub(super) struct Table {
     folder: String,
     rows: Vec<Row>,
+    /// What was left out.
+    left_out: Vec<LeftOut>,
+}
+
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    file: String,
+    why: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,7 +51,9 @@ enum State {
     Fixed,
     /// Nothing was broken, and nothing is.
     StillValid,
-    /// A planted bug is not found any more, or by something else.
+    /// More goes wrong than the system promises to bear, and what its author expects of that is broken.
+    AsExpected,
+    /// A planted bug, or harm that was expected, is not found any more, or by something else.
     NoLongerFound,
     /// The correct system is accused.
     Accuses,
@@ -97,7 +63,9 @@ enum State {
     Broken,
     /// This program cannot run it.
     NoLongerApplies,
-    /// The checker gave up, or what a real process took in is gone.
+    /// Nobody can read it, or it contradicts itself.
+    Damaged,
+    /// The checker gave up, its history breaks off, or what a real process took in is gone.
     Unknown,
 }
 
@@ -107,11 +75,13 @@ impl State {
             Self::StillFound => "still found",
             Self::Fixed => "fixed",
             Self::StillValid => "still valid",
+            Self::AsExpected => "as expected",
             Self::NoLongerFound => "NO LONGER FOUND",
             Self::Accuses => "ACCUSES THE CORRECT SYSTEM",
             Self::StillBroken => "STILL BROKEN",
             Self::Broken => "BROKEN",
             Self::NoLongerApplies => "no longer applies",
+            Self::Damaged => "damaged",
             Self::Unknown => "unknown",
         }
     }
@@ -119,28 +89,26 @@ impl State {
     /// 0 as it should be, 1 not, 2 it cannot be said.
     const fn exit_code(self) -> u8 {
         match self {
-            Self::StillFound | Self::Fixed | Self::StillValid => 0,
+            Self::StillFound | Self::Fixed | Self::StillValid | Self::AsExpected => 0,
             Self::NoLongerFound | Self::Accuses | Self::StillBroken | Self::Broken => 1,
-            Self::NoLongerApplies | Self::Unknown => 2,
+            Self::NoLongerApplies | Self::Damaged | Self::Unknown => 2,
         }
     }
 }
 
 impl Table {
-    pub(super) fn of(
-        folder: &Path,
-        entries: &[PathBuf],
-        budget: Budget,
-        counter: &Counter,
-    ) -> Result<Self, CliError> {
+    pub(super) fn of(tests: &Tests, budget: Budget, counter: &Counter) -> Result<Self, CliError> {
         let mut rows = Vec::new();
-        for path in entries {
-            let file = path.strip_prefix(folder).unwrap_or(path).display().to_string();
+        for path in &tests.paths {
+            let file = tests.name(path);
             counter.say(&file);
-            rows.push(row(file, path, budget)?);
+            let (state, remark) = stands(path, budget).or_else(unreadable)?;
+            rows.push(Row { file, state, remark });
             counter.add(1);
         }
-        Ok(Self { folder: folder.display().to_string(), rows })
+        let left_out = tests.left_out.iter();
+        let left_out = left_out.map(|(path, why)| LeftOut { file: tests.name(path), why });
+        Ok(Self { folder: tests.folder.display().to_string(), rows, left_out: left_out.collect() })
     }
 
     /// What is broken comes before what cannot be said.
@@ -154,101 +122,134 @@ impl Table {
         let wide = self.rows.iter().map(|row| row.state.text().len()).max().unwrap_or(0);
         for Row { file, state, remark } in &self.rows {
             let state = state.text();
+            // Of a plan in which something is wrong the line is shown, too; it is named, which is enough here.
+            let remark = remark.lines().next().unwrap_or_default();
             let remark = if remark.is_empty() { String::new() } else { format!(": {remark}") };
+            let told = format!("{file}{remark}");
             // Writing to a String cannot fail; so below.
-            let _ = writeln!(text, "{state:wide$}  {file}{remark}");
+            let _ = writeln!(text, "{state:wide$}  {}", output::one_line(&told));
+        }
+        for LeftOut { file, why } in &self.left_out {
+            let _ = writeln!(text, "{:wide$}  {}: {why}", "left out", output::one_line(file));
         }
         let wrong = self.rows.iter().filter(|row| row.state.exit_code() == 1).count();
         let unsaid = self.rows.iter().filter(|row| row.state.exit_code() == 2).count();
+        let left_out = match self.left_out.len() {
+            0 => String::new(),
+            count => format!("; {count} left out"),
+        };
         let _ = writeln!(
             text,
-            "{} replayed, {wrong} not as they should be, {unsaid} of which nothing can be said",
+            "{} replayed, {wrong} not as they should be, {unsaid} of which nothing can be said{left_out}",
             self.rows.len()
         );
         text
     }
 }
 
-fn row(file: String, path: &Path, budget: Budget) -> Result<Row, CliError> {
-    let opened = match Opened::at(path) {
-        Ok(opened) => opened,
-        Err(why) if why.is_usage() => {
-            let remark = why.message().to_owned();
-            return Ok(Row { file, state: State::NoLongerApplies, remark });
-        }
-        Err(why) => return Err(why),
-    };
-    row_of(file, opened.path(), budget)
+/// How a test stands, with a remark.
+type Stands = (State, String);
+
+/// A test that cannot be run is no reason not to run the others; a harness that fails is.
+fn unreadable(why: CliError) -> Result<Stands, CliError> {
+    match () {
+        () if why.is_damaged() => Ok((State::Damaged, why.message().to_owned())),
+        () if why.is_usage() => Ok((State::NoLongerApplies, why.message().to_owned())),
+        () => Err(why),
+    }
 }
 
-fn row_of(file: String, path: &Path, budget: Budget) -> Result<Row, CliError> {
+fn stands(path: &Path, budget: Budget) -> Result<Stands, CliError> {
+    let opened = Opened::at(path)?;
+    let path = opened.path();
     let is_mute = !plan_file::is_run(path)
         && plan_file::read(path).is_ok_and(|(plan, _)| plan.shows.is_none());
     if is_mute {
-        let remark = "it does not say what it shows".to_owned();
-        return Ok(Row { file, state: State::Unknown, remark });
+        return Ok((State::Unknown, "it does not say what it shows".to_owned()));
     }
-    let entry = match Entry::read(path) {
-        Ok(entry) => entry,
-        Err(why) => {
-            let remark = why.message().to_owned();
-            return Ok(Row { file, state: State::NoLongerApplies, remark });
-        }
-    };
+    let entry = Entry::read(path)?;
     if entry.is_live() {
-        let (state, remark) = match Reexecuted::of(&entry) {
-            Ok(again) => (live_state(&entry, &again, budget), again.sentence()),
-            Err(why) if why.is_usage() => (State::NoLongerApplies, why.message().to_owned()),
-            Err(why) => return Err(why),
-        };
-        return Ok(Row { file, state, remark });
+        return live(&entry, budget);
     }
-    let replayed = match Replayed::of(&entry, budget) {
-        Ok(replayed) => replayed,
-        Err(why) if why.is_usage() => {
-            let remark = why.message().to_owned();
-            return Ok(Row { file, state: State::NoLongerApplies, remark });
-        }
-        Err(why) => return Err(why),
-    };
+    let replayed = Replayed::of(&entry, budget)?;
     let correct = if entry.mutants == Mutants::NONE {
         Showing::Nothing
     } else {
         Again::run(&entry.plan, Mutants::NONE, budget)?.showing()
     };
-    let (state, remark) = judge(&entry, &replayed, &correct);
-    Ok(Row { file, state, remark })
+    Ok(judge(&entry, &replayed, &correct))
 }
 
 /// Cores that do again what they did broke then what they would break now.
-fn live_state(entry: &Entry, again: &Reexecuted, budget: Budget) -> State {
-    match (again.exit_code(), entry.showed(budget)) {
+fn live(entry: &Entry, budget: Budget) -> Result<Stands, CliError> {
+    // Its plan was checked before: what is wrong now is wrong with the logs.
+    let again = Alone::of(entry, budget)
+        .map_err(|why| if why.is_usage() { CliError::damaged(why.message()) } else { why })?;
+    if let Some(differs) = again.differs() {
+        return Ok((State::Damaged, format!("{SAYS_OTHER}: {differs}")));
+    }
+    let cores = again.cores();
+    let state = match (cores.exit_code(), entry.showed(budget)) {
         (1, _) => State::NoLongerApplies,
-        (0, Showing::Nothing) => State::StillValid,
+        (0, Showing::Nothing) => match entry.breaks_off() {
+            Some(why) => {
+                return Ok((State::Unknown, format!("{why}; until then nothing is broken")));
+            }
+            None => State::StillValid,
+        },
         (0, Showing::Breaks(_)) if entry.mutants != Mutants::NONE => State::StillFound,
+        (0, Showing::Breaks(_)) if entry.expects_harm() => State::AsExpected,
         (0, Showing::Breaks(_)) => State::StillBroken,
         (_, _) => State::Unknown,
-    }
+    };
+    Ok((state, cores.sentence()))
 }
 
-fn judge(entry: &Entry, replayed: &Replayed, correct: &Showing) -> (State, String) {
+const SAYS_OTHER: &str = "header or footer say something else of it than is so";
+
+fn judge(entry: &Entry, replayed: &Replayed, correct: &Showing) -> Stands {
     let Replayed { recorded, now, came, .. } = replayed;
     let is_planted = entry.mutants != Mutants::NONE;
+    let expects_harm = entry.expects_harm();
     let was = || format!("{}; recorded was that {}", now.text(), recorded.text());
     let way = || {
         let way = if *came == Came::Back { "the same run" } else { "another run" };
         format!("{}, {way}", now.text())
     };
+    if let Some(differs) = came.says_other() {
+        return (State::Damaged, format!("{SAYS_OTHER}: {differs}"));
+    }
+    let is_cut = matches!(came, Came::AsFarAsItGoes { .. });
     match (recorded, now) {
         (_, Showing::Undecided) => (State::Unknown, now.text()),
-        _ if matches!(correct, Showing::Breaks(_)) => (State::Accuses, correct.text()),
+        _ if matches!(correct, Showing::Breaks(_)) && !expects_harm => {
+            (State::Accuses, correct.text())
+        }
+        _ if *correct == Showing::Undecided => {
+            (State::Unknown, format!("without the planted bug {}", correct.text()))
+        }
+        // What it would have come to is not in it; but the correct system is never to break anything.
+        (Showing::Nothing | Showing::Undecided, Showing::Breaks(_))
+            if is_cut && (is_planted || expects_harm) =>
+        {
+            (State::Unknown, format!("it was cut off; run to its end, {}", now.text()))
+        }
+        (Showing::Nothing | Showing::Undecided, Showing::Nothing) if is_cut => {
+            (State::Unknown, format!("it was cut off; run to its end, {}", now.text()))
+        }
         (Showing::Nothing, Showing::Nothing) => (State::StillValid, way()),
+        (Showing::Nothing | Showing::Undecided, Showing::Breaks(_)) if expects_harm => {
+            (State::AsExpected, was())
+        }
         (Showing::Nothing | Showing::Undecided, Showing::Breaks(_)) => (State::Broken, was()),
         (Showing::Undecided, Showing::Nothing) => (State::StillValid, was()),
         (Showing::Breaks(_), Showing::Breaks(_)) if is_planted && recorded == now => {
             (State::StillFound, way())
         }
-        (Showing::Breaks(_), _) if is_planted => (State::NoLongerFound, was()),
+        (Showing::Breaks(_), Showing::Breaks(_)) if expects_harm && recorded == now => {
+            (State::AsExpected, way())
+        }
+        (Showing::Breaks(_), _) if is_planted || expects_harm => (State::NoLongerFound, was()),
         (Showing::Breaks(_), Showing::Breaks(_)) => (State::StillBroken, was()),
         (Showing::Breaks(_), Showing::Nothing) => (State::Fixed, was()),
     }

@@ -1,6 +1,9 @@
 //! One run, replayed.
 
+use quorate_checkers::history::{History, HistoryFile, Nemesis, RunDigest, What};
+use quorate_checkers::judge::Results;
 use quorate_checkers::linearizability::Budget;
+use quorate_checkers::verdict::Verdict;
 use quorate_systems::mutant::Mutant;
 use serde::Serialize;
 
@@ -30,6 +33,66 @@ pub(super) struct Replayed {
     digest: String,
 }
 
+/// Something that a file says of its run, and what is so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Difference {
+    /// Where it stands in the file.
+    what: &'static str,
+    recorded: String,
+    now: String,
+}
+
+/// The digest over the events of the world, in the footer.
+const WORLD_DIGEST: &str = "run.digest";
+
+impl Difference {
+    fn between(what: &'static str, recorded: &impl ToString, now: &impl ToString) -> Option<Self> {
+        let (recorded, now) = (recorded.to_string(), now.to_string());
+        (recorded != now).then_some(Self { what, recorded, now })
+    }
+
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let Self { what, recorded, now } = self;
+        format!("{what}: recorded {recorded}, now {now}")
+    }
+}
+
+/// Several, in one sentence.
+pub(super) fn sentence(differs: &[Difference]) -> String {
+    let all: Vec<String> = differs.iter().map(Difference::text).collect();
+    all.join("; ")
+}
+
+/// What else header and footer say of a run than is so, where they can be held against its events alone: the model of
+/// its system, and its verdict. A checker that gave up now says nothing against a verdict.
+pub(super) fn said(file: &HistoryFile, model: &str, results: &Results) -> Vec<Difference> {
+    let model = Difference::between("model", &file.header.model, &model);
+    let is_decided = results.linearizability.verdict != Verdict::Unknown;
+    // By another model it would be judged otherwise.
+    let footer = file.footer.as_ref().filter(|_| is_decided && model.is_none());
+    let verdict =
+        footer.and_then(|footer| Difference::between("verdict", &footer.verdict, &results.verdict));
+    model.into_iter().chain(verdict).collect()
+}
+
+/// What else the footer says of its world.
+fn world(file: &HistoryFile, again: &Again) -> Vec<Difference> {
+    let recorded = file.footer.as_ref().and_then(|footer| footer.run.as_ref());
+    let Some(RunDigest { steps, digest }) = recorded else { return Vec::new() };
+    let steps = Difference::between("run.steps", steps, &again.digest.steps);
+    let digest = Difference::between(WORLD_DIGEST, digest, &again.digest.digest);
+    steps.into_iter().chain(digest).collect()
+}
+
+/// The index of the event that tells of healing. Ctrl-C heals a run before its time, and nothing before that is any
+/// different for it.
+fn healing(history: &History) -> Option<u64> {
+    let is_healing =
+        |what: &What| matches!(what, What::Nemesis(nemesis) if nemesis.kind == Nemesis::HEALING);
+    history.events().iter().find(|event| is_healing(&event.what)).map(|event| event.index)
+}
+
 /// Whether the run came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -43,10 +106,10 @@ pub(super) enum Came {
     },
     /// It shows the same; that is all that was known of it.
     InKind,
-    /// Its history, but its world went another way.
+    /// Its history, but its world went another way, or its file says something else of it than is so.
     OnlyHistory {
-        /// The recorded digest.
-        recorded: String,
+        /// What differs, at least one thing.
+        differs: Vec<Difference>,
     },
     /// It went another way, and shows the same.
     AnotherWay {
@@ -63,8 +126,17 @@ pub(super) enum Came {
 impl Replayed {
     pub(super) fn of(entry: &Entry, budget: Budget) -> Result<Self, CliError> {
         let again = Again::run(&entry.plan, entry.mutants, budget)?;
-        let (recorded, now) = (entry.showed(budget), again.showing());
-        let came = Came::of(entry, &again, recorded == now);
+        let now = again.showing();
+        let (recorded, differs) = match entry.file() {
+            Some(file) => {
+                let results = entry.judged(file, budget);
+                let mut differs = said(file, again.model, &results);
+                differs.extend(world(file, &again));
+                (Showing::judged(file, &results), differs)
+            }
+            None => (entry.showed(budget), Vec::new()),
+        };
+        let came = Came::of(entry, &again, recorded == now, differs);
         let program = entry.program().filter(|program| *program != PROGRAM);
         Ok(Self {
             file: entry.path.display().to_string(),
@@ -125,11 +197,19 @@ impl Replayed {
                 let what = format!("the run was cut off: its {known} events came back, of {all}");
                 output::line(text, "UNKNOWN", &what);
             }
-            Came::OnlyHistory { recorded } => {
-                let what = "the history came back, but not the world behind it: this program does something else \
-                            than the one that recorded it";
+            Came::OnlyHistory { differs } => {
+                let is_world = differs.iter().any(|differs| differs.what == WORLD_DIGEST);
+                let what = if is_world {
+                    "the history came back, but not the world behind it: this program does something else \
+                     than the one that recorded it"
+                } else {
+                    "the history came back, but its file says something else of it: it was changed, or another \
+                     program recorded it"
+                };
                 output::line(text, "DIFFERS", what);
-                tell_digests(text, recorded, digest);
+                for difference in differs {
+                    output::line(text, "", &difference.text());
+                }
             }
             Came::AnotherWay { recorded } => {
                 output::line(text, "DIFFERS", "another run, which shows the same");
@@ -158,7 +238,15 @@ fn tell_digests(text: &mut String, recorded: &str, now: &str) {
 }
 
 impl Came {
-    fn of(entry: &Entry, again: &Again, shows_the_same: bool) -> Self {
+    /// What its file says of it and is not so, though its events and its world came back; nothing if that is not how it
+    /// is.
+    pub(super) fn says_other(&self) -> Option<String> {
+        let Self::OnlyHistory { differs } = self else { return None };
+        let is_world = differs.iter().any(|differs| differs.what == WORLD_DIGEST);
+        (!is_world).then(|| sentence(differs))
+    }
+
+    fn of(entry: &Entry, again: &Again, shows_the_same: bool, differs: Vec<Difference>) -> Self {
         let digest = entry.digest();
         let is_same_world = digest.map(|digest| digest == again.digest.digest);
         let Some((history, breaks_off)) = entry.history() else {
@@ -171,20 +259,17 @@ impl Came {
                 (_, _, false) => Self::Not { parting: None },
             };
         };
-        // Ctrl-C heals a run before its time: from there on it goes another way.
+        // From where Ctrl-C healed it on it goes another way.
         let was_stopped = digest.is_none();
+        let may_part_at = |index| {
+            was_stopped && !breaks_off && healing(history).is_some_and(|healed| healed <= index)
+        };
         match Parting::between(history, &again.history, breaks_off) {
-            Some(parting) if was_stopped && !breaks_off => {
-                Self::AsFarAsItGoes { events: parting.index }
-            }
-            Some(parting) => Self::Not { parting: Some(parting) },
+            Some(parting) if !may_part_at(parting.index) => Self::Not { parting: Some(parting) },
+            _ if !differs.is_empty() => Self::OnlyHistory { differs },
+            Some(parting) => Self::AsFarAsItGoes { events: parting.index },
             None if was_stopped => Self::AsFarAsItGoes { events: history.len() },
-            None => match digest {
-                Some(recorded) if is_same_world == Some(false) => {
-                    Self::OnlyHistory { recorded: recorded.to_owned() }
-                }
-                Some(_) | None => Self::Back,
-            },
+            None => Self::Back,
         }
     }
 }

@@ -5,13 +5,16 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
+use quorate_checkers::judge::LINEARIZABILITY;
 use quorate_plan::{Plan, PlanError, ReadError};
+use quorate_systems::SystemKind;
 use quorate_systems::contract::ConfigError;
 use quorate_systems::mutant::Mutants;
 use quorate_world::registry;
 
 use crate::commands::check;
 use crate::error::CliError;
+use crate::regular;
 use crate::store;
 
 /// Reads and checks the Plan in `path`: the folder of a run, its history, or a plan as TOML or JSON.
@@ -28,9 +31,16 @@ pub(crate) fn load(path: &Path, mutants: Mutants) -> Result<Plan, CliError> {
 
 /// Reads the Plan in a TOML or JSON file; with its text, to point at what is wrong with it.
 pub(crate) fn read(path: &Path) -> Result<(Plan, String), CliError> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        CliError::usage(format_args!("cannot read {}: {error}", path.display()))
-    })?;
+    if path == Path::new("-") {
+        return Err(CliError::usage("standard input is not read here: this needs a file").hint(
+            "put it into a file first; `quorate check -` judges a history from standard input",
+        ));
+    }
+    let text = regular::open(path).and_then(|mut file| {
+        let mut text = String::new();
+        file.read_to_string(&mut text).map(|_| text)
+    });
+    let text = text.map_err(|error| regular::cannot_read(path, &error))?;
     Ok((parse(path, &text)?, text))
 }
 
@@ -57,7 +67,22 @@ pub(crate) fn check(
         .map_err(|error| wrong(&option_field(&error), &error))?;
     quorate_plan::check_names(plan, &registry::vocabulary(kind))
         .map_err(|error| wrong(error.field(), &error))?;
-    registry::check_regime(kind, plan, mutants).map_err(|error| wrong(error.field(), &error))
+    registry::check_regime(kind, plan, mutants).map_err(|error| wrong(error.field(), &error))?;
+    match &plan.shows {
+        Some(shows) => check_demand(kind, &shows.breaks)
+            .map_err(|known| wrong("shows.breaks", &format_args!("shows.breaks: {known}"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether there is a demand of this name, which a run with the system can break; if not, which there are.
+fn check_demand(kind: SystemKind, name: &str) -> Result<(), String> {
+    let own = registry::invariants(kind).iter().chain(quorate_sim::DEMANDS);
+    let known: Vec<&str> = own.map(|(name, _)| *name).chain([LINEARIZABILITY]).collect();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    Err(format!("there is no demand `{name}`; there is: {}", known.join(", ")))
 }
 
 /// Where in a plan options that cannot work stand.
@@ -77,7 +102,7 @@ pub(crate) fn is_run(path: &Path) -> bool {
 pub(crate) fn is_history(path: &Path) -> bool {
     const BEGINNING: &[u8] = b"{\"quorate\":\"history\"";
     let mut beginning = [0; BEGINNING.len()];
-    if path.extension().is_some_and(|extension| extension == "jsonl") {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl")) {
         return true;
     }
     // What is read from a pipe here would be missing later.
@@ -93,7 +118,10 @@ fn parse(path: &Path, text: &str) -> Result<Plan, CliError> {
         quorate_plan::from_toml(text)
     };
     plan.map_err(|error| {
-        CliError::usage(error.in_file(path.display())).hint(format_args!(
+        let told = error.in_file(path.display());
+        let wrong =
+            if error.is_damaged() { CliError::damaged(told) } else { CliError::usage(told) };
+        wrong.hint(format_args!(
             "a plan is TOML or JSON; every run's plan stands in the first line of its {}",
             store::HISTORY
         ))
