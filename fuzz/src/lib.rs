@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     parsers::frames::TARGET,
     stream::quorum::STREAM,
     stream::quorum::LOCK_STREAM,
+    stream::quorum::CLIENT_STREAM,
 ];
 
 /// Makes a binary of a [`Target`]: libFuzzer's under cargo-fuzz, else a tool that replays and shows inputs.

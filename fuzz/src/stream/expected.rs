@@ -1,8 +1,8 @@
 //! What a model says must come of a step, and whether it does.
 
-use quorate_systems::contract::{ClientId, NodeId};
+use quorate_systems::contract::{ClientId, NodeId, Outcome};
 
-use super::{Model, Streamed};
+use super::Streamed;
 
 /// What must come of one step: records, in this order, and messages, in any order.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Expected<S: Streamed> {
     /// How many of them have come.
     recorded: usize,
     messages: Vec<Due<S::Message>>,
+    /// How a client's operation must end, if it must.
+    end: Option<Outcome>,
 }
 
 /// A message that must be sent.
@@ -33,7 +35,7 @@ pub enum To {
     Client(ClientId),
     /// Each node whose bit is set.
     Nodes(u64),
-    /// Some of these nodes, as the core chooses; [`Model::may_choose`] judges.
+    /// Some of these nodes, as the core chooses; [`super::Model::may_choose`] judges.
     Choice(u64),
 }
 
@@ -51,7 +53,7 @@ pub(super) fn bit(node: NodeId) -> u64 {
 
 impl<S: Streamed> Expected<S> {
     pub(super) const fn new() -> Self {
-        Self { is_known: true, records: Vec::new(), recorded: 0, messages: Vec::new() }
+        Self { is_known: true, records: Vec::new(), recorded: 0, messages: Vec::new(), end: None }
     }
 
     /// The next step begins: nothing must come of it so far.
@@ -60,6 +62,7 @@ impl<S: Streamed> Expected<S> {
         self.records.clear();
         self.recorded = 0;
         self.messages.clear();
+        self.end = None;
     }
 
     /// Whatever comes is right.
@@ -75,6 +78,18 @@ impl<S: Streamed> Expected<S> {
     /// A message must be sent, and may not leave before the ticket `after` is durable.
     pub fn message(&mut self, to: To, message: S::Message, after: u64) {
         self.messages.push(Due { to, message, after, reached: 0 });
+    }
+
+    /// A client's operation must end so; only the words are the core's own.
+    pub fn end(&mut self, outcome: Outcome) {
+        self.end = Some(outcome);
+    }
+
+    /// A client's operation ends.
+    pub(super) fn on_end(&mut self, outcome: &Outcome) {
+        let end = self.end.take();
+        let is_right = end.as_ref().is_some_and(|end| are_alike(end, outcome));
+        assert!(is_right || !self.is_known, "it ends with {outcome:?}, and the model has {end:?}");
     }
 
     /// The core asks for a record to be made durable.
@@ -120,13 +135,14 @@ impl<S: Streamed> Expected<S> {
         message: &S::Message,
         after: u64,
     ) -> Option<&mut Due<S::Message>> {
-        self.messages.iter_mut().find(|due| {
-            is_due(due) && due.after <= after && S::alike(&due.message, message)
-        })
+        self.messages
+            .iter_mut()
+            .find(|due| is_due(due) && due.after <= after && S::alike(&due.message, message))
     }
 
-    /// The step is over: all must have come.
-    pub(super) fn is_over(&self, model: &mut S::Model) {
+    /// The step is over: all must have come, and where the core was to choose nodes, it must have been allowed to
+    /// choose these.
+    pub(super) fn is_over(&self, mut may_choose: impl FnMut(&S::Message, u64) -> bool) {
         if !self.is_known {
             return;
         }
@@ -136,9 +152,20 @@ impl<S: Streamed> Expected<S> {
             let has_come = match due.to {
                 To::Client(_) => due.reached != 0,
                 To::Nodes(nodes) => due.reached == nodes,
-                To::Choice(_) => model.may_choose(&due.message, due.reached),
+                To::Choice(_) => may_choose(&due.message, due.reached),
             };
             assert!(has_come, "the core has not sent as it should: {due:?}");
         }
+        assert!(self.end.is_none(), "the operation should have ended: {:?}", self.end);
+    }
+}
+
+/// Whether two outcomes differ in words at most.
+pub(super) fn are_alike(one: &Outcome, other: &Outcome) -> bool {
+    match (one, other) {
+        (Outcome::Failed(_), Outcome::Failed(_)) | (Outcome::Unknown(_), Outcome::Unknown(_)) => {
+            true
+        }
+        _ => one == other,
     }
 }

@@ -21,12 +21,14 @@
 //! Adding a protocol: the clusters, [`Streamed`] for its system, and a target of a few lines
 //! ([`quorum`] is an example). Without a model all but agreement with one is checked ([`NoModel`]).
 
+pub mod client;
 mod disk;
 mod expected;
 mod pool;
 pub mod quorum;
 pub mod replica;
 mod step;
+mod trail;
 mod watch;
 
 use std::fmt;
@@ -37,6 +39,7 @@ use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_world::invariants::{Watched, Who};
 
+use self::client::ClientModel;
 pub use expected::{Expected, To};
 pub use pool::{Pool, Spoken};
 pub use step::{Dice, Header, STEPS_MAX, Step, WIDTH};
@@ -45,6 +48,9 @@ pub use step::{Dice, Header, STEPS_MAX, Step, WIDTH};
 pub trait Streamed: Watched + Clone + fmt::Debug + PartialEq {
     /// What says how a replica must behave.
     type Model: Model<Self>;
+
+    /// What says how a client must behave.
+    type ClientModel: ClientModel<Self>;
 
     /// The invariants that speak of one node, whatever others do: those that are demanded here.
     const LOCAL: &'static [&'static str];
@@ -55,6 +61,9 @@ pub trait Streamed: Watched + Clone + fmt::Debug + PartialEq {
     /// Whether the invariants are shown this message. Not, where they take it that nobody contradicts himself, and
     /// that is what happens here.
     fn is_watched(message: &Self::Message, is_by_core: bool) -> bool;
+
+    /// Whether the invariants are shown this observation of the core: it must help those that are demanded.
+    fn is_told(observation: &Self::Observation) -> bool;
 
     /// Something new that somebody sends to the core: by dice, from a small scope around what the core has
     /// heard and said. Never from the core's own node.
@@ -159,6 +168,8 @@ pub struct Cluster<S: System> {
     pub config: S::Config,
     /// Everybody's keys, where anybody signs.
     pub keys: Option<ClusterKeys>,
+    /// Options that it can change to while it runs, as it starts.
+    pub changes: Vec<Options>,
     /// Which planted bug is on.
     pub mutants: Mutants,
 }
@@ -175,7 +186,8 @@ impl<S: System> Cluster<S> {
         let config = S::configure(nodes, &parse(options), mutants);
         let config = config.unwrap_or_else(|error| panic!("{nodes} nodes, {options}: {error}"));
         let keys = S::signs(&config).then(|| ClusterKeys::simulated(nodes, CLIENTS));
-        Self { nodes, options, config, keys, mutants }
+        let changes = (0..CHANGES).filter_map(|seed| draw_change::<S>(&config, seed)).collect();
+        Self { nodes, options, config, keys, changes, mutants }
     }
 }
 
@@ -187,6 +199,19 @@ impl<S: System> fmt::Display for Cluster<S> {
             None => Ok(()),
         }
     }
+}
+
+/// So many changes are tried.
+const CHANGES: u64 = 4;
+
+/// A change by dice that follow from `seed`.
+fn draw_change<S: System>(config: &S::Config, seed: u64) -> Option<Options> {
+    let mut state = seed;
+    let mut dice = |bound: u64| {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (state >> 33) % bound.max(1)
+    };
+    S::draw_change(config, &mut dice)
 }
 
 /// Options as they stand on a command line.

@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::fmt::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use quorate_systems::contract::{
@@ -17,6 +15,7 @@ use super::disk::{DAMAGED, Disk};
 use super::expected::Expected;
 use super::pool::Pool;
 use super::step::{Dice, Header, Step, steps};
+use super::trail::Trail;
 use super::watch::Watch;
 use super::{Cluster, Model, Scope, Streamed};
 use crate::coverage;
@@ -42,26 +41,20 @@ impl<S: Streamed> Bench<S> {
     /// Where something is wrong.
     pub fn run(&self, bytes: &[u8]) {
         let Some((place, mut machine, rest)) = self.machine(bytes) else { return };
-        machine.run(rest, &mut |_| ());
+        machine.run(rest);
         self.put_back(place, machine);
     }
 
     /// What an input means, one line for each step, up to what is wrong.
     pub fn show(&self, bytes: &[u8]) -> String {
-        let mut told = String::new();
-        let mut feed = || {
+        Trail::follow(|trail| {
             let Some((place, mut machine, rest)) = self.machine(bytes) else { return };
-            let _ = writeln!(told, "{} of {}", machine.me, machine.cluster);
-            machine.trail = Some(String::new());
-            machine.run(rest, &mut |line| {
-                let _ = writeln!(told, "{line}");
-            });
+            machine.trail = trail.clone();
+            machine.trail.note(|| format!("{} of {}", machine.me, machine.cluster));
+            machine.trail.end_line();
+            machine.run(rest);
             self.put_back(place, machine);
-        };
-        if catch_unwind(AssertUnwindSafe(&mut feed)).is_err() {
-            told.push_str("the next step shows that something is wrong\n");
-        }
-        told
+        })
     }
 
     /// The machine for this input, its place, and the input's steps. A finding takes the machine with it, so that
@@ -110,7 +103,7 @@ pub(super) struct Machine<S: Streamed> {
     expected: Expected<S>,
     watch: Watch<S>,
     /// What happened in this step, for people, if they want to know.
-    pub(super) trail: Option<String>,
+    trail: Trail,
 }
 
 /// A timer that is set.
@@ -161,7 +154,7 @@ impl<S: Streamed> Machine<S> {
             model: S::Model::new(),
             expected: Expected::new(),
             watch: Watch::new(cluster),
-            trail: None,
+            trail: Trail::default(),
             cluster: cluster.clone(),
         }
     }
@@ -180,7 +173,7 @@ impl<S: Streamed> Machine<S> {
         self.steps = 0;
         self.model.reset(&self.cluster, self.me);
         self.watch.reset(&self.cluster);
-        self.trail = None;
+        self.trail = Trail::default();
     }
 
     /// All that a crash takes, but what the disk loses.
@@ -195,28 +188,15 @@ impl<S: Streamed> Machine<S> {
     }
 
     /// Lets these steps happen, and tells of each if the trail is wanted.
-    pub(super) fn run(&mut self, bytes: &[u8], tell: &mut dyn FnMut(&str)) {
+    pub(super) fn run(&mut self, bytes: &[u8]) {
         self.start(None);
-        self.tell(tell);
+        self.trail.end_line();
         for step in steps(bytes) {
             self.steps += 1;
             self.now += 1_000;
             self.take(step);
             coverage::reached(self.model.state());
-            self.tell(tell);
-        }
-    }
-
-    fn tell(&mut self, tell: &mut dyn FnMut(&str)) {
-        if let Some(trail) = &mut self.trail {
-            tell(trail);
-            trail.clear();
-        }
-    }
-
-    fn note(&mut self, what: impl FnOnce() -> String) {
-        if let Some(trail) = &mut self.trail {
-            trail.push_str(&what());
+            self.trail.end_line();
         }
     }
 
@@ -243,7 +223,7 @@ impl<S: Streamed> Machine<S> {
             Step::Crash(kept) => self.crash_and_start(kept.into(), None),
             Step::Dies(after_effects, kept) => {
                 let after_effects = after_effects.into();
-                self.note(|| format!("it will die after {after_effects} effects"));
+                self.trail.note(|| format!("it will die after {after_effects} effects"));
                 self.dies = Some(Death { after_effects, kept: kept.into() });
             }
             Step::Checkpoint => self.checkpoint(),
@@ -283,7 +263,7 @@ impl<S: Streamed> Machine<S> {
     }
 
     fn deliver(&mut self, from: Who, message: S::Message) {
-        self.note(|| format!("{from} sends {message}"));
+        self.trail.note(|| format!("{from} sends {message}"));
         let to = Who::Node(self.me);
         if S::is_watched(&message, false) {
             self.watch.see(&Seen::Sent { from, to, message: &message });
@@ -302,7 +282,7 @@ impl<S: Streamed> Machine<S> {
         let Timer { id, from, until } = self.timers.swap_remove(place);
         let due = from + (until - from) * u64::from(when) / u64::from(u8::MAX);
         self.now = self.now.max(due);
-        self.note(|| format!("timer {} fires", id.0));
+        self.trail.note(|| format!("timer {} fires", id.0));
         self.step_and_settle(Input::Timer(id));
     }
 
@@ -312,7 +292,7 @@ impl<S: Streamed> Machine<S> {
             return;
         }
         let ticket = self.disk.sync(count);
-        self.note(|| format!("ticket {} is durable", ticket.0));
+        self.trail.note(|| format!("ticket {} is durable", ticket.0));
         self.watch.see(&Seen::Durable { node: self.me, ticket });
         let mut released = std::mem::take(&mut self.released);
         self.gate.durable(ticket, &mut released);
@@ -329,7 +309,7 @@ impl<S: Streamed> Machine<S> {
         if let Some((twin, _)) = &self.twin {
             assert_eq!(twin.checkpoint(), records, "equal replicas, other checkpoints");
         }
-        self.note(|| format!("a checkpoint of {} records", records.len()));
+        self.trail.note(|| format!("a checkpoint of {} records", records.len()));
         self.disk.set_checkpoint(records);
     }
 
@@ -352,7 +332,7 @@ impl<S: Streamed> Machine<S> {
 
     fn hear_itself(&mut self, message: S::Message) -> Life {
         let from = self.me;
-        self.note(|| format!(" | to itself {message}"));
+        self.trail.note(|| format!(" | to itself {message}"));
         self.step(Input::Message { from, message })
     }
 
@@ -389,11 +369,12 @@ impl<S: Streamed> Machine<S> {
         self.twin = twin;
         self.outbox = outbox;
         if let Some(Death { after_effects, kept }) = dies {
-            self.note(|| format!(" | and dies after {after_effects} effects"));
+            self.trail.note(|| format!(" | and dies after {after_effects} effects"));
             self.crash_and_start(kept, None);
             return Life::Ended;
         }
-        self.expected.is_over(&mut self.model);
+        let Self { expected, model, .. } = self;
+        expected.is_over(|message, nodes| model.may_choose(message, nodes));
         let (set, wanted) = (self.timers.len(), self.model.timers_min());
         assert!(set >= wanted, "{wanted} timers should be set at least, and {set} are");
         Life::Goes
@@ -423,10 +404,12 @@ impl<S: Streamed> Machine<S> {
             Effect::CancelTimer { id } => self.timers.retain(|timer| timer.id != id),
             Effect::Observe(observation) => {
                 let by = Who::Node(self.me);
-                self.watch.see(&Seen::Observed { by, observation: &observation });
+                if S::is_told(&observation) {
+                    self.watch.see(&Seen::Observed { by, observation: &observation });
+                }
             }
-            Effect::Mark(milestone) => self.note(|| format!(" | {}", milestone.0)),
-            Effect::Ignore(why) => self.note(|| format!(" | ignored: {}", why.0)),
+            Effect::Mark(milestone) => self.trail.note(|| format!(" | {}", milestone.0)),
+            Effect::Ignore(why) => self.trail.note(|| format!(" | ignored: {}", why.0)),
         }
     }
 
@@ -440,7 +423,7 @@ impl<S: Streamed> Machine<S> {
     }
 
     fn persist(&mut self, ticket: Ticket, record: S::Record) {
-        self.note(|| format!(" | persists {record:?} as {}", ticket.0));
+        self.trail.note(|| format!(" | persists {record:?} as {}", ticket.0));
         self.gate.issue(ticket);
         self.expected.on_record(&record);
         self.watch.see(&Seen::Persisted { node: self.me, ticket, record: &record });
@@ -476,7 +459,7 @@ impl<S: Streamed> Machine<S> {
     }
 
     fn speak(&mut self, to: Who, message: S::Message) {
-        self.note(|| format!(" | to {to} {message}"));
+        self.trail.note(|| format!(" | to {to} {message}"));
         self.watch_departure(to, &message);
         // One to all is remembered once.
         if self.said.last().is_none_or(|last| last.message != message) {
@@ -495,7 +478,7 @@ impl<S: Streamed> Machine<S> {
         self.forget();
         self.disk.crash(kept);
         let (me, left) = (self.me, self.disk.written().len());
-        self.note(|| format!("{me} dies and comes up; {left} records are left"));
+        self.trail.note(|| format!("{me} dies and comes up; {left} records are left"));
         if damaged.is_some() && left > 0 {
             self.start(damaged);
         }
@@ -538,7 +521,8 @@ impl<S: Streamed> Machine<S> {
     }
 
     fn start_of(&self, records: Vec<Recovered<S::Record>>) -> Start<S> {
-        let ring = self.cluster.keys.as_ref().and_then(|keys| keys.nodes.get(usize::from(self.me.0)));
+        let ring =
+            self.cluster.keys.as_ref().and_then(|keys| keys.nodes.get(usize::from(self.me.0)));
         Start {
             me: self.me,
             incarnation: Incarnation(self.incarnation),

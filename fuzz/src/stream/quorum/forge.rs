@@ -1,6 +1,6 @@
 //! Messages out of a few bytes: near to what has been said and is stored, and sometimes just wrong.
 
-use quorate_systems::contract::{ClientId, Command, Key, NodeId, Value};
+use quorate_systems::contract::{ClientId, Command, Key, NodeId, Outcome, Value};
 use quorate_systems::quorum::{
     Configuration, Construction, Form, GridForm, Message, OpId, Pair, Party, Phase, Protocol,
     Quorum, RequestId, Stage, Timestamp, WriteId,
@@ -197,8 +197,9 @@ pub(super) fn change(scope: &Scope<'_, Quorum>, message: &mut Message, dice: Dic
             }
         }
     }
-    if let Message::Update { op, .. } | Message::Configure { op, .. } | Message::Install { op, .. } =
-        message
+    if let Message::Update { op, .. }
+    | Message::Configure { op, .. }
+    | Message::Install { op, .. } = message
     {
         op.seq = FRESH + scope.serial;
     }
@@ -294,25 +295,37 @@ impl Forger<'_> {
     /// A pair near to what is stored, of this lock write if it has to be one.
     fn pair(&self, key: Key, write: Option<WriteId>) -> Pair {
         if self.is_signed() {
+            // What the core itself has signed and sent may come back.
+            if self.dice.time >> 3 & 3 == 3
+                && let Some(spoken) = self.scope.said.get(self.dice.name)
+                && let Message::Update { key: of, pair, .. } = &spoken.message
+                && *of == key
+            {
+                return pair.clone();
+            }
             let wanted = signed::pairs().iter().filter(|(of, _)| *of == key);
             let place = usize::from(self.dice.time & 7);
             return wanted.map(|(_, pair)| pair).nth(place).cloned().unwrap_or(Pair::INITIAL);
         }
         let Dice { time, .. } = self.dice;
+        if time >> 3 == 0b1_1110
+            && let Some(spoken) = self.scope.heard.last()
+            && let Message::QueryOk { pair, .. } = &spoken.message
+        {
+            return pair.clone();
+        }
         if time == u8::MAX {
             return Pair::INITIAL;
         }
-        let stored = self.node_model().map_or(0, |node| node.server.ts(key).t);
+        let stored =
+            self.node_model().map_or(u64::from(time >> 5 & 1), |node| node.server.ts(key).t);
         let t = near(time, if write.is_some() { self.clock() } else { stored });
         let ts = match write {
             Some(write) => write.timestamp(t),
             None if t == 0 => return Pair::INITIAL,
-            None => Timestamp {
-                t,
-                writer: self.party(),
-                incarnation: 1,
-                op: 1 + u64::from(time >> 6),
-            },
+            None => {
+                Timestamp { t, writer: self.party(), incarnation: 1, op: 1 + u64::from(time >> 6) }
+            }
         };
         Pair { ts, value: self.value(), proof: None }
     }
@@ -410,7 +423,6 @@ impl Forger<'_> {
 
     /// Of the node that a client has asked.
     fn answer_to_request(&self, id: RequestId) -> Message {
-        use quorate_systems::contract::Outcome;
         let outcome = match self.dice.kind % 8 {
             0 | 1 => Outcome::Read(self.value()),
             2 | 3 => Outcome::Written,

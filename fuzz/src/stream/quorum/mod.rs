@@ -4,12 +4,14 @@ mod forge;
 mod model;
 mod signed;
 
-use quorate_systems::contract::{NodeId, Outcome};
+use quorate_systems::contract::NodeId;
 use quorate_systems::mutant::Mutants;
-use quorate_systems::quorum::{Message, Quorum};
+use quorate_systems::quorum::{Message, Observation, Quorum};
 use quorate_world::invariants::Who;
 
-use self::model::QuorumModel;
+use self::model::{QuorumClientModel, QuorumModel};
+use super::client::ClientBench;
+use super::expected::are_alike;
 use super::replica::Bench;
 use super::{Cluster, Dice, Scope, Streamed, mutants};
 use crate::{Seed, Target};
@@ -32,7 +34,18 @@ pub const LOCK_STREAM: Target = Target {
     show: |bytes| LOCK_STREAMS.with(|bench| bench.show(bytes)),
 };
 
+/// A client, which runs operations itself or asks nodes to, or changes the configuration.
+pub const CLIENT_STREAM: Target = Target {
+    name: "quorum_client_stream",
+    about: "A client of registers, fed answers that a world may feed it.",
+    body: |bytes| CLIENT_STREAMS.with(|bench| bench.run(bytes)),
+    seeds: Vec::<Seed>::new,
+    show: |bytes| CLIENT_STREAMS.with(|bench| bench.show(bytes)),
+};
+
 thread_local! {
+    static CLIENT_STREAMS: ClientBench<Quorum> =
+        ClientBench::new(clusters(CLIENT_CLUSTERS, mutants()));
     static STREAMS: Bench<Quorum> = Bench::new(clusters(CLUSTERS, mutants()));
     static LOCK_STREAMS: Bench<Quorum> = Bench::new(clusters(LOCK_CLUSTERS, mutants()));
 }
@@ -58,12 +71,25 @@ const LOCK_CLUSTERS: &[(u16, &str)] = &[
     (1, "protocol=lock"),
 ];
 
+/// For clients: every construction, and both seats.
+const CLIENT_CLUSTERS: &[(u16, &str)] = &[
+    (3, "quorum=majority"),
+    (3, "coordinator=node"),
+    (4, "quorum=grid contact=quorum"),
+    (6, "quorum=weighted"),
+    (4, "quorum=dissemination"),
+    (5, "quorum=masking"),
+    (5, "quorum=counts read=2 members=0,1,2,3 contact=quorum"),
+    (4, "quorum=grid-cover"),
+];
+
 fn clusters(which: &[(u16, &'static str)], mutants: Mutants) -> Vec<Cluster<Quorum>> {
     which.iter().map(|(nodes, options)| Cluster::new(*nodes, options, mutants)).collect()
 }
 
 impl Streamed for Quorum {
     type Model = QuorumModel;
+    type ClientModel = QuorumClientModel;
 
     const LOCAL: &'static [&'static str] = &["Q-I1", "Q-I8"];
     const NEEDS_EVERY_RECORD: bool = true;
@@ -77,6 +103,12 @@ impl Streamed for Quorum {
             // What others claim of themselves is made up.
             _ => is_by_core,
         }
+    }
+
+    /// What a node stores and acknowledges the invariants see for themselves, and all else that is observed is for
+    /// those that look at several nodes.
+    fn is_told(_observation: &Observation) -> bool {
+        false
     }
 
     fn forge(scope: &Scope<'_, Self>, dice: Dice) -> (Who, Message) {
@@ -102,17 +134,14 @@ impl Streamed for Quorum {
                 Message::Answer { id, outcome },
                 Message::Answer { id: other_id, outcome: other_outcome },
             ) => id == other_id && are_alike(outcome, other_outcome),
+            // Whoever has the key signs: the model has not.
+            (
+                Message::Update { op, key, pair, configuration },
+                Message::Update { op: o, key: k, pair: p, configuration: c },
+            ) if pair.proof.is_none() => {
+                (op, key, configuration) == (o, k, c) && (pair.ts, pair.value) == (p.ts, p.value)
+            }
             _ => one == other,
         }
-    }
-}
-
-/// Whether two outcomes differ in words at most.
-fn are_alike(one: &Outcome, other: &Outcome) -> bool {
-    match (one, other) {
-        (Outcome::Failed(_), Outcome::Failed(_)) | (Outcome::Unknown(_), Outcome::Unknown(_)) => {
-            true
-        }
-        _ => one == other,
     }
 }

@@ -53,7 +53,10 @@ impl Desk {
         if self.epoch.id != initial.id {
             self.epoch.clone_from(initial);
         }
-        self.proven.clear();
+        if incarnation == 1 {
+            // What earlier lives signed may still come.
+            self.proven.clear();
+        }
     }
 
     /// Takes a configuration over if that is newer, and possible.
@@ -266,9 +269,7 @@ impl Operation {
             {
                 self.on_report(desk, from, pair, expected)
             }
-            Message::UpdateOk { op, .. } | Message::CommitOk { op, .. }
-                if *op == self.op(desk) =>
-            {
+            Message::UpdateOk { op, .. } | Message::CommitOk { op, .. } if *op == self.op(desk) => {
                 let State::Update(pair, holders) = &mut self.state else { return None };
                 *holders |= bit(from);
                 let value = pair.value;
@@ -395,4 +396,3 @@ impl Operation {
         }
     }
 }
-

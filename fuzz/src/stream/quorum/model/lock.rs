@@ -74,7 +74,8 @@ impl Member {
             Record::Finished { below } => {
                 self.finish(*below, 0);
                 let kept = std::mem::take(&mut self.pending);
-                self.pending = kept.into_iter().filter(|vote| !self.is_finished(vote.write)).collect();
+                self.pending =
+                    kept.into_iter().filter(|vote| !self.is_finished(vote.write)).collect();
             }
             Record::Clock { t } => self.clock = self.clock.max(*t),
             Record::Decided { .. } | Record::Forgotten { .. } | Record::Configured { .. } => {}

@@ -1,6 +1,7 @@
 //! A register server, written once more: from PROTOCOLS A1 and A5, in lists and loops, so that it can be read at
 //! a sitting. It shares types with the core, and no code.
 
+mod client;
 pub(super) mod coordinator;
 mod lock;
 pub(super) mod quorums;
@@ -13,6 +14,7 @@ use quorate_systems::quorum::{
     Stage, WriteId,
 };
 
+pub(super) use self::client::QuorumClientModel;
 use self::coordinator::{Desk, State};
 use self::lock::{Ended, Initiator, Member};
 use self::server::Server;

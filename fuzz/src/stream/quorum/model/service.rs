@@ -38,9 +38,6 @@ impl Service {
     }
 
     /// The last operation's number.
-    pub(in crate::stream::quorum) fn last(&self) -> u64 {
-        self.last
-    }
 
     /// Gives a request its number, if it is new and for this life.
     pub(super) fn admit(
