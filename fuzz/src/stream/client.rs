@@ -13,7 +13,7 @@ use super::expected::Expected;
 use super::pool::Pool;
 use super::step::{Dice, Header, Step, steps};
 use super::trail::Trail;
-use super::{CLIENTS, Cluster, Model as _, Scope, Streamed};
+use super::{CLIENTS, Cluster, Model as _, NoModel, Scope, Streamed};
 use crate::coverage;
 
 /// A second opinion on what a client does.
@@ -35,6 +35,28 @@ pub trait ClientModel<S: Streamed>: Sized {
 
     /// As [`super::Model::state`].
     fn state(&self) -> u64;
+}
+
+impl<S: Streamed> ClientModel<S> for NoModel {
+    fn new() -> Self {
+        Self
+    }
+
+    fn reset(&mut self, _cluster: &Cluster<S>, _me: ClientId, _incarnation: u64) {}
+
+    fn step(&mut self, _input: &ClientInput<S::Message>, expected: &mut Expected<S>) {
+        expected.know_nothing();
+    }
+
+    fn has_sent(&mut self, _message: &S::Message) {}
+
+    fn may_choose(&mut self, _message: &S::Message, _nodes: u64) -> bool {
+        true
+    }
+
+    fn state(&self) -> u64 {
+        0
+    }
 }
 
 /// What all inputs of one target share.

@@ -28,6 +28,8 @@ mod pool;
 pub mod quorum;
 pub mod replica;
 mod step;
+#[cfg(test)]
+mod tests;
 mod trail;
 mod watch;
 

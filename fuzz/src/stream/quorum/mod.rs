@@ -2,7 +2,10 @@
 
 mod forge;
 mod model;
+mod seeds;
 mod signed;
+#[cfg(test)]
+mod tests;
 
 use quorate_systems::contract::NodeId;
 use quorate_systems::mutant::Mutants;
@@ -14,14 +17,14 @@ use super::client::ClientBench;
 use super::expected::are_alike;
 use super::replica::Bench;
 use super::{Cluster, Dice, Scope, Streamed, mutants};
-use crate::{Seed, Target};
+use crate::Target;
 
 /// A server that is asked to query and to store, and runs operations for clients.
 pub const STREAM: Target = Target {
     name: "quorum_stream",
     about: "A replica of registers by query and update, fed whatever a world may feed it.",
     body: |bytes| STREAMS.with(|bench| bench.run(bytes)),
-    seeds: Vec::<Seed>::new,
+    seeds: || seeds::replicas(CLUSTERS.len()),
     show: |bytes| STREAMS.with(|bench| bench.show(bytes)),
 };
 
@@ -30,7 +33,7 @@ pub const LOCK_STREAM: Target = Target {
     name: "quorum_lock_stream",
     about: "A replica of registers with lock writes, fed whatever a world may feed it.",
     body: |bytes| LOCK_STREAMS.with(|bench| bench.run(bytes)),
-    seeds: Vec::<Seed>::new,
+    seeds: || seeds::locks(LOCK_CLUSTERS.len()),
     show: |bytes| LOCK_STREAMS.with(|bench| bench.show(bytes)),
 };
 
@@ -39,7 +42,7 @@ pub const CLIENT_STREAM: Target = Target {
     name: "quorum_client_stream",
     about: "A client of registers, fed answers that a world may feed it.",
     body: |bytes| CLIENT_STREAMS.with(|bench| bench.run(bytes)),
-    seeds: Vec::<Seed>::new,
+    seeds: || seeds::clients(CLIENT_CLUSTERS.len()),
     show: |bytes| CLIENT_STREAMS.with(|bench| bench.show(bytes)),
 };
 
