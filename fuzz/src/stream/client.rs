@@ -1,6 +1,5 @@
 //! A client and the servers around it, which are nothing but bytes.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use quorate_systems::contract::{
@@ -9,6 +8,7 @@ use quorate_systems::contract::{
 };
 use quorate_world::invariants::Who;
 
+use super::bench::Machine;
 use super::expected::Expected;
 use super::pool::Pool;
 use super::step::{Dice, Header, Step, steps};
@@ -59,62 +59,8 @@ impl<S: Streamed> ClientModel<S> for NoModel {
     }
 }
 
-/// What all inputs of one target share.
-pub struct ClientBench<S: Streamed> {
-    clusters: Vec<Rc<Cluster<S>>>,
-    /// One for each cluster, once an input was for it.
-    machines: RefCell<Vec<Option<Box<Machine<S>>>>>,
-}
-
-impl<S: Streamed> ClientBench<S> {
-    /// A bench for streams in these clusters.
-    pub fn new(clusters: Vec<Cluster<S>>) -> Self {
-        let machines = clusters.iter().map(|_| None).collect();
-        let clusters = clusters.into_iter().map(Rc::new).collect();
-        Self { clusters, machines: RefCell::new(machines) }
-    }
-
-    /// Feeds an input to a client.
-    ///
-    /// # Panics
-    /// Where something is wrong.
-    pub fn run(&self, bytes: &[u8]) {
-        let Some((place, mut machine, rest)) = self.machine(bytes) else { return };
-        machine.run(rest);
-        self.put_back(place, machine);
-    }
-
-    /// What an input means, one line for each step, up to what is wrong.
-    pub fn show(&self, bytes: &[u8]) -> String {
-        Trail::follow(|trail| {
-            let Some((place, mut machine, rest)) = self.machine(bytes) else { return };
-            machine.trail = trail.clone();
-            machine.trail.note(|| format!("{} of {}", machine.me, machine.cluster));
-            machine.trail.end_line();
-            machine.run(rest);
-            self.put_back(place, machine);
-        })
-    }
-
-    fn machine<'a>(&self, bytes: &'a [u8]) -> Option<(usize, Box<Machine<S>>, &'a [u8])> {
-        let (header, rest) = Header::split(bytes)?;
-        let place = usize::from(header.cluster).checked_rem(self.clusters.len())?;
-        let cluster = self.clusters.get(place)?;
-        let kept = self.machines.borrow_mut().get_mut(place)?.take();
-        let mut machine = kept.unwrap_or_else(|| Box::new(Machine::new(cluster)));
-        machine.reset(header);
-        Some((place, machine, rest))
-    }
-
-    fn put_back(&self, place: usize, machine: Box<Machine<S>>) {
-        if let Some(free) = self.machines.borrow_mut().get_mut(place) {
-            *free = Some(machine);
-        }
-    }
-}
-
 /// A client with its timers and its past.
-struct Machine<S: Streamed> {
+pub(super) struct ClientMachine<S: Streamed> {
     cluster: Rc<Cluster<S>>,
     me: ClientId,
     /// It does nothing but change the system.
@@ -138,7 +84,7 @@ struct Machine<S: Streamed> {
     trail: Trail,
 }
 
-impl<S: Streamed> Machine<S> {
+impl<S: Streamed> Machine<S> for ClientMachine<S> {
     fn new(cluster: &Rc<Cluster<S>>) -> Self {
         Self {
             cluster: cluster.clone(),
@@ -162,6 +108,16 @@ impl<S: Streamed> Machine<S> {
         }
     }
 
+    fn feed(&mut self, header: Header, steps: &[u8], trail: &Trail) {
+        self.reset(header);
+        self.trail = trail.clone();
+        self.trail.note(|| format!("{} of {}", self.me, self.cluster));
+        self.trail.end_line();
+        self.run(steps);
+    }
+}
+
+impl<S: Streamed> ClientMachine<S> {
     fn reset(&mut self, header: Header) {
         self.is_administrator = header.me == 7 && !self.cluster.changes.is_empty();
         self.me = ClientId(u32::from(header.me) % CLIENTS);
@@ -171,7 +127,6 @@ impl<S: Streamed> Machine<S> {
         self.heard.clear();
         self.said.clear();
         self.steps = 0;
-        self.trail = Trail::default();
         self.start();
     }
 

@@ -21,6 +21,7 @@
 //! Adding a protocol: the clusters, [`Streamed`] for its system, and a target of a few lines
 //! ([`quorum`] is an example). Without a model all but agreement with one is checked ([`NoModel`]).
 
+mod bench;
 pub mod client;
 mod disk;
 mod expected;

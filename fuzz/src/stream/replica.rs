@@ -1,6 +1,5 @@
 //! A replica and the world around it: what a driver must do, and what must hold whatever comes.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -11,6 +10,7 @@ use quorate_systems::contract::{
 use quorate_world::gate::{Departure, Gate};
 use quorate_world::invariants::{Seen, Who};
 
+use super::bench::Machine;
 use super::disk::{DAMAGED, Disk};
 use super::expected::Expected;
 use super::pool::Pool;
@@ -20,64 +20,8 @@ use super::watch::Watch;
 use super::{Cluster, Model, Scope, Streamed};
 use crate::coverage;
 
-/// What all inputs of one target share: its clusters, and memory that goes from one input to the next.
-pub struct Bench<S: Streamed> {
-    clusters: Vec<Rc<Cluster<S>>>,
-    /// One for each cluster, once an input was for it.
-    machines: RefCell<Vec<Option<Box<Machine<S>>>>>,
-}
-
-impl<S: Streamed> Bench<S> {
-    /// A bench for streams in these clusters.
-    pub fn new(clusters: Vec<Cluster<S>>) -> Self {
-        let machines = clusters.iter().map(|_| None).collect();
-        let clusters = clusters.into_iter().map(Rc::new).collect();
-        Self { clusters, machines: RefCell::new(machines) }
-    }
-
-    /// Feeds an input to a replica.
-    ///
-    /// # Panics
-    /// Where something is wrong.
-    pub fn run(&self, bytes: &[u8]) {
-        let Some((place, mut machine, rest)) = self.machine(bytes) else { return };
-        machine.run(rest);
-        self.put_back(place, machine);
-    }
-
-    /// What an input means, one line for each step, up to what is wrong.
-    pub fn show(&self, bytes: &[u8]) -> String {
-        Trail::follow(|trail| {
-            let Some((place, mut machine, rest)) = self.machine(bytes) else { return };
-            machine.trail = trail.clone();
-            machine.trail.note(|| format!("{} of {}", machine.me, machine.cluster));
-            machine.trail.end_line();
-            machine.run(rest);
-            self.put_back(place, machine);
-        })
-    }
-
-    /// The machine for this input, its place, and the input's steps. A finding takes the machine with it, so that
-    /// nothing is left of it for the next input.
-    fn machine<'a>(&self, bytes: &'a [u8]) -> Option<(usize, Box<Machine<S>>, &'a [u8])> {
-        let (header, rest) = Header::split(bytes)?;
-        let place = usize::from(header.cluster).checked_rem(self.clusters.len())?;
-        let cluster = self.clusters.get(place)?;
-        let kept = self.machines.borrow_mut().get_mut(place)?.take();
-        let mut machine = kept.unwrap_or_else(|| Box::new(Machine::new(cluster)));
-        machine.reset(header);
-        Some((place, machine, rest))
-    }
-
-    fn put_back(&self, place: usize, machine: Box<Machine<S>>) {
-        if let Some(free) = self.machines.borrow_mut().get_mut(place) {
-            *free = Some(machine);
-        }
-    }
-}
-
 /// A replica with its disk, its timers and its past.
-pub(super) struct Machine<S: Streamed> {
+pub(super) struct ReplicaMachine<S: Streamed> {
     cluster: Rc<Cluster<S>>,
     me: NodeId,
     is_hard_of_hearing: bool,
@@ -131,8 +75,8 @@ enum Life {
 /// A replica that answers itself so often within one step does so for ever.
 const ECHOES_MAX: usize = 1_000;
 
-impl<S: Streamed> Machine<S> {
-    pub(super) fn new(cluster: &Rc<Cluster<S>>) -> Self {
+impl<S: Streamed> Machine<S> for ReplicaMachine<S> {
+    fn new(cluster: &Rc<Cluster<S>>) -> Self {
         Self {
             me: NodeId(0),
             is_hard_of_hearing: false,
@@ -159,8 +103,18 @@ impl<S: Streamed> Machine<S> {
         }
     }
 
+    fn feed(&mut self, header: Header, steps: &[u8], trail: &Trail) {
+        self.reset(header);
+        self.trail = trail.clone();
+        self.trail.note(|| format!("{} of {}", self.me, self.cluster));
+        self.trail.end_line();
+        self.run(steps);
+    }
+}
+
+impl<S: Streamed> ReplicaMachine<S> {
     /// As new, with the memory that it has.
-    pub(super) fn reset(&mut self, header: Header) {
+    fn reset(&mut self, header: Header) {
         self.me = NodeId(u16::from(header.me) % self.cluster.nodes);
         self.is_hard_of_hearing = header.is_hard_of_hearing;
         self.has_twin = header.has_twin;
@@ -173,7 +127,6 @@ impl<S: Streamed> Machine<S> {
         self.steps = 0;
         self.model.reset(&self.cluster, self.me);
         self.watch.reset(&self.cluster);
-        self.trail = Trail::default();
     }
 
     /// All that a crash takes, but what the disk loses.
@@ -187,8 +140,8 @@ impl<S: Streamed> Machine<S> {
         self.dies = None;
     }
 
-    /// Lets these steps happen, and tells of each if the trail is wanted.
-    pub(super) fn run(&mut self, bytes: &[u8]) {
+    /// Lets these steps happen.
+    fn run(&mut self, bytes: &[u8]) {
         self.start(None);
         self.trail.end_line();
         for step in steps(bytes) {

@@ -15,8 +15,9 @@ use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::invariants::{Broken, Invariants, Seen, Watched, Who};
 use serde::{Deserialize, Serialize};
 
-use super::client::ClientBench;
-use super::replica::Bench;
+use super::bench::Bench;
+use super::client::ClientMachine;
+use super::replica::ReplicaMachine;
 use super::step::{Dice, Step, input};
 use super::{Cluster, NoModel, Scope, Streamed};
 
@@ -245,7 +246,7 @@ impl System for Toy {
 struct Told {
     durable: u64,
     written: u64,
-    told: u64,
+    highest: u64,
 }
 
 impl Watched for Toy {
@@ -256,11 +257,11 @@ impl Invariants<Toy> for Told {
     const NAMES: &'static [(&'static str, &'static str)] = &[("T-1", ""), ("T-2", "")];
 
     fn new(_: &Fault) -> Self {
-        Self { durable: 0, written: 0, told: 0 }
+        Self { durable: 0, written: 0, highest: 0 }
     }
 
     fn reset(&mut self, _: &Fault) {
-        *self = Self { durable: 0, written: 0, told: 0 };
+        *self = Self { durable: 0, written: 0, highest: 0 };
     }
 
     fn see(&mut self, seen: &Seen<'_, Toy>, broken: &mut Vec<Broken>) {
@@ -269,17 +270,16 @@ impl Invariants<Toy> for Told {
         };
         match *seen {
             Seen::Started { .. } => self.written = 0,
-            Seen::Found { record, .. } => self.written += *record,
-            Seen::Persisted { record, .. } => self.written += *record,
+            Seen::Found { record, .. } | Seen::Persisted { record, .. } => self.written += *record,
             Seen::Durable { .. } => self.durable = self.written,
             Seen::Sent { message: Message::Sum(sum), .. } => {
                 // Of others nothing is known here: whoever demands this demands too much.
                 breaks("T-2");
                 // It may not tell more than is durable, and every sum is higher than those before.
-                if *sum > self.durable || *sum <= self.told {
+                if *sum > self.durable || *sum <= self.highest {
                     breaks("T-1");
                 }
-                self.told = *sum;
+                self.highest = *sum;
             }
             Seen::Sent { .. } | Seen::Observed { .. } | Seen::Lies { .. } => {}
         }
@@ -318,12 +318,15 @@ impl Streamed for Toy {
     }
 }
 
+type Replicas = Bench<Toy, ReplicaMachine<Toy>>;
+type Clients = Bench<Toy, ClientMachine<Toy>>;
+
 const ADD: Step = Step::Forged(Dice { who: 0, kind: 0, name: 0, time: 0, data: 0 });
 const SYNC: Step = Step::Synced(u8::MAX);
 
 /// Whether a stream of these steps shows that something is wrong with a replica that has this fault.
 fn finds(fault: &'static str, flags: u8, steps: &[Step]) -> bool {
-    let bench = Bench::new(vec![Cluster::<Toy>::new(2, fault, Mutants::NONE)]);
+    let bench = Replicas::new(vec![Cluster::<Toy>::new(2, fault, Mutants::NONE)]);
     catch_unwind(AssertUnwindSafe(|| bench.run(&input([0, flags], steps)))).is_err()
 }
 
@@ -359,7 +362,7 @@ fn a_replica_may_lose_what_was_not_durable_also_in_the_middle_of_a_step() {
 fn each_way_in_which_a_client_can_break_the_contract_is_seen() {
     let steps = [Step::Invoked(Dice::default()), Step::Timer(0, 0), Step::GivenUp];
     let finds = |fault| {
-        let bench = ClientBench::new(vec![Cluster::<Toy>::new(2, fault, Mutants::NONE)]);
+        let bench = Clients::new(vec![Cluster::<Toy>::new(2, fault, Mutants::NONE)]);
         catch_unwind(AssertUnwindSafe(|| bench.run(&input([0, 0], &steps)))).is_err()
     };
     assert!(finds("fault=twice"));
@@ -369,7 +372,7 @@ fn each_way_in_which_a_client_can_break_the_contract_is_seen() {
 
 #[test]
 fn a_finding_leaves_nothing_for_the_next_input() {
-    let bench = Bench::new(vec![Cluster::<Toy>::new(2, "fault=forgets", Mutants::NONE)]);
+    let bench = Replicas::new(vec![Cluster::<Toy>::new(2, "fault=forgets", Mutants::NONE)]);
     let bytes = input([0, 0], &[ADD, SYNC, Step::Crash(0), ADD, SYNC]);
     let finds = |bytes: &[u8]| catch_unwind(AssertUnwindSafe(|| bench.run(bytes))).is_err();
     assert!(finds(&bytes));

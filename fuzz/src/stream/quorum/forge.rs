@@ -267,7 +267,7 @@ impl Forger<'_> {
     }
 
     fn key(&self) -> Key {
-        Key(if self.dice.data >> 2 & 3 == 3 { 1 } else { 0 })
+        Key(u64::from(self.dice.data >> 2 & 3 == 3))
     }
 
     fn value(&self) -> Option<Value> {

@@ -13,9 +13,10 @@ use quorate_systems::quorum::{Message, Observation, Quorum};
 use quorate_world::invariants::Who;
 
 use self::model::{QuorumClientModel, QuorumModel};
-use super::client::ClientBench;
+use super::bench::Bench;
+use super::client::ClientMachine;
 use super::expected::are_alike;
-use super::replica::Bench;
+use super::replica::ReplicaMachine;
 use super::{Cluster, Dice, Scope, Streamed, mutants};
 use crate::Target;
 
@@ -46,11 +47,13 @@ pub const CLIENT_STREAM: Target = Target {
     show: |bytes| CLIENT_STREAMS.with(|bench| bench.show(bytes)),
 };
 
+type Replicas = Bench<Quorum, ReplicaMachine<Quorum>>;
+type Clients = Bench<Quorum, ClientMachine<Quorum>>;
+
 thread_local! {
-    static CLIENT_STREAMS: ClientBench<Quorum> =
-        ClientBench::new(clusters(CLIENT_CLUSTERS, mutants()));
-    static STREAMS: Bench<Quorum> = Bench::new(clusters(CLUSTERS, mutants()));
-    static LOCK_STREAMS: Bench<Quorum> = Bench::new(clusters(LOCK_CLUSTERS, mutants()));
+    static CLIENT_STREAMS: Clients = Bench::new(clusters(CLIENT_CLUSTERS, mutants()));
+    static STREAMS: Replicas = Bench::new(clusters(CLUSTERS, mutants()));
+    static LOCK_STREAMS: Replicas = Bench::new(clusters(LOCK_CLUSTERS, mutants()));
 }
 
 /// By query and update: servers alone, nodes that run operations, and every construction.

@@ -34,12 +34,12 @@ fn finding(run: impl Fn(&[u8])) -> Option<usize> {
 }
 
 fn replica_finds(which: &[(u16, &'static str)], mutants: Mutants) -> bool {
-    let bench = Bench::new(clusters(which, mutants));
+    let bench = Replicas::new(clusters(which, mutants));
     finding(|bytes| bench.run(bytes)).is_some()
 }
 
 fn client_finds(mutants: Mutants) -> bool {
-    let bench = ClientBench::new(clusters(CLIENT_CLUSTERS, mutants));
+    let bench = Clients::new(clusters(CLIENT_CLUSTERS, mutants));
     finding(|bytes| bench.run(bytes)).is_some()
 }
 
@@ -97,7 +97,7 @@ fn seeds_go_through_whole_operations() {
 
 #[test]
 fn a_stream_is_shown_step_by_step_up_to_what_is_wrong() {
-    let bench = Bench::new(clusters(CLUSTERS, Mutants(Some(Mutant::Q06))));
+    let bench = Replicas::new(clusters(CLUSTERS, Mutants(Some(Mutant::Q06))));
     let update = Dice { kind: 1, ..Dice::default() };
     let bytes = input([1, 0], &[Step::Hear, Step::Forged(update), Step::Crash(0)]);
     let shown = bench.show(&bytes);

@@ -363,7 +363,8 @@ impl Operation {
     fn believed(&self, desk: &Desk) -> Option<Pair> {
         let State::Query(replies) = &self.state else { return None };
         let b = desk.liars();
-        let spare = replies.len().checked_sub(self.smallest_quorum(desk))?;
+        // So many have answered beyond a read quorum, where that is a count.
+        let spare = replies.len().checked_sub(smallest_masking_quorum(desk))?;
         let mut pairs: Vec<&Pair> = replies.iter().map(|(_, pair)| pair).collect();
         pairs.sort_by_key(|pair| pair.ts);
         let is_vouched = |pair: &Pair| {
@@ -374,12 +375,6 @@ impl Operation {
         let is_masking = b > 0;
         let believed = pairs.iter().rev().find(|pair| !is_masking || is_vouched(pair));
         believed.map(|pair| (*pair).clone())
-    }
-
-    /// How many a read quorum has where liars are masked.
-    fn smallest_quorum(&self, desk: &Desk) -> usize {
-        let members = quorums::everyone(&desk.epoch).count_ones() as usize;
-        if desk.liars() > 0 { (members + 2 * desk.liars()) / 2 + 1 } else { 0 }
     }
 
     fn update(&mut self, desk: &Desk, pair: Pair, expected: &mut Expected<Quorum>) {
@@ -395,4 +390,10 @@ impl Operation {
             State::Query(_) | State::Update(..) => Outcome::Failed(String::new()),
         }
     }
+}
+
+/// How many a quorum has where liars are masked; nothing elsewhere.
+fn smallest_masking_quorum(desk: &Desk) -> usize {
+    let members = quorums::everyone(&desk.epoch).count_ones() as usize;
+    if desk.liars() > 0 { members / 2 + desk.liars() + 1 } else { 0 }
 }

@@ -231,9 +231,10 @@ impl Node {
             Message::Update { op, key, pair, configuration }
                 if op.party == from && !self.is_lock =>
             {
-                if self.server.admits(*op, *configuration, expected) {
-                    self.server.on_update((*op, *key, pair), tickets, expected);
+                if !self.server.admits(*op, *configuration, expected) {
+                    return;
                 }
+                self.server.on_update((*op, *key, pair), tickets, expected);
             }
             Message::Commit { op, key, pair, below } if op.party == from && self.is_lock => {
                 let commit = (*op, *key, pair, below.as_deref().copied());
@@ -248,16 +249,18 @@ impl Node {
             Message::Fetch { op, configuration, from: first }
                 if op.party == from && self.desk.is_changeable =>
             {
-                if self.server.admits(*op, *configuration, expected) {
-                    self.server.on_fetch(*op, *first, expected);
+                if !self.server.admits(*op, *configuration, expected) {
+                    return;
                 }
+                self.server.on_fetch(*op, *first, expected);
             }
             Message::Install { op, configuration, pairs }
                 if op.party == from && self.desk.is_changeable =>
             {
-                if self.server.admits(*op, *configuration, expected) {
-                    self.server.on_install(*op, pairs, tickets, expected);
+                if !self.server.admits(*op, *configuration, expected) {
+                    return;
                 }
+                self.server.on_install(*op, pairs, tickets, expected);
             }
             _ => {}
         }

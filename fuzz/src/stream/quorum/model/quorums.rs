@@ -60,8 +60,8 @@ pub(in crate::stream::quorum) fn is_quorum(form: &Form, purpose: Purpose, set: u
                 (GridForm::Cover, false) => grid.covers(),
             }
         }
-        Construction::Dissemination { b } => count > (all + usize::from(*b)) / 2,
-        Construction::Masking { b } => count > (all + 2 * usize::from(*b)) / 2,
+        Construction::Dissemination { b } => 2 * count > all + usize::from(*b),
+        Construction::Masking { b } => 2 * count > all + 2 * usize::from(*b),
     }
 }
 
@@ -95,7 +95,7 @@ impl Lines<'_> {
 /// Whether a configuration can be one in a cluster of `nodes`: even ids are stable, odd ones joint.
 pub(in crate::stream::quorum) fn is_sound(configuration: &Configuration, nodes: u16) -> bool {
     let fits = match &configuration.stage {
-        Stage::Stable(form) => configuration.id % 2 == 0 && is_form(form, nodes),
+        Stage::Stable(form) => configuration.id.is_multiple_of(2) && is_form(form, nodes),
         Stage::Joint(old, new) => {
             configuration.id % 2 == 1 && is_form(old, nodes) && is_form(new, nodes)
         }

@@ -37,8 +37,6 @@ impl Service {
         self.last
     }
 
-    /// The last operation's number.
-
     /// Gives a request its number, if it is new and for this life.
     pub(super) fn admit(
         &mut self,

@@ -24,7 +24,8 @@ const WAYS: usize = 8;
 
 /// Places with one word of bits.
 const WORD: usize = 64;
-const WORDS: usize = SETS as usize * WAYS / WORD;
+/// As many as [`SETS`] · [`WAYS`] places need.
+const WORDS: usize = 8;
 
 /// What is remembered of one key.
 #[derive(Debug)]
@@ -64,8 +65,9 @@ impl Keys {
             pairs: Pairs::default(),
             images: Vec::new(),
         };
-        let slots = (0..SETS).flat_map(|_| (0..WAYS).map(|_| free())).collect();
+        let slots: Vec<Slot> = (0..SETS).flat_map(|_| (0..WAYS).map(|_| free())).collect();
         let taken = [0; WORDS];
+        assert!(slots.len() == WORDS * WORD);
         Self { nodes: nodes.into(), slots, taken, clock: 0, forgotten: Forgotten::default() }
     }
 
