@@ -604,6 +604,12 @@ impl<S: System> Outbox<S> {
         self.effects.is_empty()
     }
 
+    /// As new, for another incarnation, with the memory that it has.
+    pub fn reset(&mut self) {
+        self.last_ticket = Ticket(0);
+        self.effects.clear();
+    }
+
     /// Takes the effects out, in order, leaving the outbox empty and its allocation in place.
     pub fn drain(&mut self) -> alloc::vec::Drain<'_, Effect<S>> {
         self.effects.drain(..)

@@ -2,8 +2,10 @@
 
 mod support;
 
-use quorate_systems::contract::{NodeId, Outcome, Value};
-use quorate_systems::quorum::{Message, Observation, Quorum, Record, WriteId};
+use quorate_systems::contract::{Key, NodeId, Outcome, Value};
+use quorate_systems::quorum::{
+    Message, Observation, OpId, Pair, Party, Phase, Quorum, Record, WriteId,
+};
 use support::{Flight, Net, Place, c, n, read, saw, write};
 
 type Cluster = Net<Quorum>;
@@ -331,12 +333,50 @@ fn a_write_after_a_completed_one_always_ends_above_it() {
 fn a_proposal_in_anothers_name_is_ignored() {
     let mut net = cluster(3, &[]);
     let write = WriteId { initiator: NodeId(0), incarnation: 1, number: 5 };
-    let message = Message::Propose {
-        write,
-        key: quorate_systems::contract::Key(1),
-        value: Value(7),
-        below: write,
-    };
+    let message = Message::Propose { write, key: Key(1), value: Value(7), below: write };
     net.arrive(Flight { from: n(1), to: n(2), message });
     assert_eq!(net.ignored["PROPOSE that is not the sender's"], 1);
+}
+
+#[test]
+fn a_vote_counts_once_whatever_clock_it_is_repeated_with() {
+    let mut net = cluster(3, &[]);
+    net.invoke(0, write(1, 7));
+    net.deliver_all(|flight| flight.is("REQUEST"));
+    net.lose(|_| true);
+    let write = WriteId { initiator: NodeId(0), incarnation: 1, number: 2 };
+    for (member, t) in [(1, 5), (1, 9), (2, 3)] {
+        net.arrive(Flight { from: n(member), to: n(0), message: Message::Ok { write, t } });
+    }
+    assert_eq!(net.ignored["OK again"], 1);
+    let decided = net.observations.iter().find_map(|(_, observation)| match observation {
+        Observation::Decided { ts, .. } => Some(ts.t),
+        _ => None,
+    });
+    assert_eq!(decided, Some(5));
+}
+
+#[test]
+fn a_commit_says_nothing_of_the_writes_of_another_initiator() {
+    let mut net = cluster(3, &[]);
+    net.invoke(0, write(1, 7));
+    net.deliver_all(|flight| !flight.is("OK"));
+    net.lose(|_| true);
+    // n1 commits a write of its own, and speaks of those of n0 as if they were finished.
+    let (mine, other) = (
+        WriteId { initiator: NodeId(1), incarnation: 1, number: 9 },
+        WriteId { initiator: NodeId(0), incarnation: 1, number: 9 },
+    );
+    let op = OpId {
+        party: Party::Node(NodeId(1)),
+        incarnation: 1,
+        seq: 9,
+        phase: Phase::Commit,
+        attempt: 0,
+    };
+    let pair = Pair { ts: mine.timestamp(4), value: Some(Value(8)), proof: None };
+    let message = Message::Commit { op, key: Key(2), pair, below: Some(Box::new(other)) };
+    net.arrive(Flight { from: n(1), to: n(2), message });
+    let is_aborted = |observation: &Observation| matches!(observation, Observation::Aborted { .. });
+    assert!(!net.observations.iter().any(|(_, observation)| is_aborted(observation)));
 }

@@ -120,10 +120,11 @@ impl Initiator {
             out.ignore("OK for a write that is not open");
             return None;
         };
-        if !proposal.asked.contains(from) || proposal.votes.insert(from, t).is_some() {
+        if !proposal.asked.contains(from) || proposal.votes.contains_key(&from) {
             out.ignore("OK again");
             return None;
         }
+        proposal.votes.insert(from, t);
         let voters = proposal.votes.keys().copied().collect();
         if desk.config.quorums.is_write_quorum(voters) {
             self.decide(write, voters, out);

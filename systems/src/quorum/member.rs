@@ -171,7 +171,9 @@ impl Member {
             return out.ignore("COMMIT of an aborted write");
         }
         self.commit(server, write, (key, pair), out);
-        if let Some(below) = below.filter(|below| **below <= write) {
+        // Of its own writes only the initiator can say that they are finished.
+        let is_own = |below: &&WriteId| below.initiator == write.initiator && **below <= write;
+        if let Some(below) = below.filter(is_own) {
             self.advance(server, *below, out);
         }
         let known = match self.fates.get(&write) {

@@ -8,6 +8,8 @@ use quorate_systems::quorum::{OpId, Party, Timestamp};
 pub(super) struct Asked {
     /// Each at a place that follows from its question, where it replaces what was there.
     updates: Vec<Option<Update>>,
+    /// The places that are taken, in the order of their first use.
+    taken: Vec<usize>,
     /// Administrators take turns, and each asks one question after the other.
     change: Option<(OpId, Change)>,
 }
@@ -32,18 +34,27 @@ const UPDATES: u64 = 512;
 
 impl Asked {
     pub(super) fn new() -> Self {
-        Self { updates: (0..UPDATES).map(|_| None).collect(), change: None }
+        Self { updates: (0..UPDATES).map(|_| None).collect(), taken: Vec::new(), change: None }
     }
 
     /// As new, with the memory that it has.
     pub(super) fn reset(&mut self) {
-        self.updates.fill(None);
+        // A run that asks little leaves little to clear.
+        for place in self.taken.drain(..) {
+            if let Some(update) = self.updates.get_mut(place) {
+                *update = None;
+            }
+        }
         self.change = None;
     }
 
     /// Somebody was asked to store `ts`.
     pub(super) fn note(&mut self, op: OpId, key: Key, ts: Timestamp) {
-        let place = self.updates.get_mut(place(op)).expect("a place in the table");
+        let number = place(op);
+        let place = self.updates.get_mut(number).expect("a place in the table");
+        if place.is_none() {
+            self.taken.push(number);
+        }
         *place = Some(Update { op, key, ts });
     }
 

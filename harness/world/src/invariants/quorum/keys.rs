@@ -12,6 +12,8 @@ pub(super) struct Keys {
     nodes: usize,
     /// Key `k` is in one of the places from `k % SETS * WAYS`.
     slots: Vec<Slot>,
+    /// One bit for each place, set where it is taken: most runs need few, and begin anew at once.
+    taken: [u64; WORDS],
     /// Counts up with every use of a key.
     clock: u64,
     forgotten: Forgotten,
@@ -19,6 +21,11 @@ pub(super) struct Keys {
 
 const SETS: u64 = 64;
 const WAYS: usize = 8;
+
+/// Places with one word of bits.
+const WORD: usize = 64;
+/// As many as [`SETS`] · [`WAYS`] places need.
+const WORDS: usize = 8;
 
 /// What is remembered of one key.
 #[derive(Debug)]
@@ -58,8 +65,10 @@ impl Keys {
             pairs: Pairs::default(),
             images: Vec::new(),
         };
-        let slots = (0..SETS).flat_map(|_| (0..WAYS).map(|_| free())).collect();
-        Self { nodes: nodes.into(), slots, clock: 0, forgotten: Forgotten::default() }
+        let slots: Vec<Slot> = (0..SETS).flat_map(|_| (0..WAYS).map(|_| free())).collect();
+        let taken = [0; WORDS];
+        assert!(slots.len() == WORDS * WORD);
+        Self { nodes: nodes.into(), slots, taken, clock: 0, forgotten: Forgotten::default() }
     }
 
     /// As new, for so many nodes, with the memory that it has.
@@ -67,9 +76,8 @@ impl Keys {
         self.nodes = nodes.into();
         self.clock = 0;
         self.forgotten.clear();
-        for slot in &mut self.slots {
-            slot.key = None;
-        }
+        self.used().for_each(|(_, slot)| slot.key = None);
+        self.taken = [0; WORDS];
     }
 
     /// What is remembered of `key`; nothing yet if it is new. Whatever else it takes a place from is forgotten.
@@ -94,7 +102,9 @@ impl Keys {
 
     /// Every key in use, with its slot.
     pub(super) fn used(&mut self) -> impl Iterator<Item = (Key, &mut Slot)> {
-        self.slots.iter_mut().filter_map(|slot| Some((slot.key?, slot)))
+        let words = self.slots.chunks_mut(WORD).zip(&self.taken);
+        let places = words.filter(|(_, taken)| **taken != 0).flat_map(|(slots, _)| slots);
+        places.filter_map(|slot| Some((slot.key?, slot)))
     }
 
     fn find(&self, key: Key) -> Option<usize> {
@@ -110,6 +120,9 @@ impl Keys {
         let age = |slot: &Slot| slot.key.map_or(0, |_| slot.used_at);
         let oldest = set.iter().enumerate().min_by_key(|(_, slot)| age(slot));
         let place = first + oldest.expect("a set has places").0;
+        if let Some(taken) = self.taken.get_mut(place / WORD) {
+            *taken |= 1 << (place % WORD);
+        }
         let slot = self.slots.get_mut(place).expect("a place in the table");
         if let Some(old) = slot.key.replace(key) {
             self.forgotten.add(old);

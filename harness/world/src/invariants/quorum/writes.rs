@@ -12,6 +12,8 @@ pub(super) struct Writes {
     /// Each at a place that follows from its name, where it replaces what was there; nothing before the
     /// first lock write.
     fates: Vec<Option<Fate>>,
+    /// The places that are taken, in the order of their first use.
+    taken: Vec<usize>,
 }
 
 /// What is known of one lock write.
@@ -43,12 +45,16 @@ const FATES: u64 = 1_024;
 
 impl Writes {
     pub(super) const fn new() -> Self {
-        Self { fates: Vec::new() }
+        Self { fates: Vec::new(), taken: Vec::new() }
     }
 
     /// As new, with the memory that it has.
     pub(super) fn reset(&mut self) {
-        self.fates.clear();
+        for place in self.taken.drain(..) {
+            if let Some(fate) = self.fates.get_mut(place) {
+                *fate = None;
+            }
+        }
     }
 
     /// `by` has decided on a timestamp. Until that is durable a crash may take it back.
@@ -91,7 +97,11 @@ impl Writes {
         if self.fates.is_empty() {
             self.fates.resize(usize::try_from(FATES).expect("a small number"), None);
         }
-        let fate = self.fates.get_mut(place(write)).expect("a place in the table");
+        let place = place(write);
+        let fate = self.fates.get_mut(place).expect("a place in the table");
+        if fate.is_none() {
+            self.taken.push(place);
+        }
         if fate.is_some_and(|fate| fate.write != write) {
             *fate = None;
         }

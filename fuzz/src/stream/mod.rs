@@ -1,0 +1,237 @@
+//! Streams: one core, and a world around it that is nothing but the bytes of an input.
+//!
+//! ```text
+//! ┌─────────┬───────┬───────┬───────┬─ ─ ─
+//! │ cluster │ flags │ step  │ step  │  …       a step has WIDTH bytes: whatever a fuzzer does to one of them
+//! └─────────┴───────┴───────┴───────┴─ ─ ─     changes one thing that happens, and nothing before it
+//!
+//!   step ──► input ──┬──► core ───► effects ──┐
+//!                    │                        ├──► as the contract says? as the model says?
+//!                    └──► model ──► expected ─┘    what do the invariants say?
+//! ```
+//!
+//! The world may do whatever the contract between core and driver lets it do: messages of nodes that exist and of
+//! clients, in any number and order and with any content; timers that are set; a disk that is late, and crashes
+//! that lose what was not durable. So a finding is one about the core, or about the model.
+//!
+//! - [`replica`] drives a replica, [`client`] a client; both know a protocol by [`Streamed`] only.
+//! - A [`Model`] is a second implementation of the protocol, of the plainest kind, that says before each step
+//!   what must come of it. It shares types with the core, and no code.
+//!
+//! Adding a protocol: the clusters, [`Streamed`] for its system, and a target of a few lines
+//! ([`quorum`] is an example). Without a model all but agreement with one is checked ([`NoModel`]).
+
+mod bench;
+pub mod client;
+mod disk;
+mod expected;
+mod pool;
+pub mod quorum;
+pub mod replica;
+mod step;
+#[cfg(test)]
+mod tests;
+mod trail;
+mod watch;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use quorate_systems::contract::{Input, NodeId, Options, System};
+use quorate_systems::keys::ClusterKeys;
+use quorate_systems::mutant::{Mutant, Mutants};
+use quorate_world::invariants::{Watched, Who};
+
+use self::client::ClientModel;
+pub use expected::{Expected, To};
+pub use pool::{Pool, Spoken};
+pub use step::{Dice, Header, STEPS_MAX, Step, WIDTH};
+
+/// A system whose replicas are fed streams.
+pub trait Streamed: Watched + Clone + fmt::Debug + PartialEq {
+    /// What says how a replica must behave.
+    type Model: Model<Self>;
+
+    /// What says how a client must behave.
+    type ClientModel: ClientModel<Self>;
+
+    /// The invariants that speak of one node, whatever others do: those that are demanded here.
+    const LOCAL: &'static [&'static str];
+
+    /// Whether a replica must refuse to start without a record that is damaged.
+    const NEEDS_EVERY_RECORD: bool;
+
+    /// Whether the invariants are shown this message. Not, where they take it that nobody contradicts himself, and
+    /// that is what happens here.
+    fn is_watched(message: &Self::Message, is_by_core: bool) -> bool;
+
+    /// Whether the invariants are shown this observation of the core: it must help those that are demanded.
+    fn is_told(observation: &Self::Observation) -> bool;
+
+    /// Something new that somebody sends to the core: by dice, from a small scope around what the core has
+    /// heard and said. Never from the core's own node.
+    fn forge(scope: &Scope<'_, Self>, dice: Dice) -> (Who, Self::Message);
+
+    /// An answer of the node `from` to what the core has sent; nothing where that is no question.
+    fn answer(
+        scope: &Scope<'_, Self>,
+        said: &Self::Message,
+        from: NodeId,
+        dice: Dice,
+    ) -> Option<Self::Message>;
+
+    /// Changes one field of what the core has heard, or should have.
+    fn alter(scope: &Scope<'_, Self>, message: &mut Self::Message, dice: Dice);
+
+    /// Whether these messages say the same; they do not where they differ in more than words for people.
+    fn alike(one: &Self::Message, other: &Self::Message) -> bool {
+        one == other
+    }
+}
+
+/// What a message is forged from.
+pub struct Scope<'a, S: Streamed> {
+    /// The cluster.
+    pub cluster: &'a Cluster<S>,
+    /// The core's node; nothing for a client.
+    pub me: Option<NodeId>,
+    /// What the core heard last.
+    pub heard: &'a Pool<S::Message>,
+    /// What it said last.
+    pub said: &'a Pool<S::Message>,
+    /// The state that it should be in.
+    pub model: &'a S::Model,
+    /// Counts up with the steps: whoever needs a fresh number takes this.
+    pub serial: u64,
+}
+
+/// A second opinion on what a replica does: as simple as can be, and written from the protocol's description.
+pub trait Model<S: Streamed>: Sized {
+    /// A model of nothing yet.
+    fn new() -> Self;
+
+    /// From here on of node `me` of this cluster, with an empty disk.
+    fn reset(&mut self, cluster: &Cluster<S>, me: NodeId);
+
+    /// The node comes up, for the time `incarnation`, and finds these records: all that it ever made durable.
+    fn start(&mut self, incarnation: u64, records: &[S::Record], expected: &mut Expected<S>);
+
+    /// The node takes an input: says what must come of it.
+    fn step(&mut self, input: &Input<S::Message>, expected: &mut Expected<S>);
+
+    /// Whether the core may choose these nodes to send `message` to, which it was to choose itself.
+    fn may_choose(&mut self, message: &S::Message, nodes: u64) -> bool;
+
+    /// How many timers must be set at least, so that the node does not fall asleep over its work.
+    fn timers_min(&self) -> usize;
+
+    /// A hash of the state with all detail left out: states with one hash are of one kind.
+    fn state(&self) -> u64;
+}
+
+/// For protocols that have no model yet: nothing is expected.
+#[derive(Debug)]
+pub struct NoModel;
+
+impl<S: Streamed> Model<S> for NoModel {
+    fn new() -> Self {
+        Self
+    }
+
+    fn reset(&mut self, _cluster: &Cluster<S>, _me: NodeId) {}
+
+    fn start(&mut self, _incarnation: u64, _records: &[S::Record], expected: &mut Expected<S>) {
+        expected.know_nothing();
+    }
+
+    fn step(&mut self, _input: &Input<S::Message>, expected: &mut Expected<S>) {
+        expected.know_nothing();
+    }
+
+    fn may_choose(&mut self, _message: &S::Message, _nodes: u64) -> bool {
+        true
+    }
+
+    fn timers_min(&self) -> usize {
+        0
+    }
+
+    fn state(&self) -> u64 {
+        0
+    }
+}
+
+/// A cluster that streams run in, configured once.
+pub struct Cluster<S: System> {
+    /// How many nodes.
+    pub nodes: u16,
+    /// Its options, in words.
+    pub options: &'static str,
+    /// Its checked options.
+    pub config: S::Config,
+    /// Everybody's keys, where anybody signs.
+    pub keys: Option<ClusterKeys>,
+    /// Options that it can change to while it runs, as it starts.
+    pub changes: Vec<Options>,
+    /// Which planted bug is on.
+    pub mutants: Mutants,
+}
+
+/// So many clients have keys, and send.
+pub const CLIENTS: u32 = 4;
+
+impl<S: System> Cluster<S> {
+    /// A cluster of `nodes` with options as they stand on a command line: `name=value name=value`.
+    ///
+    /// # Panics
+    /// Where the options cannot work: they are part of a target.
+    pub fn new(nodes: u16, options: &'static str, mutants: Mutants) -> Self {
+        let config = S::configure(nodes, &parse(options), mutants);
+        let config = config.unwrap_or_else(|error| panic!("{nodes} nodes, {options}: {error}"));
+        let keys = S::signs(&config).then(|| ClusterKeys::simulated(nodes, CLIENTS));
+        let changes = (0..CHANGES).filter_map(|seed| draw_change::<S>(&config, seed)).collect();
+        Self { nodes, options, config, keys, changes, mutants }
+    }
+}
+
+impl<S: System> fmt::Display for Cluster<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} nodes, {}", self.nodes, self.options)?;
+        match self.mutants.0 {
+            Some(mutant) => write!(f, ", {mutant}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// So many changes are tried.
+const CHANGES: u64 = 4;
+
+/// A change by dice that follow from `seed`.
+fn draw_change<S: System>(config: &S::Config, seed: u64) -> Option<Options> {
+    let mut state = seed;
+    let mut dice = |bound: u64| {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (state >> 33) % bound.max(1)
+    };
+    S::draw_change(config, &mut dice)
+}
+
+/// Options as they stand on a command line.
+pub(crate) fn parse(options: &str) -> Options {
+    let pairs = options.split_whitespace().filter_map(|option| option.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The planted bug that `QUORATE_MUTANT` names; the correct system if it is not set. Looked at once.
+///
+/// # Panics
+/// Where no mutant has that name: fuzzing the correct system in its place would find nothing, for the wrong reason.
+pub fn mutants() -> Mutants {
+    static ASKED: OnceLock<Mutants> = OnceLock::new();
+    *ASKED.get_or_init(|| {
+        let Ok(name) = std::env::var("QUORATE_MUTANT") else { return Mutants::NONE };
+        let mutant: Result<Mutant, _> = name.parse();
+        Mutants(Some(mutant.unwrap_or_else(|error| panic!("QUORATE_MUTANT={name}: {error}"))))
+    })
+}
