@@ -7,63 +7,87 @@ use std::collections::BTreeMap;
 
 use quorate_checkers::history::{Key, Operation, Outcome, Value};
 
-/// Registers by key; what is not there holds nothing.
-type Registers = BTreeMap<Option<Key>, Value>;
-
 /// Whether there is an order of the operations that keeps to real time, has all that were done, any of the writes of
 /// which nobody knows, and in which every read returns what was last written.
 pub(super) fn is_legal(operations: &[Operation]) -> bool {
-    let mut left: Vec<&Operation> = operations.iter().filter(|o| may_have_happened(o)).collect();
-    some_order_works(&mut left, &Registers::new())
+    let mut left: Vec<Event<'_>> = operations.iter().filter_map(Event::of).collect();
+    some_order_works(&mut left, &mut Registers::default())
 }
 
-/// Failed operations have not happened; and whether a read that returned nothing has, nobody can tell.
-fn may_have_happened(operation: &Operation) -> bool {
-    match operation.outcome {
-        Outcome::Ok(_) => true,
-        Outcome::Fail => false,
-        Outcome::Info | Outcome::Pending => operation.f == "write",
+/// An operation that was done, or may have been.
+#[derive(Clone, Copy)]
+struct Event<'a> {
+    key: Option<Key>,
+    begun: u64,
+    /// Nothing if nobody knows: it may have happened at any time, or never.
+    ended: Option<u64>,
+    act: Act<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Act<'a> {
+    Write(&'a Value),
+    Read(&'a Value),
+}
+
+impl<'a> Event<'a> {
+    /// Failed operations have not happened; and whether a read that returned nothing has, nobody can tell.
+    fn of(operation: &'a Operation) -> Option<Self> {
+        let is_write = operation.f == "write";
+        let (ended, act) = match &operation.outcome {
+            Outcome::Ok(_) if is_write => (operation.complete, Act::Write(&operation.input)),
+            Outcome::Ok(seen) => (operation.complete, Act::Read(seen)),
+            Outcome::Info | Outcome::Pending if is_write => (None, Act::Write(&operation.input)),
+            Outcome::Fail | Outcome::Info | Outcome::Pending => return None,
+        };
+        Some(Self { key: operation.key, begun: operation.invoke, ended, act })
+    }
+
+    /// Whether it was over before the other one began.
+    fn is_before(&self, other: &Self) -> bool {
+        self.ended.is_some_and(|ended| ended < other.begun)
     }
 }
 
-fn must_have_happened(operation: &Operation) -> bool {
-    matches!(operation.outcome, Outcome::Ok(_))
+/// What was written last to each key; nothing at first.
+#[derive(Default)]
+struct Registers<'a>(BTreeMap<Option<Key>, &'a Value>);
+
+impl<'a> Registers<'a> {
+    /// Lets an operation happen, and hands back what its register held before; nothing if it cannot have had its result.
+    fn happen(&mut self, event: &Event<'a>) -> Option<&'a Value> {
+        let before = self.0.get(&event.key).copied().unwrap_or(&Value::Nil);
+        match event.act {
+            Act::Write(value) => {
+                self.0.insert(event.key, value);
+                Some(before)
+            }
+            Act::Read(seen) => (seen == before).then_some(before),
+        }
+    }
+
+    fn put_back(&mut self, key: Option<Key>, before: &'a Value) {
+        self.0.insert(key, before);
+    }
 }
 
-fn some_order_works(left: &mut Vec<&Operation>, registers: &Registers) -> bool {
-    if !left.iter().any(|operation| must_have_happened(operation)) {
+fn some_order_works<'a>(left: &mut Vec<Event<'a>>, registers: &mut Registers<'a>) -> bool {
+    if left.iter().all(|event| event.ended.is_none()) {
         return true;
     }
     for place in 0..left.len() {
         let next = left.remove(place);
-        let is_first = !left.iter().any(|other| ended_before(other, next));
-        let works = is_first
-            && after(registers, next).is_some_and(|registers| some_order_works(left, &registers));
-        left.insert(place, next);
-        if works {
-            return true;
+        let is_first = !left.iter().any(|other| other.is_before(&next));
+        if let Some(before) = is_first.then(|| registers.happen(&next)).flatten() {
+            let works = some_order_works(left, registers);
+            registers.put_back(next.key, before);
+            if works {
+                return true;
+            }
         }
+        left.insert(place, next);
     }
     false
-}
-
-/// Whether `first` was done before `second` was asked for.
-fn ended_before(first: &Operation, second: &Operation) -> bool {
-    must_have_happened(first) && first.complete.is_some_and(|end| end < second.invoke)
-}
-
-/// What the registers hold after an operation; nothing if it cannot have had its result.
-fn after(registers: &Registers, operation: &Operation) -> Option<Registers> {
-    let mut registers = registers.clone();
-    if operation.f == "write" {
-        registers.insert(operation.key, operation.input.clone());
-        return Some(registers);
-    }
-    let held = registers.get(&operation.key).cloned().unwrap_or_default();
-    match &operation.outcome {
-        Outcome::Ok(seen) => (*seen == held).then_some(registers),
-        Outcome::Fail | Outcome::Info | Outcome::Pending => None,
-    }
 }
 
 /// A set without an operation and, if it is a write, without the reads that return what it wrote.
@@ -78,19 +102,19 @@ pub(super) fn without(set: &[Operation], gone: &Operation) -> Vec<Operation> {
 /// What the register holds after operations of a set in this order, by the indices of their invocations; or why they
 /// cannot have happened in it.
 pub(super) fn follow(set: &[Operation], order: &[u64]) -> Result<String, String> {
-    let mut left: Vec<&Operation> = set.iter().filter(|o| may_have_happened(o)).collect();
-    let mut registers = Registers::new();
+    let mut left: Vec<Event<'_>> = set.iter().filter_map(Event::of).collect();
+    let mut registers = Registers::default();
     for index in order {
-        let place = left.iter().position(|operation| operation.invoke == *index);
+        let place = left.iter().position(|event| event.begun == *index);
         let next = left.remove(place.ok_or(format!("{index} is none of them, or was before"))?);
-        if left.iter().any(|other| ended_before(other, next)) {
+        if left.iter().any(|other| other.is_before(&next)) {
             return Err(format!("{index} comes too early"));
         }
-        registers = after(&registers, next).ok_or(format!("{index} had another result"))?;
+        registers.happen(&next).ok_or(format!("{index} had another result"))?;
     }
-    if left.iter().any(|operation| must_have_happened(operation)) {
+    if left.iter().any(|event| event.ended.is_some()) {
         return Err("some are missing".to_owned());
     }
-    let held = registers.into_values().next().unwrap_or_default();
+    let held = registers.0.into_values().next().unwrap_or(&Value::Nil);
     Ok(held.to_string())
 }

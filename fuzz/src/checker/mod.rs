@@ -96,9 +96,10 @@ fn check_counterexample(shown: &Counterexample, of_key: &[Operation]) {
 }
 
 fn text_of(history: &History, judged: &Linearizability) -> String {
-    let events: String = history.events().iter().map(|event| format!("{event}\n")).collect();
+    let events: Vec<String> = history.events().iter().map(ToString::to_string).collect();
+    let events = events.join("\n");
     let pictures: String = judged.counterexamples().map(|shown| timeline(shown, 100)).collect();
-    format!("{:?}, {:?}\n{events}{pictures}", judged.verdict, judged.sentences())
+    format!("{:?}, {:?}\n{events}\n{pictures}", judged.verdict, judged.sentences())
 }
 
 fn seeds() -> Vec<Seed> {

@@ -15,7 +15,9 @@ pub(super) enum Honesty {
 }
 
 /// All orders of more operations are too many to try.
-const OPERATIONS_MAX: usize = 8;
+const OPERATIONS_MAX: i64 = 8;
+/// Above this are values that are written once, each by the operation of that number.
+const OWN_VALUES: i64 = 100;
 const CLIENTS: u8 = 4;
 
 /// The history that an input stands for.
@@ -44,7 +46,7 @@ struct Recording {
     registers: [Value; 3],
     /// Writes of which nobody knows, and that have not happened yet.
     lingering: Vec<Asked>,
-    begun: usize,
+    begun: i64,
 }
 
 /// A client: one operation at a time.
@@ -103,13 +105,13 @@ impl Recording {
                 let value = if is_read { any_value(choice / 4) } else { asked.step.value.clone() };
                 self.push(What::Ok(Step { value, ..asked.step }));
             }
-            (0 | 1, Honesty::Register) => match asked.result.clone() {
-                Some(value) => self.push(What::Ok(Step { value, ..asked.step })),
-                None => {
-                    let result = Some(self.take_effect(&asked));
-                    self.put(client, Some(Asked { result, ..asked }));
+            (0 | 1, Honesty::Register) => {
+                if let Some(value) = asked.result {
+                    return self.push(What::Ok(Step { value, ..asked.step }));
                 }
-            },
+                let result = Some(self.take_effect(&asked));
+                self.put(client, Some(Asked { result, ..asked }));
+            }
             // Failure is proof that nothing happened.
             (2, Honesty::Register) if asked.result.is_some() => self.put(client, Some(asked)),
             (2, _) => self.push(What::Fail(asked.step)),
@@ -146,7 +148,7 @@ impl Recording {
 }
 
 /// The operation that a choice of 6 bits stands for: function, object, value. Most are on one key.
-fn asked(process: ProcessId, choice: u8, begun: usize) -> Asked {
+fn asked(process: ProcessId, choice: u8, begun: i64) -> Asked {
     let (f, object, value) = (choice % 2, choice / 2 % 8, choice / 16);
     let (object, key) = match object {
         6 => (1, Some(Key(1))),
@@ -155,7 +157,7 @@ fn asked(process: ProcessId, choice: u8, begun: usize) -> Asked {
     };
     let value = match value {
         // One that is written once.
-        3 => Value::Int(100 + begun as i64),
+        3 => Value::Int(OWN_VALUES + begun),
         value => Value::Int(value.into()),
     };
     let (f, value) = if f == 0 { ("read", Value::Nil) } else { ("write", value) };
@@ -166,9 +168,8 @@ fn asked(process: ProcessId, choice: u8, begun: usize) -> Asked {
 /// What a read may return that nobody answers for.
 fn any_value(choice: u8) -> Value {
     match choice {
-        0..3 => Value::Int(choice.into()),
         3 => Value::Nil,
-        4..12 => Value::Int(i64::from(choice) - 4 + 101),
+        4..12 => Value::Int(OWN_VALUES + i64::from(choice) - 3),
         _ => Value::Int(choice.into()),
     }
 }

@@ -52,20 +52,15 @@ fn write(file: &HistoryFile) -> Vec<u8> {
     for event in file.history.events() {
         writer.event(event.time, event.what.clone()).expect("it was in a history");
     }
-    match &file.footer {
-        Some(Footer { verdict, run, .. }) => {
-            let finished = writer.finish(*verdict, run.clone());
-            finished.expect("memory takes everything").0
-        }
+    let ended = file.footer.as_ref().map(|Footer { verdict, run, .. }| (*verdict, run.clone()));
+    let (verdict, run) = ended.clone().unwrap_or((Verdict::Unknown, None));
+    let (mut written, _) = writer.finish(verdict, run).expect("memory takes everything");
+    if ended.is_none() {
         // Nothing ends such a file.
-        None => {
-            let (mut written, _) =
-                writer.finish(Verdict::Unknown, None).expect("memory takes everything");
-            let end = written.iter().rev().skip(1).position(|byte| *byte == b'\n');
-            written.truncate(written.len() - 1 - end.unwrap_or(0));
-            written
-        }
+        let footer = written.iter().rev().skip(1).position(|byte| *byte == b'\n');
+        written.truncate(written.len() - 1 - footer.unwrap_or(0));
     }
+    written
 }
 
 /// What is missing at the end is not written again; the digest is of the text, which a person may have written.
@@ -83,7 +78,7 @@ fn assert_same(file: &HistoryFile, again: &HistoryFile) {
 fn cut_off(file: &HistoryFile, written: &[u8], draw: usize) {
     let at = draw.wrapping_mul(2_654_435_761) % written.len();
     let (whole, _) = written.split_at(at);
-    let lines = whole.iter().filter(|byte| **byte == b'\n').count();
+    let lines = whole.split(|byte| *byte == b'\n').count() - 1;
     match read(Cursor::new(whole)) {
         Ok(cut) => {
             let events = cut.history.events();

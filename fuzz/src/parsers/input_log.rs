@@ -5,13 +5,12 @@ use std::io::Read;
 use std::panic;
 
 use quorate_systems::contract::System;
-use quorate_systems::mutant::Mutants;
 use quorate_systems::{SystemKind, WithSystem, with_system};
 use quorate_world::inputs::{self, BadLog, Entry, Log, Reader, Reexecution};
 
 use super::pieces::{piece, pieces};
 use super::samples::samples;
-use super::{Numbered, every_system};
+use super::{Numbered, every_system, small_config};
 use crate::{Seed, Target, memory};
 
 /// A log is read to its end, or refused with a place. What is read is written as it was, in whatever portions it comes;
@@ -61,8 +60,10 @@ struct Portions<'a> {
 
 impl Read for Portions<'_> {
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        let len = self.portion.min(to.len()).min(self.left.len());
-        (&self.left[..len]).read(to).inspect(|read| self.left = &self.left[*read..])
+        let (mut portion, _) = self.left.split_at(self.portion.min(self.left.len()));
+        let read = portion.read(to)?;
+        self.left = self.left.get(read..).unwrap_or_default();
+        Ok(read)
     }
 }
 
@@ -122,7 +123,7 @@ impl WithSystem for Again<'_> {
     type Out = Option<Result<Reexecution, BadLog>>;
 
     fn with<S: System>(self) -> Self::Out {
-        let config = S::configure(3, &std::collections::BTreeMap::new(), Mutants::NONE).ok()?;
+        let config = small_config::<S>()?;
         let logs = [Log { name: "log".to_owned(), source: self.0 }];
         // A core may well break an assertion over what no driver gives it; that is caught, and told. libFuzzer would
         // take it for a finding before.

@@ -5,7 +5,6 @@ use std::fmt::{Debug, Write as _};
 use quorate_systems::contract::{
     ClientInput, Command, Describe, Identify, Input, Key, Lie, NodeId, System, Ticket, TimerId,
 };
-use quorate_systems::mutant::Mutants;
 use quorate_systems::wal;
 use quorate_systems::{SystemKind, WithSystem, with_system};
 use serde::Serialize;
@@ -14,7 +13,7 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "planted")]
 use super::planted as decoder;
 use super::samples::{Samples, samples};
-use super::{Numbered, every_system};
+use super::{Numbered, every_system, small_config};
 #[cfg(not(feature = "planted"))]
 use wal as decoder;
 
@@ -146,9 +145,7 @@ fn look_at_message<S: System>(message: &S::Message) {
     assert_eq!(message.field("no such field"), None);
     assert!(message.to_string().starts_with(message.kind()), "{message}");
     assert_eq!(message.identity(), message.clone().identity());
-    let Ok(config) = S::configure(3, &std::collections::BTreeMap::new(), Mutants::NONE) else {
-        return;
-    };
+    let Some(config) = small_config::<S>() else { return };
     for lie in Lie::BASIC {
         let told = S::lie(&config, *lie, message, u64::MAX);
         assert_eq!(told, S::lie(&config, *lie, message, u64::MAX), "a lie is drawn");

@@ -15,7 +15,14 @@ mod samples;
 pub mod wal;
 pub mod words;
 
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use quorate_systems::SystemKind;
+use quorate_systems::contract::{Options, System};
+use quorate_systems::mutant::Mutants;
 
 use crate::Seed;
 
@@ -43,4 +50,21 @@ impl Numbered {
         let numbered = (0..).zip(seeds);
         numbered.map(move |(number, seed): (u32, _)| (format!("{system}-{what}-{number:02}"), seed))
     }
+}
+
+/// Three nodes with the options that a system has when it is given none: always the same, and checked only once.
+fn small_config<S: System>() -> Option<Rc<S::Config>>
+where
+    S::Config: 'static,
+{
+    thread_local! {
+        static CONFIGS: RefCell<BTreeMap<SystemKind, Rc<dyn Any>>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    let known = CONFIGS.with_borrow(|configs| configs.get(&S::KIND).cloned());
+    if let Some(config) = known {
+        return config.downcast().ok();
+    }
+    let config = Rc::new(S::configure(3, &Options::new(), Mutants::NONE).ok()?);
+    CONFIGS.with_borrow_mut(|configs| configs.insert(S::KIND, Rc::<S::Config>::clone(&config)));
+    Some(config)
 }

@@ -164,7 +164,8 @@ fn seeds() -> Vec<Seed> {
 }
 
 fn text_of(options: &Options) -> String {
-    options.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+    let lines = options.iter().flat_map(|(name, value)| [name, "=", value, "\n"]);
+    lines.collect()
 }
 
 fn show(input: &[u8]) -> String {
