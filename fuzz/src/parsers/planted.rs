@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// As [`quorate_systems::wal::decode`], but for a length that is not checked.
-pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+pub(super) fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let mut decoder = postcard::Deserializer::from_flavor(Unchecked(bytes));
     let value = T::deserialize(&mut decoder).ok()?;
     let again = postcard::to_allocvec(&value).ok()?;

@@ -17,7 +17,7 @@ use quorate_world::invariants::Who;
 use quorate_world::weather;
 
 /// Enough to come across everything that a system can do.
-const CLUSTERS: u64 = 48;
+const CLUSTERS: u64 = 32;
 /// Of one kind, so many are kept.
 const OF_A_KIND: usize = 2;
 const CLIENTS: u32 = 2;
