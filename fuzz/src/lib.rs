@@ -7,7 +7,9 @@
 //!
 //! Adding a target: a function, one entry in [`TARGETS`], and a binary of three lines under `targets/`.
 
+pub mod checker;
 pub mod coverage;
+pub mod memory;
 pub mod parsers;
 pub mod stream;
 pub mod tool;
@@ -47,6 +49,14 @@ pub const TARGETS: &[Target] = &[
     stream::quorum::STREAM,
     stream::quorum::LOCK_STREAM,
     stream::quorum::CLIENT_STREAM,
+    parsers::messages::TARGET,
+    parsers::wal::TARGET,
+    parsers::input_log::TARGET,
+    parsers::history::TARGET,
+    parsers::plan_toml::TARGET,
+    parsers::plan_json::TARGET,
+    parsers::words::TARGET,
+    checker::TARGET,
 ];
 
 /// Makes a binary of a [`Target`]: libFuzzer's under cargo-fuzz, else a tool that replays and shows inputs.

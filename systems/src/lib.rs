@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod canonical;
 pub mod contract;
 pub mod keys;
 pub mod mutant;

@@ -21,6 +21,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::canonical;
 use crate::wire::crc32c;
 
 /// The length of a record's header, in bytes.
@@ -81,12 +82,9 @@ pub fn append<R: Serialize>(log: &mut Vec<u8>, record: &R) -> Result<(), EncodeE
 }
 
 /// Reads the payload of an intact record back. `None`: it was written by something else, which is as bad
-/// as damage.
-pub fn decode<R: DeserializeOwned>(payload: &[u8]) -> Option<R> {
-    match postcard::take_from_bytes(payload) {
-        Ok((record, [])) => Some(record),
-        Ok(_) | Err(_) => None,
-    }
+/// as damage. A record has one form in bytes: what is read is written as the same payload.
+pub fn decode<R: Serialize + DeserializeOwned>(payload: &[u8]) -> Option<R> {
+    canonical::decode(payload)
 }
 
 /// What stands at the beginning of some bytes of a log.
@@ -208,6 +206,10 @@ fn parse_header(bytes: &[u8; RECORD_HEADER_LEN], magic: [u8; 4]) -> Option<Heade
         return None;
     }
     let payload_len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+    // Nobody writes such a record: taken for one, it would hide all that follows as its torn tail.
+    if payload_len > PAYLOAD_MAX {
+        return None;
+    }
     Some(Header { payload_len, payload_crc: u32::from_le_bytes(*payload_crc) })
 }
 
@@ -374,6 +376,24 @@ mod tests {
         let scan = scan(&log);
         let [Found::Intact { payload, .. }] = scan.found[..] else { panic!("{scan:?}") };
         assert_eq!(decode::<u64>(payload), None);
+    }
+
+    #[test]
+    fn a_record_of_a_length_that_nobody_writes_is_corrupt_and_hides_nothing() {
+        let mut log = Vec::from(RECORD_MAGIC);
+        log.extend(u32::try_from(PAYLOAD_MAX + 1).unwrap().to_le_bytes());
+        log.extend([0; 4]);
+        log.extend(crc32c(&log).to_le_bytes());
+        log.extend(log_of(&records()));
+        let scan = scan(&log);
+        assert_eq!(corrupt(&scan.found), [0]);
+        assert_eq!(intact(&scan.found), records());
+    }
+
+    #[test]
+    fn a_payload_in_another_form_is_no_record() {
+        assert_eq!(decode::<u64>(&[0x80, 0x00]), None);
+        assert_eq!(decode::<u64>(&[0x00]), Some(0));
     }
 
     #[test]

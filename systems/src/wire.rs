@@ -17,6 +17,8 @@
 //! The header has a check of its own, so that a reader that meets a damaged length closes the stream at
 //! once instead of waiting for a body that nobody sent. A damaged body costs one frame: the header said
 //! where the next one begins.
+//!
+//! An envelope has one form in bytes: what decodes is encoded to the same frame.
 
 use alloc::vec::Vec;
 
@@ -24,6 +26,7 @@ use crc::{CRC_8_SMBUS, CRC_32_ISCSI, Crc, Table};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::canonical;
 use crate::contract::{Describe, Incarnation, NodeId};
 use crate::vocabulary::Vocabulary;
 
@@ -163,7 +166,7 @@ pub fn parse_header(bytes: &[u8; HEADER_LEN]) -> Result<Header, DecodeError> {
 }
 
 /// Reads a whole frame, header and body. It never panics, and allocates in proportion to the frame at most.
-pub fn decode<M: Describe + DeserializeOwned>(
+pub fn decode<M: Describe + Serialize + DeserializeOwned>(
     vocabulary: &Vocabulary,
     frame: &[u8],
 ) -> Result<Envelope<M>, DecodeError> {
@@ -174,7 +177,7 @@ pub fn decode<M: Describe + DeserializeOwned>(
 }
 
 /// As [`decode`], for a reader that has parsed the header already.
-pub fn decode_body<M: Describe + DeserializeOwned>(
+pub fn decode_body<M: Describe + Serialize + DeserializeOwned>(
     vocabulary: &Vocabulary,
     header: &Header,
     body: &[u8],
@@ -182,13 +185,9 @@ pub fn decode_body<M: Describe + DeserializeOwned>(
     if !header.fits(body) {
         return Err(DecodeError::DamagedBody);
     }
-    let (envelope, rest) =
-        postcard::take_from_bytes::<Envelope<M>>(body).map_err(|_| DecodeError::ForeignBody)?;
+    let envelope: Envelope<M> = canonical::decode(body).ok_or(DecodeError::ForeignBody)?;
     let kind_fits = kind_name(vocabulary, header.kind()) == Some(envelope.message.kind());
-    if !rest.is_empty() || !kind_fits {
-        return Err(DecodeError::ForeignBody);
-    }
-    Ok(envelope)
+    if kind_fits { Ok(envelope) } else { Err(DecodeError::ForeignBody) }
 }
 
 /// The kind of message that a kind byte stands for, if the system has so many.
@@ -202,8 +201,9 @@ pub fn kind_byte(vocabulary: &Vocabulary, name: &str) -> Option<u8> {
     u8::try_from(place).ok()
 }
 
-/// Fills in the header of a frame whose first [`HEADER_LEN`] bytes were left free.
-fn seal(kind: u8, mut frame: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
+/// Fills in the header of a frame whose first [`HEADER_LEN`] bytes were left free, for whatever body follows
+/// them: also for one that no message has, which [`encode`] never writes.
+pub fn seal(kind: u8, mut frame: Vec<u8>) -> Result<Vec<u8>, EncodeError> {
     let Some((header, body)) = frame.split_first_chunk_mut::<HEADER_LEN>() else {
         return Err(EncodeError::Unwritable);
     };
@@ -379,6 +379,14 @@ mod tests {
         body.push(0);
         let sealed = seal(1, body).unwrap();
         assert_eq!(read(&sealed), Err(DecodeError::ForeignBody));
+    }
+
+    #[test]
+    fn a_body_in_another_form_is_noticed() {
+        // from 2 with a needless zero, incarnation 3, Ask, key 9.
+        let mut body = vec![0; HEADER_LEN];
+        body.extend([0x82, 0x00, 3, 0, 9]);
+        assert_eq!(read(&seal(0, body).unwrap()), Err(DecodeError::ForeignBody));
     }
 
     #[test]

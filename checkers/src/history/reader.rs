@@ -134,7 +134,8 @@ pub enum Problem {
 }
 
 /// Reads a whole history file, strictly: anything that this program would not have written is an
-/// error that names the line, but for a last line that was cut off.
+/// error that names the line, but for a last line that was cut off. Only the spelling is free: spaces,
+/// the order of fields, how a number or a letter is written.
 pub fn read(mut input: impl BufRead) -> Result<HistoryFile, ReadError> {
     let mut lines = Lines { input: &mut input, number: 0, line: Vec::new() };
     let header = read_header(&mut lines).map_err(|problem| lines.error(problem))?;

@@ -254,6 +254,17 @@ fn a_list_of_events_is_checked_like_a_file() {
     assert_eq!(gap, Err(Inconsistency::Index { expected: 1, found: 2 }));
 }
 
+/// No plan of ours has such numbers; but a header holds whatever stands in it.
+#[test]
+fn a_number_in_a_plan_stays_what_it_is() {
+    let number = "2.2790121708605247e+274";
+    let text = HEADER.replace("\"seed\":7", &format!("\"seed\":{number}"));
+    let file = read(text.as_bytes()).unwrap();
+    let mut again = Vec::new();
+    Writer::new(&mut again, &file.header).unwrap();
+    assert_eq!(String::from_utf8(again).unwrap(), text);
+}
+
 #[test]
 fn invocations_are_paired_with_their_completions() {
     let file = read(written(&sample(), None).as_slice()).unwrap();

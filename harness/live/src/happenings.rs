@@ -14,6 +14,7 @@ use quorate_systems::vocabulary::Vocabulary;
 use quorate_systems::wire;
 use quorate_world::moments::{MomentId, Moments};
 use quorate_world::rules::{Decision, Rules};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -290,7 +291,7 @@ impl<M, O> fmt::Debug for Eyes<M, O> {
     }
 }
 
-impl<M: Describe + DeserializeOwned, O> Eyes<M, O> {
+impl<M: Describe + Serialize + DeserializeOwned, O> Eyes<M, O> {
     /// What the bytes say, if they are whole: frames between nodes, else envelopes.
     fn read(&self, from: Endpoint, to: Endpoint, bytes: &[u8]) -> Option<M> {
         match (from, to) {
@@ -306,7 +307,7 @@ impl<M: Describe + DeserializeOwned, O> Eyes<M, O> {
 
 impl<M, O> Onlooker for Eyes<M, O>
 where
-    M: Describe + DeserializeOwned,
+    M: Describe + Serialize + DeserializeOwned,
     O: Describe + DeserializeOwned,
 {
     fn sent(&self, from: Endpoint, to: Endpoint, bytes: &[u8]) -> Option<Decision> {

@@ -28,12 +28,11 @@ impl FromStr for Endpoint {
     type Err = BadEndpoint;
 
     fn from_str(text: &str) -> Result<Self, BadEndpoint> {
-        let bad = || BadEndpoint(text.to_owned());
-        if let Some(number) = text.strip_prefix('n') {
-            return number.parse().map(Self::Node).map_err(|_| bad());
-        }
-        let number = text.strip_prefix('c').ok_or_else(bad)?;
-        number.parse().map(Self::Client).map_err(|_| bad())
+        let node = text.strip_prefix('n').and_then(|number| number.parse().ok()).map(Self::Node);
+        let client = || text.strip_prefix('c')?.parse().ok().map(Self::Client);
+        // Each has one name: `n07` and `n+7` would be two more for the same node in one table.
+        let named = node.or_else(client).filter(|endpoint| endpoint.to_string() == text);
+        named.ok_or_else(|| BadEndpoint(text.to_owned()))
     }
 }
 
@@ -55,3 +54,18 @@ impl From<Endpoint> for String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` names neither a node (n0, n1, …) nor a client (c0, c1, …)")]
 pub struct BadEndpoint(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_end_has_one_name() {
+        for end in [Endpoint::Node(0), Endpoint::Node(u16::MAX), Endpoint::Client(31)] {
+            assert_eq!(end.to_string().parse(), Ok(end));
+        }
+        for other in ["n07", "n+7", "n", "c 1", "n65536", "c-0", "N1", "nc1"] {
+            assert_eq!(other.parse::<Endpoint>(), Err(BadEndpoint(other.to_owned())));
+        }
+    }
+}

@@ -228,7 +228,7 @@ impl<R: Serialize + DeserializeOwned> Disk<R> {
     }
 }
 
-fn read_back<R: DeserializeOwned>(found: wal::Found<'_>) -> Recovered<R> {
+fn read_back<R: Serialize + DeserializeOwned>(found: wal::Found<'_>) -> Recovered<R> {
     match found {
         wal::Found::Intact { offset, payload } => match wal::decode(payload) {
             Some(record) => Recovered::Intact(record),

@@ -128,13 +128,29 @@ pub(super) fn minimal(quorums: &Quorums, purpose: Purpose) -> impl Iterator<Item
 
 /// All subsets of `set`, the empty one and itself included.
 fn subsets(set: NodeSet) -> impl Iterator<Item = NodeSet> {
-    let members: Vec<NodeId> = set.iter().collect();
-    (0..1_u64 << members.len()).map(move |chosen| {
-        members
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| chosen & (1 << place) != 0)
-            .map(|(_, node)| *node)
-            .collect()
+    let all = set.bits();
+    let mut next = Some(0_u64);
+    core::iter::from_fn(move || {
+        let bits = next?;
+        // Counts up in the bits of `set` alone: the borrow passes over all others.
+        let following = bits.wrapping_sub(all) & all;
+        next = (bits != all).then_some(following);
+        Some(NodeSet::from_bits(bits))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subset_comes_once_and_in_order() {
+        let set: NodeSet = [1, 3, 63].map(NodeId).into_iter().collect();
+        let found: Vec<NodeSet> = subsets(set).collect();
+        let expected = [&[][..], &[1], &[3], &[1, 3], &[63], &[1, 63], &[3, 63], &[1, 3, 63]];
+        let expected = expected.map(|nodes| nodes.iter().copied().map(NodeId).collect());
+        assert_eq!(found, expected);
+        assert_eq!(subsets(NodeSet::EMPTY).collect::<Vec<_>>(), [NodeSet::EMPTY]);
+        assert_eq!(subsets(NodeSet::all(16)).count(), 1 << 16);
+    }
 }

@@ -27,6 +27,11 @@ impl NodeSet {
         Self(bits)
     }
 
+    /// One bit for each member, as [`Self::from_bits`] takes them.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Adds a node; false if it was in already or cannot be in any set.
     pub fn insert(&mut self, node: NodeId) -> bool {
         let before = *self;

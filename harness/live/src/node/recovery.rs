@@ -6,6 +6,7 @@ use std::path::Path;
 
 use quorate_systems::contract::Recovered;
 use quorate_systems::wal::{self, Found};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::folder::{checkpoint_path, log_path, number_of, record_files};
@@ -32,7 +33,7 @@ impl<R> Recovery<R> {
 }
 
 /// Reads everything that counts: the newest checkpoint, and the logs that it does not stand for.
-pub(super) fn recover<R: DeserializeOwned>(folder: &Path) -> io::Result<Recovery<R>> {
+pub(super) fn recover<R: Serialize + DeserializeOwned>(folder: &Path) -> io::Result<Recovery<R>> {
     let files = record_files(folder)?;
     let highest = |prefix| files.iter().filter_map(|path| number_of(path, prefix)).max();
     let first = highest("checkpoint").unwrap_or(0);
@@ -49,7 +50,7 @@ pub(super) fn recover<R: DeserializeOwned>(folder: &Path) -> io::Result<Recovery
     Ok(recovery)
 }
 
-impl<R: DeserializeOwned> Recovery<R> {
+impl<R: Serialize + DeserializeOwned> Recovery<R> {
     fn read_log(&mut self, path: &Path, is_last: bool) -> io::Result<()> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,

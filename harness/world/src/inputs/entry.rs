@@ -161,6 +161,6 @@ fn bytes(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// What [`bytes`] wrote, all of it.
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+pub(super) fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     wal::decode(bytes)
 }

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 
 use quorate_systems::wal::{self, First};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::entry::{Entry, FORMAT};
 
@@ -80,7 +82,7 @@ impl<R: Read> Reader<R> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    fn record<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>, BadLog> {
+    fn record<T: Serialize + DeserializeOwned>(&mut self) -> Result<Option<T>, BadLog> {
         loop {
             let (decoded, len) = match wal::first(self.rest()) {
                 First::Record { payload, len } => (wal::decode(payload), len),

@@ -1,0 +1,303 @@
+//! Messages, records and observations of real cores, to begin with: some of every kind that there is.
+//!
+//! They come from small clusters that each system draws for itself. Here everything arrives at once and in order, and
+//! what is persisted is durable at once; only one node is away for a while, so that messages are repeated.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use quorate_systems::contract::{
+    Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Effect,
+    Incarnation, Input, Key, Keyring, LocalTime, NodeId, Outbox, Replica, Start, System, Ticket,
+    TimerId, Value,
+};
+use quorate_systems::keys::ClusterKeys;
+use quorate_systems::mutant::Mutants;
+use quorate_world::inputs::{self, Entry};
+use quorate_world::invariants::Who;
+use quorate_world::weather;
+
+/// Enough to come across everything that a system can do.
+const CLUSTERS: u64 = 32;
+/// Of one kind, so many are kept.
+const OF_A_KIND: usize = 2;
+const CLIENTS: u32 = 2;
+/// A cluster that has not come to rest by then keeps itself busy for ever.
+const STEPS_MAX: usize = 4_000;
+/// Of the inputs, so many entries are kept.
+const ENTRIES_MAX: usize = 80;
+
+/// What some clusters said, wrote down and took in.
+pub(super) struct Samples<S: System> {
+    pub(super) messages: Vec<S::Message>,
+    pub(super) records: Vec<S::Record>,
+    pub(super) observations: Vec<S::Observation>,
+    /// Logs of inputs of clusters of three nodes with the options that a system has when it is given none.
+    pub(super) logs: Vec<Vec<Entry>>,
+}
+
+/// Lets small clusters run.
+pub(super) fn samples<S: System>() -> Samples<S> {
+    let mut kept = Kept::<S>::default();
+    for seed in 0..CLUSTERS {
+        let mut draws = 0;
+        let mut dice = |bound: u64| {
+            draws += 1;
+            weather::draw(seed, "sample", &[draws]) % bound.max(1)
+        };
+        let (nodes, options) = S::draw_cluster(&mut dice);
+        let Ok(config) = S::configure(nodes, &options, Mutants::NONE) else { continue };
+        Cluster::new(nodes, config, &mut kept, seed).perform(&mut dice);
+    }
+    let mut logs = Vec::new();
+    if let Ok(config) = S::configure(3, &BTreeMap::new(), Mutants::NONE) {
+        let mut cluster = Cluster::new(3, config, &mut kept, 0);
+        cluster.perform(&mut |_| 0);
+        cluster.entries.truncate(ENTRIES_MAX);
+        logs.push(cluster.entries);
+    }
+    let Kept { messages, records, observations } = kept;
+    Samples {
+        messages: messages.into_values().flatten().collect(),
+        records: records.into_values().flatten().collect(),
+        observations: observations.into_values().flatten().collect(),
+        logs,
+    }
+}
+
+/// The first few of every kind.
+struct Kept<S: System> {
+    messages: BTreeMap<&'static str, Vec<S::Message>>,
+    records: BTreeMap<u8, Vec<S::Record>>,
+    observations: BTreeMap<&'static str, Vec<S::Observation>>,
+}
+
+impl<S: System> Default for Kept<S> {
+    fn default() -> Self {
+        Self { messages: BTreeMap::new(), records: BTreeMap::new(), observations: BTreeMap::new() }
+    }
+}
+
+fn keep<T: PartialEq>(kept: &mut Vec<T>, one: T) {
+    if kept.len() < OF_A_KIND && !kept.contains(&one) {
+        kept.push(one);
+    }
+}
+
+struct Cluster<'k, S: System> {
+    config: S::Config,
+    nodes: Vec<(S::Replica, Outbox<S>)>,
+    clients: Vec<S::Client>,
+    /// What was sent, and by whom, and is to be taken in.
+    on_the_way: VecDeque<(Who, Who, S::Message)>,
+    timers: VecDeque<(Who, TimerId)>,
+    /// Clients that wait for their operation to end.
+    waiting: BTreeSet<ClientId>,
+    /// Nothing reaches it.
+    away: Option<Who>,
+    now: u64,
+    entries: Vec<Entry>,
+    kept: &'k mut Kept<S>,
+}
+
+impl<'k, S: System> Cluster<'k, S> {
+    fn new(nodes: u16, config: S::Config, kept: &'k mut Kept<S>, entropy: u64) -> Self {
+        // The last client is the one that changes the system.
+        let keys = S::signs(&config).then(|| ClusterKeys::from_seed(&[7; 32], nodes, CLIENTS + 1));
+        let (of_nodes, of_clients) =
+            keys.map(|keys| (keys.nodes, keys.clients)).unwrap_or_default();
+        let mut cluster = Self {
+            config,
+            nodes: Vec::new(),
+            clients: Vec::new(),
+            on_the_way: VecDeque::new(),
+            timers: VecDeque::new(),
+            waiting: BTreeSet::new(),
+            away: None,
+            now: 1,
+            entries: Vec::new(),
+            kept,
+        };
+        for (place, node) in (0..nodes).enumerate() {
+            let keys = of_nodes.get(place).cloned().unwrap_or_default();
+            cluster.start_node(NodeId(node), keys, entropy);
+        }
+        for (place, client) in (0..=CLIENTS).enumerate() {
+            let keys = of_clients.get(place).cloned().unwrap_or_default();
+            cluster.start_client(ClientId(client), keys, entropy);
+        }
+        cluster
+    }
+
+    fn start_node(&mut self, me: NodeId, keys: Keyring, entropy: u64) {
+        let start = Start {
+            me,
+            incarnation: Incarnation(1),
+            config: self.config.clone(),
+            keys,
+            entropy,
+            now: LocalTime(self.now),
+            records: Vec::new(),
+        };
+        self.entries.extend(inputs::start(self.now, &start));
+        let mut outbox = Outbox::default();
+        let replica = S::Replica::start(start, &mut outbox).expect("its disk is empty");
+        self.nodes.push((replica, outbox));
+        self.settle(me);
+    }
+
+    fn start_client(&mut self, me: ClientId, keys: Keyring, entropy: u64) {
+        let config = self.config.clone();
+        let start = ClientStart { me, incarnation: Incarnation(1), config, keys, entropy };
+        self.entries.push(inputs::client_start(self.now, &start));
+        self.clients.push(S::Client::start(start));
+        let effects = inputs::of_client_step::<S>(&[]);
+        self.entries.push(Entry::Did { who: Who::Client(me), effects });
+    }
+
+    /// Two clients write and read a few keys, at once and one after the other; then the system is changed, where it
+    /// can be, and all is read once more.
+    fn perform(&mut self, dice: &mut dyn FnMut(u64) -> u64) {
+        for round in 0..3 {
+            let of_node = u16::try_from(dice(self.nodes.len() as u64)).unwrap_or(0);
+            self.away = (round == 1).then_some(Who::Node(NodeId(of_node)));
+            for client in 0..CLIENTS {
+                let value = Value(round * 10 + u64::from(client) + 1);
+                let command = Command::Write { key: Key(dice(2)), value };
+                self.client_takes(ClientId(client), ClientInput::Invoke(command));
+            }
+            self.come_to_rest();
+            self.client_takes(ClientId(0), ClientInput::Invoke(Command::Read { key: Key(0) }));
+            self.come_to_rest();
+        }
+        if let Some(options) = S::draw_change(&self.config, &mut |bound| dice(bound)) {
+            self.client_takes(ClientId(CLIENTS), ClientInput::Reconfigure(options));
+            self.come_to_rest();
+            self.client_takes(ClientId(0), ClientInput::Invoke(Command::Read { key: Key(1) }));
+            self.come_to_rest();
+        }
+    }
+
+    /// Delivers what is on the way, and lets timers fire when nothing is.
+    fn come_to_rest(&mut self) {
+        for _ in 0..STEPS_MAX {
+            if let Some((from, to, message)) = self.on_the_way.pop_front() {
+                if Some(to) != self.away && Some(from) != self.away {
+                    self.deliver(from, to, message);
+                }
+            } else if let Some((who, id)) = self.timers.pop_front() {
+                match who {
+                    Who::Node(node) => self.node_takes(node, Input::Timer(id)),
+                    Who::Client(client) => self.client_takes(client, ClientInput::Timer(id)),
+                }
+            } else {
+                break;
+            }
+        }
+        self.on_the_way.clear();
+        for client in std::mem::take(&mut self.waiting) {
+            self.client_takes(client, ClientInput::GiveUp);
+        }
+    }
+
+    fn deliver(&mut self, from: Who, to: Who, message: S::Message) {
+        match (from, to) {
+            (Who::Node(from), Who::Node(to)) => {
+                self.node_takes(to, Input::Message { from, message });
+            }
+            (Who::Client(client), Who::Node(to)) => {
+                self.node_takes(to, Input::Request { client, message });
+            }
+            (Who::Node(from), Who::Client(to)) => {
+                self.client_takes(to, ClientInput::Message { from, message });
+            }
+            // Clients have no links with each other.
+            (Who::Client(_), Who::Client(_)) => {}
+        }
+    }
+
+    fn node_takes(&mut self, node: NodeId, input: Input<S::Message>) {
+        self.now += 1;
+        let now = LocalTime(self.now);
+        let Some((replica, outbox)) = self.nodes.get_mut(usize::from(node.0)) else { return };
+        self.entries.push(inputs::input(Who::Node(node), self.now, now, &input));
+        replica.step(now, input, outbox);
+        self.settle(node);
+    }
+
+    fn settle(&mut self, node: NodeId) {
+        let who = Who::Node(node);
+        let Some((_, outbox)) = self.nodes.get_mut(usize::from(node.0)) else { return };
+        let effects: Vec<Effect<S>> = outbox.drain().collect();
+        self.entries.push(Entry::Did { who, effects: inputs::of_step(&effects) });
+        let mut durable = None;
+        for effect in effects {
+            match effect {
+                Effect::Persist { ticket, record } => {
+                    durable = Some(ticket);
+                    self.keep_record(record);
+                }
+                Effect::Send { to, message, after: _ } => self.send(who, Who::Node(to), message),
+                Effect::Reply { client, message, after: _ } => {
+                    self.send(who, Who::Client(client), message);
+                }
+                Effect::SetTimer { id, min: _, max: _ } => self.set_timer(who, id),
+                Effect::CancelTimer { id } => self.cancel_timer(who, id),
+                Effect::Observe(observation) => self.keep_observation(observation),
+                Effect::Mark(_) | Effect::Ignore(_) => {}
+            }
+        }
+        if let Some(Ticket(ticket)) = durable {
+            self.node_takes(node, Input::Persisted(Ticket(ticket)));
+        }
+    }
+
+    fn client_takes(&mut self, client: ClientId, input: ClientInput<S::Message>) {
+        self.now += 1;
+        let (who, now) = (Who::Client(client), LocalTime(self.now));
+        let Some(core) = self.clients.get_mut(client.0 as usize) else { return };
+        if matches!(input, ClientInput::Invoke(_)) {
+            self.waiting.insert(client);
+        }
+        self.entries.push(inputs::client_input(who, self.now, now, &input));
+        let mut effects = Vec::new();
+        core.step(now, input, &mut effects);
+        self.entries.push(Entry::Did { who, effects: inputs::of_client_step(&effects) });
+        for effect in effects {
+            match effect {
+                ClientEffect::Send { to, message } => self.send(who, Who::Node(to), message),
+                ClientEffect::SetTimer { id, min: _, max: _ } => self.set_timer(who, id),
+                ClientEffect::CancelTimer { id } => self.cancel_timer(who, id),
+                ClientEffect::Observe(observation) => self.keep_observation(observation),
+                ClientEffect::Complete(_) => {
+                    self.waiting.remove(&client);
+                }
+                ClientEffect::Mark(_) | ClientEffect::Ignore(_) => {}
+            }
+        }
+    }
+
+    fn send(&mut self, from: Who, to: Who, message: S::Message) {
+        keep(self.kept.messages.entry(message.kind()).or_default(), message.clone());
+        self.on_the_way.push_back((from, to, message));
+    }
+
+    fn set_timer(&mut self, who: Who, id: TimerId) {
+        self.cancel_timer(who, id);
+        self.timers.push_back((who, id));
+    }
+
+    fn cancel_timer(&mut self, who: Who, id: TimerId) {
+        self.timers.retain(|timer| *timer != (who, id));
+    }
+
+    /// A record's kind is the number of its variant, which is the first thing that it is encoded as.
+    fn keep_record(&mut self, record: S::Record) {
+        let encoded = postcard::to_allocvec(&record).unwrap_or_default();
+        let kind = encoded.first().copied().unwrap_or(0);
+        keep(self.kept.records.entry(kind).or_default(), record);
+    }
+
+    fn keep_observation(&mut self, observation: S::Observation) {
+        keep(self.kept.observations.entry(observation.kind()).or_default(), observation);
+    }
+}
