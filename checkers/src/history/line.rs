@@ -6,7 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Event, Header, Nemesis, NemesisPhase, ProcessId, RunDigest, Sealed, Step, Time, Value, Violation, What,
+    Event, Header, Nemesis, NemesisPhase, ProcessId, RunDigest, Sealed, Step, Time, Value,
+    Violation, What,
 };
 use crate::history::Key;
 

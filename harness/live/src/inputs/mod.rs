@@ -18,9 +18,10 @@ mod log;
 mod recorded;
 mod seal;
 
-pub use again::{Cut, HowCut, ReexecuteError, Reexecuted, account, reexecute};
-pub(crate) use seal::{run_id, seal};
+pub use again::{ReexecuteError, Reexecuted, account, reexecute};
+pub use ends::HowCut;
 pub(crate) use log::{InputLog, LogError, SharedInputs};
+pub(crate) use seal::{run_id, seal};
 
 /// The name of a node's file, in its folder.
 pub(crate) const INPUTS: &str = "inputs.log";

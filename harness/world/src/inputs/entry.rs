@@ -3,7 +3,8 @@
 use std::fmt;
 
 use quorate_systems::contract::{
-    ClientInput, ClientStart, Incarnation, Input, Keyring, Lie, LocalTime, NodeId, Recovered, Start, System,
+    ClientInput, ClientStart, Incarnation, Input, Keyring, Lie, LocalTime, NodeId, Recovered,
+    Start, System,
 };
 use quorate_systems::wal::{self, EncodeError};
 use serde::de::DeserializeOwned;

@@ -58,7 +58,8 @@ impl<R: Read> Reader<R> {
             return Ok(None);
         }
         let begins = self.offset;
-        let numbered = self.record(decode::<Numbered<Entry>>, "whole, and no entry of this format")?;
+        let numbered =
+            self.record(decode::<Numbered<Entry>>, "whole, and no entry of this format")?;
         let Some(Numbered { number, entry }) = numbered else { return Ok(None) };
         let expected = self.entries + 1;
         if number != expected {
