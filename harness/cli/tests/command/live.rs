@@ -151,7 +151,7 @@ fn a_run_of_real_processes_is_replayed_from_the_inputs_of_its_cores() {
     }
     let replay = sandbox.quorate(&["replay", "store/latest", "--json"]);
     let counts: serde_json::Value = serde_json::from_str(&replay.stdout).unwrap();
-    assert!(counts["inputs"].as_u64().unwrap() > 1_000, "{replay}");
+    assert!(counts["inputs"].as_u64().unwrap() > 200, "{replay}");
     assert!(counts["lives_cut"].as_u64().unwrap() <= kills, "only kills cut: {replay}");
     assert_eq!(counts["panics"], 0, "{replay}");
 
