@@ -14,7 +14,8 @@
 //! A log may end in the middle of a record, since a crash may fall in the middle of a write: such a *torn
 //! tail* was never reported durable and is cut. Whatever is complete and does not match its checksum was
 //! damaged later: it is *corrupt*, and named. The two never look alike, because the header has a checksum of
-//! its own: a damaged length cannot pass for a record that goes on beyond the end of the file.
+//! its own: a damaged length cannot pass for a record that goes on beyond the end of the file. Nor can a length
+//! that no record has: such a header was never written, whole or in part.
 
 use alloc::vec::Vec;
 
@@ -110,6 +111,12 @@ pub fn first(bytes: &[u8]) -> First<'_> {
         Part::DamagedPayload { .. } | Part::DamagedHeader => First::Damaged,
         Part::Cut => First::Cut,
     }
+}
+
+/// Whether a record may begin with `bytes`, which are all that there is of it: as much of its magic is there as
+/// can be.
+pub fn may_begin(bytes: &[u8]) -> bool {
+    RECORD_MAGIC.iter().zip(bytes).all(|(expected, found)| expected == found)
 }
 
 /// Reads a log. Never fails: what is wrong with it stands in the result.
@@ -367,6 +374,36 @@ mod tests {
         assert_eq!(intact(&scan.found), records()[..1]);
         assert_eq!(scan.end, boundaries[2]);
         assert_eq!(scan.torn_bytes, bad.len() - boundaries[2]);
+    }
+
+    #[test]
+    fn a_length_that_no_record_has_is_damage_and_no_torn_tail() {
+        let header = |len: u32| {
+            let mut bytes = RECORD_MAGIC.to_vec();
+            bytes.extend(len.to_le_bytes());
+            bytes.extend([0; 4]);
+            let check = crc32c(&bytes);
+            bytes.extend(check.to_le_bytes());
+            bytes
+        };
+        let longest = u32::try_from(PAYLOAD_MAX).unwrap();
+        assert_eq!(first(&header(longest)), First::Cut);
+        for len in [longest + 1, u32::MAX] {
+            assert_eq!(first(&header(len)), First::Damaged);
+            let whole = log_of(&records());
+            let log = [&whole[..], &header(len), &whole].concat();
+            let scan = scan(&log);
+            assert_eq!(corrupt(&scan.found), [whole.len()]);
+            assert_eq!(intact(&scan.found), [records(), records()].concat());
+            assert_eq!(scan.torn_bytes, 0);
+        }
+    }
+
+    #[test]
+    fn a_record_may_begin_with_a_part_of_its_magic_and_with_nothing_else() {
+        let log = log_of(&records());
+        assert!((0..log.len()).all(|cut| may_begin(&log[..cut])));
+        assert!(!may_begin(b"abc") && !may_begin(b"qR\0") && !may_begin(&[0; 15]));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Event, Header, Nemesis, NemesisPhase, ProcessId, RunDigest, Step, Time, Value, Violation, What,
+    Event, Header, Nemesis, NemesisPhase, ProcessId, RunDigest, Sealed, Step, Time, Value,
+    Violation, What,
 };
 use crate::history::Key;
 
@@ -308,6 +309,8 @@ pub(super) struct FooterLine {
     pub(super) digest: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) run: Option<RunDigest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) inputs: Vec<Sealed>,
     pub(super) verdict: crate::verdict::Verdict,
 }
 

@@ -268,6 +268,18 @@ pub struct RunDigest {
     pub digest: String,
 }
 
+/// A file beside the history as it was when the run was over and nobody wrote to it any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// Its name, from the folder of the run on (`nodes/n0/inputs.log`).
+    pub file: String,
+    /// How long it is.
+    pub bytes: u64,
+    /// The BLAKE3 hash of it, in hexadecimal.
+    pub digest: String,
+}
+
 /// Which part of a fault's life an event marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

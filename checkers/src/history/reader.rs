@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 
 use super::line::{BadLine, FOOTER_MARK, FooterLine, HEADER_MARK, HeaderLine, Line, Mark, VERSION};
-use super::{Builder, Header, History, Inconsistency, RunDigest};
+use super::{Builder, Header, History, Inconsistency, RunDigest, Sealed};
 use crate::verdict::Verdict;
 
 /// A history file as it was read.
@@ -29,6 +29,8 @@ pub struct Footer {
     pub digest: String,
     /// The digest of a simulated run.
     pub run: Option<RunDigest>,
+    /// The files with the inputs of the cores of a live run.
+    pub inputs: Vec<Sealed>,
     /// What the checkers said when it was run.
     pub verdict: Verdict,
 }
@@ -298,7 +300,7 @@ impl Body {
         if mark.as_str() != Some(FOOTER_MARK) {
             return Err(Unparsable::Wrong(Problem::UnknownMark { found: mark.to_string() }));
         }
-        let FooterLine { events, digest, run, verdict, .. } = lines.parse()?;
+        let FooterLine { events, digest, run, inputs, verdict, .. } = lines.parse()?;
         let counted = self.builder.history().len();
         if events != counted {
             return Err(Unparsable::Wrong(Problem::Count { footer: events, counted }));
@@ -307,7 +309,7 @@ impl Body {
         if digest != computed {
             return Err(Unparsable::Wrong(Problem::Digest { footer: digest, computed }));
         }
-        self.footer = Some(Footer { events, digest, run, verdict });
+        self.footer = Some(Footer { events, digest, run, inputs, verdict });
         Ok(())
     }
 }

@@ -216,6 +216,22 @@ fn every_line_is_one_write() {
 }
 
 #[test]
+fn what_the_files_of_inputs_are_stands_in_the_footer() {
+    let sealed = |file: &str, bytes| Sealed { file: file.to_owned(), bytes, digest: "ab".into() };
+    let sealed = vec![sealed("nodes/n0/inputs.log", 0), sealed("clients-inputs.log", u64::MAX)];
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, &header()).unwrap();
+    writer.seal(sealed.clone());
+    writer.finish(Verdict::Invalid, None).unwrap();
+    assert_eq!(read(bytes.as_slice()).unwrap().footer.unwrap().inputs, sealed);
+
+    let mut bytes = Vec::new();
+    Writer::new(&mut bytes, &header()).unwrap().finish(Verdict::Invalid, None).unwrap();
+    assert!(!String::from_utf8(bytes.clone()).unwrap().contains("inputs"), "there are none");
+    assert_eq!(read(bytes.as_slice()).unwrap().footer.unwrap().inputs, []);
+}
+
+#[test]
 fn after_a_failed_write_nothing_is_added() {
     let mut writer = Writer::new(Disk { room: HEADER.len() + 90, calls: 0 }, &header()).unwrap();
     let (time, what) = sample().swap_remove(0);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::line::{FOOTER_MARK, FooterLine, HeaderLine, Line};
-use super::{Builder, Header, History, Inconsistency, RunDigest, Time, What};
+use super::{Builder, Header, History, Inconsistency, RunDigest, Sealed, Time, What};
 use crate::verdict::Verdict;
 
 /// Writes a history file line by line, each with a single `write_all`, so that a process that is
@@ -15,6 +15,8 @@ pub struct Writer<W> {
     out: W,
     builder: Builder,
     digest: blake3::Hasher,
+    /// For the footer.
+    inputs: Vec<Sealed>,
     /// A write has failed: the file may end within a line, so that nothing must be added.
     broken: bool,
 }
@@ -36,8 +38,13 @@ pub enum WriteError {
 impl<W: Write> Writer<W> {
     /// Begins a file with its header.
     pub fn new(out: W, header: &Header) -> Result<Self, WriteError> {
-        let mut writer =
-            Self { out, builder: Builder::new(), digest: blake3::Hasher::new(), broken: false };
+        let mut writer = Self {
+            out,
+            builder: Builder::new(),
+            digest: blake3::Hasher::new(),
+            inputs: Vec::new(),
+            broken: false,
+        };
         let line = whole_line(&HeaderLine::of(header))?;
         writer.write(&line)?;
         Ok(writer)
@@ -57,6 +64,11 @@ impl<W: Write> Writer<W> {
         Ok(index)
     }
 
+    /// Has the footer say what the files with the inputs of cores are, which nobody writes to any more.
+    pub fn seal(&mut self, inputs: Vec<Sealed>) {
+        self.inputs = inputs;
+    }
+
     /// Ends the file with its footer and hands back what was written to. `run` is the digest of a simulated
     /// run.
     pub fn finish(
@@ -69,6 +81,7 @@ impl<W: Write> Writer<W> {
             events: self.builder.history().len(),
             digest: self.digest.finalize().to_hex().to_string(),
             run,
+            inputs: std::mem::take(&mut self.inputs),
             verdict,
         };
         let line = whole_line(&footer)?;

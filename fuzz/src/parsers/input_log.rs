@@ -6,7 +6,7 @@ use std::panic;
 
 use quorate_systems::contract::System;
 use quorate_systems::{SystemKind, WithSystem, with_system};
-use quorate_world::inputs::{self, BadLog, Entry, Log, Reader, Reexecution};
+use quorate_world::inputs::{self, BadLog, Entry, Log, Owner, Reader, Reexecution, RunId, Title};
 
 use super::pieces::{piece, pieces};
 use super::samples::samples;
@@ -36,13 +36,16 @@ fn log_of(input: &[u8]) -> (Vec<u8>, usize) {
     if mode % 2 == 0 {
         return (rest.to_vec(), portion);
     }
-    let mut log = Vec::new();
-    inputs::begin(&mut log).expect("the beginning is always the same");
+    let mut log = begun(&title());
+    let mut number = 0;
     for piece in pieces(rest) {
         match piece.tag % 8 {
             0 => log.extend(piece.bytes),
             _ => match quorate_systems::wal::decode::<Entry>(piece.bytes) {
-                Some(entry) => inputs::append(&mut log, &entry).expect("it was read"),
+                Some(entry) => {
+                    number += 1;
+                    inputs::append(&mut log, number, &entry).expect("it was read");
+                }
                 // As good as any other entry that is none.
                 None => quorate_systems::wal::append(&mut log, &piece.bytes)
                     .expect("an input is no longer than a payload may be"),
@@ -50,6 +53,18 @@ fn log_of(input: &[u8]) -> (Vec<u8>, usize) {
         }
     }
     (log, portion)
+}
+
+/// What a log says first that the target makes itself.
+fn title() -> Title {
+    let run = RunId { started: "2026-01-01T00:00:00Z".to_owned(), plan: String::new() };
+    Title { run, of: Owner::Clients }
+}
+
+fn begun(title: &Title) -> Vec<u8> {
+    let mut log = Vec::new();
+    inputs::begin(&mut log, title).expect("a title is short");
+    log
 }
 
 /// Hands out a few bytes at a time.
@@ -69,6 +84,7 @@ impl Read for Portions<'_> {
 
 /// What a log holds, and where the reader stood at its end.
 struct Held {
+    title: Option<Title>,
     entries: Vec<Entry>,
     end: u64,
     cut_bytes: u64,
@@ -81,7 +97,8 @@ fn read(source: impl Read) -> Result<Held, BadLog> {
         entries.push(entry);
     }
     assert_eq!(reader.entries(), entries.len() as u64);
-    Ok(Held { entries, end: reader.offset(), cut_bytes: reader.cut_bytes() })
+    let title = reader.title()?.cloned();
+    Ok(Held { title, entries, end: reader.offset(), cut_bytes: reader.cut_bytes() })
 }
 
 fn body(input: &[u8]) {
@@ -92,9 +109,15 @@ fn body(input: &[u8]) {
     let again = read(Portions { left: &log, portion });
     match (&held, &again) {
         (Ok(held), Ok(again)) => {
-            assert_eq!((&held.entries, held.end), (&again.entries, again.end));
+            assert_eq!(
+                (&held.title, &held.entries, held.end),
+                (&again.title, &again.entries, again.end)
+            );
             assert_eq!(held.end + held.cut_bytes, log.len() as u64);
-            assert!(log.starts_with(&written(&held.entries, held.end)), "not as it was read");
+            assert!(
+                log.starts_with(&written(held.title.as_ref(), &held.entries)),
+                "not as it was read"
+            );
         }
         (Err(error), Err(again)) => assert_eq!(error, again),
         (Ok(_), Err(error)) | (Err(error), Ok(_)) => panic!("portions matter: {error}"),
@@ -105,13 +128,10 @@ fn body(input: &[u8]) {
 }
 
 /// The log that holds these entries; an empty one has no beginning.
-fn written(entries: &[Entry], end: u64) -> Vec<u8> {
-    let mut log = Vec::new();
-    if end > 0 {
-        inputs::begin(&mut log).expect("the beginning is always the same");
-    }
-    for entry in entries {
-        inputs::append(&mut log, entry).expect("what was read can be written");
+fn written(title: Option<&Title>, entries: &[Entry]) -> Vec<u8> {
+    let mut log = title.map(begun).unwrap_or_default();
+    for (number, entry) in (1..).zip(entries) {
+        inputs::append(&mut log, number, entry).expect("what was read can be written");
     }
     log
 }
@@ -124,7 +144,10 @@ impl WithSystem for Again<'_> {
 
     fn with<S: System>(self) -> Self::Out {
         let config = small_config::<S>()?;
-        let logs = [Log { name: "log".to_owned(), source: self.0 }];
+        // Whatever run it says it is of is the right one.
+        let mut reader = Reader::new("log".to_owned(), self.0);
+        let title = reader.title().ok().flatten().cloned().unwrap_or_else(title);
+        let logs = [Log { name: "log".to_owned(), title, source: self.0 }];
         // A core may well break an assertion over what no driver gives it; that is caught, and told. libFuzzer would
         // take it for a finding before.
         let loud = panic::take_hook();
@@ -143,7 +166,8 @@ fn seeds() -> Vec<Seed> {
         fn with<S: System>(self) -> Self::Out {
             let logs = samples::<S>().logs;
             let numbered = Numbered::new(S::KIND.name());
-            let whole = logs.iter().map(|entries| [&[0, 200], &*written(entries, 1)].concat());
+            let whole =
+                logs.iter().map(|entries| [&[0, 200], &*written(Some(&title()), entries)].concat());
             let in_pieces = logs.iter().flat_map(|entries| entries.chunks(16)).map(|entries| {
                 let encoded = |entry| postcard::to_allocvec(entry).unwrap_or_default();
                 let parts = entries.iter().flat_map(|entry| piece(1, &encoded(entry)));

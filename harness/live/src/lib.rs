@@ -19,7 +19,7 @@ mod timers;
 
 pub use cluster::Death;
 pub use happenings::Onlooker;
-pub use inputs::{ReexecuteError, account, reexecute};
+pub use inputs::{HowCut, ReexecuteError, Reexecuted, account, reexecute};
 pub use observed::forget_observations;
 pub use progress::{Listener, Progress, RunPhase};
 pub use recorder::Counts;

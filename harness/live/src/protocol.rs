@@ -12,6 +12,7 @@ use quorate_systems::SystemKind;
 use quorate_systems::contract::{Describe, Keyring, Lie};
 use quorate_systems::mutant::Mutants;
 use quorate_systems::wire::crc32c;
+use quorate_world::inputs::RunId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -35,9 +36,9 @@ pub struct NodeConfig {
     /// The file that it tells what happens to its core in, for the invariants; absent: nobody wants to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<PathBuf>,
-    /// The file that it writes the inputs of its core to, to run it again from; absent: nobody will.
+    /// Where it writes the inputs of its core to, to run it again from; absent: nobody will.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inputs: Option<PathBuf>,
+    pub inputs: Option<InputsFile>,
     /// Observations of these kinds are told on standard output as well, as they come.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub watched: BTreeSet<String>,
@@ -54,6 +55,16 @@ pub struct NodeConfig {
     pub entropy: u64,
     /// The process that started it: the node dies when that process does. Absent: it lives on its own.
     pub parent: Option<u32>,
+}
+
+/// The file that a node writes the inputs of its core to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputsFile {
+    /// Its name.
+    pub path: PathBuf,
+    /// The run that it is of.
+    pub run: RunId,
 }
 
 /// The node refuses to start: its disk holds a damaged record, or what it finds there is not its own.

@@ -1,7 +1,7 @@
 //! One run from its Plan to its history.
 
 mod clients;
-mod stage;
+pub(crate) mod stage;
 
 use std::fs::File;
 use std::future::pending;
@@ -15,6 +15,7 @@ use quorate_plan::{Fault, Plan, PlanError};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::ConfigError;
 use quorate_systems::mutant::Mutants;
+use quorate_world::inputs::RunId;
 use quorate_world::registry::{self, Promises, UnknownSystem};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client;
 use crate::cluster::{Cluster, Death};
+use crate::inputs;
 use crate::nemesis::{Means, Nemesis};
 use crate::observed::{self, Judgement, Scene, SharedLog};
 use crate::progress::{Dashboard, Listener, RunPhase};
@@ -145,9 +147,11 @@ pub async fn run(setup: RunSetup) -> Result<RunSummary, LiveError> {
     let in_folder = |error| LiveError::Folder { path: setup.folder.clone(), error };
     let lock = Lock::take(&setup.folder).map_err(in_folder)?;
     let path = setup.folder.join("history.jsonl");
-    let recorder = Recorder::create(&path, &header(&setup, &promises))
+    let header = header(&setup, &promises);
+    let recorder = Recorder::create(&path, &header)
         .map_err(|error| LiveError::History { path: path.clone(), error })?;
-    let ended = run_recorded(&setup, kind, promises, &recorder, &path).await;
+    let recording = Recording { recorder: &recorder, path: &path, run: inputs::run_id(&header) };
+    let ended = run_recorded(&setup, kind, promises, recording).await;
     if ended.is_err() && recorder.counts().invoked == 0 {
         // A history in which nothing happens helps nobody.
         recorder.close();
@@ -157,17 +161,26 @@ pub async fn run(setup: RunSetup) -> Result<RunSummary, LiveError> {
     ended
 }
 
+/// Where a run is recorded.
+struct Recording<'a> {
+    recorder: &'a Recorder,
+    /// The file of the history.
+    path: &'a std::path::Path,
+    /// What tells the run from others.
+    run: RunId,
+}
+
 async fn run_recorded(
     setup: &RunSetup,
     kind: SystemKind,
     promises: Promises,
-    recorder: &Recorder,
-    path: &std::path::Path,
+    recording: Recording<'_>,
 ) -> Result<RunSummary, LiveError> {
+    let Recording { recorder, path, run } = recording;
     let time_limit = Duration::from_millis(setup.plan.durations.time_limit_ms);
     let dashboard = Arc::new(Dashboard::new(Arc::clone(&setup.progress), time_limit));
     let (heal, healing) = watch::channel(false);
-    let parts = Parts::of(setup, kind, recorder)?;
+    let parts = Parts::of(setup, kind, recorder, run)?;
     let watch = Watch { scene: scene(setup, kind, recorder), clients: Arc::clone(&parts.observed) };
     let mut stage = Stage::build(&parts).await?;
     let means = Means {
@@ -198,19 +211,17 @@ async fn run_recorded(
     let deaths = deaths.finish().await;
     let unwritten = parts.inputs.finish();
     troubles.extend(unwritten.map(|why| format!("the run cannot be replayed: {why}")));
+    let (sealed, unread) = inputs::seal(&setup.folder, setup.plan.system.nodes);
+    troubles.extend(unread);
     troubles.extend(watch.judge(recorder).await);
     let counts = recorder.counts();
     let writer = recorder.close();
     match (recorder.damage(), writer) {
-        (None, Some(writer)) => Ok(RunSummary {
-            history: path.to_owned(),
-            writer,
-            counts,
-            deaths,
-            troubles,
-            traffic,
-            interrupted,
-        }),
+        (None, Some(mut writer)) => {
+            writer.seal(sealed);
+            let history = path.to_owned();
+            Ok(RunSummary { history, writer, counts, deaths, troubles, traffic, interrupted })
+        }
         (damage, _) => Err(LiveError::Recording(damage.unwrap_or_default())),
     }
 }

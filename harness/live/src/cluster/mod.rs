@@ -21,6 +21,7 @@ use std::time::Duration;
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{Keyring, Lie};
 use quorate_systems::mutant::Mutants;
+use quorate_world::inputs::RunId;
 use quorate_world::weather;
 use rustix::process::Signal;
 use tokio::process::Command;
@@ -31,7 +32,7 @@ use crate::happenings::{Happenings, Onlooker};
 use crate::inputs::INPUTS;
 use crate::nemesis::Machines;
 use crate::observed::OBSERVED;
-use crate::protocol::{Control, NodeConfig};
+use crate::protocol::{Control, InputsFile, NodeConfig};
 use crate::proxy::Proxy;
 
 use damage::Flipped;
@@ -65,6 +66,8 @@ pub(crate) struct ClusterConfig {
     pub(crate) happenings: Arc<Happenings>,
     /// One for each node.
     pub(crate) keys: Vec<Keyring>,
+    /// What tells the run from others.
+    pub(crate) run: RunId,
     /// Entropy of nodes and of damage is drawn from it.
     pub(crate) seed: u64,
 }
@@ -217,7 +220,7 @@ impl Cluster {
             mutants: self.config.mutants,
             data: folder.join(DATA),
             observed: Some(folder.join(OBSERVED)),
-            inputs: Some(folder.join(INPUTS)),
+            inputs: Some(InputsFile { path: folder.join(INPUTS), run: self.config.run.clone() }),
             watched: self.config.watched.clone(),
             peer_listen: anywhere,
             client_listen: anywhere,

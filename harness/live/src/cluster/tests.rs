@@ -2,6 +2,7 @@
 
 use quorate_plan::{Plan, SystemPlan, WorldKind};
 use quorate_systems::SystemKind;
+use quorate_world::inputs::RunId;
 use tokio::time::sleep;
 
 use super::*;
@@ -45,6 +46,7 @@ async fn start_from(executable: PathBuf, how: &str) -> Scene {
         onlooker: Arc::new(Eyes::<Note, Note>::new(Arc::clone(&happenings), vocabulary)),
         happenings,
         keys: vec![Keyring::default(); 2],
+        run: RunId { started: String::new(), plan: String::new() },
         seed: 1,
     };
     let cluster = Cluster::start(config, Arc::new(proxy), deaths).await;

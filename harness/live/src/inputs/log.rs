@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quorate_systems::wal::EncodeError;
-use quorate_world::inputs::{self, BadLog, Entry, Reader};
+use quorate_world::inputs::{self, BadLog, Entry, Reader, Title};
 
 /// The file of one process. What was added is in the file after [`InputLog::write`], or when it is dropped.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(crate) struct InputLog {
     file: File,
     /// What is not in the file yet.
     added: Vec<u8>,
+    /// How many entries there are, with those.
+    entries: u64,
 }
 
 /// A log that cannot be written.
@@ -34,26 +36,28 @@ pub(crate) enum LogError {
 impl InputLog {
     /// Goes on with the file, or makes it. An entry that was cut off by a kill is taken away: nothing has come
     /// of it.
-    pub(crate) fn open(path: &Path) -> Result<Self, LogError> {
+    pub(crate) fn open(path: &Path, title: &Title) -> Result<Self, LogError> {
         let failed = |error| LogError::System { path: path.to_owned(), error };
         let options = &mut File::options();
         let file = options.create(true).truncate(false).read(true).write(true).open(path);
         let mut file = file.map_err(failed)?;
         let mut reader = Reader::new(path.display().to_string(), &mut file);
         while reader.read()?.is_some() {}
-        let end = reader.offset();
+        let (end, entries) = (reader.offset(), reader.entries());
         let mut added = Vec::new();
         if end == 0 {
-            inputs::begin(&mut added)?;
+            inputs::begin(&mut added, title)?;
         }
         file.set_len(end).map_err(failed)?;
         file.seek(SeekFrom::Start(end)).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), file, added })
+        Ok(Self { path: path.to_owned(), file, added, entries })
     }
 
     /// Adds an entry, to be written with the next one.
     pub(crate) fn add(&mut self, entry: &Entry) -> Result<(), LogError> {
-        Ok(inputs::append(&mut self.added, entry)?)
+        inputs::append(&mut self.added, self.entries + 1, entry)?;
+        self.entries += 1;
+        Ok(())
     }
 
     /// Writes what was added, in one piece.
@@ -82,15 +86,17 @@ pub(crate) struct SharedInputs {
 
 #[derive(Debug)]
 struct Open {
-    log: InputLog,
+    /// Gone once nothing is to be written any more.
+    log: Option<InputLog>,
     /// The first thing that went wrong: from then on nothing is written.
     broken: Option<String>,
 }
 
 impl SharedInputs {
     /// As [`InputLog::open`].
-    pub(crate) fn open(path: &Path) -> Result<Self, LogError> {
-        Ok(Self { open: Mutex::new(Open { log: InputLog::open(path)?, broken: None }) })
+    pub(crate) fn open(path: &Path, title: &Title) -> Result<Self, LogError> {
+        let log = Some(InputLog::open(path, title)?);
+        Ok(Self { open: Mutex::new(Open { log, broken: None }) })
     }
 
     /// Writes what is about to happen to a core: before it does. The entry is made under the lock, so that
@@ -107,14 +113,17 @@ impl SharedInputs {
         self.unless_broken(|log| log.add(entry));
     }
 
-    /// Writes what is left, once nothing happens any more; why the file is not whole, if it is not.
+    /// Writes what is left, and nothing any more after that; why the file is not whole, if it is not.
     pub(crate) fn finish(&self) -> Option<String> {
         self.unless_broken(InputLog::write);
-        self.lock().broken.clone()
+        let mut open = self.lock();
+        open.log = None;
+        open.broken.clone()
     }
 
     fn unless_broken(&self, act: impl FnOnce(&mut InputLog) -> Result<(), LogError>) {
         let Open { log, broken } = &mut *self.lock();
+        let Some(log) = log else { return };
         if broken.is_none() {
             *broken = act(log).err().map(|error| error.to_string());
         }

@@ -1,14 +1,14 @@
 //! What a node writes down of its core's inputs, so that the core can be run again.
 
 use quorate_systems::contract::{Effect, Input, Lie, LocalTime, NodeId, Start, StartError, System};
-use quorate_world::inputs::{self, Entry};
+use quorate_world::inputs::{self, Entry, Owner, Title};
 use quorate_world::invariants::Who;
 use serde::Serialize;
 
 use super::ending::Ending;
 use crate::inputs::{InputLog, LogError};
 use crate::observed::now;
-use crate::protocol::NodeConfig;
+use crate::protocol::{InputsFile, NodeConfig};
 
 /// The log of a node, if there is to be one.
 #[derive(Debug)]
@@ -20,9 +20,12 @@ pub(super) struct Inputs {
 impl Inputs {
     /// Goes on where an earlier life of the node left off.
     pub(super) fn open(config: &NodeConfig) -> Result<Self, Ending> {
-        let log = config.inputs.as_deref().map(InputLog::open).transpose();
-        let log = log.map_err(|error| Ending::CannotStart(error.to_string()))?;
-        Ok(Self { me: Who::Node(NodeId(config.node)), log })
+        let me = NodeId(config.node);
+        let log = config.inputs.as_ref().map(|InputsFile { path, run }| {
+            InputLog::open(path, &Title { run: run.clone(), of: Owner::Node(me) })
+        });
+        let log = log.transpose().map_err(|error| Ending::CannotStart(error.to_string()))?;
+        Ok(Self { me: Who::Node(me), log })
     }
 
     /// The core is about to start.

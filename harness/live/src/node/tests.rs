@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use quorate_systems::contract::{ClientId, Incarnation, Lie, Micros, NodeId};
 use quorate_systems::wire::{self, Envelope};
 use quorate_world::inputs;
+use quorate_world::invariants::Who;
 use tempfile::TempDir;
 
 use super::testing::config;
 use super::toy::{Message, Toy};
 use super::*;
-use crate::protocol::{ClientEnvelope, Control, Notice, Order, Ready, Status};
+use crate::protocol::{ClientEnvelope, Control, InputsFile, Notice, Order, Ready, Status};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -326,10 +327,18 @@ fn what_happens_to_the_core_stands_in_a_file_before_anybody_else_learns_of_it() 
     node.shut_down();
 }
 
+fn run_id() -> inputs::RunId {
+    inputs::RunId { started: "2026-11-23T21:47:02Z".to_owned(), plan: "a plan".to_owned() }
+}
+
+fn title() -> inputs::Title {
+    inputs::Title { run: run_id(), of: inputs::Owner::Node(NodeId(0)) }
+}
+
 /// Runs the toy's core again from its log.
 fn again(path: &std::path::Path) -> inputs::Reexecution {
     let source = std::fs::File::open(path).unwrap();
-    let log = inputs::Log { name: "n0".to_owned(), source };
+    let log = inputs::Log { name: "n0".to_owned(), title: title(), source };
     inputs::reexecute::<Toy, _>([log], &(), &mut |_| ()).unwrap()
 }
 
@@ -338,12 +347,14 @@ fn what_the_core_takes_stands_in_a_file_from_which_it_is_run_again() {
     let temp = TempDir::new().unwrap();
     let path = temp.path().join("inputs.log");
     let mut config = config(temp.path());
-    config.inputs = Some(path.clone());
+    config.inputs = Some(InputsFile { path: path.clone(), run: run_id() });
     let node = ToyNode::start(config.clone());
     node.client(4).ask(&add(2));
     // Before anybody learned of the sum: the request, and that its record is durable, whose digest is to come.
     let expected = inputs::Reexecution { cores: 1, lives: 1, inputs: 2, ..Default::default() };
-    assert_eq!(again(&path), inputs::Reexecution { lives_cut: 1, ..expected.clone() });
+    let (who, incarnation) = (Who::Node(NodeId(0)), Incarnation(1));
+    let lives_cut = vec![inputs::LifeCut { who, incarnation, is_last: true }];
+    assert_eq!(again(&path), inputs::Reexecution { lives_cut, ..expected.clone() });
     node.obey(Control::Lie(Some(Lie::WrongValue)));
     node.shut_down();
     assert_eq!(again(&path), expected, "it ended properly");
@@ -351,7 +362,8 @@ fn what_the_core_takes_stands_in_a_file_from_which_it_is_run_again() {
     // A kill cuts an entry off; the next life goes on before it, and finds the record.
     let mut file = std::fs::File::options().append(true).open(&path).unwrap();
     file.write_all(b"qRec\x07").unwrap();
-    assert_eq!(again(&path), inputs::Reexecution { logs_cut: 1, ..expected.clone() });
+    let logs_cut = vec!["n0".to_owned()];
+    assert_eq!(again(&path), inputs::Reexecution { logs_cut, ..expected.clone() });
     let node = ToyNode::start(config.clone());
     node.client(4).ask(&add(3));
     node.shut_down();
@@ -361,7 +373,7 @@ fn what_the_core_takes_stands_in_a_file_from_which_it_is_run_again() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[30] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    let error = crate::inputs::InputLog::open(&path).unwrap_err().to_string();
+    let error = crate::inputs::InputLog::open(&path, &title()).unwrap_err().to_string();
     assert!(error.contains("inputs.log, byte "), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "and nothing was cut");
 }
@@ -371,7 +383,7 @@ fn the_input_at_which_a_core_breaks_an_assertion_is_in_the_file() {
     let temp = TempDir::new().unwrap();
     let path = temp.path().join("inputs.log");
     let mut config = config(temp.path());
-    config.inputs = Some(path.clone());
+    config.inputs = Some(InputsFile { path: path.clone(), run: run_id() });
     let node = ToyNode::start(config);
     node.client(0).post(&Message::Break);
     let ending = node.thread.join().unwrap();

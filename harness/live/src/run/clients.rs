@@ -82,6 +82,12 @@ impl Clients {
         }
     }
 
+    /// Ends them; nothing of them goes on when this returns.
+    pub(super) async fn end(mut self) {
+        self.running.shutdown().await;
+        self.office.shutdown().await;
+    }
+
     pub(super) fn enter(&self, phase: client::Phase) {
         self.phase.send_replace(phase);
     }

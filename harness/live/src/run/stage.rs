@@ -7,6 +7,7 @@ use quorate_plan::{Fault, Plan};
 use quorate_systems::contract::System;
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::{SystemKind, WithSystem, with_system};
+use quorate_world::inputs::{Owner, RunId, Title};
 use quorate_world::weather;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -35,6 +36,8 @@ pub(super) struct Parts<'a> {
     pub(super) observed: Arc<SharedLog>,
     /// Their inputs.
     pub(super) inputs: Arc<SharedInputs>,
+    /// What tells the run from others.
+    pub(super) run: RunId,
     pub(super) happenings: Arc<Happenings>,
     pub(super) onlooker: Arc<dyn Onlooker>,
     pub(super) scripts: Arc<Scripts>,
@@ -46,11 +49,13 @@ impl<'a> Parts<'a> {
         setup: &'a RunSetup,
         kind: SystemKind,
         recorder: &'a Recorder,
+        run: RunId,
     ) -> Result<Self, LiveError> {
         let Plan { seed, system, .. } = &setup.plan;
         let observed = SharedLog::open(&setup.folder.join(observed::CLIENTS))
             .map_err(|error| LiveError::Clients(error.to_string()))?;
-        let inputs = SharedInputs::open(&setup.folder.join(CLIENT_INPUTS))
+        let title = Title { run: run.clone(), of: Owner::Clients };
+        let inputs = SharedInputs::open(&setup.folder.join(CLIENT_INPUTS), &title)
             .map_err(|error| LiveError::Clients(error.to_string()))?;
         let happenings = Arc::new(Happenings::of(&setup.plan));
         let clients = doors(&setup.plan);
@@ -60,6 +65,7 @@ impl<'a> Parts<'a> {
             recorder,
             observed: Arc::new(observed),
             inputs: Arc::new(inputs),
+            run,
             onlooker: with_system(kind, MakeOnlooker(Arc::clone(&happenings))),
             scripts: Arc::new(Scripts::of(&setup.plan, &happenings)),
             happenings,
@@ -74,7 +80,8 @@ fn doors(plan: &Plan) -> u32 {
     plan.workload.clients + u32::from(has_administrator(plan))
 }
 
-pub(super) fn has_administrator(plan: &Plan) -> bool {
+/// Whether the system is to change while it runs.
+pub(crate) fn has_administrator(plan: &Plan) -> bool {
     plan.faults.iter().any(|planned| matches!(planned.fault, Fault::Reconfigure { .. }))
 }
 
@@ -99,7 +106,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn build(parts: &Parts<'_>) -> Result<Self, LiveError> {
-        let Parts { setup, kind, onlooker, happenings, keys, .. } = parts;
+        let Parts { setup, kind, onlooker, happenings, keys, run, .. } = parts;
         let Plan { seed, system, .. } = &setup.plan;
         let vocabulary = kind.vocabulary();
         let eyes = happenings.looks_into_messages().then(|| Arc::clone(onlooker));
@@ -117,6 +124,7 @@ impl Stage {
             onlooker: Arc::clone(onlooker),
             happenings: Arc::clone(happenings),
             keys: keys.nodes.clone(),
+            run: run.clone(),
             seed: weather::draw(*seed, "cluster", &[]),
         };
         let cluster = Cluster::start(config, Arc::clone(&proxy), died)
@@ -149,7 +157,7 @@ impl Stage {
 
     /// Ends the clients, then the nodes; what did not end as it should.
     pub(super) async fn tear_down(self) -> Vec<String> {
-        drop(self.clients);
+        self.clients.end().await;
         let troubles = self.cluster.shut_down().await;
         troubles.iter().map(ToString::to_string).collect()
     }

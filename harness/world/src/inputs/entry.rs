@@ -1,17 +1,81 @@
 //! The entries of a log, and how they are written.
 
+use std::fmt;
+
 use quorate_systems::contract::{
-    ClientInput, ClientStart, Incarnation, Input, Keyring, Lie, LocalTime, Recovered, Start, System,
+    ClientInput, ClientStart, Incarnation, Input, Keyring, Lie, LocalTime, NodeId, Recovered,
+    Start, System,
 };
 use quorate_systems::wal::{self, EncodeError};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use crate::invariants::Who;
 
-/// What the first record of every log says: what it is, and in which format.
-pub(super) const FORMAT: &str = "quorate inputs 1";
+/// What the first record of every log says before all else: what it is, and in which format.
+const FORMAT: &str = "quorate inputs 2";
+
+/// Which run a log is of, and whose in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Title {
+    /// The run.
+    pub run: RunId,
+    /// Whose cores take in what stands in the log.
+    pub of: Owner,
+}
+
+/// What tells a run from others, as the header of its history has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunId {
+    /// When it began, in UTC (`2026-11-23T21:47:02Z`).
+    pub started: String,
+    /// The BLAKE3 hash of its plan, in hexadecimal.
+    pub plan: String,
+}
+
+/// Who takes in what stands in one log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Owner {
+    /// One node, in all its lives.
+    Node(NodeId),
+    /// All clients, the administrator among them.
+    Clients,
+}
+
+impl Owner {
+    /// Whether entries about this core belong into the log.
+    pub fn is_of(self, who: Who) -> bool {
+        match (self, who) {
+            (Self::Node(own), Who::Node(node)) => own == node,
+            (Self::Clients, Who::Client(_)) => true,
+            (Self::Node(_), Who::Client(_)) | (Self::Clients, Who::Node(_)) => false,
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => Who::Node(*node).fmt(f),
+            Self::Clients => f.write_str("the clients"),
+        }
+    }
+}
+
+/// The first record of a log.
+#[derive(Serialize, Deserialize)]
+struct Heading {
+    format: String,
+    title: Title,
+}
+
+/// Every other record: the entries of a log are numbered from 1, so that none can be missing unnoticed.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Numbered<E> {
+    pub(super) number: u64,
+    pub(super) entry: E,
+}
 
 /// One entry. What belongs to a system stands in it as encoded bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,13 +164,19 @@ impl Entry {
 }
 
 /// Adds to a new log what every log begins with.
-pub fn begin(log: &mut Vec<u8>) -> Result<(), EncodeError> {
-    wal::append(log, &FORMAT)
+pub fn begin(log: &mut Vec<u8>, title: &Title) -> Result<(), EncodeError> {
+    wal::append(log, &Heading { format: FORMAT.to_owned(), title: title.clone() })
 }
 
-/// Adds an entry to a log.
-pub fn append(log: &mut Vec<u8>, entry: &Entry) -> Result<(), EncodeError> {
-    wal::append(log, entry)
+/// Adds an entry to a log, in which it has this number: the first has 1.
+pub fn append(log: &mut Vec<u8>, number: u64, entry: &Entry) -> Result<(), EncodeError> {
+    wal::append(log, &Numbered { number, entry })
+}
+
+/// What the first record of a log says, if this is one, and of this format.
+pub(super) fn title(payload: &[u8]) -> Option<Title> {
+    let Heading { format, title } = wal::decode(payload)?;
+    (format == FORMAT).then_some(title)
 }
 
 /// A replica is about to start at `t`.
@@ -158,9 +228,4 @@ pub fn client_input<M: Serialize>(
 
 fn bytes(value: &impl Serialize) -> Vec<u8> {
     postcard::to_allocvec(value).expect("inputs and records can be written")
-}
-
-/// What [`bytes`] wrote, all of it.
-pub(super) fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    wal::decode(bytes)
 }

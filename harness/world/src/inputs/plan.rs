@@ -151,6 +151,11 @@ impl Account {
     }
 }
 
+/// Whether nodes that this happens to go down.
+pub fn ends_nodes(nemesis: &Nemesis) -> bool {
+    loses_unsynced(nemesis).is_some()
+}
+
 /// Whether a node that this happens to goes down, and loses what it had not synced.
 fn loses_unsynced(nemesis: &Nemesis) -> Option<bool> {
     match nemesis.kind.parse::<FaultClass>().ok()? {

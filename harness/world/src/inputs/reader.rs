@@ -3,10 +3,8 @@
 use std::io::{self, Read};
 
 use quorate_systems::wal::{self, First};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::entry::{Entry, FORMAT};
+use super::entry::{Entry, Numbered, Title, title};
 
 /// How much is read at once, in bytes.
 const PIECE: u64 = 1 << 16;
@@ -35,27 +33,43 @@ pub struct Reader<R> {
     offset: u64,
     /// How many entries were handed out.
     entries: u64,
-    begun: bool,
+    /// What it begins with, once that was read.
+    title: Option<Title>,
 }
 
 impl<R: Read> Reader<R> {
     /// A reader of a log, which is called `name` where something is wrong with it.
     pub const fn new(name: String, source: R) -> Self {
-        Self { name, source, bytes: Vec::new(), at: 0, offset: 0, entries: 0, begun: false }
+        Self { name, source, bytes: Vec::new(), at: 0, offset: 0, entries: 0, title: None }
+    }
+
+    /// Which run the log is of, and whose; nothing where it is cut off before that.
+    pub fn title(&mut self) -> Result<Option<&Title>, BadLog> {
+        if self.title.is_none() {
+            const STRANGE: &str = "it is no log of inputs, or one of another format";
+            self.title = self.record(title, STRANGE)?;
+        }
+        Ok(self.title.as_ref())
     }
 
     /// The next entry; nothing once the last whole one was handed out.
     pub fn read(&mut self) -> Result<Option<Entry>, BadLog> {
-        if !self.begun {
-            match self.record::<String>()? {
-                None => return Ok(None),
-                Some(format) if format == FORMAT => self.begun = true,
-                Some(_) => return Err(self.bad("it is no log of inputs, or one of another format")),
-            }
+        if self.title()?.is_none() {
+            return Ok(None);
         }
-        let entry = self.record()?;
-        self.entries += u64::from(entry.is_some());
-        Ok(entry)
+        let begins = self.offset;
+        let numbered =
+            self.record(wal::decode::<Numbered<Entry>>, "whole, and no entry of this format")?;
+        let Some(Numbered { number, entry }) = numbered else { return Ok(None) };
+        let expected = self.entries + 1;
+        if number != expected {
+            self.offset = begins;
+            return Err(self.bad(format!(
+                "entry {number} stands where entry {expected} should: something was taken away or put in"
+            )));
+        }
+        self.entries = number;
+        Ok(Some(entry))
     }
 
     /// How many entries were handed out: the number of the last one.
@@ -82,24 +96,30 @@ impl<R: Read> Reader<R> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    fn record<T: Serialize + DeserializeOwned>(&mut self) -> Result<Option<T>, BadLog> {
+    /// The next record, read by `read`; `strange` is what to say if it is whole and that cannot read it.
+    fn record<T>(
+        &mut self,
+        read: impl Fn(&[u8]) -> Option<T>,
+        strange: &str,
+    ) -> Result<Option<T>, BadLog> {
         loop {
-            let (decoded, len) = match wal::first(self.rest()) {
-                First::Record { payload, len } => (wal::decode(payload), len),
+            let (record, len) = match wal::first(self.rest()) {
+                First::Record { payload, len } => (read(payload), len),
                 First::Damaged => return Err(self.bad("damaged")),
                 First::Cut => {
                     if self.fill()? {
                         continue;
                     }
+                    if !wal::may_begin(self.rest()) {
+                        return Err(self.bad("damaged: what stands at the end is no part of a log"));
+                    }
                     return Ok(None);
                 }
             };
-            let Some(decoded) = decoded else {
-                return Err(self.bad("whole, and no entry of this format"));
-            };
+            let Some(record) = record else { return Err(self.bad(strange)) };
             self.at += len;
             self.offset += len as u64;
-            return Ok(Some(decoded));
+            return Ok(Some(record));
         }
     }
 

@@ -13,15 +13,18 @@ use quorate_systems::contract::{
 
 use self::core::{Core, Ended, Waking};
 use super::digest::Digest;
-use super::entry::{Entry, decode};
+use super::entry::{Entry, Owner, Title};
 use super::reader::{BadLog, Reader};
 use crate::invariants::Who;
+use quorate_systems::wal;
 
 /// One log, and what it is called where something is wrong with it.
 #[derive(Debug)]
 pub struct Log<R> {
     /// The name of its file.
     pub name: String,
+    /// What it must begin with.
+    pub title: Title,
     /// Its bytes.
     pub source: R,
 }
@@ -91,14 +94,25 @@ pub struct Reexecution {
     pub lives: u64,
     /// How many inputs they took.
     pub inputs: u64,
-    /// Lives that a kill cut off: of their last step, or their start, no digest was written.
-    pub lives_cut: u64,
-    /// Logs whose last entry a kill cut off.
-    pub logs_cut: u64,
+    /// Lives that were cut off: of their last step, or their start, no digest was written.
+    pub lives_cut: Vec<LifeCut>,
+    /// The logs that end in the middle of an entry, by their names.
+    pub logs_cut: Vec<String>,
     /// How often a core broke an assertion, as it did when it first ran.
     pub panics: u64,
     /// Where it went another way: nothing behind that was run again.
     pub mismatch: Option<Mismatch>,
+}
+
+/// A life of whose last step no digest was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LifeCut {
+    /// Whose.
+    pub who: Who,
+    /// Which.
+    pub incarnation: Incarnation,
+    /// Whether none follows.
+    pub is_last: bool,
 }
 
 /// A step whose effects are not those that it had.
@@ -164,6 +178,8 @@ pub fn reexecute<S: System, R: Read>(
 
 /// One log, with the entry that comes next.
 struct Source<R> {
+    name: String,
+    owner: Owner,
     reader: Reader<R>,
     next: Option<Entry>,
     /// When the entry was written, or the last one before it that says so.
@@ -172,10 +188,15 @@ struct Source<R> {
 
 impl<R: Read> Source<R> {
     fn open(log: Log<R>) -> Result<Self, BadLog> {
-        let mut reader = Reader::new(log.name, log.source);
+        let Log { name, title: expected, source } = log;
+        let mut reader = Reader::new(name.clone(), source);
+        let foreign = reader.title()?.and_then(|found| foreign(found, &expected));
+        if let Some(why) = foreign {
+            return Err(BadLog { log: name, offset: 0, why });
+        }
         let next = reader.read()?;
         let t = next.as_ref().and_then(Entry::time).unwrap_or(0);
-        Ok(Self { reader, next, t })
+        Ok(Self { name, owner: expected.of, reader, next, t })
     }
 
     fn take(&mut self) -> Option<Entry> {
@@ -187,6 +208,20 @@ impl<R: Read> Source<R> {
         self.t = self.next.as_ref().and_then(Entry::time).unwrap_or(self.t);
         Ok(())
     }
+}
+
+/// Why a log that begins so is not the one that was to be read, if it is not.
+fn foreign(found: &Title, expected: &Title) -> Option<String> {
+    let (run, own) = (&found.run, &expected.run);
+    if run.started != own.started {
+        let (other, own) = (&run.started, &own.started);
+        return Some(format!("it is of another run, begun at {other}, and not at {own}"));
+    }
+    if run.plan != own.plan {
+        return Some("it is of another run, begun at the same time with another plan".to_owned());
+    }
+    let (other, own) = (found.of, expected.of);
+    (other != own).then(|| format!("it is the log of {other}, in the place of that of {own}"))
 }
 
 /// A re-execution under way.
@@ -232,10 +267,10 @@ impl<S: System, R: Read> Run<'_, S, R> {
             }
         }
         let cut = self.sources.iter().filter(|source| source.reader.cut_bytes() > 0);
-        self.done.logs_cut = cut.count() as u64;
+        self.done.logs_cut = cut.map(|source| source.name.clone()).collect();
         let lives = std::mem::take(&mut self.cores);
-        for life in lives.into_values() {
-            self.bury(&life);
+        for (who, life) in lives {
+            self.bury(who, &life, true);
         }
         Ok(self.done)
     }
@@ -250,9 +285,17 @@ impl<S: System, R: Read> Run<'_, S, R> {
     }
 
     fn take(&mut self, source: usize, entry: Entry) -> Result<(), BadLog> {
-        let Some(Source { reader, t, .. }) = self.sources.get(source) else { return Ok(()) };
+        let Some(Source { reader, owner, t, .. }) = self.sources.get(source) else {
+            return Ok(());
+        };
         let place = Place { t: *t, entry: reader.entries() };
-        self.carry_out(place, entry).map_err(|why| {
+        let who = entry.who();
+        let taken = if owner.is_of(who) {
+            self.carry_out(place, entry)
+        } else {
+            Err(format!("it is about {who}, in the log of {owner}"))
+        };
+        taken.map_err(|why| {
             let reader = self.sources.get(source).map(|source| &source.reader);
             let entry = place.entry;
             let why = format!("entry {entry}, which ends here: {why}");
@@ -269,7 +312,7 @@ impl<S: System, R: Read> Run<'_, S, R> {
                 self.begin_life(place, waking)
             }
             Entry::Found { record, .. } => {
-                let record = decode(&record).ok_or("it is no record")?;
+                let record = wal::decode(&record).ok_or("it is no record")?;
                 self.find(place, who, Recovered::Intact(record))
             }
             Entry::Corrupt { place: damage, .. } => {
@@ -288,9 +331,11 @@ impl<S: System, R: Read> Run<'_, S, R> {
 
     fn begin_life(&mut self, place: Place, waking: Waking) -> Result<(), String> {
         let Waking { who, incarnation, left, .. } = waking;
+        let last = self.cores.get(&who).map(|life| life.incarnation);
+        check_life(last, incarnation)?;
         let life = Life { incarnation, core: Core::Waking(waking, Vec::new()), open: None };
         match self.cores.insert(who, life) {
-            Some(before) => self.bury(&before),
+            Some(before) => self.bury(who, &before, false),
             None => self.done.cores += 1,
         }
         self.done.lives += 1;
@@ -354,14 +399,29 @@ impl<S: System, R: Read> Run<'_, S, R> {
     }
 
     /// A life is over.
-    fn bury(&mut self, life: &Life<S>) {
+    fn bury(&mut self, who: Who, life: &Life<S>, is_last: bool) {
         let is_cut = match (&life.core, &life.open) {
             (Core::Waking(..), _) => true,
             // A core that breaks an assertion leaves no digest, and nothing is missing.
             (_, Some(open)) => matches!(open.found, Found::Effects(_)),
             (_, None) => false,
         };
-        self.done.lives_cut += u64::from(is_cut);
+        if is_cut {
+            let cut = LifeCut { who, incarnation: life.incarnation, is_last };
+            self.done.lives_cut.push(cut);
+        }
+    }
+}
+
+/// Lives are counted from 1, and none is lived twice. One may be missing: that of a node which was killed while it
+/// came up, before its core started.
+fn check_life(last: Option<Incarnation>, next: Incarnation) -> Result<(), String> {
+    let next = next.0;
+    match last {
+        None if next == 1 => Ok(()),
+        None => Err(format!("the first life is number {next}")),
+        Some(last) if next > last.0 => Ok(()),
+        Some(last) => Err(format!("life {next} begins after life {}", last.0)),
     }
 }
 
@@ -400,9 +460,9 @@ impl OpenStep {
 /// An input, for people.
 fn text_of<S: System>(who: Who, input: &[u8]) -> String {
     let text = match who {
-        Who::Node(_) => decode::<Input<S::Message>>(input).map(|input| format!("{input:?}")),
+        Who::Node(_) => wal::decode::<Input<S::Message>>(input).map(|input| format!("{input:?}")),
         Who::Client(_) => {
-            decode::<ClientInput<S::Message>>(input).map(|input| format!("{input:?}"))
+            wal::decode::<ClientInput<S::Message>>(input).map(|input| format!("{input:?}"))
         }
     };
     text.unwrap_or_default()

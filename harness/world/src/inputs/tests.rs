@@ -144,19 +144,39 @@ impl Recorded {
     }
 }
 
+/// What a log of this run begins with.
+fn title(of: Owner) -> Title {
+    let run = RunId { started: "2026-11-23T21:47:02Z".to_owned(), plan: "a plan".to_owned() };
+    Title { run, of }
+}
+
+/// A log of n0, or of the clients.
 fn written(entries: &[Entry]) -> Vec<u8> {
+    let of = match entries.first().map(Entry::who) {
+        Some(Who::Client(_)) => Owner::Clients,
+        Some(Who::Node(_)) | None => Owner::Node(NodeId(0)),
+    };
+    written_by(of, entries)
+}
+
+fn written_by(of: Owner, entries: &[Entry]) -> Vec<u8> {
     let mut log = Vec::new();
-    begin(&mut log).unwrap();
-    for entry in entries {
-        append(&mut log, entry).unwrap();
+    begin(&mut log, &title(of)).unwrap();
+    for (number, entry) in (1..).zip(entries) {
+        append(&mut log, number, entry).unwrap();
     }
     log
 }
 
+/// The logs of n0 and of the clients.
+fn logs<'a>(node: &'a [u8], client: &'a [u8]) -> [Log<&'a [u8]>; 2] {
+    let logs = [("n0", Owner::Node(NodeId(0)), node), ("clients", Owner::Clients, client)];
+    logs.map(|(name, of, source)| Log { name: name.to_owned(), title: title(of), source })
+}
+
 fn again(node: &[u8], client: &[u8], mutant: Option<Mutant>) -> Result<Reexecution, BadLog> {
     let mut times = Vec::new();
-    let logs = [("n0", node), ("clients", client)];
-    let logs = logs.map(|(name, source)| Log { name: name.to_owned(), source });
+    let logs = logs(node, client);
     let done = reexecute::<Quorum, _>(logs, &config(mutant), &mut |step| times.push(step.t));
     assert!(times.is_sorted(), "{times:?}");
     done
@@ -195,7 +215,7 @@ fn an_entry_takes_a_few_tens_of_bytes_besides_its_payload() {
     for entry in &node {
         let Entry::Input { input, .. } = entry else { continue };
         let before = log.len();
-        append(&mut log, entry).unwrap();
+        append(&mut log, 1000, entry).unwrap();
         assert!(log.len() - before - input.len() < 40, "{entry:?}");
     }
     assert!(!log.is_empty());
@@ -213,10 +233,20 @@ fn a_log_that_was_cut_anywhere_is_read_and_run_again_to_its_last_whole_entry() {
         let end = whole.checked_sub(1).map_or(0, |last| ends[last]);
         assert_eq!(left, (cut - end) as u64);
         let done = again(&log[..cut], &client, None).unwrap();
-        assert_eq!((done.mismatch, done.logs_cut), (None, u64::from(left > 0)), "at {cut}");
+        let logs_cut: Vec<_> = (left > 0).then(|| "n0".to_owned()).into_iter().collect();
+        assert_eq!((done.mismatch, done.logs_cut), (None, logs_cut), "at {cut}");
         let is_open =
             !matches!(entries.last(), None | Some(Entry::Did { .. } | Entry::Lies { .. }));
-        assert_eq!(done.lives_cut, u64::from(is_open), "at {cut}");
+        let incarnation = entries.iter().rev().find_map(|entry| match entry {
+            Entry::Start { incarnation, .. } => Some(*incarnation),
+            _ => None,
+        });
+        let cut_off = incarnation.filter(|_| is_open);
+        let lives_cut: Vec<_> = cut_off
+            .map(|incarnation| LifeCut { who: N0, incarnation, is_last: true })
+            .into_iter()
+            .collect();
+        assert_eq!(done.lives_cut, lives_cut, "at {cut}");
     }
 }
 
@@ -241,7 +271,11 @@ fn every_flipped_bit_is_named_with_its_place() {
 #[test]
 fn what_is_no_log_of_inputs_is_said_to_be_none() {
     let mut other = Vec::new();
-    quorate_systems::wal::append(&mut other, &"quorate inputs 2").unwrap();
+    quorate_systems::wal::append(&mut other, &"quorate inputs 1").unwrap();
+    assert!(read(&other).unwrap_err().why.contains("another format"));
+    let mut other = Vec::new();
+    let later = ("quorate inputs 3", title(Owner::Clients));
+    quorate_systems::wal::append(&mut other, &later).unwrap();
     assert!(read(&other).unwrap_err().why.contains("another format"));
     assert_eq!(read(b"{\"t\":81624011729301,\"by\":\"n0\"}").unwrap_err().offset, 0);
 }
@@ -315,6 +349,89 @@ fn a_log_that_makes_no_sense_is_refused_with_the_place() {
 }
 
 #[test]
+fn a_log_of_another_run_or_of_somebody_else_is_refused_by_name() {
+    let run = Recorded::story();
+    let (node, client) = (written(&run.node), written(&run.client));
+    let refused = |node: &[u8], client: &[u8], log: &str, why: &str| {
+        let error = again(node, client, None).unwrap_err();
+        assert!(error.log == log && error.why.contains(why) && error.offset == 0, "{error}");
+    };
+    let of_run = |run: RunId| {
+        let mut log = Vec::new();
+        begin(&mut log, &Title { run, of: Owner::Node(NodeId(0)) }).unwrap();
+        log
+    };
+    let RunId { started, plan } = title(Owner::Clients).run;
+    let later = of_run(RunId { started: "2026-11-24T00:00:00Z".to_owned(), plan });
+    refused(&later, &client, "n0", "another run, begun at 2026-11-24T00:00:00Z");
+    let planned = of_run(RunId { started, plan: "another plan".to_owned() });
+    refused(&planned, &client, "n0", "another plan");
+    refused(&written_by(Owner::Node(NodeId(1)), &[]), &client, "n0", "the log of n1");
+    refused(&client, &node, "n0", "the log of the clients, in the place of that of n0");
+    refused(&node, &node, "clients", "the log of n0");
+}
+
+#[test]
+fn an_entry_about_somebody_else_is_refused() {
+    let run = Recorded::story();
+    let node = written_by(Owner::Node(NodeId(0)), &run.client);
+    let error = again(&node, &[], None).unwrap_err();
+    assert!(error.why.contains("it is about c0, in the log of n0"), "{error}");
+    let client = written_by(Owner::Clients, &run.node);
+    let error = again(&[], &client, None).unwrap_err();
+    assert!(error.why.contains("it is about n0, in the log of the clients"), "{error}");
+}
+
+#[test]
+fn entries_that_were_taken_away_or_put_in_are_noticed_by_their_numbers() {
+    let run = Recorded::story();
+    let log = written(&run.node);
+    let ends = ends(&run.node);
+    let half = ends.len() / 2;
+    let without = [&log[..ends[half]], &log[ends[half + 2]..]].concat();
+    let error = read(&without).unwrap_err();
+    let said = format!("entry {} stands where entry {} should", half + 3, half + 1);
+    assert!(error.why.contains(&said) && error.offset == ends[half] as u64, "{error}");
+    let twice = [&log[..ends[half]], &log[ends[half - 1]..]].concat();
+    assert!(read(&twice).unwrap_err().why.contains("should"), "an entry stands there twice");
+    let twice = [&log[..], &log[ends[0]..]].concat();
+    let error = read(&twice).unwrap_err();
+    assert!(error.why.contains("entry 1 stands where"), "all of it stands there twice: {error}");
+    let twice = [&log[..], &log[..]].concat();
+    assert!(read(&twice).is_err(), "and with its title");
+}
+
+#[test]
+fn what_no_kill_leaves_behind_is_no_entry_that_was_cut_off() {
+    let log = written(&Recorded::story().node);
+    for garbage in [&b"abc"[..], &[0; 15], &[0; 4096]] {
+        let error = read(&[&log, garbage].concat()).unwrap_err();
+        assert!(error.why.contains("damaged") && error.offset == log.len() as u64, "{error}");
+    }
+    assert_eq!(read(&[&log, &b"qRe"[..]].concat()).unwrap().1, 3);
+}
+
+#[test]
+fn lives_are_counted_from_one_and_none_is_lived_twice() {
+    let refused = |incarnations: &[u64], why: &str| {
+        let mut run = Recorded::new();
+        for incarnation in incarnations {
+            run.boot(*incarnation, None);
+        }
+        let error = again(&written(&run.node), &[], None).unwrap_err();
+        assert!(error.why.contains(why), "{error}");
+    };
+    refused(&[2], "the first life is number 2");
+    refused(&[1, 1], "life 1 begins after life 1");
+    refused(&[1, 3, 2], "life 2 begins after life 3");
+    // The second was killed before its core started.
+    let mut run = Recorded::new();
+    run.boot(1, None);
+    run.boot(3, None);
+    assert_eq!(run.run(None).unwrap().lives, 3, "with that of the client");
+}
+
+#[test]
 fn a_core_that_broke_an_assertion_breaks_it_again() {
     let mut run = Recorded::new();
     let invoke = ClientInput::Invoke(Command::Read { key: Key(1) });
@@ -322,12 +439,12 @@ fn a_core_that_broke_an_assertion_breaks_it_again() {
     // None may be open.
     run.client.push(client_input(C0, run.t, LocalTime(run.t), &invoke));
     let mut panics = 0;
-    let logs = [Log { name: "clients".to_owned(), source: &written(&run.client)[..] }];
-    let done = reexecute::<Quorum, _>(logs, &config(None), &mut |step| {
+    let client = written(&run.client);
+    let done = reexecute::<Quorum, _>(logs(&[], &client), &config(None), &mut |step| {
         panics += u64::from(matches!(step.what, What::Panicked { .. }));
     });
     let done = done.unwrap();
-    assert_eq!((done.panics, panics, done.lives_cut, done.mismatch), (1, 1, 0, None));
+    assert_eq!((done.panics, panics, done.lives_cut, done.mismatch), (1, 1, Vec::new(), None));
 
     // It did not, when it first ran.
     run.client.push(Entry::Did { who: C0, effects: of_client_step::<Quorum>(&[]) });
@@ -339,8 +456,7 @@ fn a_core_that_broke_an_assertion_breaks_it_again() {
 fn an_account_has_the_operations_the_messages_and_the_lives_of_nodes() {
     let run = Recorded::story();
     let (node, client) = (written(&run.node), written(&run.client));
-    let logs = [("n0", &node[..]), ("clients", &client[..])];
-    let logs = logs.map(|(name, source)| Log { name: name.to_owned(), source });
+    let logs = logs(&node, &client);
     let mut accountant = Accountant::default();
     reexecute::<Quorum, _>(logs, &config(None), &mut |step| accountant.note(step)).unwrap();
     let account = accountant.finish();

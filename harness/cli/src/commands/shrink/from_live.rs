@@ -94,8 +94,8 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn go(mut self, results: &Results) -> Result<Told, CliError> {
-        let Live { folder, plan, mutants, .. } = self.live;
-        let account = panics::quietly(|| quorate_live::account(folder, plan, *mutants));
+        let Live { folder, file, plan, mutants } = self.live;
+        let account = panics::quietly(|| quorate_live::account(folder, file, plan, *mutants));
         let mut why = None;
         match account {
             Ok(account) => {

@@ -9,9 +9,9 @@ use quorate_systems::contract::{
 };
 
 use super::super::digest::{Digest, of_client_step, of_refusal, of_step};
-use super::super::entry::decode;
 use super::{About, Step, What};
 use crate::invariants::Who;
+use quorate_systems::wal;
 
 /// A core in one of its lives.
 pub(super) enum Core<S: System> {
@@ -110,7 +110,7 @@ impl<S: System> Core<S> {
         const NO_INPUT: &str = "it is no input of this system";
         match self {
             Self::Replica(replica, outbox) => {
-                let input: Input<S::Message> = decode(input).ok_or(NO_INPUT)?;
+                let input: Input<S::Message> = wal::decode(input).ok_or(NO_INPUT)?;
                 let taken = input.clone();
                 let stepped = catch_unwind(AssertUnwindSafe(|| replica.step(now, taken, outbox)));
                 let effects: Vec<Effect<S>> = outbox.drain().collect();
@@ -122,7 +122,7 @@ impl<S: System> Core<S> {
                 Ok(Ended::Effects(of_step(&effects)))
             }
             Self::Client(client) => {
-                let input: ClientInput<S::Message> = decode(input).ok_or(NO_INPUT)?;
+                let input: ClientInput<S::Message> = wal::decode(input).ok_or(NO_INPUT)?;
                 let taken = input.clone();
                 let mut effects: Vec<ClientEffect<S>> = Vec::new();
                 let stepped =
