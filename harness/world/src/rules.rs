@@ -15,7 +15,7 @@ use crate::moments::{MomentId, Moments};
 /// one `after` it does not.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    rules: Vec<Compiled>,
+    all: Vec<Compiled>,
     /// How many messages each decided about.
     applied: Vec<u64>,
     /// The places of the rules that may be about a message on any link.
@@ -67,8 +67,8 @@ impl Rules {
             places.sort_unstable();
         }
         let applied = vec![0; rules.len()];
-        let rules = rules.iter().map(|rule| Compiled::new(rule, moments)).collect();
-        Self { rules, applied, of_any, of_links }
+        let all = rules.iter().map(|rule| Compiled::new(rule, moments)).collect();
+        Self { all, applied, of_any, of_links }
     }
 
     /// The first rule that applies to this message, by its place in the plan, and what it demands. Nothing
@@ -85,7 +85,7 @@ impl Rules {
     ) -> Option<(usize, Decision)> {
         let mut decided = None;
         for place in self.of_links.get(&(from, to)).unwrap_or(&self.of_any) {
-            let Some(rule) = self.rules.get_mut(*place) else { continue };
+            let Some(rule) = self.all.get_mut(*place) else { continue };
             let may_matter = if decided.is_none() { rule.nth.is_open() } else { rule.nth.counts() };
             if !may_matter || !rule.message.matches(from, to, message) {
                 continue;
@@ -103,14 +103,14 @@ impl Rules {
     /// Nothing has been sent yet; the rules stay.
     pub fn reset(&mut self) {
         self.applied.fill(0);
-        for rule in &mut self.rules {
+        for rule in &mut self.all {
             rule.nth.restart();
         }
     }
 
     /// Whether there are none: then nobody needs to be asked.
     pub const fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.all.is_empty()
     }
 
     /// How many messages each rule decided about, in the order of the plan.
