@@ -9,6 +9,7 @@
 
 pub mod coverage;
 pub mod parsers;
+pub mod schedule;
 pub mod tool;
 
 #[cfg(fuzzing)]
@@ -41,7 +42,7 @@ pub struct Seed {
 }
 
 /// Every target there is.
-pub const TARGETS: &[Target] = &[parsers::frames::TARGET];
+pub const TARGETS: &[Target] = &[parsers::frames::TARGET, schedule::QUORUM];
 
 /// Makes a binary of a [`Target`]: libFuzzer's under cargo-fuzz, else a tool that replays and shows inputs.
 #[macro_export]

@@ -12,6 +12,10 @@ pub(super) struct Keys {
     nodes: usize,
     /// Key `k` is in one of the places from `k % SETS * WAYS`.
     slots: Vec<Slot>,
+    /// The places that hold a key.
+    taken: Vec<usize>,
+    /// The place that was used last.
+    last: usize,
     /// Counts up with every use of a key.
     clock: u64,
     forgotten: Forgotten,
@@ -59,7 +63,8 @@ impl Keys {
             images: Vec::new(),
         };
         let slots = (0..SETS).flat_map(|_| (0..WAYS).map(|_| free())).collect();
-        Self { nodes: nodes.into(), slots, clock: 0, forgotten: Forgotten::default() }
+        let forgotten = Forgotten::default();
+        Self { nodes: nodes.into(), slots, taken: Vec::new(), last: 0, clock: 0, forgotten }
     }
 
     /// As new, for so many nodes, with the memory that it has.
@@ -67,8 +72,12 @@ impl Keys {
         self.nodes = nodes.into();
         self.clock = 0;
         self.forgotten.clear();
-        for slot in &mut self.slots {
-            slot.key = None;
+        self.last = 0;
+        // Most runs have few keys.
+        for place in self.taken.drain(..) {
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.key = None;
+            }
         }
     }
 
@@ -76,6 +85,7 @@ impl Keys {
     pub(super) fn slot(&mut self, key: Key) -> &mut Slot {
         self.clock += 1;
         let place = self.find(key).unwrap_or_else(|| self.take_place(key));
+        self.last = place;
         let slot = self.slots.get_mut(place).expect("a place in the table");
         slot.used_at = self.clock;
         slot
@@ -97,6 +107,11 @@ impl Keys {
         self.slots.iter_mut().filter_map(|slot| Some((slot.key?, slot)))
     }
 
+    /// The key that was used last.
+    pub(super) fn last(&self) -> Option<&Slot> {
+        self.slots.get(self.last).filter(|slot| slot.key.is_some())
+    }
+
     fn find(&self, key: Key) -> Option<usize> {
         let first = first_place(key);
         let set = self.slots.get(first..first + WAYS)?;
@@ -111,8 +126,9 @@ impl Keys {
         let oldest = set.iter().enumerate().min_by_key(|(_, slot)| age(slot));
         let place = first + oldest.expect("a set has places").0;
         let slot = self.slots.get_mut(place).expect("a place in the table");
-        if let Some(old) = slot.key.replace(key) {
-            self.forgotten.add(old);
+        match slot.key.replace(key) {
+            Some(old) => self.forgotten.add(old),
+            None => self.taken.push(place),
         }
         slot.is_partial = self.forgotten.may_hold(key);
         slot.pairs.clear();
