@@ -86,13 +86,13 @@ fn carry_out(target: &Target, job: Job) -> io::Result<String> {
         }
         Job::Plan { input, output } => {
             let plan = plan_of(target, &input)?;
-            fs::write(&output, schedule::plan_toml(&plan))?;
+            fs::write(&output, schedule::plan_toml(&plan, schedule::mutants()))?;
             Ok(format!("{}: the plan is in {}", target.name, output.display()))
         }
         Job::History { input, output } => {
             let plan = plan_of(target, &input)?;
-            schedule::history(&plan, now(), fs::File::create(&output)?)
-                .map_err(io::Error::other)?;
+            let file = fs::File::create(&output)?;
+            schedule::history(&plan, schedule::mutants(), now(), file).map_err(io::Error::other)?;
             Ok(format!("{}: the history is in {}", target.name, output.display()))
         }
         Job::Seeds { folder } => {

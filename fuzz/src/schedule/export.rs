@@ -8,10 +8,8 @@ use quorate_checkers::linearizability::Budget;
 use quorate_plan::{Plan, to_toml};
 use quorate_sim::{Checks, QueueKind, SimError, simulator};
 use quorate_systems::contract::ConfigError;
-use quorate_systems::mutant::Mutant;
+use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_world::registry::{self, UnknownSystem};
-
-use super::judge::mutants;
 
 /// Why there is no history.
 #[derive(Debug, thiserror::Error)]
@@ -34,20 +32,25 @@ pub enum ExportError {
 }
 
 /// A plan as TOML, with the planted bug that it runs with in a comment.
-pub fn plan_toml(plan: &Plan) -> String {
-    let with = mutants().0.map(|mutant| format!(" --mutant {}", mutant.name()));
+pub fn plan_toml(plan: &Plan, mutants: Mutants) -> String {
+    let with = mutants.0.map(|mutant| format!(" --mutant {}", mutant.name()));
     format!("# run: quorate run --plan FILE{}\n\n{}", with.unwrap_or_default(), to_toml(plan))
 }
 
-/// Runs a plan, with the planted bug that the environment names, and writes its history, which began at `started`.
-pub fn history(plan: &Plan, started: String, out: impl Write) -> Result<(), ExportError> {
+/// Runs a plan and writes its history, which began at `started`.
+pub fn history(
+    plan: &Plan,
+    mutants: Mutants,
+    started: String,
+    out: impl Write,
+) -> Result<(), ExportError> {
     let kind = registry::find(&plan.system.kind)?;
     let (nodes, options) = (plan.system.nodes, &plan.system.options);
-    let promises = registry::promises(kind, nodes, options, mutants(), plan.seed)?;
+    let promises = registry::promises(kind, nodes, options, mutants, plan.seed)?;
     let header = Header {
         program: concat!("quorate ", env!("CARGO_PKG_VERSION")).to_owned(),
         started,
-        mutant: mutants().0.map(|mutant| Mutant::name(mutant).to_owned()),
+        mutant: mutants.0.map(|mutant| Mutant::name(mutant).to_owned()),
         model: promises.model.to_owned(),
         plan: serde_json::to_value(plan)?,
     };
@@ -56,7 +59,7 @@ pub fn history(plan: &Plan, started: String, out: impl Write) -> Result<(), Expo
         writer.event(time, what).map(|_| ()).map_err(|error| error.to_string())
     };
     let mut world = simulator(kind, QueueKind::default());
-    let outcome = world.run(plan, mutants(), Checks::ALL, &mut sink)?;
+    let outcome = world.run(plan, mutants, Checks::ALL, &mut sink)?;
     let demands = Demands {
         model: promises.model.to_owned(),
         fault_classes: Vec::new(),

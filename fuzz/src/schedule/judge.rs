@@ -12,7 +12,7 @@ use quorate_sim::hunt::{Hunter, Judged, LINEARIZABILITY};
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_world::invariants::Watched;
-use quorate_world::{regime, weather};
+use quorate_world::weather;
 
 use super::plan::plan;
 use crate::coverage;
@@ -51,10 +51,13 @@ impl Worlds {
 /// The body of the target.
 pub(super) fn body<S: Watched>(bytes: &[u8]) {
     let plan = plan::<S>(bytes);
-    check::<S>(&plan);
+    if let Err(error) = plan.validate() {
+        panic!("a plan that is refused: {error}\n\n{plan:?}");
+    }
     WORLDS.with_borrow_mut(|worlds| {
         let worlds = worlds.entry(S::KIND).or_insert_with(|| Worlds::new(S::KIND));
         let judged = worlds.first.judge_plan(&plan, mutants());
+        // Beyond what the system promises is none, too.
         let judged = judged.unwrap_or_else(|error| panic!("no run: {error}\n\n{}", to_toml(&plan)));
         if is_run_twice(bytes) {
             let again = worlds.second.judge_plan(&plan, mutants()).expect("it ran before");
@@ -68,23 +71,14 @@ pub(super) fn body<S: Watched>(bytes: &[u8]) {
     coverage::count_input(every());
 }
 
-/// Every plan must make sense: else it is the reader of the bytes that is wrong.
-fn check<S: Watched>(plan: &Plan) {
-    plan.validate().unwrap_or_else(|error| panic!("a plan that is refused: {error}\n\n{plan:?}"));
-    let config = S::configure(plan.system.nodes, &plan.system.options, Mutants::NONE);
-    let config = config.unwrap_or_else(|error| panic!("options that are refused: {error}"));
-    regime::check::<S>(plan, &config)
-        .unwrap_or_else(|error| panic!("a plan beyond what is promised: {error}\n\n{plan:?}"));
-}
-
 /// The demand that was broken. What is wrong with a planted configuration as such needs no search, and is no finding.
 fn broken(judged: &Judged) -> Option<&str> {
     let at_start = judged.at_start.as_deref().filter(|_| mutants() == Mutants::NONE);
     judged.found.as_deref().or(at_start)
 }
 
-/// The planted bug that is on, if any.
-pub(super) fn mutants() -> Mutants {
+/// The planted bug that is on, if any: the environment names it.
+pub fn mutants() -> Mutants {
     static MUTANTS: OnceLock<Mutants> = OnceLock::new();
     *MUTANTS.get_or_init(|| {
         let name = std::env::var(MUTANT).unwrap_or_default();
@@ -100,9 +94,13 @@ fn is(variable: &str, value: &str) -> bool {
 
 fn is_run_twice(bytes: &[u8]) -> bool {
     static ALL: OnceLock<bool> = OnceLock::new();
-    let words: Vec<u64> = bytes.iter().map(|byte| u64::from(*byte)).collect();
+    let words: Vec<u64> = bytes.chunks(4).map(word).collect();
     *ALL.get_or_init(|| is(TWICE, "all"))
         || weather::draw(0, "twice", &words).is_multiple_of(TWICE_ONE_IN)
+}
+
+fn word(chunk: &[u8]) -> u64 {
+    chunk.iter().fold(1, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// After how many inputs the number of states is said.

@@ -27,18 +27,17 @@ const OPERATIONS_MAX: usize = 12;
 pub(super) fn plan<S: System>(bytes: &[u8]) -> Plan {
     let Parts { head, dice: thrown, records } = Parts::of(bytes);
     let (nodes, options) = S::draw_cluster(&mut dice(&thrown));
-    let config =
-        S::configure(nodes, &options, Mutants::NONE).expect("a system can be what it draws");
     let seed = u64::from(head.seed);
     let cast = cast::<S>(head, nodes);
     let system = SystemPlan { kind: S::KIND.name().to_owned(), nodes, options };
     let faults = of_sort(&records, 5..10).take(FAULTS_MAX).filter_map(|record| cast.fault(record));
+    let faults = settled::<S>(faults.collect(), &system);
     Plan {
         workload: workload(head, &cast),
         scripts: scripts(head, &cast, of_sort(&records, 0..5)),
         durations: durations(head),
         weather: Some(weather_of(head)),
-        faults: settled::<S>(faults.collect(), &config),
+        faults,
         rules: of_sort(&records, 10..16).take(RULES_MAX).map(|record| cast.rule(record)).collect(),
         liveness: liveness(head, nodes),
         ..Plan::new(&format!("{}-schedule", S::KIND), seed, WorldKind::Sim, system)
@@ -137,28 +136,53 @@ fn liveness(head: Head, nodes: u16) -> Option<Liveness> {
 }
 
 /// In the order in which they must stand; no more liars than the system bears, and only changes that it can make.
-fn settled<S: System>(mut drafts: Vec<Timed>, config: &S::Config) -> Vec<PlannedFault> {
+fn settled<S: System>(mut drafts: Vec<Timed>, system: &SystemPlan) -> Vec<PlannedFault> {
     drafts.sort_by_key(|draft| (draft.when.is_some(), draft.at_ms));
-    let tolerated = usize::from(S::liars_tolerated(config));
-    let mut liars = BTreeSet::new();
-    let mut config = config.clone();
-    let mut settle = |draft: &Timed| {
-        Some(match &draft.fault {
+    let mut regime = None;
+    let settle = |draft: &Timed| {
+        let fault = match &draft.fault {
             FaultDraft::Plain(fault) => fault.clone(),
+            // To check a configuration takes longer than all else here, and most plans do not need it.
             FaultDraft::Lie { node, lie } => {
-                if liars.len() < tolerated {
-                    liars.insert(*node);
-                }
-                let node = if liars.contains(node) { *node } else { *liars.first()? };
-                Fault::Byzantine { nodes: [node].into(), lie: (*lie).to_owned() }
+                regime.get_or_insert_with(|| Regime::<S>::of(system)).lie(*node, lie)?
             }
             FaultDraft::Change(bytes) => {
-                let options = S::draw_change(&config, &mut dice(bytes))?;
-                config =
-                    S::change(&config, &options).expect("a system can change to what it draws");
-                Fault::Reconfigure { options }
+                regime.get_or_insert_with(|| Regime::<S>::of(system)).change(bytes)?
             }
-        })
+        };
+        Some(draft.planned(fault))
     };
-    drafts.iter().filter_map(|draft| settle(draft).map(|fault| draft.planned(fault))).collect()
+    drafts.iter().filter_map(settle).collect()
+}
+
+/// What the system can do and bears, after the faults so far.
+struct Regime<S: System> {
+    config: S::Config,
+    tolerated: usize,
+    liars: BTreeSet<u16>,
+}
+
+impl<S: System> Regime<S> {
+    fn of(system: &SystemPlan) -> Self {
+        let config = S::configure(system.nodes, &system.options, Mutants::NONE);
+        let config = config.expect("a system can be what it draws");
+        let tolerated = S::liars_tolerated(&config).into();
+        Self { config, tolerated, liars: BTreeSet::new() }
+    }
+
+    /// This node lies, or another one if there would be too many liars.
+    fn lie(&mut self, node: u16, lie: &str) -> Option<Fault> {
+        if self.liars.len() < self.tolerated {
+            self.liars.insert(node);
+        }
+        let node = if self.liars.contains(&node) { node } else { *self.liars.first()? };
+        Some(Fault::Byzantine { nodes: [node].into(), lie: lie.to_owned() })
+    }
+
+    fn change(&mut self, thrown: &[u8]) -> Option<Fault> {
+        let options = S::draw_change(&self.config, &mut dice(thrown))?;
+        self.config =
+            S::change(&self.config, &options).expect("a system can change to what it draws");
+        Some(Fault::Reconfigure { options })
+    }
 }

@@ -10,7 +10,7 @@ use super::{QUORUM, SCHEDULES, plan_of};
 use crate::TARGETS;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn every_string_of_bytes_is_a_plan_that_its_system_takes(

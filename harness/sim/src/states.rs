@@ -1,8 +1,8 @@
 //! Abstract states of a run, hashed: for a search that keeps whatever comes to a new one.
 //!
 //! There must be few enough that new ones mean something: some thousands. So nodes and clients have no names here,
-//! times and values do not count, and what counts is told in two parts, after each event: how it stands with the
-//! one that it happened to, and how it stands with the cluster.
+//! times and values do not count, and what counts is told in parts, after each event: how it stands with the one
+//! that it happened to, and how it stands with the cluster.
 
 use quorate_systems::contract::Command;
 use quorate_world::invariants::Watched;
@@ -36,8 +36,25 @@ pub(crate) const WAKE: &str = "(wake)";
 /// Records became durable.
 pub(crate) const SYNCED: &str = "(synced)";
 
-/// More than so many of anything are many.
-const MANY: u64 = 3;
+/// More answers in a row than this are as good as this many.
+const ROW_MAX: u64 = 6;
+
+/// What a state is one of. Each of these has some hundreds.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// The last two things that happened to a machine.
+    Order,
+    /// How a machine stands when something happens to it.
+    Machine,
+    /// How a client stands, and how many answers it has.
+    Client,
+    /// How far the system has come.
+    Progress,
+    /// How many are up, and at work, when something happens.
+    Cluster,
+    /// Which milestone follows which.
+    Milestones,
+}
 
 impl States {
     pub(crate) const fn new(reached: fn(u64)) -> Self {
@@ -52,8 +69,8 @@ impl States {
         self.milestone = 0;
     }
 
-    fn tell(&self, parts: &[u64]) {
-        (self.reached)(parts.iter().fold(0, |hash, part| mix(hash ^ part)));
+    fn tell(&self, part: Part, of: &[u64]) {
+        (self.reached)(of.iter().fold(part as u64, |hash, word| mix(hash ^ word)));
     }
 }
 
@@ -65,7 +82,7 @@ impl Latest {
         }
         let Some(latest) = all.get_mut(place) else { return Self::default() };
         *latest = if latest.kind == kind {
-            Self { row: (latest.row + 1).min(2 * MANY), ..*latest }
+            Self { row: (latest.row + 1).min(ROW_MAX), ..*latest }
         } else {
             Self { kind, before: latest.kind, row: 1 }
         };
@@ -92,9 +109,10 @@ impl<S: Watched> Sim<S> {
             (Some(_), None) => 1,
             (Some(_), Some(_)) => 2,
         };
-        let disk = node.disk.unsynced().min(2) << 8 | node.disk.mode as u64;
-        let shape = life | node.incarnation.min(MANY) << 8 | u64::from(node.is_tainted) << 16;
-        states.tell(&[1, latest.kind, latest.before, latest.row, shape, disk]);
+        let disk = node.disk.unsynced().min(1) << 8 | node.disk.mode as u64;
+        let shape = life | node.incarnation.min(2) << 8 | u64::from(node.is_tainted) << 16;
+        states.tell(Part::Order, &[latest.kind, latest.before, latest.row.min(2)]);
+        states.tell(Part::Machine, &[latest.kind, shape, disk]);
         self.tell_cluster(states, kind);
     }
 
@@ -110,7 +128,7 @@ impl<S: Watched> Sim<S> {
             Some(Asked::Operation(Command::Write { .. })) => 2,
             Some(Asked::Change(_)) => 3,
         };
-        states.tell(&[2, latest.kind, latest.before, latest.row, asked, self.phase as u64]);
+        states.tell(Part::Client, &[latest.kind, latest.row, asked, self.phase as u64]);
         self.tell_cluster(&mut states, kind);
         self.states = Some(states);
     }
@@ -130,13 +148,13 @@ impl<S: Watched> Sim<S> {
         let down = self.nodes.iter().filter(|node| !node.is_running()).count() as u64;
         let open = self.clients.iter().filter(|client| client.open.is_some()).count() as u64;
         let ends_soon = u64::from(self.phase != Phase::Safety);
-        let who = down.min(MANY) | open.min(MANY) << 8 | ends_soon << 16;
-        states.tell(&[3, who, self.stage.witness.progress()]);
-        states.tell(&[4, kind, down.min(1), self.stage.witness.progress() & 0xFFFF]);
-        let milestones = self.stage.witness.milestones.iter();
-        for (name, _) in milestones.skip(states.milestones) {
+        let who = down.min(1) | open.min(2) << 8 | ends_soon << 16;
+        let progress = self.stage.witness.progress();
+        states.tell(Part::Progress, &[down.min(1), progress]);
+        states.tell(Part::Cluster, &[kind, who]);
+        for (name, _) in self.stage.witness.milestones.iter().skip(states.milestones) {
             let name = hash(name);
-            states.tell(&[5, name, states.milestone, ends_soon]);
+            states.tell(Part::Milestones, &[name, states.milestone, ends_soon]);
             states.milestones += 1;
             states.milestone = name;
         }
