@@ -11,6 +11,7 @@ pub mod checker;
 pub mod coverage;
 pub mod memory;
 pub mod parsers;
+pub mod schedule;
 pub mod stream;
 pub mod tool;
 
@@ -57,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     parsers::plan_json::TARGET,
     parsers::words::TARGET,
     checker::TARGET,
+    schedule::QUORUM,
 ];
 
 /// Makes a binary of a [`Target`]: libFuzzer's under cargo-fuzz, else a tool that replays and shows inputs.

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use std::{fs, io};
 
 use clap::{Parser, Subcommand};
+use quorate_plan::Plan;
 
-use crate::Target;
+use crate::{Target, schedule};
 
 /// A fuzz target without its fuzzer: replay inputs, show them, write the inputs to begin with.
 #[derive(Debug, Parser)]
@@ -28,6 +29,23 @@ enum Job {
         /// Files that a fuzzer kept, or folders of them
         #[arg(required = true)]
         inputs: Vec<PathBuf>,
+    },
+    /// Write the plan that an input means, where inputs are schedules; `quorate run --plan` and `quorate shrink` take it
+    Plan {
+        /// A file that a fuzzer kept
+        input: PathBuf,
+        /// Where to, as TOML
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Run an input that is a schedule, with the planted bug that `QUORATE_MUTANT` names if any, and write the
+    /// history; `quorate replay` and `quorate shrink` take it
+    History {
+        /// A file that a fuzzer kept
+        input: PathBuf,
+        /// Where to, as JSON lines
+        #[arg(short, long)]
+        output: PathBuf,
     },
     /// Write the inputs to begin with
     Seeds {
@@ -66,6 +84,17 @@ fn carry_out(target: &Target, job: Job) -> io::Result<String> {
             });
             Ok(shown.collect::<io::Result<Vec<_>>>()?.join("\n"))
         }
+        Job::Plan { input, output } => {
+            let plan = plan_of(target, &input)?;
+            fs::write(&output, schedule::plan_toml(&plan, schedule::mutants()))?;
+            Ok(format!("{}: the plan is in {}", target.name, output.display()))
+        }
+        Job::History { input, output } => {
+            let plan = plan_of(target, &input)?;
+            let file = fs::File::create(&output)?;
+            schedule::history(&plan, schedule::mutants(), now(), file).map_err(io::Error::other)?;
+            Ok(format!("{}: the history is in {}", target.name, output.display()))
+        }
         Job::Seeds { folder } => {
             fs::create_dir_all(&folder)?;
             let seeds = (target.seeds)();
@@ -75,6 +104,23 @@ fn carry_out(target: &Target, job: Job) -> io::Result<String> {
             Ok(format!("{}: {} inputs in {}", target.name, seeds.len(), folder.display()))
         }
     }
+}
+
+/// The plan that the input in a file means.
+fn plan_of(target: &Target, input: &Path) -> io::Result<Plan> {
+    let no_plan = || io::Error::other("its inputs are no plans");
+    schedule::plan_of(target.name, &fs::read(input)?).ok_or_else(no_plan)
+}
+
+/// When a history begins, in UTC. The binary that a fuzzer drives writes none.
+#[cfg(not(fuzzing))]
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(fuzzing)]
+fn now() -> String {
+    String::new()
 }
 
 /// All files that these are, or that are in them, in the order of their names.

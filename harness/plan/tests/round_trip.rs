@@ -214,7 +214,7 @@ fn trace() -> BoxedStrategy<Vec<TraceEntry>> {
         message().prop_map(TraceStep::Deliver),
         message().prop_map(TraceStep::Lose),
         (end(), any::<u64>()).prop_map(|(who, timer)| TraceStep::Wake { who, timer }),
-        any::<u16>().prop_map(|node| TraceStep::Sync { node }),
+        node().prop_map(|node| TraceStep::Sync { node }),
     ];
     let entry = (0..1_000_000_u64, step).prop_map(|(at_us, step)| TraceEntry { at_us, step });
     vec(entry, 0..4)

@@ -11,6 +11,7 @@ use quorate_systems::mutant::Mutants;
 pub use quorate_checkers::judge::LINEARIZABILITY;
 
 use crate::queue::QueueKind;
+use crate::sim::Outcome;
 use crate::simulator::{SimError, Simulator, push, simulator};
 use crate::witness::{Checks, Counts};
 
@@ -37,6 +38,19 @@ pub struct Tried {
     pub milestones: Counts,
 }
 
+/// What came of one plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// As [`Tried::found`].
+    pub found: Option<String>,
+    /// As [`Tried::at_start`].
+    pub at_start: Option<String>,
+    /// As [`Tried::undecided`].
+    pub undecided: bool,
+    /// What else there is to say of the run.
+    pub outcome: Outcome,
+}
+
 /// Draws, runs and judges seeds, one after the other. What it finds depends on the seed and the mutant alone.
 pub struct Hunter {
     simulator: Box<dyn Simulator>,
@@ -48,8 +62,13 @@ pub struct Hunter {
 impl Hunter {
     /// A hunter for a system. `model` is the name of what its clients' operations must satisfy.
     pub fn new(kind: SystemKind) -> Self {
+        Self::with_queue(kind, QueueKind::default())
+    }
+
+    /// As [`Self::new`], in a world with a queue of this kind.
+    pub fn with_queue(kind: SystemKind, queue: QueueKind) -> Self {
         Self {
-            simulator: simulator(kind, QueueKind::default()),
+            simulator: simulator(kind, queue),
             model: model_of(kind),
             budget: BUDGET,
             checks: Checks::ALL,
@@ -73,8 +92,29 @@ impl Hunter {
         self.try_plan(&plan, mutants)
     }
 
+    /// As [`Simulator::watch_states`].
+    pub fn watch_states(&mut self, reached: fn(u64)) {
+        self.simulator.watch_states(reached);
+    }
+
     /// Runs a plan that [`Plan::validate`] accepts and judges it.
     pub fn try_plan(&mut self, plan: &Plan, mutants: Mutants) -> Result<Tried, SimError> {
+        let Judged { found, at_start, undecided, outcome } = self.judge_plan(plan, mutants)?;
+        let reached = mutants != Mutants::NONE && self.differs(plan, &outcome.digest.digest)?;
+        Ok(Tried {
+            found,
+            at_start,
+            undecided,
+            reached,
+            search: plan.weather.map_or("calm", |weather| weather.delay.search()),
+            steps: outcome.digest.steps,
+            virtual_us: outcome.virtual_us,
+            milestones: outcome.milestones,
+        })
+    }
+
+    /// As [`Self::try_plan`], without asking whether what is planted made any difference.
+    pub fn judge_plan(&mut self, plan: &Plan, mutants: Mutants) -> Result<Judged, SimError> {
         let mut history = Builder::new();
         let (mut first, mut at_start, mut has_begun) = (None, None, false);
         let mut sink = |time: Time, what: What| {
@@ -100,17 +140,7 @@ impl Hunter {
             Verdict::Invalid => Some(LINEARIZABILITY.to_owned()),
             Verdict::Valid | Verdict::Unknown => first,
         };
-        let reached = mutants != Mutants::NONE && self.differs(plan, &outcome.digest.digest)?;
-        Ok(Tried {
-            found,
-            at_start,
-            undecided: order == Verdict::Unknown,
-            reached,
-            search: plan.weather.map_or("calm", |weather| weather.delay.search()),
-            steps: outcome.digest.steps,
-            virtual_us: outcome.virtual_us,
-            milestones: outcome.milestones,
-        })
+        Ok(Judged { found, at_start, undecided: order == Verdict::Unknown, outcome })
     }
 
     fn judge(&self, history: &History) -> Verdict {

@@ -33,6 +33,7 @@ pub mod shrink;
 mod sim;
 mod simulator;
 mod stage;
+mod states;
 pub mod story;
 pub mod tape;
 mod timers;

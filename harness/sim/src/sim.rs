@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quorate_checkers::history::{RunDigest, Time, What};
 use quorate_plan::{Endpoint, Generator, Plan, TraceStep};
-use quorate_systems::contract::{ClientId, Input, Key, NodeId, TimerId};
+use quorate_systems::contract::{ClientId, Describe, Input, Key, NodeId, TimerId};
 use quorate_world::invariants::{Watched, Who};
 use quorate_world::moments::{MomentId, Moments};
 use quorate_world::weather;
@@ -19,6 +19,7 @@ use crate::phases::FINAL_KEYS_MAX;
 use crate::queue::QueueKind;
 use crate::remote::{self, Remote};
 use crate::stage::Stage;
+use crate::states::{SYNCED, States, WAKE};
 use crate::witness::{Checks, Counts, VIOLATIONS_MAX};
 
 /// Takes the events of a history as they happen; it may refuse, which ends the run.
@@ -53,6 +54,8 @@ pub(crate) struct Sim<S: Watched> {
     /// Who looks on from outside.
     pub(crate) remote: Option<Arc<Remote>>,
     pub(crate) interrupted: bool,
+    /// Tells of abstract states, where somebody asked for that.
+    pub(crate) states: Option<Box<States>>,
 }
 
 /// What liveness asks of the run that is going on.
@@ -139,6 +142,7 @@ impl<S: Watched> Sim<S> {
             liveness: None,
             remote: None,
             interrupted: false,
+            states: None,
         }
     }
 
@@ -248,6 +252,9 @@ impl<S: Watched> Sim<S> {
             }
         }
         self.prepare_trace(plan);
+        if let Some(states) = &mut self.states {
+            states.reset();
+        }
         self.stage.queue.push(self.limit, Event::Phase(Phase::Core));
     }
 
@@ -326,6 +333,7 @@ impl<S: Watched> Sim<S> {
                 let Some(node) = self.nodes.get_mut(usize::from(slot)) else { return };
                 let step = node.on_wake(&mut self.stage, at);
                 self.after(slot, step);
+                self.happened_at(slot, WAKE);
             }
             Event::WakeClient(client) => {
                 self.stage.witness.note(2 << 32 | u64::from(client));
@@ -339,15 +347,18 @@ impl<S: Watched> Sim<S> {
                 let Some(node) = self.nodes.get_mut(usize::from(slot)) else { return };
                 let step = node.on_synced(&mut self.stage, epoch);
                 self.after(slot, step);
+                self.happened_at(slot, SYNCED);
             }
             Event::FaultBegins(place) => {
                 if self.phase == Phase::Safety {
                     self.begin_fault(place);
+                    self.fault_turned(place, true);
                 }
             }
             Event::FaultEnds(place, attempt) => {
                 if self.phase == Phase::Safety {
                     self.end_fault(place, attempt);
+                    self.fault_turned(place, false);
                 }
             }
             Event::Moment(place) => {
@@ -370,8 +381,12 @@ impl<S: Watched> Sim<S> {
                 let Some(receiver) = self.clients.get_mut(client.0 as usize) else { return };
                 self.stage.witness.note(4 << 32 | u64::from(client.0));
                 self.stage.witness.delivered(self.stage.now, &flight);
+                let kind = self.states.is_some().then(|| flight.message.kind());
                 let progress = receiver.hear(&mut self.stage, from, flight.message);
                 self.on_progress(client.0, &progress);
+                if let Some(kind) = kind {
+                    self.happened_to_client(client.0, kind);
+                }
             }
         }
     }
@@ -390,6 +405,7 @@ impl<S: Watched> Sim<S> {
             return;
         }
         self.stage.witness.delivered(self.stage.now, &flight);
+        let kind = self.states.is_some().then(|| flight.message.kind());
         let Flight { from, at, message, .. } = flight;
         let input = match from {
             Who::Node(from) => Input::Message { from, message },
@@ -403,6 +419,9 @@ impl<S: Watched> Sim<S> {
         };
         let step = node.take(&mut self.stage, input);
         self.after(slot, step);
+        if let Some(kind) = kind {
+            self.happened_at(slot, kind);
+        }
     }
 
     /// Twins share a name: each sender always meets the same one of them.

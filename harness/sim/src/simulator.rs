@@ -18,6 +18,7 @@ use crate::queue::QueueKind;
 use crate::remote::Remote;
 use crate::search::{self, Bearing};
 use crate::sim::{Outcome, Sim, Sink};
+use crate::states::States;
 use crate::tape::Tape;
 use crate::witness::{Checks, endpoint};
 
@@ -78,6 +79,10 @@ pub trait Simulator: Send {
 
     /// Lets another thread see how far the runs are that begin from now on, and stop them.
     fn attach(&mut self, remote: Arc<Remote>);
+
+    /// Has `reached` told of the abstract states that the runs come to which begin from now on: a hash of each,
+    /// with all bits well spread, as often as the run comes to it. The runs are the same.
+    fn watch_states(&mut self, reached: fn(u64));
 }
 
 /// A world for a system, with a queue of this kind.
@@ -166,6 +171,7 @@ impl<S: Watched> Simulator for Typed<S> {
                 // What a panic leaves behind is not to be trusted.
                 let mut broken = std::mem::replace(&mut self.sim, Sim::new(self.queue));
                 self.sim.remote.clone_from(&broken.remote);
+                self.sim.states = broken.states.take();
                 let ended = after_panic(&mut broken, panic.as_ref(), sink);
                 self.sim.stage.witness.tape = broken.stage.witness.tape.take();
                 ended
@@ -189,6 +195,10 @@ impl<S: Watched> Simulator for Typed<S> {
 
     fn attach(&mut self, remote: Arc<Remote>) {
         self.sim.remote = Some(remote);
+    }
+
+    fn watch_states(&mut self, reached: fn(u64)) {
+        self.sim.states = Some(Box::new(States::new(reached)));
     }
 }
 

@@ -94,6 +94,11 @@ impl<S: Watched> Witness<S> {
         }
     }
 
+    /// How far the system has come, as its invariants see it.
+    pub(crate) fn progress(&self) -> u64 {
+        self.invariants.as_ref().map_or(0, Invariants::progress)
+    }
+
     /// One word of the digest.
     #[inline]
     pub(crate) fn note(&mut self, word: u64) {

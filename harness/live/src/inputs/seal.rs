@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use quorate_checkers::history::{Header, Sealed};
 use quorate_systems::contract::NodeId;
@@ -57,7 +57,7 @@ pub(super) enum Kept {
 }
 
 /// Compares a file with what it was.
-pub(super) fn compare(path: &PathBuf, sealed: &Sealed) -> io::Result<Kept> {
+pub(super) fn compare(path: &Path, sealed: &Sealed) -> io::Result<Kept> {
     let (bytes, digest) = measure(path)?;
     let Sealed { bytes: expected, digest: was, .. } = sealed;
     Ok(if bytes < *expected {

@@ -33,6 +33,13 @@ pub trait Invariants<S: System>: Send {
 
     /// Takes the next thing that happened, and adds what it breaks.
     fn see(&mut self, seen: &Seen<'_, S>, broken: &mut Vec<Broken>);
+
+    /// How far the system has come, as a number that stands for few and telling cases: how far apart its nodes
+    /// are, not where they are. A search that keeps what comes to a new one asks for it after every event, and
+    /// nobody else does. The same for all where a system has no word for it.
+    fn progress(&self) -> u64 {
+        0
+    }
 }
 
 /// Who did something.

@@ -14,6 +14,8 @@ pub(super) struct Keys {
     slots: Vec<Slot>,
     /// One bit for each place, set where it is taken: most runs need few, and begin anew at once.
     taken: [u64; WORDS],
+    /// The place that was used last.
+    last: usize,
     /// Counts up with every use of a key.
     clock: u64,
     forgotten: Forgotten,
@@ -68,7 +70,14 @@ impl Keys {
         let slots: Vec<Slot> = (0..SETS).flat_map(|_| (0..WAYS).map(|_| free())).collect();
         let taken = [0; WORDS];
         assert!(slots.len() == WORDS * WORD);
-        Self { nodes: nodes.into(), slots, taken, clock: 0, forgotten: Forgotten::default() }
+        Self {
+            nodes: nodes.into(),
+            slots,
+            taken,
+            last: 0,
+            clock: 0,
+            forgotten: Forgotten::default(),
+        }
     }
 
     /// As new, for so many nodes, with the memory that it has.
@@ -78,12 +87,14 @@ impl Keys {
         self.forgotten.clear();
         self.used().for_each(|(_, slot)| slot.key = None);
         self.taken = [0; WORDS];
+        self.last = 0;
     }
 
     /// What is remembered of `key`; nothing yet if it is new. Whatever else it takes a place from is forgotten.
     pub(super) fn slot(&mut self, key: Key) -> &mut Slot {
         self.clock += 1;
         let place = self.find(key).unwrap_or_else(|| self.take_place(key));
+        self.last = place;
         let slot = self.slots.get_mut(place).expect("a place in the table");
         slot.used_at = self.clock;
         slot
@@ -105,6 +116,11 @@ impl Keys {
         let words = self.slots.chunks_mut(WORD).zip(&self.taken);
         let places = words.filter(|(_, taken)| **taken != 0).flat_map(|(slots, _)| slots);
         places.filter_map(|slot| Some((slot.key?, slot)))
+    }
+
+    /// The key that was used last.
+    pub(super) fn last(&self) -> Option<&Slot> {
+        self.slots.get(self.last).filter(|slot| slot.key.is_some())
     }
 
     fn find(&self, key: Key) -> Option<usize> {

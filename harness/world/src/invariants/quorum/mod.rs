@@ -16,6 +16,7 @@ mod meeting;
 mod nodes;
 mod operations;
 mod pairs;
+mod progress;
 #[cfg(test)]
 mod tests;
 mod writes;
@@ -138,6 +139,10 @@ impl Invariants<Quorum> for QuorumInvariants {
             Seen::Observed { by, observation } => self.on_observed(by, observation, broken),
             Seen::Lies { node } => self.on_lies(node),
         }
+    }
+
+    fn progress(&self) -> u64 {
+        progress::of(self)
     }
 }
 

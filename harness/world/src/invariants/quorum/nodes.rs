@@ -127,6 +127,11 @@ impl Node {
         self.configuration < id
     }
 
+    /// The newest configuration that is on its disk, and how many pairs are not.
+    pub(super) fn stand(&self) -> (u32, usize) {
+        (self.configuration, self.unsynced.len())
+    }
+
     /// All up to `ticket` is durable; what pairs that are comes out of [`Self::next_durable`].
     pub(super) fn advance(&mut self, ticket: Ticket) {
         self.durable = self.durable.max(ticket);

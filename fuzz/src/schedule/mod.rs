@@ -1,0 +1,58 @@
+//! Schedules: every string of bytes is a small plan, which is run in the simulator with every check on.
+//!
+//! ```text
+//! bytes ──► head, dice, records ──► Plan ──► simulator ──► judge ──► panic if anything is broken
+//!                                                 └── abstract states ──► counters of libFuzzer
+//! ```
+//!
+//! The plans stay within what the system can do and promises to bear, and the judge is the hunt's, so that whatever is
+//! broken is a finding. The target of another protocol is one call of [`target`].
+
+mod bytes;
+mod export;
+mod judge;
+mod parts;
+mod plan;
+mod seeds;
+#[cfg(test)]
+mod tests;
+
+use quorate_plan::Plan;
+use quorate_systems::SystemKind;
+use quorate_systems::quorum::Quorum;
+use quorate_world::invariants::Watched;
+
+use crate::Target;
+
+pub use export::{ExportError, history, plan_toml};
+pub use judge::{COUNTERS, MUTANT, PROGRESS, TWICE, mutants};
+
+/// Schedules of quorum registers.
+pub const QUORUM: Target = target::<Quorum>(
+    "quorum_schedule",
+    "Small plans for quorum registers, run in the simulator: nothing is broken, and twice gives the same.",
+);
+
+/// The systems whose schedules are fuzzed, by the names of their targets.
+pub const SCHEDULES: &[(&str, SystemKind)] = &[(QUORUM.name, SystemKind::Quorum)];
+
+/// The target that runs schedules of a system.
+pub const fn target<S: Watched>(name: &'static str, about: &'static str) -> Target {
+    Target { name, about, body: judge::body::<S>, seeds: seeds::seeds::<S>, show: judge::show::<S> }
+}
+
+/// The plan that an input of a target means; nothing if the inputs of that are no plans.
+pub fn plan_of(target: &str, bytes: &[u8]) -> Option<Plan> {
+    let (_, kind) = SCHEDULES.iter().find(|(name, _)| *name == target)?;
+    Some(quorate_world::registry::with_watched(*kind, Read(bytes)))
+}
+
+struct Read<'a>(&'a [u8]);
+
+impl quorate_world::registry::WithWatched for Read<'_> {
+    type Out = Plan;
+
+    fn with<S: Watched>(self) -> Plan {
+        plan::plan::<S>(self.0)
+    }
+}

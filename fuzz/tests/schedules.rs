@@ -1,0 +1,61 @@
+//! What a fuzzer keeps of a schedule is taken by the tools that work on runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use quorate_checkers::history::read;
+use quorate_checkers::verdict::Verdict;
+use quorate_fuzz::schedule;
+use quorate_plan::{Plan, from_toml};
+use quorate_sim::shrink::shrink;
+use quorate_systems::mutant::{Mutant, Mutants};
+
+/// An input that libFuzzer kept when Q01 was planted.
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kept/read-without-write-back")
+}
+
+fn tool(arguments: &[&str], output: &Path) {
+    let ran = Command::new(env!("CARGO_BIN_EXE_quorum_schedule"))
+        .args(arguments)
+        .arg(kept())
+        .arg("-o")
+        .arg(output)
+        .env(schedule::MUTANT, "Q01")
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+}
+
+#[test]
+fn the_history_of_an_input_names_its_bug_and_is_what_its_plan_runs_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.jsonl");
+    tool(&["history"], &path);
+    let file = read(&fs::read(&path).unwrap()[..]).unwrap();
+    assert_eq!(file.header.mutant.as_deref(), Some("Q01"));
+    let footer = file.footer.unwrap();
+    assert_eq!(footer.verdict, Verdict::Invalid);
+
+    let plan: Plan = serde_json::from_value(file.header.plan).unwrap();
+    let again = quorate_sim::run(&plan, Mutants(Some(Mutant::Q01))).unwrap();
+    assert_eq!(again.outcome.digest, footer.run.unwrap());
+    let correct = quorate_sim::run(&plan, Mutants::NONE).unwrap();
+    assert_eq!(correct.outcome.violations, 0);
+}
+
+#[test]
+fn the_plan_of_an_input_is_shrunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.toml");
+    tool(&["plan"], &path);
+    let plan = from_toml(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(
+        Some(&plan),
+        schedule::plan_of("quorum_schedule", &fs::read(kept()).unwrap()).as_ref()
+    );
+    let shrunk = shrink(&plan, Mutants(Some(Mutant::Q01)), &mut |_| true).unwrap();
+    assert!(shrunk.after.operations <= shrunk.before.operations);
+    assert!(shrunk.after.is_calm);
+}
