@@ -77,3 +77,19 @@ fn a_plan_that_is_right_is_read_without_a_word() {
     assert_eq!(from_toml(&to_toml(&plan)), Ok(plan.clone()));
     assert_eq!(from_json(&serde_json::to_string(&plan).unwrap()), Ok(plan));
 }
+
+#[test]
+fn a_text_that_is_no_plan_at_all_is_told_from_a_plan_that_is_wrong() {
+    for text in ["", " \n", "# a comment\n", "Dear diary,", "name = \"cut of", "name = 1\n[sys"] {
+        assert!(from_toml(text).unwrap_err().is_damaged(), "{text}");
+    }
+    for text in ["", "{", "{\"name\": ", "{]"] {
+        assert!(from_json(text).unwrap_err().is_damaged(), "{text}");
+    }
+    for text in ["name = 1", "name = \"a\"\nfauls = []", "[system]\nkind = \"quorum\""] {
+        assert!(!from_toml(text).unwrap_err().is_damaged(), "{text}");
+    }
+    for text in ["{}", "{\"name\": 1}"] {
+        assert!(!from_json(text).unwrap_err().is_damaged(), "{text}");
+    }
+}

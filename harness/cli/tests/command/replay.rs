@@ -334,7 +334,7 @@ fn whatever_stands_beside_a_history_and_is_not_its_runs_own_is_a_test() {
     // So it is below, and what was put beside it counts; a plan.toml, too, where no results are.
     copy("mixed");
     copy("mixed/bare");
-    write(&sandbox, "mixed/bare/plan.toml", &[wrong.clone()]);
+    write(&sandbox, "mixed/bare/plan.toml", std::slice::from_ref(&wrong));
     write(&sandbox, "mixed/planted.toml", &[wrong]);
     std::os::unix::fs::symlink(sandbox.path().join("own"), sandbox.path().join("mixed/run"))
         .unwrap();
