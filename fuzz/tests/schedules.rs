@@ -8,7 +8,7 @@ use quorate_checkers::history::read;
 use quorate_checkers::verdict::Verdict;
 use quorate_fuzz::schedule;
 use quorate_plan::{Plan, from_toml};
-use quorate_sim::shrink::shrink;
+use quorate_sim::shrink::{Wanted, shrink};
 use quorate_systems::mutant::{Mutant, Mutants};
 
 /// An input that libFuzzer kept when Q01 was planted.
@@ -55,7 +55,7 @@ fn the_plan_of_an_input_is_shrunk() {
         Some(&plan),
         schedule::plan_of("quorum_schedule", &fs::read(kept()).unwrap()).as_ref()
     );
-    let shrunk = shrink(&plan, Mutants(Some(Mutant::Q01)), &mut |_| true).unwrap();
+    let shrunk = shrink(&plan, Mutants(Some(Mutant::Q01)), &Wanted::Any, &mut |_| true).unwrap();
     assert!(shrunk.after.operations <= shrunk.before.operations);
     assert!(shrunk.after.is_calm);
 }
