@@ -46,7 +46,7 @@ pub(super) struct ReplicaMachine<S: Streamed> {
     model: S::Model,
     expected: Expected<S>,
     watch: Watch<S>,
-    /// What happened in this step, for people, if they want to know.
+    /// What happens, for people.
     trail: Trail,
 }
 
