@@ -12,8 +12,6 @@ pub(super) struct Keys {
     nodes: usize,
     /// Key `k` is in one of the places from `k % SETS * WAYS`.
     slots: Vec<Slot>,
-    /// The places that hold a key.
-    taken: Vec<usize>,
     /// The place that was used last.
     last: usize,
     /// Counts up with every use of a key.
@@ -64,7 +62,7 @@ impl Keys {
         };
         let slots = (0..SETS).flat_map(|_| (0..WAYS).map(|_| free())).collect();
         let forgotten = Forgotten::default();
-        Self { nodes: nodes.into(), slots, taken: Vec::new(), last: 0, clock: 0, forgotten }
+        Self { nodes: nodes.into(), slots, last: 0, clock: 0, forgotten }
     }
 
     /// As new, for so many nodes, with the memory that it has.
@@ -73,11 +71,8 @@ impl Keys {
         self.clock = 0;
         self.forgotten.clear();
         self.last = 0;
-        // Most runs have few keys.
-        for place in self.taken.drain(..) {
-            if let Some(slot) = self.slots.get_mut(place) {
-                slot.key = None;
-            }
+        for slot in &mut self.slots {
+            slot.key = None;
         }
     }
 
@@ -126,9 +121,8 @@ impl Keys {
         let oldest = set.iter().enumerate().min_by_key(|(_, slot)| age(slot));
         let place = first + oldest.expect("a set has places").0;
         let slot = self.slots.get_mut(place).expect("a place in the table");
-        match slot.key.replace(key) {
-            Some(old) => self.forgotten.add(old),
-            None => self.taken.push(place),
+        if let Some(old) = slot.key.replace(key) {
+            self.forgotten.add(old);
         }
         slot.is_partial = self.forgotten.may_hold(key);
         slot.pairs.clear();
