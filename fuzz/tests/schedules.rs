@@ -24,7 +24,7 @@ fn tool(arguments: &[&str], output: &Path) {
         .arg(output)
         .env(schedule::MUTANT, "Q01")
         .output()
-        .unwrap();
+        .expect("it is there");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }
 

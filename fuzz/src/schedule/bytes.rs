@@ -109,15 +109,14 @@ impl Parts {
 /// Dice whose throws are these bytes, one after the other; once there are none left, what they are drawn into.
 pub(super) fn dice(bytes: &[u8]) -> impl FnMut(u64) -> u64 {
     let mut given = bytes.iter();
-    let (mut count, key) = (0, bytes.iter().map(|byte| u64::from(*byte)).collect::<Vec<_>>());
+    let key: Vec<u64> = bytes.iter().map(|byte| u64::from(*byte)).collect();
+    let mut count = 0;
     move |bound| {
-        let thrown = match given.next() {
-            Some(byte) => u64::from(*byte),
-            None => {
-                count += 1;
-                weather::draw(count, "dice", &key)
-            }
+        let mut drawn = || {
+            count += 1;
+            weather::draw(count, "dice", &key)
         };
+        let thrown = given.next().map_or_else(&mut drawn, |byte| u64::from(*byte));
         thrown % bound.max(1)
     }
 }

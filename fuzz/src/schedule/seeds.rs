@@ -24,7 +24,7 @@ pub(super) fn seeds<S: System>() -> Vec<Seed> {
     seeds.extend(FaultClass::ALL.iter().zip(0..).map(|(class, choice)| fault::<S>(*class, choice)));
     let plain = thrown::<S>(|_, _, _| true);
     seeds.extend(ACTS.iter().zip(0..).map(|(act, choice)| {
-        let rule = Record([10 | choice << 4, 200, 2, 1, 13, 128, 0, 1]);
+        let rule = Record([choice << 4 | 0xA, 200, 2, 1, 13, 128, 0, 1]);
         seed(&format!("rule-{act}"), plain.clone(), vec![rule, WRITE, READ])
     }));
     seeds
@@ -61,7 +61,7 @@ fn fault<S: System>(class: FaultClass, choice: u8) -> Seed {
         FaultClass::Reconfigure => S::draw_change(config, &mut dice(&[1, 2, 3, 4])).is_some(),
         _ => nodes > 2 && !options.is_empty(),
     });
-    let record = Record([5 | choice << 4, 2, 2, 8, 1, 0, 0, 0]);
+    let record = Record([choice << 4 | 0x5, 2, 2, 8, 1, 0, 0, 0]);
     seed(&format!("fault-{class}"), thrown, vec![record, WRITE, READ])
 }
 

@@ -149,8 +149,7 @@ impl<S: Watched> Sim<S> {
         let open = self.clients.iter().filter(|client| client.open.is_some()).count() as u64;
         let ends_soon = u64::from(self.phase != Phase::Safety);
         let who = down.min(1) | open.min(2) << 8 | ends_soon << 16;
-        let progress = self.stage.witness.progress();
-        states.tell(Part::Progress, &[down.min(1), progress]);
+        states.tell(Part::Progress, &[self.stage.witness.progress()]);
         states.tell(Part::Cluster, &[kind, who]);
         for (name, _) in self.stage.witness.milestones.iter().skip(states.milestones) {
             let name = hash(name);
@@ -172,4 +171,61 @@ const fn mix(word: u64) -> u64 {
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    use quorate_systems::SystemKind;
+    use quorate_systems::mutant::Mutants;
+
+    use super::*;
+    use crate::{Checks, QueueKind, simulator};
+
+    thread_local! {
+        static REACHED: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    fn keep(state: u64) {
+        REACHED.with_borrow_mut(|reached| reached.insert(state));
+    }
+
+    /// The digest of the run of a seed, and the states that it came to.
+    fn run(seed: u64, is_watched: bool) -> (String, BTreeSet<u64>) {
+        let mut world = simulator(SystemKind::Quorum, QueueKind::default());
+        if is_watched {
+            world.watch_states(keep);
+        }
+        let plan = world.draw(seed);
+        let ran = world.run(&plan, Mutants::NONE, Checks::ALL, &mut |_, _| Ok(()));
+        (ran.unwrap().digest.digest, REACHED.take())
+    }
+
+    #[test]
+    fn states_are_told_and_the_run_is_the_same() {
+        let mut all = BTreeSet::new();
+        for seed in 0..20 {
+            let (digest, states) = run(seed, true);
+            assert_eq!(run(seed, false), (digest.clone(), BTreeSet::new()));
+            assert_eq!(run(seed, true), (digest, states.clone()));
+            assert!(states.len() > 20, "{}", states.len());
+            all.extend(states);
+        }
+        assert!(all.len() < 4_000, "few enough to mean something: {}", all.len());
+    }
+
+    #[test]
+    fn nodes_have_no_names() {
+        let mut machines = Vec::new();
+        let kind = hash("QUERY");
+        let first = Latest::of(&mut machines, 0, kind);
+        let other = Latest::of(&mut machines, 3, kind);
+        assert_eq!((first.kind, first.before, first.row), (other.kind, other.before, other.row));
+        let again = Latest::of(&mut machines, 3, kind);
+        assert_eq!((again.before, again.row), (0, 2), "in a row");
+        let next = Latest::of(&mut machines, 3, hash("UPDATE"));
+        assert_eq!((next.before, next.row), (kind, 1));
+    }
 }

@@ -11,8 +11,6 @@ struct Tally([u64; CLASSES]);
 
 /// Holds the newest; the same counter by another writer; one less; still less.
 const CLASSES: usize = 4;
-/// None, one, or more.
-const BASE: u64 = 3;
 
 impl Tally {
     fn count(&mut self, class: usize) {
@@ -21,13 +19,15 @@ impl Tally {
         }
     }
 
-    fn number(&self) -> u64 {
-        self.0.iter().fold(0, |number, count| number * BASE + count.min(&(BASE - 1)))
+    /// None, one, or more in each class: told by the digits of a number with this base, of which the highest stands
+    /// for all that are more.
+    fn number(&self, base: u64) -> u64 {
+        self.0.iter().fold(0, |number, count| number * base + count.min(&(base - 1)))
     }
 }
 
-/// Of the key that was used last, how many nodes are how far behind the newest pair that any holds durably, and have told
-/// of more; how many are in how old a configuration, have pairs on their way to the disk, lie, or come up.
+/// Of the key that was used last: how many nodes are how far behind the newest pair that any holds durably. And whether
+/// there are nodes in an older configuration than others, with pairs on their way to the disk, that come up, that lie.
 pub(super) fn of(invariants: &QuorumInvariants) -> u64 {
     let mut pairs = Tally::default();
     if let Some(slot) = invariants.keys.last() {
@@ -54,7 +54,7 @@ pub(super) fn of(invariants: &QuorumInvariants) -> u64 {
         }
     }
     let changes = u64::from(newest.min(3));
-    pairs.number() | configurations.number() << 16 | standings.number() << 32 | changes << 48
+    pairs.number(3) | configurations.number(2) << 16 | standings.number(2) << 32 | changes << 48
 }
 
 /// How far a timestamp is behind another: in which class of a [`Tally`] it counts.
@@ -90,10 +90,11 @@ mod tests {
     #[test]
     fn a_tally_is_told_by_all_of_its_counts() {
         let mut tally = Tally::default();
-        assert_eq!(tally.number(), 0);
+        assert_eq!(tally.number(3), 0);
         tally.count(0);
         tally.count(3);
         tally.count(3);
-        assert_eq!(tally.number(), 27 + 2);
+        assert_eq!(tally.number(3), 27 + 2);
+        assert_eq!(tally.number(2), 8 + 1);
     }
 }
