@@ -69,7 +69,7 @@ impl Record {
 }
 
 /// No more records than this are taken: a run is to be small.
-pub(super) const RECORDS_MAX: usize = 24;
+pub(super) const RECORDS_MAX: usize = 20;
 
 /// No input needs to be longer: `-max_len`.
 #[cfg(test)]

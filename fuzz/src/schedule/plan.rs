@@ -6,7 +6,7 @@ use quorate_plan::{
     Delay, Durations, Fault, Liveness, Plan, PlannedFault, Script, SystemPlan, ValueChoice,
     Weather, Workload, WorkloadKind, WorldKind,
 };
-use quorate_systems::contract::System;
+use quorate_systems::contract::{NodeId, System};
 use quorate_systems::mutant::Mutants;
 use quorate_world::weather;
 
@@ -18,10 +18,10 @@ const LIMIT_MS: u64 = 3_000;
 /// The longest back-off of any core is far shorter, as for a hunt.
 const BOUND_MS: u64 = 30_000;
 /// More of these are not taken: each is looked at for every message.
-const RULES_MAX: usize = 8;
-const FAULTS_MAX: usize = 8;
-/// Beside those that follow from the head.
-const OPERATIONS_MAX: usize = 12;
+const RULES_MAX: usize = 6;
+const FAULTS_MAX: usize = 6;
+/// Of all clients together: some ten events each.
+const OPERATIONS_MAX: u64 = 10;
 
 /// The plan of an input.
 pub(super) fn plan<S: System>(bytes: &[u8]) -> Plan {
@@ -31,7 +31,9 @@ pub(super) fn plan<S: System>(bytes: &[u8]) -> Plan {
     let cast = cast::<S>(head, nodes);
     let system = SystemPlan { kind: S::KIND.name().to_owned(), nodes, options };
     let faults = of_sort(&records, 5..10).take(FAULTS_MAX).filter_map(|record| cast.fault(record));
-    let faults = settled::<S>(faults.collect(), &system);
+    let mut regime = Regime::<S>::of(&system);
+    let faults = settled(faults.collect(), &mut regime);
+    let liveness = liveness(head, &mut regime);
     Plan {
         workload: workload(head, &cast),
         scripts: scripts(head, &cast, of_sort(&records, 0..5)),
@@ -39,7 +41,7 @@ pub(super) fn plan<S: System>(bytes: &[u8]) -> Plan {
         weather: Some(weather_of(head)),
         faults,
         rules: of_sort(&records, 10..16).take(RULES_MAX).map(|record| cast.rule(record)).collect(),
-        liveness: liveness(head, nodes),
+        liveness,
         ..Plan::new(&format!("{}-schedule", S::KIND), seed, WorldKind::Sim, system)
     }
 }
@@ -85,8 +87,11 @@ fn scripts(head: Head, cast: &Cast, records: impl Iterator<Item = Record>) -> Ve
     let mut scripts: Vec<Script> =
         (0..cast.clients).map(|client| Script { client, operations: Vec::new() }).collect();
     let mut nth = 0;
-    for script in &mut scripts {
-        for _ in 0..head.load >> 3 & 3 {
+    for _ in 0..head.load >> 3 & 3 {
+        for script in &mut scripts {
+            if nth == OPERATIONS_MAX {
+                break;
+            }
             let draw = weather::draw(head.seed.into(), "operation", &[nth]);
             let reads = draw % 100 < u64::from(read_percent(head));
             let key = draw / 100 % u64::from(cast.keys);
@@ -94,9 +99,8 @@ fn scripts(head: Head, cast: &Cast, records: impl Iterator<Item = Record>) -> Ve
             nth += 1;
         }
     }
-    for record in records.take(OPERATIONS_MAX) {
+    for (record, nth) in records.zip(nth..OPERATIONS_MAX) {
         let (client, operation) = cast.operation(record, nth);
-        nth += 1;
         if let Some(script) = scripts.iter_mut().find(|script| script.client == client) {
             script.operations.push(operation);
         }
@@ -128,27 +132,27 @@ fn weather_of(head: Head) -> Weather {
     }
 }
 
-/// In one run of four a majority is healed first, and must suffice where it can.
-fn liveness(head: Head, nodes: u16) -> Option<Liveness> {
+/// In one run of four a majority is healed first, and must suffice. Where it cannot there is no core: nobody would be held
+/// to anything while most of the run's time went by.
+fn liveness<S: System>(head: Head, regime: &mut Regime<'_, S>) -> Option<Liveness> {
+    if head.end & 3 != 3 {
+        return None;
+    }
+    let nodes = regime.system.nodes;
     let first = u16::from(head.end >> 4) % nodes;
-    let core = (0..=nodes / 2).map(|place| (first + place) % nodes).collect();
-    (head.end & 3 == 3).then_some(Liveness { core: Some(core), bound_ms: BOUND_MS })
+    let core: BTreeSet<u16> = (0..=nodes / 2).map(|place| (first + place) % nodes).collect();
+    let core = regime.lives_with(&core).then_some(core)?;
+    Some(Liveness { core: Some(core), bound_ms: BOUND_MS })
 }
 
 /// In the order in which they must stand; no more liars than the system bears, and only changes that it can make.
-fn settled<S: System>(mut drafts: Vec<Timed>, system: &SystemPlan) -> Vec<PlannedFault> {
+fn settled<S: System>(mut drafts: Vec<Timed>, regime: &mut Regime<'_, S>) -> Vec<PlannedFault> {
     drafts.sort_by_key(|draft| (draft.when.is_some(), draft.at_ms));
-    let mut regime = None;
     let settle = |draft: &Timed| {
         let fault = match &draft.fault {
             FaultDraft::Plain(fault) => fault.clone(),
-            // To check a configuration takes longer than all else here, and most plans do not need it.
-            FaultDraft::Lie { node, lie } => {
-                regime.get_or_insert_with(|| Regime::<S>::of(system)).lie(*node, lie)?
-            }
-            FaultDraft::Change(bytes) => {
-                regime.get_or_insert_with(|| Regime::<S>::of(system)).change(bytes)?
-            }
+            FaultDraft::Lie { node, lie } => regime.lie(*node, lie)?,
+            FaultDraft::Change(bytes) => regime.change(bytes)?,
         };
         Some(draft.planned(fault))
     };
@@ -156,23 +160,32 @@ fn settled<S: System>(mut drafts: Vec<Timed>, system: &SystemPlan) -> Vec<Planne
 }
 
 /// What the system can do and bears, after the faults so far.
-struct Regime<S: System> {
-    config: S::Config,
-    tolerated: usize,
+struct Regime<'a, S: System> {
+    system: &'a SystemPlan,
+    /// Every configuration that it may come to. To check one takes longer than all else here, and most plans need
+    /// none: empty until somebody asks.
+    configs: Vec<S::Config>,
     liars: BTreeSet<u16>,
 }
 
-impl<S: System> Regime<S> {
-    fn of(system: &SystemPlan) -> Self {
-        let config = S::configure(system.nodes, &system.options, Mutants::NONE);
-        let config = config.expect("a system can be what it draws");
-        let tolerated = S::liars_tolerated(&config).into();
-        Self { config, tolerated, liars: BTreeSet::new() }
+impl<'a, S: System> Regime<'a, S> {
+    const fn of(system: &'a SystemPlan) -> Self {
+        Self { system, configs: Vec::new(), liars: BTreeSet::new() }
+    }
+
+    fn configs(&mut self) -> &mut Vec<S::Config> {
+        if self.configs.is_empty() {
+            let SystemPlan { nodes, options, .. } = self.system;
+            let first = S::configure(*nodes, options, Mutants::NONE);
+            self.configs.push(first.expect("a system can be what it draws"));
+        }
+        &mut self.configs
     }
 
     /// This node lies, or another one if there would be too many liars.
     fn lie(&mut self, node: u16, lie: &str) -> Option<Fault> {
-        if self.liars.len() < self.tolerated {
+        let tolerated = self.configs().first().map_or(0, S::liars_tolerated);
+        if self.liars.len() < tolerated.into() {
             self.liars.insert(node);
         }
         let node = if self.liars.contains(&node) { node } else { *self.liars.first()? };
@@ -180,9 +193,17 @@ impl<S: System> Regime<S> {
     }
 
     fn change(&mut self, thrown: &[u8]) -> Option<Fault> {
-        let options = S::draw_change(&self.config, &mut dice(thrown))?;
-        self.config =
-            S::change(&self.config, &options).expect("a system can change to what it draws");
+        let configs = self.configs();
+        let last = configs.last()?;
+        let options = S::draw_change(last, &mut dice(thrown))?;
+        let next = S::change(last, &options).expect("a system can change to what it draws");
+        configs.push(next);
         Some(Fault::Reconfigure { options })
+    }
+
+    /// Whether these nodes suffice, whatever the system comes to.
+    fn lives_with(&mut self, nodes: &BTreeSet<u16>) -> bool {
+        let nodes: Vec<NodeId> = nodes.iter().copied().map(NodeId).collect();
+        self.configs().iter().all(|config| S::is_live(config, &nodes))
     }
 }

@@ -162,7 +162,8 @@ impl<S: Watched> Sim<S> {
 
 /// A name as a number: the same in every build.
 fn hash(name: &str) -> u64 {
-    name.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)))
+    let word = |chunk: &[u8]| chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    name.as_bytes().chunks(8).fold(0, |hash, chunk| mix(hash ^ word(chunk)))
 }
 
 /// Spreads a word over all of its bits (the finaliser of `SplitMix64`).
