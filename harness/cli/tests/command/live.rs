@@ -417,7 +417,9 @@ fn logs_of_a_killed_harness_may_end_anywhere(logs: &Tampered<'_>) {
     for cut in [whole.len(), whole.len() - 3, whole.len() / 2] {
         fs::write(&logs.paths[0], &whole[..cut]).unwrap();
         let replay = logs.sandbox.quorate(&["replay", "store/latest"]);
-        assert_eq!(replay.code, 0, "{cut}: {replay}");
+        // Nobody knows what the run showed; its cores do what they did.
+        assert_eq!(replay.code, 2, "{cut}: {replay}");
+        assert!(replay.stdout.contains("\nSAME     re-executed exactly: "), "{cut}: {replay}");
         assert!(replay.stdout.contains("the history has no end"), "{cut}: {replay}");
     }
     logs.restore();
