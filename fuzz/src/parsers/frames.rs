@@ -14,7 +14,7 @@ use crate::{Seed, Target, memory};
 /// A frame is read or refused; what is read is written as it was.
 ///
 /// The first byte says what the others are: one frame; the kind and the body of one whose header and checksums are made
-/// to fit; or the [`pieces`] of a stream, each of which is some bytes, a sealed frame (kind and body) or one whose body
+/// to fit; or the pieces of a stream, each of which is some bytes, a sealed frame (kind and body) or one whose body
 /// was damaged on the way.
 pub const TARGET: Target = Target {
     name: "frames",

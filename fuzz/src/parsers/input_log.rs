@@ -16,7 +16,7 @@ use crate::{Seed, Target, memory};
 /// A log is read to its end, or refused with a place. What is read is written as it was, in whatever portions it comes;
 /// and running cores again from it ends, however little sense it makes.
 ///
-/// The first byte says what the others are: a log, or the [`pieces`] of one: each an entry's bytes, in a record whose
+/// The first byte says what the others are: a log, or the pieces of one: each an entry's bytes, in a record whose
 /// checksums are made to fit, or bytes as they are. The second byte says how many bytes come at once.
 pub const TARGET: Target = Target {
     name: "input_log",

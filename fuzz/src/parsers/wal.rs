@@ -16,7 +16,7 @@ use crate::{Seed, Target, memory};
 /// Whatever a disk holds is read: records, damage with its place, a torn tail. What reads back whole is what was
 /// written, byte for byte, and damage never passes for a record.
 ///
-/// The first byte says what the others are: a log; a checkpoint; the [`pieces`] of a log (some bytes, or the payload of a
+/// The first byte says what the others are: a log; a checkpoint; the pieces of a log (some bytes, or the payload of a
 /// record whose checksums are made to fit or of one that was damaged) which is cut somewhere; or those of a checkpoint
 /// which is then damaged. Where, the second and third byte say.
 pub const TARGET: Target = Target {
