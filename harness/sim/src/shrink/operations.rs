@@ -85,25 +85,28 @@ impl Work<'_> {
     pub(super) fn drop_operations(&mut self) {
         let base = self.current.clone();
         ddmin(operations(&base), |left| self.take(&with_operations(&base, left)));
-        self.drop_pinned();
+        self.drop_one_by_one();
+        if operations(&self.current).len() > FEW && self.drop_pinned() {
+            self.drop_one_by_one();
+        }
+        self.fewer_clients();
+        self.fewer_keys();
+    }
+
+    fn drop_one_by_one(&mut self) {
         let mut place = operations(&self.current).len();
         while place > 0 {
             place -= 1;
             self.drop_operation(place);
             place = place.min(operations(&self.current).len());
         }
-        self.fewer_clients();
-        self.fewer_keys();
     }
 
     /// Fewer operations, where each that is left begins when it does now, whatever came before it: some do nothing but
     /// pass the time.
-    fn drop_pinned(&mut self) {
+    fn drop_pinned(&mut self) -> bool {
         let before = self.current.clone();
         let mut all = operations(&before);
-        if all.len() <= FEW {
-            return;
-        }
         let tape = self.tape();
         let mut begun: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for done in tape.operations.iter().filter(|done| !done.is_late) {
@@ -120,13 +123,15 @@ impl Work<'_> {
         }
         let pinned = with_operations(&before, &all);
         if !self.fails(&pinned) {
-            return;
+            return false;
         }
         self.current = pinned.clone();
         ddmin(all, |left| self.take(&with_operations(&pinned, left)));
-        if cost(&self.current) >= cost(&before) {
+        let is_smaller = cost(&self.current) < cost(&before);
+        if !is_smaller {
             self.current = before;
         }
+        is_smaller
     }
 
     /// One operation less, with what counts on it changed along; or with another seed.
