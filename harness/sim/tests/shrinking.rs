@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use quorate_checkers::history::Builder;
-use quorate_plan::{Plan, from_toml, to_toml};
+use quorate_plan::{Plan, Script, from_toml, to_toml};
 use quorate_sim::hunt::Hunter;
 use quorate_sim::shrink::{ShrinkError, Shrunk, Wanted, breaks, shrink};
 use quorate_sim::story::Story;
@@ -79,6 +79,48 @@ fn a_shrunk_plan_does_not_grow_when_it_is_shrunk_again() {
     let again = shrunk(&once.plan, Mutant::Q08);
     assert!(again.after.operations <= once.after.operations);
     assert!(again.after.rules + again.after.faults <= once.after.rules + once.after.faults);
+}
+
+/// A write that reaches one node, which a write and a read at the end of the run find there.
+const ONLY_THE_END_SHOWS_IT: &str = r#"
+name = "only-the-end-shows-it"
+seed = 3
+world = "sim"
+[system]
+kind = "quorum"
+nodes = 3
+options = { contact = "quorum" }
+[workload]
+kind = "register"
+clients = 15
+rate_per_s = 400
+keys = 3
+[durations]
+time_limit_ms = 100
+[weather]
+delay = { kind = "constant", us = 1000 }
+loss_per_mille = 0
+duplicate_per_mille = 0
+sync_min_us = 760729
+sync_max_us = 760729
+[[scripts]]
+client = 14
+do = [{ f = "write", key = 0, value = 1 }]
+[[trace]]
+at_us = 6033
+do = { sync = { node = 2 } }
+"#;
+
+/// The end of a run writes values that are none of a script's.
+#[test]
+fn what_only_the_end_of_a_run_shows_is_told_by_operations_before_it() {
+    let mut plan = from_toml(ONLY_THE_END_SHOWS_IT).unwrap();
+    plan.scripts.extend((0..14).map(|client| Script { client, operations: Vec::new() }));
+    let Shrunk { plan, demand, .. } = shrunk(&plan, Mutant::Q01);
+    let (_, tape) = tape(&plan, Mutants(Some(Mutant::Q01)));
+    let steps = Story::new(tape, &demand, "").steps();
+    assert!(steps.last().unwrap().starts_with("Q-I3 is broken"), "{steps:?}");
+    assert!(steps.iter().all(|step| !step.contains("healed")), "{steps:?}");
 }
 
 #[test]

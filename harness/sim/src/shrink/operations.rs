@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    Endpoint, Function, MessageMatch, Moment, OperationMatch, Plan, Script, ScriptedOperation,
-    Weather, Workload,
+    CLOSING_VALUES, Endpoint, Function, MessageMatch, Moment, OperationMatch, Plan, Script,
+    ScriptedOperation, Weather, Workload,
 };
 
 use super::cost::cost;
@@ -331,6 +331,7 @@ fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: b
     let mut free: BTreeMap<u32, u64> = BTreeMap::new();
     let mut all: Vec<Scripted> = Vec::new();
     let mut last_ms = 0;
+    let mut values = ScriptValues::of_run(tape);
     for done in tape.operations.iter().filter(counts) {
         let Some(f) = Function::named(&done.f) else { continue };
         let since = free.get(&done.client).copied().unwrap_or_default();
@@ -348,7 +349,7 @@ fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: b
         last_ms = last_ms.max(at_ms);
         let is_open = done.ended == Ended::Open;
         free.insert(done.client, done.to_us.filter(|_| !is_open).unwrap_or(u64::MAX / 2));
-        let value = done.input.filter(|_| f == Function::Write);
+        let value = done.input.filter(|_| f == Function::Write).map(|value| values.of(value));
         all.push((done.client, ScriptedOperation { f, key: done.key, value, when }));
     }
     let mut new = with_operations(plan, &all);
@@ -362,6 +363,27 @@ fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: b
     let clients = plan.workload.clients;
     new.workload = Workload { clients, rate_per_s: 0, keys: 1, ..Workload::default() };
     new
+}
+
+/// What scripts write for what a run wrote: the values of its end are none of a script's.
+struct ScriptValues {
+    next: u64,
+}
+
+impl ScriptValues {
+    fn of_run(tape: &Tape) -> Self {
+        let written = tape.operations.iter().filter_map(|done| done.input);
+        let greatest = written.filter(|value| *value < CLOSING_VALUES).max().unwrap_or_default();
+        Self { next: greatest + 1 }
+    }
+
+    fn of(&mut self, value: u64) -> u64 {
+        if value < CLOSING_VALUES {
+            return value;
+        }
+        self.next += 1;
+        self.next - 1
+    }
 }
 
 /// Operations of the end of a run come into its middle: what was harmful before they began must be over by then.
