@@ -185,6 +185,12 @@ impl<R: BufRead> Lines<'_, R> {
         !self.line.ends_with(b"\n")
     }
 
+    /// A number that ends in its exponent's mark is an error of its own to `serde_json`.
+    fn ends_within_number(&self, error: &serde_json::Error) -> bool {
+        let is_mark = |last| matches!(last, b'e' | b'E' | b'+' | b'-' | b'.');
+        error.column() == self.line.len() && self.line.last().copied().is_some_and(is_mark)
+    }
+
     fn text(&self) -> Result<&str, Unparsable> {
         std::str::from_utf8(&self.line).map_err(|error| {
             // Without a length, the text ends within a character.
@@ -198,7 +204,8 @@ impl<R: BufRead> Lines<'_, R> {
 
     fn parse<'de, T: serde::Deserialize<'de>>(&'de self) -> Result<T, Unparsable> {
         serde_json::from_str(self.text()?.trim_end_matches('\n')).map_err(|error| {
-            if error.is_eof() && self.is_unterminated() {
+            let ends_early = error.is_eof() || self.ends_within_number(&error);
+            if ends_early && self.is_unterminated() {
                 Unparsable::Cut
             } else {
                 Unparsable::Wrong(json_problem(&error))

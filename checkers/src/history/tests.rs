@@ -169,6 +169,16 @@ fn a_foreign_header_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_header_that_ends_within_a_number_is_cut_off() {
+    let start = "{\"quorate\":\"history\",\"version\":1,\"plan\":";
+    for number in ["-", "2", "2.", "2.5", "2.5e", "2.5E", "2.5e+", "2.5e-", "2.5e-1"] {
+        assert_refused(format!("{start}{number}").as_bytes(), "line 1: the header is cut off");
+    }
+    assert_refused(format!("{start}2.5e+\n").as_bytes(), "line 1: column 45: invalid number");
+    assert_refused(format!("{start}2.5e+}}").as_bytes(), "line 1: column 46: invalid number");
+}
+
+#[test]
 fn what_is_not_utf8_or_too_long_is_refused() {
     assert_refused(b"{\"quorate\":\"\xff\"}\n", "line 1: not UTF-8 from byte 13 of the line on");
     let event = b"{\"index\":0,\"time\":1,\"type\":\"invoke\",\"process\":0,\"f\":\"\xc3\"}\n";
