@@ -11,7 +11,7 @@ use quorate_world::invariants::Who;
 use super::bench::Machine;
 use super::expected::Expected;
 use super::pool::Pool;
-use super::step::{Dice, Header, Step, steps};
+use super::step::{Dice, Header, Step};
 use super::trail::Trail;
 use super::{CLIENTS, Cluster, Model as _, NoModel, Scope, Streamed};
 use crate::coverage;
@@ -108,12 +108,55 @@ impl<S: Streamed> Machine<S> for ClientMachine<S> {
         }
     }
 
-    fn feed(&mut self, header: Header, steps: &[u8], trail: &Trail) {
+    fn begin(&mut self, header: Header, trail: &Trail) {
         self.reset(header);
         self.trail = trail.clone();
         self.trail.note(|| format!("{} of {}", self.me, self.cluster));
         self.trail.end_line();
-        self.run(steps);
+    }
+
+    fn next(&mut self, step: Step) {
+        self.now += 1_000;
+        self.take(step);
+        self.steps += 1;
+        coverage::reached(self.model.state());
+        self.trail.end_line();
+    }
+
+    /// Clients hear of nodes only.
+    fn hears(&self, step: Step) -> Option<(Who, S::Message)> {
+        let (from, message) = match step {
+            Step::Forged(dice) => S::forge(&self.scope(), dice),
+            Step::Answered(place, dice) => {
+                let said = self.said.get(place)?;
+                let from = NodeId(u16::from(dice.who) % self.cluster.nodes);
+                let message = S::answer(&self.scope(), &said.message, from, dice)?;
+                (Who::Node(from), message)
+            }
+            Step::Again(place) => {
+                let spoken = self.heard.get(place)?;
+                (spoken.from, spoken.message.clone())
+            }
+            Step::Changed(place, dice) => {
+                let mut spoken = self.heard.get(place)?.clone();
+                S::alter(&self.scope(), &mut spoken.message, dice);
+                (spoken.from, spoken.message)
+            }
+            Step::Invoked(_)
+            | Step::Timer(..)
+            | Step::Synced(_)
+            | Step::Crash(_)
+            | Step::Dies(..)
+            | Step::Checkpoint
+            | Step::Damaged(_)
+            | Step::Hear
+            | Step::GivenUp => return None,
+        };
+        matches!(from, Who::Node(_)).then_some((from, message))
+    }
+
+    fn is_behind(&self) -> bool {
+        false
     }
 }
 
@@ -150,46 +193,12 @@ impl<S: Streamed> ClientMachine<S> {
         self.model.reset(&self.cluster, self.me, self.incarnation);
     }
 
-    fn run(&mut self, bytes: &[u8]) {
-        for step in steps(bytes) {
-            self.steps += 1;
-            self.now += 1_000;
-            self.take(step);
-            coverage::reached(self.model.state());
-            self.trail.end_line();
-        }
-    }
-
     fn take(&mut self, step: Step) {
         match step {
             Step::Invoked(dice) => self.invoke(dice),
-            Step::Answered(place, dice) => {
-                let Some(said) = self.said.get(place) else { return };
-                let from = NodeId(u16::from(dice.who) % self.cluster.nodes);
-                if let Some(message) = S::answer(&self.scope(), &said.message, from, dice) {
+            Step::Forged(_) | Step::Answered(..) | Step::Again(_) | Step::Changed(..) => {
+                if let Some((Who::Node(from), message)) = self.hears(step) {
                     self.deliver(from, message);
-                }
-            }
-            Step::Forged(dice) => {
-                let (from, message) = S::forge(&self.scope(), dice);
-                // Clients hear of nodes only.
-                if let Who::Node(from) = from {
-                    self.deliver(from, message);
-                }
-            }
-            Step::Again(place) => {
-                if let Some(spoken) = self.heard.get(place).cloned()
-                    && let Who::Node(from) = spoken.from
-                {
-                    self.deliver(from, spoken.message);
-                }
-            }
-            Step::Changed(place, dice) => {
-                if let Some(mut spoken) = self.heard.get(place).cloned()
-                    && let Who::Node(from) = spoken.from
-                {
-                    S::alter(&self.scope(), &mut spoken.message, dice);
-                    self.deliver(from, spoken.message);
                 }
             }
             Step::Timer(place, when) => self.fire(place, when),
@@ -218,7 +227,7 @@ impl<S: Streamed> ClientMachine<S> {
             heard: &self.heard,
             said: &self.said,
             model: &self.nobody,
-            serial: self.steps,
+            serial: self.steps + 1,
         }
     }
 

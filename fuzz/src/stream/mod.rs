@@ -27,6 +27,7 @@ mod disk;
 mod expected;
 mod pool;
 pub mod quorum;
+mod recorded;
 pub mod replica;
 mod step;
 #[cfg(test)]

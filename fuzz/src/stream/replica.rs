@@ -14,7 +14,7 @@ use super::bench::Machine;
 use super::disk::{DAMAGED, Disk};
 use super::expected::Expected;
 use super::pool::Pool;
-use super::step::{Dice, Header, Step, steps};
+use super::step::{Dice, Header, Step};
 use super::trail::Trail;
 use super::watch::Watch;
 use super::{Cluster, Model, Scope, Streamed};
@@ -103,12 +103,49 @@ impl<S: Streamed> Machine<S> for ReplicaMachine<S> {
         }
     }
 
-    fn feed(&mut self, header: Header, steps: &[u8], trail: &Trail) {
+    fn begin(&mut self, header: Header, trail: &Trail) {
         self.reset(header);
         self.trail = trail.clone();
         self.trail.note(|| format!("{} of {}", self.me, self.cluster));
         self.trail.end_line();
-        self.run(steps);
+        self.start(None);
+        self.trail.end_line();
+    }
+
+    fn next(&mut self, step: Step) {
+        self.now += 1_000;
+        self.take(step);
+        self.steps += 1;
+        coverage::reached(self.model.state());
+        self.trail.end_line();
+    }
+
+    fn hears(&self, step: Step) -> Option<(Who, S::Message)> {
+        match step {
+            Step::Forged(dice) | Step::Invoked(dice) => Some(S::forge(&self.scope(), dice)),
+            Step::Answered(place, dice) => self.answer(place, dice),
+            Step::Again(place) => {
+                let spoken = self.heard.get(place)?;
+                Some((spoken.from, spoken.message.clone()))
+            }
+            Step::Changed(place, dice) => {
+                let mut spoken = self.heard.get(place)?.clone();
+                S::alter(&self.scope(), &mut spoken.message, dice);
+                Some((spoken.from, spoken.message))
+            }
+            Step::Timer(..)
+            | Step::Synced(_)
+            | Step::Crash(_)
+            | Step::Dies(..)
+            | Step::Checkpoint
+            | Step::Damaged(_)
+            | Step::Hear
+            | Step::GivenUp => None,
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.disk.waiting() > 0
     }
 }
 
@@ -140,35 +177,15 @@ impl<S: Streamed> ReplicaMachine<S> {
         self.dies = None;
     }
 
-    /// Lets these steps happen.
-    fn run(&mut self, bytes: &[u8]) {
-        self.start(None);
-        self.trail.end_line();
-        for step in steps(bytes) {
-            self.steps += 1;
-            self.now += 1_000;
-            self.take(step);
-            coverage::reached(self.model.state());
-            self.trail.end_line();
-        }
-    }
-
     fn take(&mut self, step: Step) {
         match step {
-            Step::Forged(dice) | Step::Invoked(dice) => {
-                let (from, message) = S::forge(&self.scope(), dice);
-                self.deliver(from, message);
-            }
-            Step::Answered(place, dice) => self.answer(place, dice),
-            Step::Again(place) => {
-                if let Some(spoken) = self.heard.get(place).cloned() {
-                    self.deliver(spoken.from, spoken.message);
-                }
-            }
-            Step::Changed(place, dice) => {
-                if let Some(mut spoken) = self.heard.get(place).cloned() {
-                    S::alter(&self.scope(), &mut spoken.message, dice);
-                    self.deliver(spoken.from, spoken.message);
+            Step::Forged(_)
+            | Step::Invoked(_)
+            | Step::Answered(..)
+            | Step::Again(_)
+            | Step::Changed(..) => {
+                if let Some((from, message)) = self.hears(step) {
+                    self.deliver(from, message);
                 }
             }
             Step::Timer(place, when) => self.fire(place, when),
@@ -198,21 +215,19 @@ impl<S: Streamed> ReplicaMachine<S> {
             heard: &self.heard,
             said: &self.said,
             model: &self.model,
-            serial: self.steps,
+            serial: self.steps + 1,
         }
     }
 
     /// A node answers what the replica said to some node.
-    fn answer(&mut self, place: u8, dice: Dice) {
-        let Some(said) = self.said.get(place) else { return };
+    fn answer(&self, place: u8, dice: Dice) -> Option<(Who, S::Message)> {
+        let said = self.said.get(place)?;
         // Any node but itself, whom the link would not name.
         let others = self.cluster.nodes.saturating_sub(1);
-        let Some(place) = u16::from(dice.who).checked_rem(others) else { return };
+        let place = u16::from(dice.who).checked_rem(others)?;
         let from = NodeId(if place < self.me.0 { place } else { place + 1 });
-        let message = S::answer(&self.scope(), &said.message, from, dice);
-        if let Some(message) = message {
-            self.deliver(Who::Node(from), message);
-        }
+        let message = S::answer(&self.scope(), &said.message, from, dice)?;
+        Some((Who::Node(from), message))
     }
 
     fn deliver(&mut self, from: Who, message: S::Message) {

@@ -7,6 +7,9 @@ mod signed;
 #[cfg(test)]
 mod tests;
 
+use std::thread::LocalKey;
+
+use quorate_plan::Endpoint;
 use quorate_systems::contract::NodeId;
 use quorate_systems::mutant::Mutants;
 use quorate_systems::quorum::{Message, Observation, Quorum};
@@ -18,14 +21,14 @@ use super::client::ClientMachine;
 use super::expected::are_alike;
 use super::replica::ReplicaMachine;
 use super::{Cluster, Dice, Scope, Streamed, mutants};
-use crate::Target;
+use crate::{Seed, Target};
 
 /// A server that is asked to query and to store, and runs operations for clients.
 pub const STREAM: Target = Target {
     name: "quorum_stream",
     about: "A replica of registers by query and update, fed whatever a world may feed it.",
     body: |bytes| STREAMS.with(|bench| bench.run(bytes)),
-    seeds: || seeds::replicas(CLUSTERS.len()),
+    seeds: || with_recorded(seeds::replicas(CLUSTERS.len()), &STREAMS),
     show: |bytes| STREAMS.with(|bench| bench.show(bytes)),
 };
 
@@ -34,7 +37,7 @@ pub const LOCK_STREAM: Target = Target {
     name: "quorum_lock_stream",
     about: "A replica of registers with lock writes, fed whatever a world may feed it.",
     body: |bytes| LOCK_STREAMS.with(|bench| bench.run(bytes)),
-    seeds: || seeds::locks(LOCK_CLUSTERS.len()),
+    seeds: || with_recorded(seeds::locks(LOCK_CLUSTERS.len()), &LOCK_STREAMS),
     show: |bytes| LOCK_STREAMS.with(|bench| bench.show(bytes)),
 };
 
@@ -43,7 +46,10 @@ pub const CLIENT_STREAM: Target = Target {
     name: "quorum_client_stream",
     about: "A client of registers, fed answers that a world may feed it.",
     body: |bytes| CLIENT_STREAMS.with(|bench| bench.run(bytes)),
-    seeds: || seeds::clients(CLIENT_CLUSTERS.len()),
+    seeds: || {
+        let recorded = CLIENT_STREAMS.with(|bench| bench.recorded(1, Endpoint::Client(1)));
+        [seeds::clients(CLIENT_CLUSTERS.len()), recorded].concat()
+    },
     show: |bytes| CLIENT_STREAMS.with(|bench| bench.show(bytes)),
 };
 
@@ -54,6 +60,12 @@ thread_local! {
     static CLIENT_STREAMS: Clients = Bench::new(clusters(CLIENT_CLUSTERS, mutants()));
     static STREAMS: Replicas = Bench::new(clusters(CLUSTERS, mutants()));
     static LOCK_STREAMS: Replicas = Bench::new(clusters(LOCK_CLUSTERS, mutants()));
+}
+
+/// These, and what came to the second node in a run of each cluster.
+fn with_recorded(seeds: Vec<Seed>, streams: &'static LocalKey<Replicas>) -> Vec<Seed> {
+    let recorded = streams.with(|bench| bench.recorded(1, Endpoint::Node(1)));
+    [seeds, recorded].concat()
 }
 
 /// By query and update: servers alone, nodes that run operations, and every construction.

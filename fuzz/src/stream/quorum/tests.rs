@@ -96,6 +96,23 @@ fn seeds_go_through_whole_operations() {
 }
 
 #[test]
+fn seeds_follow_runs_of_the_simulator() {
+    for (target, words) in [
+        (&STREAM, ["REQUEST", "QUERY ", "UPDATE ", "is durable", "dies and comes up"].as_slice()),
+        (&LOCK_STREAM, &["REQUEST", "PROPOSE", "COMMIT ", "is durable", "dies and comes up"]),
+        (&CLIENT_STREAM, &["Invoke(Write", "QUERY_OK", "UPDATE_OK", "Written", "Read(Some"]),
+    ] {
+        let recorded = (target.seeds)().into_iter().filter(|seed| seed.name.contains("recorded"));
+        let shown: Vec<String> = recorded.map(|seed| (target.show)(&seed.bytes)).collect();
+        let shortest = shown.iter().min_by_key(|shown| shown.lines().count()).expect("some");
+        assert!(shortest.lines().count() > 10, "{shortest}");
+        for word in words {
+            assert!(shown.concat().contains(word), "{}: {word}", target.name);
+        }
+    }
+}
+
+#[test]
 fn a_stream_is_shown_step_by_step_up_to_what_is_wrong() {
     let bench = Replicas::new(clusters(CLUSTERS, Mutants(Some(Mutant::Q06))));
     let update = Dice { kind: 1, ..Dice::default() };
