@@ -147,7 +147,7 @@ pub async fn run(setup: RunSetup) -> Result<RunSummary, LiveError> {
     let in_folder = |error| LiveError::Folder { path: setup.folder.clone(), error };
     let lock = Lock::take(&setup.folder).map_err(in_folder)?;
     let path = setup.folder.join("history.jsonl");
-    let header = header(&setup, &promises);
+    let header = header(&setup);
     let recorder = Recorder::create(&path, &header)
         .map_err(|error| LiveError::History { path: path.clone(), error })?;
     let recording = Recording { recorder: &recorder, path: &path, run: inputs::run_id(&header) };
@@ -341,12 +341,12 @@ fn refuse_what_only_simulators_can(plan: &Plan) -> Result<(), LiveError> {
 /// The lie of a node that lives twice.
 const TWINS: &str = "twins";
 
-fn header(setup: &RunSetup, promises: &Promises) -> Header {
+fn header(setup: &RunSetup) -> Header {
     Header {
         program: setup.program.clone(),
         started: setup.started.clone(),
         mutant: setup.mutants.0.map(|mutant| mutant.name().to_owned()),
-        model: promises.model.to_owned(),
+        model: setup.plan.workload.kind.model().to_owned(),
         plan: serde_json::to_value(&setup.plan).expect("a plan is plain data"),
     }
 }

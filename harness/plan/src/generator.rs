@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 
 use crate::seed::{Seed, Stream};
-use crate::{ValueChoice, Workload};
+use crate::{Function, ValueChoice, Workload};
 
 /// How many different values [`ValueChoice::Few`] writes: 0 … 4.
 pub const FEW_VALUES: u64 = 5;
 
 /// One operation for a client to invoke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PlannedOperation {
     /// Read the value of `key`.
     Read {
@@ -25,30 +25,97 @@ pub enum PlannedOperation {
         /// Its new value.
         value: u64,
     },
+    /// Make `value` the value of `key` if that is `expected`.
+    Cas {
+        /// Which key.
+        key: u64,
+        /// What it must hold.
+        expected: u64,
+        /// Its new value then.
+        value: u64,
+    },
+    /// Put `value` at the end of the list under `key`.
+    Append {
+        /// Which key.
+        key: u64,
+        /// The new element.
+        value: u64,
+    },
+    /// Put `key` back to its initial state.
+    Delete {
+        /// Which key.
+        key: u64,
+    },
+    /// Add `value` to the number under `key`.
+    Add {
+        /// Which key.
+        key: u64,
+        /// How much.
+        value: u64,
+    },
+    /// All of these at once, in this order, or none; no part is a transaction.
+    Transaction(Vec<PlannedOperation>),
 }
 
 impl PlannedOperation {
+    /// The function that it calls.
+    pub const fn function(&self) -> Function {
+        match self {
+            Self::Read { .. } => Function::Read,
+            Self::Write { .. } => Function::Write,
+            Self::Cas { .. } => Function::Cas,
+            Self::Append { .. } => Function::Append,
+            Self::Delete { .. } => Function::Delete,
+            Self::Add { .. } => Function::Add,
+            Self::Transaction(_) => Function::Transaction,
+        }
+    }
+
     /// The function's name in histories.
-    pub const fn f(self) -> &'static str {
+    pub const fn f(&self) -> &'static str {
+        self.function().name()
+    }
+
+    /// What it is on; nothing for a transaction, whose parts have their keys.
+    pub const fn key(&self) -> Option<u64> {
         match self {
-            Self::Read { .. } => "read",
-            Self::Write { .. } => "write",
+            Self::Read { key }
+            | Self::Write { key, .. }
+            | Self::Cas { key, .. }
+            | Self::Append { key, .. }
+            | Self::Delete { key }
+            | Self::Add { key, .. } => Some(*key),
+            Self::Transaction(_) => None,
         }
     }
 
-    /// What it is on.
-    pub const fn key(self) -> u64 {
+    /// What is written, appended or added.
+    pub const fn value(&self) -> Option<u64> {
         match self {
-            Self::Read { key } | Self::Write { key, .. } => key,
+            Self::Write { value, .. }
+            | Self::Cas { value, .. }
+            | Self::Append { value, .. }
+            | Self::Add { value, .. } => Some(*value),
+            Self::Read { .. } | Self::Delete { .. } | Self::Transaction(_) => None,
         }
     }
 
-    /// What is written.
-    pub const fn value(self) -> Option<u64> {
+    /// What it consists of: itself, or the parts of a transaction.
+    pub const fn parts(&self) -> &[Self] {
         match self {
-            Self::Read { .. } => None,
-            Self::Write { value, .. } => Some(value),
+            Self::Transaction(parts) => parts.as_slice(),
+            Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Cas { .. }
+            | Self::Append { .. }
+            | Self::Delete { .. }
+            | Self::Add { .. } => std::slice::from_ref(self),
         }
+    }
+
+    /// Every key that it names.
+    pub fn keys(&self) -> impl Iterator<Item = u64> {
+        self.parts().iter().filter_map(Self::key)
     }
 }
 
@@ -184,7 +251,7 @@ mod tests {
         ) {
             let mut seen: BTreeMap<u64, (u32, BTreeSet<u32>)> = BTreeMap::new();
             for (client, operation) in deal(&workload, seed, &order) {
-                let entry = seen.entry(operation.key()).or_default();
+                let entry = seen.entry(operation.key().unwrap()).or_default();
                 entry.0 += 1;
                 entry.1.insert(client);
             }
@@ -236,7 +303,7 @@ mod tests {
             prop_assume!(workload.read_percent < 100);
             let mut by_key: BTreeMap<u64, Vec<PlannedOperation>> = BTreeMap::new();
             for (_, operation) in deal(&workload, seed, &order) {
-                by_key.entry(operation.key()).or_default().push(operation);
+                by_key.entry(operation.key().unwrap()).or_default().push(operation);
             }
             for operations in by_key.values().filter(|operations| operations.len() > 1) {
                 prop_assert!(operations.iter().take(2).any(|o| o.value().is_some()));
@@ -272,7 +339,7 @@ mod tests {
         let mut generator = Generator::new(&workload, 1);
         let keys: Vec<u64> = (0..16)
             .filter_map(|turn| generator.next(turn % 4))
-            .map(PlannedOperation::key)
+            .filter_map(|operation| operation.key())
             .collect();
         assert_eq!(keys, [0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 4, 5, 4, 5]);
         assert_eq!(generator.keys_begun(), 6);

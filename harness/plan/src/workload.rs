@@ -66,6 +66,20 @@ impl WorkloadKind {
         }
     }
 
+    /// The name of the sequential model that its operations are judged by.
+    pub const fn model(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+        }
+    }
+
+    /// The functions that a system must support for it, by the names that histories give them.
+    pub const fn functions(self) -> &'static [&'static str] {
+        match self {
+            Self::Register => &["read", "write"],
+        }
+    }
+
     /// What it asks, in a few words.
     pub const fn summary(self) -> &'static str {
         match self {

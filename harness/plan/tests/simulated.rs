@@ -38,12 +38,16 @@ fn accept(change: impl FnOnce(&mut Plan)) {
     assert_eq!(changed(change).validate(), Ok(()));
 }
 
+const fn call(f: Function, key: Option<u64>, value: Option<u64>) -> ScriptedOperation {
+    ScriptedOperation { f, key, value, expected: None, parts: Vec::new(), when: None }
+}
+
 const fn write(value: Option<u64>) -> ScriptedOperation {
-    ScriptedOperation { f: Function::Write, key: 0, value, when: None }
+    call(Function::Write, Some(0), value)
 }
 
 const fn read(value: Option<u64>) -> ScriptedOperation {
-    ScriptedOperation { f: Function::Read, key: 0, value, when: None }
+    call(Function::Read, Some(0), value)
 }
 
 fn script(client: u32, operations: Vec<ScriptedOperation>) -> Script {

@@ -325,7 +325,7 @@ impl<S: Watched> Client<S> {
             }
             Work::Scripted { operations, next } => {
                 *next += 1;
-                operations.get(*next - 1).map(|(operation, _)| *operation)
+                operations.get(*next - 1).map(|(operation, _)| operation.clone())
             }
             Work::Changes(changes) => {
                 let Some((fault, options)) = changes.pop_front() else { return Progress::Going };
@@ -337,12 +337,7 @@ impl<S: Watched> Client<S> {
             Work::Done => None,
         };
         match planned {
-            Some(PlannedOperation::Read { key }) => {
-                self.invoke(stage, Command::Read { key: Key(key) })
-            }
-            Some(PlannedOperation::Write { key, value }) => {
-                self.invoke(stage, Command::Write { key: Key(key), value: Value(value) })
-            }
+            Some(planned) => self.invoke(stage, convert::asked(&planned)),
             None => Progress::Going,
         }
     }
@@ -350,7 +345,7 @@ impl<S: Watched> Client<S> {
     fn invoke(&mut self, stage: &mut Stage<S>, command: Command) -> Progress {
         let step = convert::invocation(ProcessId(self.process), &command);
         if stage.witness.watches_moments() {
-            let key = step.key.map_or(0, |key| key.0);
+            let key = step.key.map(|key| key.0);
             stage.witness.moments.invoked(self.me.0, &step.f, key);
         }
         stage.witness.record(stage.now, What::Invoke(step));
@@ -415,7 +410,14 @@ impl<S: Watched> Client<S> {
                     Outcome::Read(_)
                     | Outcome::Written
                     | Outcome::Failed(_)
-                    | Outcome::Unknown(_) => Progress::Ended,
+                    | Outcome::Unknown(_)
+                    | Outcome::Swapped
+                    | Outcome::NotSwapped(_)
+                    | Outcome::Appended
+                    | Outcome::Deleted
+                    | Outcome::Added
+                    | Outcome::List(_)
+                    | Outcome::Transaction(_) => Progress::Ended,
                 }
             }
             Asked::Operation(command) => {
@@ -434,7 +436,7 @@ impl<S: Watched> Client<S> {
         if let What::Ok(step) | What::Fail(step) | What::Info(step) = &completion
             && stage.witness.watches_moments()
         {
-            let key = step.key.map_or(0, |key| key.0);
+            let key = step.key.map(|key| key.0);
             stage.witness.moments.completed(self.me.0, &step.f, key);
         }
         if matches!(completion, What::Info(_)) {

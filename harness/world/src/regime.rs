@@ -17,6 +17,16 @@ pub enum RegimeError {
         /// Why it cannot.
         why: ConfigError,
     },
+    /// A client would call a function that the system does not have.
+    #[error("{field}: `{function}` is more than the system can do; it can {known}")]
+    Function {
+        /// Where it is asked for.
+        field: String,
+        /// The function.
+        function: String,
+        /// The functions that it has, comma-separated.
+        known: String,
+    },
     /// More goes wrong than the system promises to bear, and the plan does not say what it expects of that.
     #[error(
         "{field}: the plan goes beyond what the system promises: {}, and it tolerates {tolerated}; say \
@@ -37,7 +47,9 @@ impl RegimeError {
     /// Where in the plan it is, as [`quorate_plan::PlanError::field`] says it.
     pub fn field(&self) -> &str {
         match self {
-            Self::Change { field, .. } | Self::Beyond { field, .. } => field,
+            Self::Change { field, .. }
+            | Self::Function { field, .. }
+            | Self::Beyond { field, .. } => field,
         }
     }
 }
@@ -67,10 +79,34 @@ pub fn configurations<S: System>(
     Ok(configs)
 }
 
+/// Nobody calls a function that the system does not have.
+fn functions(plan: &Plan, known: &[&str]) -> Result<(), RegimeError> {
+    let refuse = |field: String, function: &str| RegimeError::Function {
+        field,
+        function: function.to_owned(),
+        known: known.join(", "),
+    };
+    let is_missing = |function: &&&str| !known.contains(*function);
+    // Where every client has a script nothing is drawn, and nothing is written at the end but what they write.
+    if let Some(function) = plan.workload.kind.functions().iter().find(is_missing) {
+        return Err(refuse("workload.kind".to_owned(), function));
+    }
+    for (place, script) in plan.scripts.iter().enumerate() {
+        for (nth, operation) in script.operations.iter().enumerate() {
+            let f = operation.f.name();
+            if !known.contains(&f) {
+                return Err(refuse(format!("scripts[{place}].do[{nth}].f"), f));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A plan stays within what its system can do and promises to bear, or says that it expects harm. `config` is
 /// what the system's own options come to.
 pub fn check<S: System>(plan: &Plan, config: &S::Config) -> Result<(), RegimeError> {
     configurations::<S>(plan, config)?;
+    functions(plan, S::functions(config))?;
     if plan.expect == Expectation::Invalid {
         return Ok(());
     }
