@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
 
 use crate::seed::{Seed, Stream};
-use crate::{Function, ValueChoice, Workload};
+use crate::workload::holds_list;
+use crate::{Function, ValueChoice, Workload, WorkloadKind};
 
 /// How many different values [`ValueChoice::Few`] writes: 0 … 4.
 pub const FEW_VALUES: u64 = 5;
@@ -122,8 +124,9 @@ impl PlannedOperation {
 /// Deals out operations. It knows no clock: whoever drives the clients asks whenever one is free.
 ///
 /// What a client's n-th operation is (read or write, and of what value) follows from the seed, the client
-/// and n alone, so that another client's being slow does not change it. Two things follow from the order
-/// of asking: the key, since keys are left when they are full, and that a fresh key is written soon.
+/// and n alone, so that another client's being slow does not change it. Three things follow from the order
+/// of asking: the key, since keys are left when they are full, that a fresh key is written soon, and what a
+/// compare-and-set expects: mostly what the key was last asked to hold.
 #[derive(Clone, Debug)]
 pub struct Generator {
     seed: Seed,
@@ -142,13 +145,85 @@ struct Group {
     key: u64,
     invocations: u32,
     writes: u32,
+    /// What somebody was last told to make the value of the key.
+    latest: Option<u64>,
 }
 
 impl Group {
     const fn on(key: u64) -> Self {
-        Self { key, invocations: 0, writes: 0 }
+        Self { key, invocations: 0, writes: 0, latest: None }
+    }
+
+    /// What changes the key, in a workload of registers, lists, sets or counters.
+    fn change(&mut self, kind: WorkloadKind, content: &mut Content) -> PlannedOperation {
+        let (key, value) = (self.key, content.value);
+        let operation = match kind {
+            WorkloadKind::Register | WorkloadKind::Transaction => {
+                PlannedOperation::Write { key, value }
+            }
+            WorkloadKind::CasRegister => {
+                match (content.stream.random_range(0..100_u32), self.latest) {
+                    (0..CAS_PERCENT, Some(latest)) => {
+                        let expected = content.expected(latest);
+                        PlannedOperation::Cas { key, expected, value }
+                    }
+                    (DELETES_FROM_PERCENT.., Some(_)) => PlannedOperation::Delete { key },
+                    (_, _) => PlannedOperation::Write { key, value },
+                }
+            }
+            WorkloadKind::Append | WorkloadKind::Set => PlannedOperation::Append { key, value },
+            WorkloadKind::Counter => {
+                let value = content.stream.random_range(1..=ADDITION_MAX);
+                PlannedOperation::Add { key, value }
+            }
+        };
+        self.latest = operation.value().or(self.latest);
+        operation
+    }
+
+    /// Several reads and changes of the keys of this group; of a fresh group at least one change.
+    fn transaction(
+        &mut self,
+        workload: &Workload,
+        content: &mut Content,
+        must_write: bool,
+    ) -> PlannedOperation {
+        let count = content.stream.random_range(1..=PARTS_MAX);
+        let parts = (0..count).map(|part| {
+            let stream = &mut content.stream;
+            let key =
+                self.key * KEYS_PER_TRANSACTION + stream.random_range(0..KEYS_PER_TRANSACTION);
+            let read = stream.random_ratio(u32::from(workload.read_percent.min(100)), 100);
+            let value = match workload.values {
+                ValueChoice::Unique => (content.value - 1) * PARTS_MAX + part + 1,
+                ValueChoice::Few => stream.random_range(0..FEW_VALUES),
+            };
+            if read && !(must_write && part == 0) {
+                return PlannedOperation::Read { key };
+            }
+            self.writes += 1;
+            if holds_list(key) {
+                PlannedOperation::Append { key, value }
+            } else {
+                PlannedOperation::Write { key, value }
+            }
+        });
+        PlannedOperation::Transaction(parts.collect())
     }
 }
+
+/// Of a hundred operations that change a register, so many are compare-and-sets …
+const CAS_PERCENT: u32 = 50;
+/// … and those from here on deletes; the rest are writes.
+const DELETES_FROM_PERCENT: u32 = 92;
+/// A compare-and-set expects something else than what was asked for last so often, of a hundred times.
+const GUESS_PERCENT: u32 = 20;
+/// No more than this is added to a counter at once.
+const ADDITION_MAX: u64 = 5;
+/// A transaction has at most so many parts …
+const PARTS_MAX: u64 = 4;
+/// … on so many keys. More would seldom meet.
+const KEYS_PER_TRANSACTION: u64 = 3;
 
 impl Generator {
     /// A generator at its beginning. The workload is one that [`crate::Plan::validate`] accepts.
@@ -170,7 +245,7 @@ impl Generator {
             return None;
         }
         let n = self.dealt.entry(client).or_insert(0);
-        let content = Content::draw(self.seed, &self.workload, client, *n);
+        let mut content = Content::draw(self.seed, &self.workload, client, *n);
         *n += 1;
 
         let groups = u32::try_from(self.groups.len()).expect("made from a u32");
@@ -183,14 +258,19 @@ impl Generator {
         let must_write =
             group.invocations > 0 && group.writes == 0 && self.workload.read_percent < 100;
         group.invocations += 1;
+        let kind = self.workload.kind;
+        if kind == WorkloadKind::Transaction {
+            return Some(group.transaction(&self.workload, &mut content, must_write));
+        }
         if content.read && !must_write {
             return Some(PlannedOperation::Read { key: group.key });
         }
         group.writes += 1;
-        Some(PlannedOperation::Write { key: group.key, value: content.value })
+        Some(group.change(kind, &mut content))
     }
 
-    /// Keys are numbered from 0 in the order in which they are begun: how many there are so far.
+    /// Keys (of transactions: groups of keys) are numbered from 0 in the order in which they are begun: how many
+    /// there are so far.
     pub const fn keys_begun(&self) -> u64 {
         self.next_key
     }
@@ -201,18 +281,33 @@ struct Content {
     read: bool,
     /// To write if it is, or must become, a write.
     value: u64,
+    /// What else is to be drawn of it.
+    stream: ChaCha8Rng,
+    values: ValueChoice,
 }
 
 impl Content {
     fn draw(seed: Seed, workload: &Workload, client: u32, n: u64) -> Self {
         let mut stream = seed.stream(Stream::Operation { client, n });
         let read = stream.random_ratio(u32::from(workload.read_percent.min(100)), 100);
-        let value = match workload.values {
-            // The clients take turns in counting: unique without asking each other.
-            ValueChoice::Unique => n * u64::from(workload.clients) + u64::from(client) + 1,
-            ValueChoice::Few => stream.random_range(0..FEW_VALUES),
+        // The clients take turns in counting: unique without asking each other.
+        let unique = n * u64::from(workload.clients) + u64::from(client) + 1;
+        let value = match (workload.values, workload.kind) {
+            // What a transaction writes is made of this, and drawn elsewhere.
+            (_, WorkloadKind::Transaction | WorkloadKind::Set) | (ValueChoice::Unique, _) => unique,
+            (ValueChoice::Few, _) => stream.random_range(0..FEW_VALUES),
         };
-        Self { read, value }
+        Self { read, value, stream, values: workload.values }
+    }
+
+    /// What a compare-and-set expects of a key that was last asked to hold `latest`.
+    fn expected(&mut self, latest: u64) -> u64 {
+        let guesses = self.stream.random_ratio(GUESS_PERCENT, 100);
+        match self.values {
+            ValueChoice::Few if guesses => self.stream.random_range(0..FEW_VALUES),
+            ValueChoice::Unique if guesses => self.stream.random_range(0..=latest),
+            ValueChoice::Few | ValueChoice::Unique => latest,
+        }
     }
 }
 
@@ -324,6 +419,108 @@ mod tests {
         let workload = Workload { read_percent: 100, ..Workload::default() };
         let order: Vec<u32> = (0..500).collect();
         assert!(deal(&workload, 3, &order).iter().all(|(_, o)| o.f() == "read"));
+    }
+
+    fn of_kind(kind: WorkloadKind, read_percent: u8, values: ValueChoice) -> Workload {
+        Workload { kind, read_percent, values, operations_per_key: 20, ..Workload::default() }
+    }
+
+    proptest! {
+        #[test]
+        fn no_kind_asks_for_more_than_its_functions(
+            place in 0..WorkloadKind::ALL.len(), workload in workload(), seed: u64,
+            order in prop::collection::vec(0..20_u32, 0..200),
+        ) {
+            let kind = WorkloadKind::ALL[place];
+            let workload = Workload { kind, ..workload };
+            for (_, operation) in deal(&workload, seed, &order) {
+                let parts = operation.parts().iter().map(PlannedOperation::function);
+                for function in [operation.function()].into_iter().chain(parts) {
+                    prop_assert!(kind.functions().contains(&function), "{:?}", operation);
+                }
+                let scripted = crate::ScriptedOperation::of(&operation, None);
+                prop_assert_eq!(scripted.planned(), operation);
+            }
+        }
+
+        #[test]
+        fn elements_of_sets_and_what_transactions_write_are_unique(
+            is_set: bool, seed: u64, order in prop::collection::vec(0..20_u32, 0..300),
+        ) {
+            let (kind, values) = if is_set {
+                (WorkloadKind::Set, ValueChoice::Few)
+            } else {
+                (WorkloadKind::Transaction, ValueChoice::Unique)
+            };
+            let mut seen = BTreeSet::new();
+            for (_, operation) in deal(&of_kind(kind, 30, values), seed, &order) {
+                for value in operation.parts().iter().filter_map(PlannedOperation::value) {
+                    prop_assert!(seen.insert(value), "{value} twice");
+                    prop_assert!(value <= crate::VALUE_MAX);
+                }
+            }
+        }
+
+        #[test]
+        fn transactions_stay_within_the_keys_of_their_group(
+            seed: u64, order in prop::collection::vec(0..20_u32, 0..300),
+        ) {
+            let workload = of_kind(WorkloadKind::Transaction, 50, ValueChoice::Unique);
+            for (_, operation) in deal(&workload, seed, &order) {
+                let groups: BTreeSet<u64> =
+                    operation.keys().map(|key| key / KEYS_PER_TRANSACTION).collect();
+                prop_assert_eq!(groups.len(), 1);
+                for part in operation.parts() {
+                    let key = part.key().unwrap();
+                    match part.function() {
+                        Function::Append => prop_assert!(holds_list(key)),
+                        Function::Write => prop_assert!(!holds_list(key)),
+                        other => prop_assert_eq!(other, Function::Read),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn most_compare_and_sets_expect_what_the_key_was_last_asked_to_hold() {
+        for values in [ValueChoice::Unique, ValueChoice::Few] {
+            let workload = of_kind(WorkloadKind::CasRegister, 20, values);
+            let order: Vec<u32> = (0..4_000).map(|turn| turn % workload.clients).collect();
+            let (mut latest, mut hits, mut counts) = (BTreeMap::new(), 0, BTreeMap::new());
+            for (_, operation) in deal(&workload, 5, &order) {
+                let key = operation.key().unwrap();
+                if let PlannedOperation::Cas { expected, .. } = operation {
+                    hits += usize::from(latest.get(&key) == Some(&expected));
+                }
+                if let Some(value) = operation.value() {
+                    latest.insert(key, value);
+                }
+                *counts.entry(operation.f()).or_insert(0) += 1;
+            }
+            let all = counts["cas"];
+            assert!(hits * 100 > all * 75 && hits < all, "{hits} of {all}");
+            assert!(counts.values().all(|count| *count > 100), "{counts:?}");
+            assert_eq!(counts.len(), 4, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_group_of_keys_is_changed_by_its_second_transaction() {
+        let workload = Workload {
+            clients: 2,
+            keys: 1,
+            ..of_kind(WorkloadKind::Transaction, 99, ValueChoice::Few)
+        };
+        let operations = deal(&workload, 3, &(0..200).collect::<Vec<u32>>());
+        for of_group in operations.chunks(20) {
+            let changes = of_group
+                .iter()
+                .take(2)
+                .flat_map(|(_, o)| o.parts())
+                .filter(|o| o.value().is_some());
+            assert!(changes.count() > 0, "{of_group:?}");
+        }
     }
 
     #[test]

@@ -183,8 +183,9 @@ fn moments_are_of_those_who_are_there() {
         "faults[0].when.invoked.client: n1 is a node; only clients (c0 …) run operations"
     );
     assert_eq!(
-        complaint(when(Moment::Completed(of("c0", "cas")))),
-        "faults[0].when.completed.f: the workload has no function `cas`; there is read, write"
+        complaint(when(Moment::Completed(of("c0", "flush")))),
+        "faults[0].when.completed.f: the workload has no function `flush`; there is read, write, \
+         cas, append, delete, add, txn"
     );
     assert_eq!(
         complaint(when(Moment::Sent(message("c0", "c1")))),

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use quorate_checkers::history::{ProcessId, What};
-use quorate_plan::{CLOSING_VALUES, Endpoint, Generator, PlannedOperation};
+use quorate_plan::{CLOSING_VALUES, Endpoint, Generator, PlannedOperation, WorkloadKind};
 use quorate_systems::contract::{
     Client as _, ClientEffect, ClientId, ClientInput, Command, FORGED_VALUES, Key, LocalTime,
-    Options, Outcome, TimerId, Value,
+    Options, Outcome, TimerId,
 };
 use quorate_world::convert;
 use quorate_world::invariants::{Watched, Who};
@@ -33,6 +33,8 @@ pub(crate) struct Client<S: Watched> {
     pub(crate) closing: VecDeque<Closing>,
     /// Since when it is busy with the first of what it has to do at the end of the run.
     pub(crate) task_since: u64,
+    /// What is asked for, which says what a write of the end is.
+    kind: WorkloadKind,
     /// What the next write of the end writes.
     next_value: u64,
     /// No new operation before this.
@@ -118,6 +120,7 @@ impl<S: Watched> Client<S> {
             work: Work::Done,
             closing: VecDeque::new(),
             task_since: 0,
+            kind: WorkloadKind::Register,
             next_value: 0,
             not_before: 0,
             wake_at: NEVER,
@@ -152,6 +155,7 @@ impl<S: Watched> Client<S> {
         let pace = Pace::new(plan.seed, me.0, workload.clients, workload.rate_per_s);
         let timeout = plan.durations.operation_timeout_ms * 1_000;
         self.reset(stage, me, workload.clients, Work::Drawn(pace), timeout);
+        self.kind = workload.kind;
     }
 
     /// A client with a script.
@@ -165,6 +169,7 @@ impl<S: Watched> Client<S> {
         let timeout = plan.durations.operation_timeout_ms * 1_000;
         let work = Work::Scripted { operations, next: 0 };
         self.reset(stage, me, plan.workload.clients, work, timeout);
+        self.kind = plan.workload.kind;
     }
 
     /// The administrator, with nothing to do yet.
@@ -312,9 +317,9 @@ impl<S: Watched> Client<S> {
             Some(Closing::Read(key)) => return self.invoke(stage, Command::Read { key: *key }),
             Some(Closing::Write(key)) => {
                 // No value is written twice, also where a write has to be tried again.
-                let value = Value(self.next_value);
+                let write = self.kind.closing(key.0, self.next_value);
                 self.next_value += self.clients;
-                return self.invoke(stage, Command::Write { key: *key, value });
+                return self.invoke(stage, convert::asked(&write));
             }
             None => {}
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use quorate_plan::{Expectation, Fault, Plan};
+use quorate_plan::{Expectation, Fault, Function, Plan, PlannedOperation};
 use quorate_systems::contract::{ConfigError, System};
 
 /// What a plan asks of its system that this cannot do, or has not promised to bear: one line that begins with
@@ -86,16 +86,17 @@ fn functions(plan: &Plan, known: &[&str]) -> Result<(), RegimeError> {
         function: function.to_owned(),
         known: known.join(", "),
     };
-    let is_missing = |function: &&&str| !known.contains(*function);
-    // Where every client has a script nothing is drawn, and nothing is written at the end but what they write.
+    let is_missing = |function: &&Function| !known.contains(&function.name());
     if let Some(function) = plan.workload.kind.functions().iter().find(is_missing) {
-        return Err(refuse("workload.kind".to_owned(), function));
+        return Err(refuse("workload.kind".to_owned(), function.name()));
     }
     for (place, script) in plan.scripts.iter().enumerate() {
         for (nth, operation) in script.operations.iter().enumerate() {
-            let f = operation.f.name();
-            if !known.contains(&f) {
-                return Err(refuse(format!("scripts[{place}].do[{nth}].f"), f));
+            let planned = operation.planned();
+            let parts = planned.parts().iter().map(PlannedOperation::function);
+            let called: Vec<Function> = [operation.f].into_iter().chain(parts).collect();
+            if let Some(function) = called.iter().find(is_missing) {
+                return Err(refuse(format!("scripts[{place}].do[{nth}]"), function.name()));
             }
         }
     }

@@ -366,8 +366,8 @@ fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: b
         let limit_ms = &mut new.durations.time_limit_ms;
         *limit_ms = (*limit_ms).max(healed_ms + 1_000);
     }
-    let clients = plan.workload.clients;
-    new.workload = Workload { clients, rate_per_s: 0, keys: 1, ..Workload::default() };
+    let Workload { kind, clients, .. } = plan.workload;
+    new.workload = Workload { kind, clients, rate_per_s: 0, keys: 1, ..Workload::default() };
     new
 }
 
