@@ -1,7 +1,7 @@
 //! Says why operations on keys cannot be ordered.
 
-use super::{Content, List, Micro, StoreOp};
-use crate::history::Operation;
+use super::{Content, List, Micro, StoreOp, parse};
+use crate::history::{Operation, Outcome};
 use crate::model::{Case, Member};
 
 /// The first reason that applies, if any does. Each is true of every history that it is said of.
@@ -67,20 +67,27 @@ impl Finder<'_> {
         (did, to_do, value): (&str, &str, i64),
     ) -> Option<String> {
         let ended = self.case.accused.operation.complete?;
-        let causes: Vec<&Operation> = self
-            .others()
-            .filter(|other| self.micros(other).any(&is_cause))
-            .map(|o| o.operation)
-            .collect();
-        // The set has everybody that the accused depends on: what is not in it did certainly not happen.
-        match causes.first() {
-            None => Some(format!("but nobody {did} {value}, or whoever tried had failed")),
-            Some(first) if causes.iter().all(|cause| cause.invoke > ended) => Some(format!(
-                "but the {to_do} of {value} began only after that had ended, at index {}",
-                first.invoke
-            )),
-            Some(_) => None,
+        let accused = self.case.accused.operation;
+        // Of a single operation all others are on the same key, whatever it is called.
+        let key = if accused.f == "txn" { Some(self.key) } else { accused.key.map(|key| key.0) };
+        let tries = |other: &&Operation| {
+            parse::changes(other).iter().any(|(own, micro)| *own == key && is_cause(micro))
+        };
+        let others = self.case.all.iter().filter(|other| other.invoke != accused.invoke);
+        let (failed, possible): (Vec<&Operation>, Vec<&Operation>) =
+            others.filter(tries).partition(|other| other.outcome == Outcome::Fail);
+        if possible.iter().any(|other| other.invoke < ended) {
+            return None;
         }
+        Some(match (failed.as_slice(), possible.as_slice()) {
+            ([], []) => format!("but nobody ever {did} {value}"),
+            ([one], []) => format!("but the {to_do} of {value} at index {} had failed", one.invoke),
+            (_, []) => format!("but every {to_do} of {value} had failed"),
+            (_, [next, ..]) => format!(
+                "but the {to_do} of {value} began only after that had ended, at index {}",
+                next.invoke
+            ),
+        })
     }
 
     /// An append had ended before the read began, and the read did not see it.

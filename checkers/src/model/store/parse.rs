@@ -193,6 +193,19 @@ fn transaction(operation: &Operation) -> Result<Option<StoreOp>, Malformed> {
     Ok(is_seen.then_some(StoreOp { parts, is_certain }))
 }
 
+/// What an operation was to change, whatever became of it, by the key as it is recorded.
+pub(super) fn changes(operation: &Operation) -> Vec<(Option<u64>, Micro)> {
+    if operation.f != "txn" {
+        let micro = change(&operation.f, &operation.input).ok();
+        return micro.map(|micro| (operation.key.map(|key| key.0), micro)).into_iter().collect();
+    }
+    let parts = items(&operation.input).unwrap_or_default().iter().filter_map(triple);
+    let changes = parts.filter_map(|(word, key, argument)| {
+        Some((Some(key.cast_unsigned()), change(word, argument).ok()?))
+    });
+    changes.collect()
+}
+
 /// What the read `asked` saw, from its completion.
 fn seen(asked: &Value, told: &Value) -> Result<Content, String> {
     let same = triple(asked).zip(triple(told)).filter(|(a, b)| (a.0, a.1) == (b.0, b.1));
