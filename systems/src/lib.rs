@@ -13,6 +13,7 @@ extern crate alloc;
 mod canonical;
 pub mod contract;
 pub mod keys;
+pub mod kv;
 pub mod mutant;
 pub mod quorum;
 pub mod vocabulary;

@@ -43,7 +43,7 @@ pub struct Linearizability {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyResult {
-    /// The key; absent for the operations that have none.
+    /// The key; absent for the operations that have none. Of several keys that operations join the least.
     pub key: Option<Key>,
     /// How many operations there are on it, whatever became of them.
     pub operations: u64,
@@ -132,10 +132,7 @@ fn check_keys<M: Model>(
     operations: &[Operation],
     budget: Budget,
 ) -> Result<Vec<KeyResult>, Malformed> {
-    let mut by_key: BTreeMap<Option<Key>, Vec<Operation>> = BTreeMap::new();
-    for operation in operations {
-        by_key.entry(operation.key).or_default().push(operation.clone());
-    }
+    let by_key = by_key(model, operations);
     let mut tasks = Vec::new();
     for (key, all) in &by_key {
         tasks.push((*key, all.as_slice(), Task::new(model, all)?));
@@ -164,6 +161,50 @@ fn check_keys<M: Model>(
         KeyResult { key, operations: all.len() as u64, nodes, finding }
     };
     Ok(tasks.into_iter().map(judge).collect())
+}
+
+/// The operations by the key that they are on; those on several keys with all that are on any of these, by way of
+/// others too, under the least of them.
+fn by_key<M: Model>(model: &M, operations: &[Operation]) -> BTreeMap<Option<Key>, Vec<Operation>> {
+    let mut joined = Joined::default();
+    let all: Vec<Vec<Key>> = operations.iter().map(|operation| model.keys(operation)).collect();
+    for keys in &all {
+        for (one, other) in keys.iter().zip(keys.iter().skip(1)) {
+            joined.join(*one, *other);
+        }
+    }
+    let mut by_key: BTreeMap<Option<Key>, Vec<Operation>> = BTreeMap::new();
+    for (operation, keys) in operations.iter().zip(&all) {
+        let key = keys.first().map(|key| joined.least(*key));
+        by_key.entry(key).or_default().push(operation.clone());
+    }
+    by_key
+}
+
+/// Keys that are judged together: each points to a lesser one, the least to nobody (Tarjan 1975).
+#[derive(Default)]
+struct Joined(BTreeMap<Key, Key>);
+
+impl Joined {
+    fn least(&mut self, key: Key) -> Key {
+        let mut least = key;
+        while let Some(next) = self.0.get(&least) {
+            least = *next;
+        }
+        // Whoever asks again is answered at once.
+        let mut at = key;
+        while at != least {
+            at = self.0.insert(at, least).unwrap_or(least);
+        }
+        least
+    }
+
+    fn join(&mut self, one: Key, other: Key) {
+        let (one, other) = (self.least(one), self.least(other));
+        if one != other {
+            self.0.insert(one.max(other), one.min(other));
+        }
+    }
 }
 
 /// Looks for an order, and first for a small part that has none: a violation is found there at once

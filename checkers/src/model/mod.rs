@@ -4,14 +4,24 @@
 //! They are written without a look at the systems under test, on purpose: an oracle that shares
 //! code with its subject inherits its bugs.
 
+mod counter;
+mod monitor;
 mod register;
+mod set;
+mod store;
+#[cfg(test)]
+mod tests;
 
 use std::hash::Hash;
 
-use crate::history::Operation;
+use crate::history::{Key, Operation};
 use crate::linearizability::{self, Budget, Linearizability};
 
+pub use counter::Counter;
+pub use monitor::Monitored;
 pub use register::{Orphans, Register, RegisterOp};
+pub use set::Set;
+pub use store::{AppendList, CasRegister, KvTransaction, StoreOp};
 
 /// A sequential object.
 pub trait Model {
@@ -31,6 +41,11 @@ pub trait Model {
 
     /// The state before anything has happened.
     fn initial(&self) -> Self::State;
+
+    /// The keys that an operation is on: operations that share none, also by way of others, are independent.
+    fn keys(&self, operation: &Operation) -> Vec<Key> {
+        operation.key.into_iter().collect()
+    }
 
     /// The meaning of a recorded operation; `None` if nobody can see whether it happened (a read
     /// that has not returned). Failed operations are parsed as well, so that malformed ones are
@@ -180,5 +195,12 @@ pub fn by_name(name: &str) -> Option<&'static dyn AnyModel> {
     ALL.iter().copied().find(|model| model.name() == name)
 }
 
-/// All models, by name. Later ones (compare-and-set register, key-value map, …) are added here.
-pub const ALL: &[&dyn AnyModel] = &[&Register];
+/// All models, by name. Later ones are added here.
+pub const ALL: &[&dyn AnyModel] = &[
+    &Register,
+    &CasRegister::new(),
+    &AppendList::new(),
+    &KvTransaction::new(),
+    &Monitored(Set),
+    &Monitored(Counter),
+];

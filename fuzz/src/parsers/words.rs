@@ -124,7 +124,7 @@ impl WithSystem for Configure<'_> {
 
 /// All that is asked of a configuration.
 fn look_at<S: System>(config: &S::Config, asked: &Asked) {
-    assert!(!S::model(config).is_empty());
+    assert!(!S::functions(config).is_empty());
     let everybody: Vec<NodeId> = (0..asked.nodes).map(NodeId).collect();
     if asked.mutants == Mutants::NONE {
         assert!(S::is_live(config, &everybody), "{:?}: not even all nodes suffice", asked.options);

@@ -45,13 +45,11 @@ pub fn history(
     out: impl Write,
 ) -> Result<(), ExportError> {
     let kind = registry::find(&plan.system.kind)?;
-    let (nodes, options) = (plan.system.nodes, &plan.system.options);
-    let promises = registry::promises(kind, nodes, options, mutants, plan.seed)?;
     let header = Header {
         program: concat!("quorate ", env!("CARGO_PKG_VERSION")).to_owned(),
         started,
         mutant: mutants.0.map(|mutant| Mutant::name(mutant).to_owned()),
-        model: promises.model.to_owned(),
+        model: plan.workload.kind.model().to_owned(),
         plan: serde_json::to_value(plan)?,
     };
     let mut writer = Writer::new(out, &header)?;
@@ -61,7 +59,7 @@ pub fn history(
     let mut world = simulator(kind, QueueKind::default());
     let outcome = world.run(plan, mutants, Checks::ALL, &mut sink)?;
     let demands = Demands {
-        model: promises.model.to_owned(),
+        model: plan.workload.kind.model().to_owned(),
         fault_classes: Vec::new(),
         budget: Budget::default(),
     };

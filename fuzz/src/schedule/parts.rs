@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
     Act, Disk, Endpoint, Fault, FaultClass, Function, Grudge, LIES, MessageMatch, Moment,
-    NodeMatch, ObservationMatch, OperationMatch, PartitionShape, PlannedFault, Rule,
-    ScriptedOperation,
+    NodeMatch, ObservationMatch, OperationMatch, PartitionShape, PlannedFault, PlannedOperation,
+    Rule, ScriptedOperation,
 };
 use quorate_systems::vocabulary::Vocabulary;
 
@@ -68,9 +68,12 @@ impl Cast {
         when: Option<Moment>,
     ) -> ScriptedOperation {
         let value = if self.few_values { nth % FEW } else { nth + 1 };
-        let (f, value) =
-            if reads { (Function::Read, None) } else { (Function::Write, Some(value)) };
-        ScriptedOperation { f, key, value, when }
+        let operation = if reads {
+            PlannedOperation::Read { key }
+        } else {
+            PlannedOperation::Write { key, value }
+        };
+        ScriptedOperation::of(&operation, when)
     }
 
     /// A fault.
@@ -155,7 +158,7 @@ impl Cast {
             MessageMatch { kind, from, to, fields: BTreeMap::new(), nth }
         };
         let operation = || {
-            let f = one_of(Function::ALL, kind).filter(|_| kind < 128);
+            let f = one_of(&[Function::Read, Function::Write], kind).filter(|_| kind < 128);
             let f = f.map(|f| f.name().to_owned());
             OperationMatch { client, f, key: None, nth }
         };

@@ -209,8 +209,8 @@ impl System for Toy {
         Ok(fault.expect("a fault of the list").1)
     }
 
-    fn model(_: &Fault) -> &'static str {
-        "counter"
+    fn functions(_: &Fault) -> &'static [&'static str] {
+        &["add"]
     }
 
     fn signs(_: &Fault) -> bool {

@@ -104,12 +104,12 @@ impl Happenings {
     }
 
     /// A client begins an operation.
-    pub(crate) fn invoked(&self, client: u32, f: &str, key: u64) {
+    pub(crate) fn invoked(&self, client: u32, f: &str, key: Option<u64>) {
         self.tell(|state| state.moments.invoked(client, f, key));
     }
 
     /// An operation has ended.
-    pub(crate) fn completed(&self, client: u32, f: &str, key: u64) {
+    pub(crate) fn completed(&self, client: u32, f: &str, key: Option<u64>) {
         self.tell(|state| state.moments.completed(client, f, key));
     }
 

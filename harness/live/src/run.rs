@@ -16,6 +16,7 @@ use quorate_systems::SystemKind;
 use quorate_systems::contract::ConfigError;
 use quorate_systems::mutant::Mutants;
 use quorate_world::inputs::RunId;
+use quorate_world::regime::RegimeError;
 use quorate_world::registry::{self, Promises, UnknownSystem};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::sync::watch;
@@ -96,6 +97,9 @@ pub enum LiveError {
     /// The system refuses its options.
     #[error(transparent)]
     Options(#[from] ConfigError),
+    /// The plan asks of the system what that cannot do, or has not promised to bear.
+    #[error("the plan: {0}")]
+    Regime(#[from] RegimeError),
     /// The program that nodes are started from cannot be started.
     #[error("{} cannot be started as a node: {why}", path.display())]
     Executable {
@@ -142,12 +146,13 @@ pub async fn run(setup: RunSetup) -> Result<RunSummary, LiveError> {
     let system = &setup.plan.system;
     let promises =
         registry::promises(kind, system.nodes, &system.options, setup.mutants, setup.plan.seed)?;
+    registry::check_regime(kind, &setup.plan, setup.mutants)?;
     check_executable(&setup.executable)?;
     open_many_files();
     let in_folder = |error| LiveError::Folder { path: setup.folder.clone(), error };
     let lock = Lock::take(&setup.folder).map_err(in_folder)?;
     let path = setup.folder.join("history.jsonl");
-    let header = header(&setup, &promises);
+    let header = header(&setup);
     let recorder = Recorder::create(&path, &header)
         .map_err(|error| LiveError::History { path: path.clone(), error })?;
     let recording = Recording { recorder: &recorder, path: &path, run: inputs::run_id(&header) };
@@ -341,12 +346,12 @@ fn refuse_what_only_simulators_can(plan: &Plan) -> Result<(), LiveError> {
 /// The lie of a node that lives twice.
 const TWINS: &str = "twins";
 
-fn header(setup: &RunSetup, promises: &Promises) -> Header {
+fn header(setup: &RunSetup) -> Header {
     Header {
         program: setup.program.clone(),
         started: setup.started.clone(),
         mutant: setup.mutants.0.map(|mutant| mutant.name().to_owned()),
-        model: promises.model.to_owned(),
+        model: setup.plan.workload.kind.model().to_owned(),
         plan: serde_json::to_value(&setup.plan).expect("a plan is plain data"),
     }
 }

@@ -34,7 +34,7 @@ pub use moment::{MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMat
 pub use part::Part;
 pub use rule::{Act, Rule};
 pub use schedule::{FaultRequest, faults};
-pub use script::{Function, Script, ScriptedOperation};
+pub use script::{Function, Script, ScriptedOperation, ScriptedPart};
 pub use shows::Shows;
 pub use text::{ReadError, from_json, from_toml, to_toml};
 pub use trace::{TraceEntry, TraceStep};

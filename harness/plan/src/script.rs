@@ -23,35 +23,82 @@ pub struct Script {
 pub struct ScriptedOperation {
     /// The function, as histories name it.
     pub f: Function,
-    /// On what.
-    pub key: u64,
-    /// What a write writes; a read has none.
+    /// On what; a transaction has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<u64>,
+    /// What a write writes, an append appends, an addition adds, a compare-and-set puts there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<u64>,
+    /// What a compare-and-set must find.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
+    /// What a transaction does, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<ScriptedPart>,
     /// Not before this has happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Moment>,
+}
+
+/// One part of a transaction: an operation that is none itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptedPart {
+    /// The function, as histories name it.
+    pub f: Function,
+    /// On what.
+    pub key: u64,
+    /// As [`ScriptedOperation::value`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<u64>,
+    /// As [`ScriptedOperation::expected`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
 }
 
 /// The functions that a script can call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Function {
-    /// Read a register.
+    /// Read a variable.
     Read,
-    /// Write a register.
+    /// Write a variable.
     Write,
+    /// Write a variable if it holds what is expected.
+    Cas,
+    /// Put an element at the end of a list.
+    Append,
+    /// Put a variable back to its initial state.
+    Delete,
+    /// Add to a counter.
+    Add,
+    /// Several of these at once, or none.
+    #[serde(rename = "txn")]
+    Transaction,
 }
 
 impl Function {
     /// Every function.
-    pub const ALL: &[Self] = &[Self::Read, Self::Write];
+    pub const ALL: &[Self] = &[
+        Self::Read,
+        Self::Write,
+        Self::Cas,
+        Self::Append,
+        Self::Delete,
+        Self::Add,
+        Self::Transaction,
+    ];
 
     /// Its name in scripts, moments and histories.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Write => "write",
+            Self::Cas => "cas",
+            Self::Append => "append",
+            Self::Delete => "delete",
+            Self::Add => "add",
+            Self::Transaction => "txn",
         }
     }
 
@@ -59,16 +106,123 @@ impl Function {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|function| function.name() == name)
     }
+
+    /// Whether it is given a value.
+    pub const fn takes_value(self) -> bool {
+        match self {
+            Self::Write | Self::Cas | Self::Append | Self::Add => true,
+            Self::Read | Self::Delete | Self::Transaction => false,
+        }
+    }
 }
 
 impl ScriptedOperation {
-    /// As the clients take it. A write without a value, which [`crate::Plan::validate`] refuses, writes 0.
+    /// A planned operation, written out.
+    pub fn of(operation: &PlannedOperation, when: Option<Moment>) -> Self {
+        let mut parts: Vec<_> = operation.parts().iter().filter_map(ScriptedPart::of).collect();
+        let own = match operation {
+            PlannedOperation::Transaction(_) => None,
+            PlannedOperation::Read { .. }
+            | PlannedOperation::Write { .. }
+            | PlannedOperation::Cas { .. }
+            | PlannedOperation::Append { .. }
+            | PlannedOperation::Delete { .. }
+            | PlannedOperation::Add { .. } => parts.pop(),
+        };
+        Self {
+            f: operation.function(),
+            key: own.map(|part| part.key),
+            value: own.and_then(|part| part.value),
+            expected: own.and_then(|part| part.expected),
+            parts,
+            when,
+        }
+    }
+
+    /// As the clients take it. What is missing, which [`crate::Plan::validate`] refuses, is 0.
     pub fn planned(&self) -> PlannedOperation {
-        match self.f {
-            Function::Read => PlannedOperation::Read { key: self.key },
-            Function::Write => {
-                PlannedOperation::Write { key: self.key, value: self.value.unwrap_or_default() }
+        if self.f == Function::Transaction {
+            return PlannedOperation::Transaction(
+                self.parts.iter().map(|part| part.planned()).collect(),
+            );
+        }
+        let Self { f, key, value, expected, parts: _, when: _ } = self;
+        let key = key.unwrap_or_default();
+        ScriptedPart { f: *f, key, value: *value, expected: *expected }.planned()
+    }
+
+    /// Every key that it names.
+    pub fn keys_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+        self.key.iter_mut().chain(self.parts.iter_mut().map(|part| &mut part.key))
+    }
+
+    /// Every value that it names, expected ones among them.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+        let parts = self.parts.iter_mut().flat_map(|part| {
+            let ScriptedPart { value, expected, .. } = part;
+            expected.iter_mut().chain(value.iter_mut())
+        });
+        self.expected.iter_mut().chain(self.value.iter_mut()).chain(parts)
+    }
+}
+
+impl ScriptedPart {
+    /// Nothing for a transaction.
+    fn of(operation: &PlannedOperation) -> Option<Self> {
+        let f = operation.function();
+        let key = operation.key()?;
+        let expected = match operation {
+            PlannedOperation::Cas { expected, .. } => Some(*expected),
+            PlannedOperation::Read { .. }
+            | PlannedOperation::Write { .. }
+            | PlannedOperation::Append { .. }
+            | PlannedOperation::Delete { .. }
+            | PlannedOperation::Add { .. }
+            | PlannedOperation::Transaction(_) => None,
+        };
+        Some(Self { f, key, value: operation.value(), expected })
+    }
+
+    fn planned(self) -> PlannedOperation {
+        let Self { f, key, value, expected } = self;
+        let value = value.unwrap_or_default();
+        match f {
+            Function::Read => PlannedOperation::Read { key },
+            Function::Write => PlannedOperation::Write { key, value },
+            Function::Cas => {
+                PlannedOperation::Cas { key, expected: expected.unwrap_or_default(), value }
             }
+            Function::Append => PlannedOperation::Append { key, value },
+            Function::Delete => PlannedOperation::Delete { key },
+            Function::Add => PlannedOperation::Add { key, value },
+            Function::Transaction => PlannedOperation::Transaction(Vec::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_that_is_written_out_is_planned_as_it_was() {
+        let single = vec![
+            PlannedOperation::Read { key: 1 },
+            PlannedOperation::Write { key: 2, value: 3 },
+            PlannedOperation::Cas { key: 2, expected: 3, value: 4 },
+            PlannedOperation::Append { key: 5, value: 6 },
+            PlannedOperation::Delete { key: 2 },
+            PlannedOperation::Add { key: 7, value: 8 },
+        ];
+        let all = PlannedOperation::Transaction(single.clone());
+        for operation in single.into_iter().chain([all]) {
+            let mut scripted = ScriptedOperation::of(&operation, None);
+            assert_eq!(scripted.planned(), operation);
+            scripted.keys_mut().for_each(|key| *key += 10);
+            scripted.values_mut().for_each(|value| *value += 10);
+            let changed = scripted.planned();
+            assert!(changed.keys().eq(operation.keys().map(|key| key + 10)));
+            assert_eq!(changed.value(), operation.value().map(|value| value + 10));
         }
     }
 }

@@ -219,18 +219,70 @@ impl Workload {
 
 impl ScriptedOperation {
     fn validate(&self, at: &str) -> Result<(), PlanError> {
-        match (self.f, self.value) {
-            (Function::Write, Some(value)) if value > VALUE_MAX => {
-                Err(PlanError::ReservedValue { field: format!("{at}.value"), value })
+        let Self { f, key, value, expected, parts, when: _ } = self;
+        match (f, key) {
+            (Function::Transaction, Some(_)) => return Err(useless(format!("{at}.key"), *f)),
+            (Function::Transaction, None) => {
+                bounds(format_args!("{at}.parts"), parts.len() as u64, 1, PARTS_MAX)?;
             }
-            (Function::Write, Some(_)) | (Function::Read, None) => Ok(()),
-            (Function::Write, None) => Err(PlanError::WriteWithoutValue { field: at.to_owned() }),
-            (Function::Read, Some(_)) => {
-                Err(PlanError::ReadWithValue { field: format!("{at}.value") })
+            (_, None) => return Err(needs(at, *f, "key")),
+            (_, Some(_)) if !parts.is_empty() => {
+                return Err(useless(format!("{at}.parts"), *f));
             }
+            (_, Some(_)) => {}
         }
+        arguments(at, *f, *value, *expected)?;
+        for (place, part) in parts.iter().enumerate() {
+            let at = format!("{at}.parts[{place}]");
+            if part.f == Function::Transaction {
+                return Err(PlanError::Nested { field: format!("{at}.f") });
+            }
+            arguments(&at, part.f, part.value, part.expected)?;
+        }
+        Ok(())
     }
 }
+
+/// What a function is given.
+fn arguments(
+    at: &str,
+    f: Function,
+    value: Option<u64>,
+    expected: Option<u64>,
+) -> Result<(), PlanError> {
+    for (name, value) in [("value", value), ("expected", expected)] {
+        if let Some(value) = value.filter(|value| *value > VALUE_MAX) {
+            return Err(PlanError::ReservedValue { field: format!("{at}.{name}"), value });
+        }
+    }
+    match (f, value) {
+        (Function::Write, None) => {
+            return Err(PlanError::WriteWithoutValue { field: at.to_owned() });
+        }
+        (Function::Read, Some(_)) => {
+            return Err(PlanError::ReadWithValue { field: format!("{at}.value") });
+        }
+        (_, None) if f.takes_value() => return Err(needs(at, f, "value")),
+        (_, Some(_)) if !f.takes_value() => return Err(useless(format!("{at}.value"), f)),
+        (_, None | Some(_)) => {}
+    }
+    match (f, expected) {
+        (Function::Cas, None) => Err(needs(at, f, "expected")),
+        (Function::Cas, Some(_)) | (_, None) => Ok(()),
+        (_, Some(_)) => Err(useless(format!("{at}.expected"), f)),
+    }
+}
+
+fn needs(at: &str, f: Function, what: &'static str) -> PlanError {
+    PlanError::Incomplete { field: at.to_owned(), f: f.name(), what }
+}
+
+const fn useless(field: String, f: Function) -> PlanError {
+    PlanError::Useless { field, f: f.name() }
+}
+
+/// A transaction has at most so many parts.
+const PARTS_MAX: u64 = 16;
 
 impl Weather {
     fn validate(&self) -> Result<(), PlanError> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::NODES_DEFAULT;
+use crate::{Function, NODES_DEFAULT, PlannedOperation};
 
 /// A mix of operations and its controls. The operations themselves follow from this and the plan's seed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,13 +14,13 @@ pub struct Workload {
     pub clients: u32,
     /// Invocations a second over all clients, at most; 0: as fast as answers come.
     pub rate_per_s: u32,
-    /// How many keys are in use at once. The clients are dealt out to them in turn; a key has at most
+    /// How many keys (of transactions: groups of three keys) are in use at once. The clients are dealt out to them in turn; a key has at most
     /// ⌈clients / keys⌉ clients.
     pub keys: u32,
     /// A key that has seen this many invocations is left and a new one begun, so that each key's history
     /// stays checkable.
     pub operations_per_key: u32,
-    /// How many of a hundred operations are reads.
+    /// How many of a hundred operations (of transactions: of a hundred parts) are reads.
     pub read_percent: u8,
     /// What is written.
     pub values: ValueChoice,
@@ -53,16 +53,66 @@ impl Default for Workload {
 pub enum WorkloadKind {
     /// Reads and writes of independent registers.
     Register,
+    /// The same with compare-and-set, and now and then a delete.
+    CasRegister,
+    /// Appends to independent lists, and reads of them.
+    Append,
+    /// Transactions of reads, writes and appends, each on several keys.
+    #[serde(rename = "txn")]
+    Transaction,
+    /// Elements that are added to sets, and reads of whole sets. A set is kept as a list.
+    Set,
+    /// Additions to counters, and reads of them.
+    Counter,
 }
 
 impl WorkloadKind {
     /// Every kind.
-    pub const ALL: &[Self] = &[Self::Register];
+    pub const ALL: &[Self] = &[
+        Self::Register,
+        Self::CasRegister,
+        Self::Append,
+        Self::Transaction,
+        Self::Set,
+        Self::Counter,
+    ];
 
     /// Its name in plans and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Register => "register",
+            Self::CasRegister => "cas-register",
+            Self::Append => "append",
+            Self::Transaction => "txn",
+            Self::Set => "set",
+            Self::Counter => "counter",
+        }
+    }
+
+    /// The name of the sequential model that its operations are judged by.
+    pub const fn model(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::CasRegister => "cas-register",
+            Self::Append => "append-list",
+            Self::Transaction => "kv-txn",
+            Self::Set => "set",
+            Self::Counter => "counter",
+        }
+    }
+
+    /// The functions that a system must support for it.
+    pub const fn functions(self) -> &'static [Function] {
+        match self {
+            Self::Register => &[Function::Read, Function::Write],
+            Self::CasRegister => {
+                &[Function::Read, Function::Write, Function::Cas, Function::Delete]
+            }
+            Self::Append | Self::Set => &[Function::Read, Function::Append],
+            Self::Transaction => {
+                &[Function::Read, Function::Write, Function::Append, Function::Transaction]
+            }
+            Self::Counter => &[Function::Read, Function::Add],
         }
     }
 
@@ -70,8 +120,32 @@ impl WorkloadKind {
     pub const fn summary(self) -> &'static str {
         match self {
             Self::Register => "reads and writes of independent registers",
+            Self::CasRegister => {
+                "reads, writes, compare-and-sets and deletes of independent registers"
+            }
+            Self::Append => "appends to independent lists, and reads of them",
+            Self::Transaction => "transactions of reads, writes and appends on several keys",
+            Self::Set => "elements added to independent sets, and reads of them",
+            Self::Counter => "additions to independent counters, and reads of them",
         }
     }
+
+    /// What changes `key` at the end of a run, so that a read after it shows that all is well; `value` is one
+    /// that nobody else writes.
+    pub const fn closing(self, key: u64, value: u64) -> PlannedOperation {
+        match self {
+            Self::Register | Self::CasRegister => PlannedOperation::Write { key, value },
+            Self::Append | Self::Set => PlannedOperation::Append { key, value },
+            Self::Transaction if holds_list(key) => PlannedOperation::Append { key, value },
+            Self::Transaction => PlannedOperation::Write { key, value },
+            Self::Counter => PlannedOperation::Add { key, value: 1 },
+        }
+    }
+}
+
+/// Which keys transactions append to; the others they write.
+pub(crate) const fn holds_list(key: u64) -> bool {
+    key % 2 == 1
 }
 
 /// Where written values come from.

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use quorate_plan::{
     Act, Delay, Disk, Durations, Endpoint, Expectation, Fault, Function, Grudge, LIES, Liveness,
     MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMatch, PartitionShape, Plan,
-    PlannedFault, Rule, Script, ScriptedOperation, SystemPlan, TraceEntry, TraceStep, VALUE_MAX,
-    ValueChoice, Weather, Workload, WorldKind, from_json, from_toml, to_toml,
+    PlannedFault, PlannedOperation, Rule, Script, ScriptedOperation, SystemPlan, TraceEntry,
+    TraceStep, VALUE_MAX, ValueChoice, Weather, Workload, WorldKind, from_json, from_toml, to_toml,
 };
 
 const NODES: u16 = 4;
@@ -100,13 +100,26 @@ fn moment() -> BoxedStrategy<Moment> {
     .boxed()
 }
 
+fn part() -> impl Strategy<Value = PlannedOperation> {
+    (0..6, any::<u64>(), 0..=VALUE_MAX, 0..=VALUE_MAX).prop_map(|(kind, key, value, expected)| {
+        match kind {
+            0 => PlannedOperation::Read { key },
+            1 => PlannedOperation::Write { key, value },
+            2 => PlannedOperation::Cas { key, expected, value },
+            3 => PlannedOperation::Append { key, value },
+            4 => PlannedOperation::Delete { key },
+            _ => PlannedOperation::Add { key, value },
+        }
+    })
+}
+
 fn scripted() -> impl Strategy<Value = ScriptedOperation> {
-    (function(), any::<u64>(), 0..=VALUE_MAX, option::of(moment())).prop_map(
-        |(f, key, value, when)| {
-            let value = (f == Function::Write).then_some(value);
-            ScriptedOperation { f, key, value, when }
-        },
-    )
+    let operation = prop_oneof![
+        3 => part(),
+        1 => vec(part(), 1..4).prop_map(PlannedOperation::Transaction),
+    ];
+    (operation, option::of(moment()))
+        .prop_map(|(operation, when)| ScriptedOperation::of(&operation, when))
 }
 
 fn scripts() -> BoxedStrategy<Vec<Script>> {

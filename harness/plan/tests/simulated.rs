@@ -38,12 +38,16 @@ fn accept(change: impl FnOnce(&mut Plan)) {
     assert_eq!(changed(change).validate(), Ok(()));
 }
 
+const fn call(f: Function, key: Option<u64>, value: Option<u64>) -> ScriptedOperation {
+    ScriptedOperation { f, key, value, expected: None, parts: Vec::new(), when: None }
+}
+
 const fn write(value: Option<u64>) -> ScriptedOperation {
-    ScriptedOperation { f: Function::Write, key: 0, value, when: None }
+    call(Function::Write, Some(0), value)
 }
 
 const fn read(value: Option<u64>) -> ScriptedOperation {
-    ScriptedOperation { f: Function::Read, key: 0, value, when: None }
+    call(Function::Read, Some(0), value)
 }
 
 fn script(client: u32, operations: Vec<ScriptedOperation>) -> Script {
@@ -179,8 +183,9 @@ fn moments_are_of_those_who_are_there() {
         "faults[0].when.invoked.client: n1 is a node; only clients (c0 …) run operations"
     );
     assert_eq!(
-        complaint(when(Moment::Completed(of("c0", "cas")))),
-        "faults[0].when.completed.f: the workload has no function `cas`; there is read, write"
+        complaint(when(Moment::Completed(of("c0", "flush")))),
+        "faults[0].when.completed.f: the workload has no function `flush`; there is read, write, \
+         cas, append, delete, add, txn"
     );
     assert_eq!(
         complaint(when(Moment::Sent(message("c0", "c1")))),

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use quorate_checkers::history::{ProcessId, What};
-use quorate_plan::{CLOSING_VALUES, Endpoint, Generator, PlannedOperation};
+use quorate_plan::{CLOSING_VALUES, Endpoint, Generator, PlannedOperation, WorkloadKind};
 use quorate_systems::contract::{
     Client as _, ClientEffect, ClientId, ClientInput, Command, FORGED_VALUES, Key, LocalTime,
-    Options, Outcome, TimerId, Value,
+    Options, Outcome, TimerId,
 };
 use quorate_world::convert;
 use quorate_world::invariants::{Watched, Who};
@@ -33,6 +33,8 @@ pub(crate) struct Client<S: Watched> {
     pub(crate) closing: VecDeque<Closing>,
     /// Since when it is busy with the first of what it has to do at the end of the run.
     pub(crate) task_since: u64,
+    /// What is asked for, which says what a write of the end is.
+    kind: WorkloadKind,
     /// What the next write of the end writes.
     next_value: u64,
     /// No new operation before this.
@@ -118,6 +120,7 @@ impl<S: Watched> Client<S> {
             work: Work::Done,
             closing: VecDeque::new(),
             task_since: 0,
+            kind: WorkloadKind::Register,
             next_value: 0,
             not_before: 0,
             wake_at: NEVER,
@@ -152,6 +155,7 @@ impl<S: Watched> Client<S> {
         let pace = Pace::new(plan.seed, me.0, workload.clients, workload.rate_per_s);
         let timeout = plan.durations.operation_timeout_ms * 1_000;
         self.reset(stage, me, workload.clients, Work::Drawn(pace), timeout);
+        self.kind = workload.kind;
     }
 
     /// A client with a script.
@@ -165,6 +169,7 @@ impl<S: Watched> Client<S> {
         let timeout = plan.durations.operation_timeout_ms * 1_000;
         let work = Work::Scripted { operations, next: 0 };
         self.reset(stage, me, plan.workload.clients, work, timeout);
+        self.kind = plan.workload.kind;
     }
 
     /// The administrator, with nothing to do yet.
@@ -312,9 +317,9 @@ impl<S: Watched> Client<S> {
             Some(Closing::Read(key)) => return self.invoke(stage, Command::Read { key: *key }),
             Some(Closing::Write(key)) => {
                 // No value is written twice, also where a write has to be tried again.
-                let value = Value(self.next_value);
+                let write = self.kind.closing(key.0, self.next_value);
                 self.next_value += self.clients;
-                return self.invoke(stage, Command::Write { key: *key, value });
+                return self.invoke(stage, convert::asked(&write));
             }
             None => {}
         }
@@ -325,7 +330,7 @@ impl<S: Watched> Client<S> {
             }
             Work::Scripted { operations, next } => {
                 *next += 1;
-                operations.get(*next - 1).map(|(operation, _)| *operation)
+                operations.get(*next - 1).map(|(operation, _)| operation.clone())
             }
             Work::Changes(changes) => {
                 let Some((fault, options)) = changes.pop_front() else { return Progress::Going };
@@ -337,12 +342,7 @@ impl<S: Watched> Client<S> {
             Work::Done => None,
         };
         match planned {
-            Some(PlannedOperation::Read { key }) => {
-                self.invoke(stage, Command::Read { key: Key(key) })
-            }
-            Some(PlannedOperation::Write { key, value }) => {
-                self.invoke(stage, Command::Write { key: Key(key), value: Value(value) })
-            }
+            Some(planned) => self.invoke(stage, convert::asked(&planned)),
             None => Progress::Going,
         }
     }
@@ -350,7 +350,7 @@ impl<S: Watched> Client<S> {
     fn invoke(&mut self, stage: &mut Stage<S>, command: Command) -> Progress {
         let step = convert::invocation(ProcessId(self.process), &command);
         if stage.witness.watches_moments() {
-            let key = step.key.map_or(0, |key| key.0);
+            let key = step.key.map(|key| key.0);
             stage.witness.moments.invoked(self.me.0, &step.f, key);
         }
         stage.witness.record(stage.now, What::Invoke(step));
@@ -415,7 +415,14 @@ impl<S: Watched> Client<S> {
                     Outcome::Read(_)
                     | Outcome::Written
                     | Outcome::Failed(_)
-                    | Outcome::Unknown(_) => Progress::Ended,
+                    | Outcome::Unknown(_)
+                    | Outcome::Swapped
+                    | Outcome::NotSwapped(_)
+                    | Outcome::Appended
+                    | Outcome::Deleted
+                    | Outcome::Added
+                    | Outcome::List(_)
+                    | Outcome::Transaction(_) => Progress::Ended,
                 }
             }
             Asked::Operation(command) => {
@@ -434,7 +441,7 @@ impl<S: Watched> Client<S> {
         if let What::Ok(step) | What::Fail(step) | What::Info(step) = &completion
             && stage.witness.watches_moments()
         {
-            let key = step.key.map_or(0, |key| key.0);
+            let key = step.key.map(|key| key.0);
             stage.witness.moments.completed(self.me.0, &step.f, key);
         }
         if matches!(completion, What::Info(_)) {

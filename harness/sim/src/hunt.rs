@@ -54,25 +54,19 @@ pub struct Judged {
 /// Draws, runs and judges seeds, one after the other. What it finds depends on the seed and the mutant alone.
 pub struct Hunter {
     simulator: Box<dyn Simulator>,
-    model: &'static dyn model::AnyModel,
     budget: Budget,
     checks: Checks,
 }
 
 impl Hunter {
-    /// A hunter for a system. `model` is the name of what its clients' operations must satisfy.
+    /// A hunter for a system.
     pub fn new(kind: SystemKind) -> Self {
         Self::with_queue(kind, QueueKind::default())
     }
 
     /// As [`Self::new`], in a world with a queue of this kind.
     pub fn with_queue(kind: SystemKind, queue: QueueKind) -> Self {
-        Self {
-            simulator: simulator(kind, queue),
-            model: model_of(kind),
-            budget: BUDGET,
-            checks: Checks::ALL,
-        }
+        Self { simulator: simulator(kind, queue), budget: BUDGET, checks: Checks::ALL }
     }
 
     /// As [`Self::new`], but without the invariants: it judges by what clients see, as a test from outside would,
@@ -135,7 +129,8 @@ impl Hunter {
             push(&mut history, time, what)
         };
         let outcome = self.simulator.run(plan, mutants, self.checks, &mut sink)?;
-        let order = if first.is_none() { self.judge(&history.finish()) } else { Verdict::Valid };
+        let order =
+            if first.is_none() { self.judge(plan, &history.finish()) } else { Verdict::Valid };
         let found = match order {
             Verdict::Invalid => Some(LINEARIZABILITY.to_owned()),
             Verdict::Valid | Verdict::Unknown => first,
@@ -143,8 +138,8 @@ impl Hunter {
         Ok(Judged { found, at_start, undecided: order == Verdict::Unknown, outcome })
     }
 
-    fn judge(&self, history: &History) -> Verdict {
-        self.model.check(&operations(history), self.budget).verdict
+    fn judge(&self, plan: &Plan, history: &History) -> Verdict {
+        model_of(plan).check(&operations(history), self.budget).verdict
     }
 
     /// Whether the correct system gives another run.
@@ -155,12 +150,9 @@ impl Hunter {
     }
 }
 
-/// What the operations of a system must satisfy.
-pub(crate) fn model_of(kind: SystemKind) -> &'static dyn model::AnyModel {
-    let [workload, ..] = kind.vocabulary().workloads else {
-        unreachable!("a system serves something")
-    };
-    model::by_name(workload).expect("every workload has a model")
+/// What the operations of a plan must satisfy.
+pub(crate) fn model_of(plan: &Plan) -> &'static dyn model::AnyModel {
+    model::by_name(plan.workload.kind.model()).expect("every workload has a model")
 }
 
 /// What judging one small history may cost: hundreds of times what it does.

@@ -206,6 +206,13 @@ impl<S: Watched> Sim<S> {
                         Asked::Operation(Command::Write { key, value }) => {
                             format!("write of {} to key {}", value.0, key.0)
                         }
+                        Asked::Operation(
+                            command @ (Command::Cas { .. }
+                            | Command::Append { .. }
+                            | Command::Delete { .. }
+                            | Command::Add { .. }
+                            | Command::Transaction(_)),
+                        ) => format!("`{command}`"),
                         Asked::Change(_) => "the change of the system".to_owned(),
                     };
                     let began = open.since / 1_000;

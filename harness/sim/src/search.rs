@@ -11,6 +11,7 @@ use quorate_plan::{
     Weather, Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::contract::Options;
+use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::weather::{self, Purpose};
 
 /// The fewest and the most operations that a plan aims at. Small runs: what can be found is mostly found by few
@@ -68,8 +69,19 @@ pub(crate) struct Bearing {
     pub(crate) reconfigurable: bool,
 }
 
+/// One of the workloads that a system lists; nothing is drawn where there is no choice.
+fn draw_workload(system: &Vocabulary, draw: &mut Draw) -> WorkloadKind {
+    let is_listed = |kind: &&WorkloadKind| system.workloads.contains(&kind.name());
+    let listed: Vec<WorkloadKind> = WorkloadKind::ALL.iter().filter(is_listed).copied().collect();
+    match listed.as_slice() {
+        [] => WorkloadKind::Register,
+        [only] => *only,
+        several => draw.of(several),
+    }
+}
+
 /// Everything but the faults.
-pub(crate) fn draw_calm(seed: u64, kind: &str, cluster: (u16, Options)) -> Plan {
+pub(crate) fn draw_calm(seed: u64, system: &Vocabulary, cluster: (u16, Options)) -> Plan {
     let (nodes, options) = cluster;
     let mut draw = Draw::new(seed, "run");
     let weather = draw_weather(seed, &mut draw);
@@ -85,7 +97,7 @@ pub(crate) fn draw_calm(seed: u64, kind: &str, cluster: (u16, Options)) -> Plan 
     };
     let rate = (operations * 1_000 / time_limit_ms).max(1);
     let workload = Workload {
-        kind: WorkloadKind::Register,
+        kind: draw_workload(system, &mut draw),
         clients,
         rate_per_s: if busy { 0 } else { u32::try_from(rate).unwrap_or(u32::MAX) },
         keys: u32::try_from(draw.between(1, 2)).expect("few"),
@@ -98,8 +110,8 @@ pub(crate) fn draw_calm(seed: u64, kind: &str, cluster: (u16, Options)) -> Plan 
         operation_timeout_ms: draw.of(&[200, 600, 1_000, 3_000]),
         ..Durations::default()
     };
-    let system = SystemPlan { kind: kind.to_owned(), nodes, options };
-    let name = format!("{kind}-hunt");
+    let name = format!("{}-hunt", system.name);
+    let system = SystemPlan { kind: system.name.to_owned(), nodes, options };
     Plan {
         workload,
         durations,

@@ -469,10 +469,8 @@ impl<S: Watched> Sim<S> {
         if let Some(open) = begun
             && let crate::client::Asked::Operation(command) = &open.what
         {
-            let (quorate_systems::contract::Command::Read { key }
-            | quorate_systems::contract::Command::Write { key, .. }) = command;
-            let key = *key;
-            self.note_use(key);
+            let keys: Vec<Key> = command.keys().collect();
+            keys.into_iter().for_each(|key| self.note_use(key));
         }
         self.on_progress(client, &progress);
     }

@@ -139,7 +139,7 @@ const CONFIGS_MAX: usize = 4_096;
 impl<S: Watched> Simulator for Typed<S> {
     fn draw(&mut self, seed: u64) -> Plan {
         let cluster = S::draw_cluster(&mut search::cluster_dice(seed));
-        let mut plan = search::draw_calm(seed, S::KIND.name(), cluster);
+        let mut plan = search::draw_calm(seed, S::vocabulary(), cluster);
         let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
         let bearing = Bearing {
             liars: S::liars_tolerated(&config),

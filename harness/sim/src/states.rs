@@ -127,6 +127,11 @@ impl<S: Watched> Sim<S> {
             Some(Asked::Operation(Command::Read { .. })) => 1,
             Some(Asked::Operation(Command::Write { .. })) => 2,
             Some(Asked::Change(_)) => 3,
+            Some(Asked::Operation(Command::Cas { .. })) => 4,
+            Some(Asked::Operation(Command::Append { .. })) => 5,
+            Some(Asked::Operation(Command::Delete { .. })) => 6,
+            Some(Asked::Operation(Command::Add { .. })) => 7,
+            Some(Asked::Operation(Command::Transaction(_))) => 8,
         };
         states.tell(Part::Client, &[latest.kind, latest.row, asked, self.phase as u64]);
         self.tell_cluster(&mut states, kind);

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use quorate_checkers::history::{Nemesis, Step, Value, Violation, What};
+use quorate_checkers::history::{Nemesis, Step, Violation, What};
 use quorate_plan::Endpoint;
-use quorate_systems::contract::Describe;
+use quorate_systems::contract::{Command, Describe};
+use quorate_world::convert;
 
 /// One run. Times are microseconds of virtual time after the first operation.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -71,10 +72,8 @@ pub struct Operation {
     pub client: u32,
     /// The function (`read`, `write`).
     pub f: String,
-    /// On what.
-    pub key: u64,
-    /// What a write writes; nothing for a read.
-    pub input: Option<u64>,
+    /// What exactly.
+    pub command: Command,
     /// When it began.
     pub from_us: u64,
     /// When it ended, if it did.
@@ -222,15 +221,12 @@ impl Tape {
     }
 
     fn invoked(&mut self, at_us: u64, step: &Step) {
-        let input = match step.value {
-            Value::Int(value) => Some(value.cast_unsigned()),
-            Value::Nil | Value::Text(_) | Value::List(_) => None,
-        };
+        // What is not asked of a system is none of the operations of a run.
+        let Ok(command) = convert::command(step) else { return };
         self.operations.push(Operation {
             client: self.client(step),
             f: step.f.clone(),
-            key: step.key.map_or(0, |key| key.0),
-            input,
+            command,
             from_us: at_us,
             to_us: None,
             ended: Ended::Open,

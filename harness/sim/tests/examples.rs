@@ -155,12 +155,9 @@ impl Example {
     /// A run, and its judgement as `quorate run` gives it.
     fn run(&self, mutants: Mutants) -> (Results, Outcome) {
         let Run { history, outcome } = self.try_run(mutants);
-        let Plan { system, seed, fault_classes, .. } = &self.plan;
-        let kind = registry::find(&system.kind).unwrap();
-        let promises =
-            registry::promises(kind, system.nodes, &system.options, mutants, *seed).unwrap();
+        let Plan { workload, fault_classes, .. } = &self.plan;
         let demands = Demands {
-            model: promises.model.to_owned(),
+            model: workload.kind.model().to_owned(),
             fault_classes: fault_classes.iter().map(|class| class.name().to_owned()).collect(),
             budget: Budget::default(),
         };

@@ -10,6 +10,7 @@ use quorate_sim::story::Story;
 use quorate_sim::tape::{Fate, Tape};
 use quorate_sim::{Checks, Outcome, QueueKind, simulator};
 use quorate_systems::SystemKind;
+use quorate_systems::contract::Value;
 use quorate_systems::mutant::{Mutant, Mutants};
 
 /// No shrunk plan has more operations, nor more rules and faults.
@@ -205,7 +206,7 @@ fn a_tape_tells_what_became_of_each_message() {
     let first = &tape.messages[0];
     assert_eq!((first.nth, first.sent_us, first.due_us.as_slice()), (1, 0, [1_000].as_slice()));
     assert_eq!(first.arrived_us, [1_000]);
-    assert_eq!(tape.operations[0].input, Some(1));
+    assert_eq!(tape.operations[0].command.value(), Some(Value(1)));
     assert!(tape.objection().is_some_and(|(_, violation)| violation.demand == "Q-I3"));
 }
 

@@ -61,10 +61,10 @@ impl OperationPattern {
         Self { client: *client, f: f.as_deref().map(Box::from), key: *key }
     }
 
-    pub(crate) fn matches(&self, client: u32, f: &str, key: u64) -> bool {
+    pub(crate) fn matches(&self, client: u32, f: &str, key: Option<u64>) -> bool {
         is_or_any(self.client, Endpoint::Client(client))
             && is_or_any(self.f.as_deref(), f)
-            && is_or_any(self.key, key)
+            && (self.key.is_none() || self.key == key)
     }
 }
 

@@ -86,12 +86,12 @@ impl Moments {
     }
 
     /// A client began an operation.
-    pub fn invoked(&mut self, client: u32, f: &str, key: u64) {
+    pub fn invoked(&mut self, client: u32, f: &str, key: Option<u64>) {
         self.marks.count(&mut self.invoked, |pattern| pattern.matches(client, f, key));
     }
 
     /// A client's operation ended, however it did.
-    pub fn completed(&mut self, client: u32, f: &str, key: u64) {
+    pub fn completed(&mut self, client: u32, f: &str, key: Option<u64>) {
         self.marks.count(&mut self.completed, |pattern| pattern.matches(client, f, key));
     }
 
@@ -334,13 +334,13 @@ mod tests {
         let invoked = moments.register(&Moment::Invoked(asked.clone()));
         let completed = moments.register(&Moment::Completed(asked));
         for (client, f, key) in [(0, "write", 3), (1, "read", 3), (1, "write", 4)] {
-            moments.invoked(client, f, key);
-            moments.completed(client, f, key);
+            moments.invoked(client, f, Some(key));
+            moments.completed(client, f, Some(key));
         }
         assert_eq!(taken(&mut moments), NONE);
-        moments.invoked(1, "write", 3);
+        moments.invoked(1, "write", Some(3));
         assert_eq!(taken(&mut moments), [invoked]);
-        moments.completed(1, "write", 3);
+        moments.completed(1, "write", Some(3));
         assert_eq!(taken(&mut moments), [completed]);
     }
 

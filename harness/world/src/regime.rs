@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use quorate_plan::{Expectation, Fault, Plan};
+use quorate_plan::{Expectation, Fault, Function, Plan, PlannedOperation};
 use quorate_systems::contract::{ConfigError, System};
 
 /// What a plan asks of its system that this cannot do, or has not promised to bear: one line that begins with
@@ -16,6 +16,16 @@ pub enum RegimeError {
         field: String,
         /// Why it cannot.
         why: ConfigError,
+    },
+    /// A client would call a function that the system does not have.
+    #[error("{field}: `{function}` is more than the system can do; it can {known}")]
+    Function {
+        /// Where it is asked for.
+        field: String,
+        /// The function.
+        function: String,
+        /// The functions that it has, comma-separated.
+        known: String,
     },
     /// More goes wrong than the system promises to bear, and the plan does not say what it expects of that.
     #[error(
@@ -37,7 +47,9 @@ impl RegimeError {
     /// Where in the plan it is, as [`quorate_plan::PlanError::field`] says it.
     pub fn field(&self) -> &str {
         match self {
-            Self::Change { field, .. } | Self::Beyond { field, .. } => field,
+            Self::Change { field, .. }
+            | Self::Function { field, .. }
+            | Self::Beyond { field, .. } => field,
         }
     }
 }
@@ -67,10 +79,35 @@ pub fn configurations<S: System>(
     Ok(configs)
 }
 
+/// Nobody calls a function that the system does not have.
+fn functions(plan: &Plan, known: &[&str]) -> Result<(), RegimeError> {
+    let refuse = |field: String, function: &str| RegimeError::Function {
+        field,
+        function: function.to_owned(),
+        known: known.join(", "),
+    };
+    let is_missing = |function: &&Function| !known.contains(&function.name());
+    if let Some(function) = plan.workload.kind.functions().iter().find(is_missing) {
+        return Err(refuse("workload.kind".to_owned(), function.name()));
+    }
+    for (place, script) in plan.scripts.iter().enumerate() {
+        for (nth, operation) in script.operations.iter().enumerate() {
+            let planned = operation.planned();
+            let parts = planned.parts().iter().map(PlannedOperation::function);
+            let called: Vec<Function> = [operation.f].into_iter().chain(parts).collect();
+            if let Some(function) = called.iter().find(is_missing) {
+                return Err(refuse(format!("scripts[{place}].do[{nth}]"), function.name()));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A plan stays within what its system can do and promises to bear, or says that it expects harm. `config` is
 /// what the system's own options come to.
 pub fn check<S: System>(plan: &Plan, config: &S::Config) -> Result<(), RegimeError> {
     configurations::<S>(plan, config)?;
+    functions(plan, S::functions(config))?;
     if plan.expect == Expectation::Invalid {
         return Ok(());
     }

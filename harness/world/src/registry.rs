@@ -47,8 +47,6 @@ pub struct UnknownSystem {
 /// What a configured system promises.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promises {
-    /// The sequential model that its clients' operations satisfy.
-    pub model: &'static str,
     /// How many nodes may lie at once.
     pub liars_tolerated: u16,
     /// Options that it can change to while it runs, one after the other; none where it cannot.
@@ -85,7 +83,7 @@ impl WithWatched for Configure<'_> {
         let config = S::configure(self.nodes, self.options, self.mutants)?;
         let changes = draw_changes::<S>(&config, self.seed);
         let liars_tolerated = S::liars_tolerated(&config);
-        Ok(Promises { model: S::model(&config), liars_tolerated, changes })
+        Ok(Promises { liars_tolerated, changes })
     }
 }
 
@@ -164,6 +162,7 @@ pub fn vocabulary(kind: SystemKind) -> quorate_plan::Vocabulary {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use quorate_plan::{SystemPlan, WorkloadKind, WorldKind};
     use quorate_systems::mutant::Mutant;
 
     use super::*;
@@ -186,8 +185,23 @@ mod tests {
     fn every_system_works_with_its_own_defaults() {
         for kind in SystemKind::ALL {
             let nodes = kind.vocabulary().nodes;
-            let promises = promises(*kind, nodes, &BTreeMap::new(), Mutants::NONE, 1).unwrap();
-            assert!(kind.vocabulary().workloads.contains(&promises.model));
+            promises(*kind, nodes, &BTreeMap::new(), Mutants::NONE, 1).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_workload_that_a_system_lists_can_be_run_on_it() {
+        for kind in SystemKind::ALL {
+            let nodes = kind.vocabulary().nodes;
+            let system =
+                SystemPlan { kind: kind.name().to_owned(), nodes, options: Options::new() };
+            let mut plan = Plan::new("every-workload", 1, WorldKind::Sim, system);
+            for workload in WorkloadKind::ALL {
+                plan.workload.kind = *workload;
+                let is_listed = kind.vocabulary().workloads.contains(&workload.name());
+                let is_possible = check_regime(*kind, &plan, Mutants::NONE).is_ok();
+                assert_eq!(is_listed, is_possible, "{} on {}", workload.name(), kind.name());
+            }
         }
     }
 

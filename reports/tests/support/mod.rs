@@ -236,7 +236,7 @@ impl<'a> Stage<'a> {
         let operation = self.generator.next(client).unwrap();
         let renewals = self.renewals.get(&client).copied().unwrap_or(0);
         let process = u64::from(client) + renewals * u64::from(self.plan.workload.clients);
-        self.record(now, What::Invoke(step(process, operation, None)));
+        self.record(now, What::Invoke(step(process, &operation, None)));
         let disturbed = !self.in_force.is_empty();
         let times_out = disturbed && self.dice.below(14) == 0;
         let milliseconds = match (times_out, disturbed) {
@@ -252,7 +252,7 @@ impl<'a> Stage<'a> {
 
     fn effect(&mut self, client: u32) {
         let flight = self.flights.get_mut(&client).unwrap();
-        let written = self.registers.entry(flight.operation.key()).or_default();
+        let written = self.registers.entry(flight.operation.key().unwrap()).or_default();
         if let Some(value) = flight.operation.value() {
             written.push(value);
             return;
@@ -267,7 +267,7 @@ impl<'a> Stage<'a> {
     fn answer(&mut self, now: u64, client: u32) {
         let Flight { process, operation, result, times_out } =
             self.flights.remove(&client).unwrap();
-        let mut step = step(process, operation, (!times_out).then_some(&result));
+        let mut step = step(process, &operation, (!times_out).then_some(&result));
         step.error = times_out.then(|| "timed out".to_owned());
         let what = match (times_out, operation.value()) {
             (false, _) => What::Ok(step),
@@ -308,12 +308,12 @@ fn int(value: u64) -> Value {
     Value::Int(i64::try_from(value).unwrap())
 }
 
-fn step(process: u64, operation: PlannedOperation, result: Option<&Value>) -> Step {
+fn step(process: u64, operation: &PlannedOperation, result: Option<&Value>) -> Step {
     let value = match (operation.value(), result) {
         (Some(value), _) => int(value),
         (None, result) => result.cloned().unwrap_or_default(),
     };
-    let key = Some(Key(operation.key()));
+    let key = operation.key().map(Key);
     Step { process: ProcessId(process), f: operation.f().to_owned(), key, value, error: None }
 }
 

@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Quorum;
+use super::access::Access;
 use super::change::Change;
 use super::coordinator::{Desk, Operation, Port, Progress, patience};
 use super::message::{Message, RequestId};
@@ -39,7 +40,7 @@ enum Open {
     Changing(Box<Change>),
     /// An operation that a node runs.
     Asking {
-        command: Command,
+        command: Access,
         bound: Option<u64>,
         resent: u32,
     },
@@ -78,6 +79,9 @@ impl Client<Quorum> for QuorumClient {
 impl QuorumClient {
     fn invoke(&mut self, command: Command, out: &mut Effects) {
         assert!(matches!(self.open, Open::Nothing), "the driver invokes one operation at a time");
+        let Some(command) = Access::of(&command) else {
+            return self.complete(Outcome::Failed("registers only read and write".into()), out);
+        };
         self.seq += 1;
         match self.desk.config.coordinator {
             Seat::Client => {
@@ -149,7 +153,7 @@ impl QuorumClient {
             return out.ignore("WRONG_INCARNATION for another request");
         }
         match &mut self.open {
-            Open::Asking { command: Command::Write { .. }, bound: Some(_), .. } => {
+            Open::Asking { command: Access::Write { .. }, bound: Some(_), .. } => {
                 self.complete(Outcome::Unknown("the node restarted".into()), out);
             }
             Open::Asking { bound, .. } => {
@@ -167,7 +171,7 @@ impl QuorumClient {
             Open::Nothing => out.ignore("timer without an operation"),
             Open::Running(operation) => operation.on_timer(&mut self.desk, out),
             Open::Changing(change) => change.on_timer(&self.desk, out),
-            Open::Asking { command: Command::Read { .. }, bound, resent }
+            Open::Asking { command: Access::Read { .. }, bound, resent }
                 if *resent >= READ_RESENDS_MAX =>
             {
                 self.node = next_node(self.node, self.desk.config.nodes);

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::Quorum;
+use super::access::Access;
 use super::byzantine::{self, Finding};
 use super::configuration::{Configuration, Epoch};
 use super::construction::{Construction, Purpose};
@@ -16,8 +17,8 @@ use super::options::{Config, Contact, Protocol};
 use super::replies::Replies;
 use super::stamp::{Pair, Party, Timestamp};
 use crate::contract::{
-    After, ClientEffect, Command, Ignored, Key, Keyring, Micros, Milestone, NodeId, Outbox,
-    Outcome, TimerId, Value,
+    After, ClientEffect, Ignored, Key, Keyring, Micros, Milestone, NodeId, Outbox, Outcome,
+    TimerId, Value,
 };
 use crate::mutant::Mutant;
 
@@ -148,7 +149,7 @@ pub(super) enum Progress {
 #[derive(Debug)]
 pub(super) struct Operation {
     seq: u64,
-    command: Command,
+    command: Access,
     timer: TimerId,
     /// The configuration of the present phase.
     configuration: u32,
@@ -183,7 +184,7 @@ impl Operation {
     pub(super) fn begin(
         desk: &mut Desk,
         seq: u64,
-        command: Command,
+        command: Access,
         timer: TimerId,
         out: &mut impl Port,
     ) -> Self {
@@ -214,8 +215,8 @@ impl Operation {
             (Stage::Query { replies }, command) => {
                 desk.epoch.suffices(purpose(command), replies.heard())
             }
-            (Stage::Update { .. }, Command::Read { .. }) => false,
-            (Stage::Update { .. }, Command::Write { .. }) => {
+            (Stage::Update { .. }, Access::Read { .. }) => false,
+            (Stage::Update { .. }, Access::Write { .. }) => {
                 desk.config.mutants.deviates(Mutant::Q05)
             }
         };
@@ -268,10 +269,10 @@ impl Operation {
     /// How it ends when its coordinator stops here: nothing was stored before the update phase.
     pub(super) fn stop(&self) -> Outcome {
         match (&self.stage, &self.command) {
-            (Stage::Query { .. }, _) | (Stage::Update { .. }, Command::Read { .. }) => {
+            (Stage::Query { .. }, _) | (Stage::Update { .. }, Access::Read { .. }) => {
                 Outcome::Failed("no quorum answered".into())
             }
-            (Stage::Update { .. }, Command::Write { .. }) => {
+            (Stage::Update { .. }, Access::Write { .. }) => {
                 Outcome::Unknown("no quorum acknowledged".into())
             }
         }
@@ -389,7 +390,7 @@ impl Operation {
             return Progress::Ignored("UPDATE_OK again");
         }
         if desk.epoch.is_write_quorum(*holders) {
-            if matches!(self.command, Command::Read { .. }) {
+            if matches!(self.command, Access::Read { .. }) {
                 out.mark("wrote-back");
             }
             return self.complete(desk, out);
@@ -401,8 +402,8 @@ impl Operation {
     fn evaluate(&mut self, desk: &mut Desk, out: &mut impl Port) -> Progress {
         let Stage::Query { replies } = &self.stage else { return Progress::Waiting };
         let finding = match self.command {
-            Command::Read { .. } => byzantine::believe(&desk.epoch, replies),
-            Command::Write { .. } => byzantine::base(&desk.epoch, replies),
+            Access::Read { .. } => byzantine::believe(&desk.epoch, replies),
+            Access::Write { .. } => byzantine::base(&desk.epoch, replies),
         };
         match (finding, &self.command) {
             (None, command) => {
@@ -414,13 +415,13 @@ impl Operation {
                 }
                 Progress::Waiting
             }
-            (Some(finding), Command::Read { .. }) => {
+            (Some(finding), Access::Read { .. }) => {
                 if replies.pairs().any(|reply| reply.ts > finding.pair.ts) {
                     out.mark("outvoted");
                 }
                 self.read_found(desk, finding, out)
             }
-            (Some(finding), Command::Write { value, .. }) => {
+            (Some(finding), Access::Write { value, .. }) => {
                 let pair = self.next_pair(desk, finding.pair.ts, *value);
                 self.update(desk, pair, finding.reporters, out);
                 Progress::Waiting
@@ -474,8 +475,8 @@ impl Operation {
             configuration: self.configuration,
         });
         Progress::Done(match self.command {
-            Command::Read { .. } => Outcome::Read(pair.value),
-            Command::Write { .. } => Outcome::Written,
+            Access::Read { .. } => Outcome::Read(pair.value),
+            Access::Write { .. } => Outcome::Written,
         })
     }
 
@@ -544,9 +545,7 @@ impl Operation {
     }
 
     fn key(&self) -> Key {
-        match self.command {
-            Command::Read { key } | Command::Write { key, .. } => key,
-        }
+        self.command.key()
     }
 }
 
@@ -554,10 +553,10 @@ impl Operation {
 const QUERY_RESTARTED: &str = "query-restarted";
 const UPDATE_RESTARTED: &str = "update-restarted";
 
-fn purpose(command: &Command) -> Purpose {
+fn purpose(command: &Access) -> Purpose {
     match command {
-        Command::Read { .. } => Purpose::Read,
-        Command::Write { .. } => Purpose::Timestamp,
+        Access::Read { .. } => Purpose::Read,
+        Access::Write { .. } => Purpose::Timestamp,
     }
 }
 

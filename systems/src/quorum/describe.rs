@@ -2,9 +2,10 @@
 
 use core::fmt;
 
+use super::access::Access;
 use super::message::{Message, Observation, OpId, Phase, RequestId, WriteId};
 use super::stamp::{Pair, Party, Timestamp};
-use crate::contract::{Command, Describe, Identify, Key, Outcome, Value};
+use crate::contract::{Describe, Identify, Key, Outcome, Value};
 
 /// The number in the field `name` of a message.
 pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
@@ -69,10 +70,10 @@ pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
     }
 }
 
-fn command_field(command: &Command, name: &str) -> Option<u64> {
+fn command_field(command: &Access, name: &str) -> Option<u64> {
     match (name, command) {
-        ("key", Command::Read { key } | Command::Write { key, .. }) => Some(key.0),
-        ("value", Command::Write { value, .. }) => Some(value.0),
+        ("key", Access::Read { key } | Access::Write { key, .. }) => Some(key.0),
+        ("value", Access::Write { value, .. }) => Some(value.0),
         _ => None,
     }
 }

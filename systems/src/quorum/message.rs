@@ -6,11 +6,12 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Access;
 use super::configuration::Configuration;
 use super::describe;
 use super::nodes::NodeSet;
 use super::stamp::{Pair, Party, Timestamp};
-use crate::contract::{Command, Describe, Key, NodeId, Outcome, Value};
+use crate::contract::{Describe, Key, NodeId, Outcome, Value};
 
 /// Which part of an operation a message belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -121,7 +122,7 @@ impl fmt::Display for RequestId {
 #[expect(missing_docs, reason = "the fields are what their types say")]
 pub enum Message {
     /// A client asks a node to run an operation for it.
-    Request { id: RequestId, command: Command },
+    Request { id: RequestId, command: Access },
     /// It was run, and ended so.
     Answer { id: RequestId, outcome: Outcome },
     /// It was not run: it is not bound to this life of the node.
@@ -201,20 +202,8 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.kind())?;
         match self {
-            Self::Request { id, command: Command::Read { key } } => {
-                write!(f, "{id} read k{}", key.0)
-            }
-            Self::Request { id, command: Command::Write { key, value } } => {
-                write!(f, "{id} write k{} := {}", key.0, value.0)
-            }
-            Self::Answer { id, outcome } => match outcome {
-                Outcome::Read(Some(value)) => write!(f, "{id} read {}", value.0),
-                Outcome::Read(None) => write!(f, "{id} read nil"),
-                Outcome::Written => write!(f, "{id} written"),
-                Outcome::Reconfigured => write!(f, "{id} reconfigured"),
-                Outcome::Failed(why) => write!(f, "{id} failed: {why}"),
-                Outcome::Unknown(why) => write!(f, "{id} unknown: {why}"),
-            },
+            Self::Request { id, command } => write!(f, "{id} {command}"),
+            Self::Answer { id, outcome } => write!(f, "{id} {outcome}"),
             Self::WrongIncarnation { id, incarnation } => write!(f, "{id} not {incarnation}"),
             Self::Query { op, key, configuration } => {
                 write!(f, "{op} k{} config {configuration}", key.0)

@@ -1,5 +1,6 @@
 //! Replicated registers over quorums.
 
+mod access;
 mod byzantine;
 mod change;
 mod client;
@@ -22,6 +23,7 @@ mod shape;
 mod stamp;
 mod vocabulary;
 
+pub use access::Access;
 pub use client::QuorumClient;
 pub use configuration::{Configuration, Epoch, Stage};
 pub use construction::{Construction, Form, GridForm, Purpose, Quorums};
@@ -57,8 +59,8 @@ impl System for Quorum {
         options::configure(nodes, options, mutants)
     }
 
-    fn model(_config: &Config) -> &'static str {
-        "register"
+    fn functions(_config: &Config) -> &'static [&'static str] {
+        Access::FUNCTIONS
     }
 
     fn signs(config: &Config) -> bool {

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Quorum;
+use super::access::Access;
 use super::configuration::Configuration;
 use super::coordinator::Desk;
 use super::initiator::{Ended, Initiator};
@@ -13,8 +14,7 @@ use super::server::Server;
 use super::service::{Service, number_of};
 use super::stamp::Party;
 use crate::contract::{
-    ClientId, Command, Input, LocalTime, NodeId, Outbox, Recovered, Replica, Start, StartError,
-    TimerId,
+    ClientId, Input, LocalTime, NodeId, Outbox, Recovered, Replica, Start, StartError, TimerId,
 };
 
 /// One node of the registers.
@@ -103,7 +103,7 @@ impl QuorumReplica {
         &mut self,
         client: ClientId,
         id: RequestId,
-        command: Command,
+        command: Access,
         out: &mut Outbox<Quorum>,
     ) {
         if self.desk.config.coordinator == Seat::Client {
@@ -113,10 +113,10 @@ impl QuorumReplica {
             return;
         };
         match (self.desk.config.protocol, command) {
-            (Protocol::Lock, Command::Write { key, value }) => {
+            (Protocol::Lock, Access::Write { key, value }) => {
                 self.initiator.begin(&mut self.desk, (client, number), (key, value), out);
             }
-            (Protocol::Lock, command @ Command::Read { .. }) | (Protocol::Abd, command) => {
+            (Protocol::Lock, command @ Access::Read { .. }) | (Protocol::Abd, command) => {
                 self.service.run(&mut self.desk, client, (number, command), out);
             }
         }

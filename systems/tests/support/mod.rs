@@ -501,6 +501,13 @@ fn in_words(outcome: &Outcome) -> String {
         Outcome::Reconfigured => "has reconfigured".into(),
         Outcome::Failed(why) => format!("has failed: {why}"),
         Outcome::Unknown(why) => format!("does not know: {why}"),
+        Outcome::Swapped
+        | Outcome::NotSwapped(_)
+        | Outcome::Appended
+        | Outcome::Deleted
+        | Outcome::Added
+        | Outcome::List(_)
+        | Outcome::Transaction(_) => format!("has {outcome}"),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Messages out of a few bytes: near to what has been said and is stored, and sometimes just wrong.
 
-use quorate_systems::contract::{ClientId, Command, Key, NodeId, Outcome, Value};
+use quorate_systems::contract::{ClientId, Key, NodeId, Outcome, Value};
 use quorate_systems::quorum::{
-    Configuration, Construction, Form, GridForm, Message, OpId, Pair, Party, Phase, Protocol,
-    Quorum, RequestId, Stage, Timestamp, WriteId,
+    Access, Configuration, Construction, Form, GridForm, Message, OpId, Pair, Party, Phase,
+    Protocol, Quorum, RequestId, Stage, Timestamp, WriteId,
 };
 use quorate_world::invariants::Who;
 
@@ -437,11 +437,11 @@ impl Forger<'_> {
         Message::Answer { id: RequestId { seq, ..id }, outcome }
     }
 
-    fn command(&self) -> Command {
+    fn command(&self) -> Access {
         let key = self.key();
         match self.value() {
-            Some(value) => Command::Write { key, value },
-            None => Command::Read { key },
+            Some(value) => Access::Write { key, value },
+            None => Access::Read { key },
         }
     }
 

@@ -95,7 +95,17 @@ impl<S: System> Client<S> {
                 None => {}
                 Some(Outcome::Reconfigured) => return Ok(()),
                 Some(Outcome::Failed(why) | Outcome::Unknown(why)) => return Err(why),
-                Some(outcome @ (Outcome::Read(_) | Outcome::Written)) => {
+                Some(
+                    outcome @ (Outcome::Read(_)
+                    | Outcome::Written
+                    | Outcome::Swapped
+                    | Outcome::NotSwapped(_)
+                    | Outcome::Appended
+                    | Outcome::Deleted
+                    | Outcome::Added
+                    | Outcome::List(_)
+                    | Outcome::Transaction(_)),
+                ) => {
                     panic!("a change was answered with {outcome:?}")
                 }
             }

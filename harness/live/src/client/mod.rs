@@ -210,10 +210,10 @@ impl<S: System> Client<S> {
         let process = self.process.id();
         let invocation = convert::invocation(process, &command);
         let f = invocation.f.clone();
-        let key = key_of(&command);
-        self.config.operations.used(key);
+        let key = command.key().map(|key| key.0);
+        command.keys().for_each(|key| self.config.operations.used(key));
         self.config.recorder.invoke(invocation);
-        self.config.happenings.invoked(self.me, &f, key.0);
+        self.config.happenings.invoked(self.me, &f, key);
         let deadline = Instant::now() + timeout;
         let mut outcome = self.step(ClientInput::Invoke(command.clone()));
         let completion = loop {
@@ -232,7 +232,7 @@ impl<S: System> Client<S> {
         self.process.after(&completion);
         let succeeded = matches!(completion, What::Ok(_));
         self.config.recorder.complete(completion);
-        self.config.happenings.completed(self.me, &f, key.0);
+        self.config.happenings.completed(self.me, &f, key);
         succeeded
     }
 
@@ -314,12 +314,6 @@ impl<S: System> Client<S> {
             }
         }
         outcome
-    }
-}
-
-fn key_of(command: &Command) -> Key {
-    match command {
-        Command::Read { key } | Command::Write { key, .. } => *key,
     }
 }
 

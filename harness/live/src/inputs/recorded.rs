@@ -128,14 +128,7 @@ impl Client<'_> {
     }
 
     fn end(&mut self, outcome: Outcome, is_whole: bool) -> Option<String> {
-        let fits = match (&outcome, &self.open) {
-            (Outcome::Read(_), Some(Command::Read { .. }))
-            | (Outcome::Written, Some(Command::Write { .. }))
-            | (Outcome::Failed(_) | Outcome::Unknown(_), Some(_)) => true,
-            (Outcome::Read(_) | Outcome::Written | Outcome::Reconfigured, _)
-            | (Outcome::Failed(_) | Outcome::Unknown(_), None) => false,
-        };
-        if !fits {
+        if !self.open.as_ref().is_some_and(|command| command.is_answered_by(&outcome)) {
             return Some(format!("nobody asked for what ends as {outcome:?}"));
         }
         self.end_as(|process, command| convert::completion(process, command, outcome), is_whole)

@@ -185,8 +185,8 @@ impl System for Toy {
         Ok(())
     }
 
-    fn model((): &()) -> &'static str {
-        "counter"
+    fn functions((): &()) -> &'static [&'static str] {
+        &["add"]
     }
 
     fn signs((): &()) -> bool {

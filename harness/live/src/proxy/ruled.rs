@@ -155,13 +155,13 @@ async fn the_clock_and_operations_bring_moments_too() {
     assert_eq!(began.elapsed(), Duration::from_millis(30));
     let soon = Duration::from_millis(1);
     for (moment, tell) in [
-        (&moments[1], Happenings::invoked as fn(&Happenings, u32, &str, u64)),
+        (&moments[1], Happenings::invoked as fn(&Happenings, u32, &str, Option<u64>)),
         (&moments[2], Happenings::completed),
     ] {
         let id = happenings.id(moment);
-        tell(&happenings, 0, "read", 4);
+        tell(&happenings, 0, "read", Some(4));
         assert!(timeout(soon, happenings.reached(id)).await.is_err());
-        tell(&happenings, 0, "write", 4);
+        tell(&happenings, 0, "write", Some(4));
         assert!(timeout(soon, happenings.reached(id)).await.is_ok());
     }
 }

@@ -158,6 +158,30 @@ pub enum PlanError {
         /// Where the value stands.
         field: String,
     },
+    /// A function without something that it needs.
+    #[error("{field}: `{f}` needs `{what}`; give it")]
+    Incomplete {
+        /// Where it stands.
+        field: String,
+        /// The function.
+        f: &'static str,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// Something that means nothing to the function.
+    #[error("{field}: `{f}` has none; leave it out")]
+    Useless {
+        /// Where it stands.
+        field: String,
+        /// The function.
+        f: &'static str,
+    },
+    /// A transaction within a transaction.
+    #[error("{field}: no part of a transaction is a transaction; write its parts out")]
+    Nested {
+        /// Where it stands.
+        field: String,
+    },
     /// A value that only others write.
     #[error(
         "{field}: {value} is none of a script's; allowed are 0 to {VALUE_MAX}: greater ones are those that the \
@@ -212,6 +236,9 @@ impl PlanError {
             | Self::ScriptTwice { field, .. }
             | Self::WriteWithoutValue { field }
             | Self::ReadWithValue { field }
+            | Self::Incomplete { field, .. }
+            | Self::Useless { field, .. }
+            | Self::Nested { field }
             | Self::ReservedValue { field, .. }
             | Self::OnlySimulated { field }
             | Self::UnknownName { field, .. } => field,

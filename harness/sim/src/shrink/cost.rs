@@ -45,6 +45,9 @@ pub(super) const fn is_calm(weather: &Weather) -> bool {
         && weather.duplicate_per_mille == 0
 }
 
+/// What a part of a transaction weighs, beside what it says: less than an operation.
+const PART: u64 = 50;
+
 /// One number for all of it. An operation, a fault, a rule weigh most; then nodes and clients, then what each of
 /// them says.
 pub(super) fn cost(plan: &Plan) -> u64 {
@@ -55,8 +58,13 @@ pub(super) fn cost(plan: &Plan) -> u64 {
     let operations = scripts.iter().flat_map(|script| &script.operations);
     for operation in operations {
         cost += operation.when.as_ref().map_or(0, moment)
-            + bits(operation.key)
-            + bits(operation.value.unwrap_or_default());
+            + bits(operation.key.unwrap_or_default())
+            + bits(operation.value.unwrap_or_default())
+            + operation.expected.map_or(0, bits);
+        for part in &operation.parts {
+            let values = [part.value, part.expected].into_iter().flatten();
+            cost += PART + bits(part.key) + values.map(bits).sum::<u64>();
+        }
     }
     cost += faults.iter().map(fault).sum::<u64>() + rules.iter().map(rule).sum::<u64>();
     cost += 200 * trace.len() as u64;

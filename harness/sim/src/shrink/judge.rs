@@ -1,7 +1,6 @@
 //! Whether a plan fails in the way that is looked for.
 
 use quorate_checkers::history::{Builder, History, Nemesis, Time, What, operations};
-use quorate_checkers::model::AnyModel;
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::Plan;
 use quorate_systems::SystemKind;
@@ -16,13 +15,12 @@ use crate::witness::Checks;
 /// Runs plans of one system and names what they break.
 pub(super) struct Judge {
     simulator: Box<dyn Simulator>,
-    model: &'static dyn AnyModel,
     mutants: Mutants,
 }
 
 impl Judge {
     pub(super) fn new(kind: SystemKind, mutants: Mutants) -> Self {
-        Self { simulator: simulator(kind, QueueKind::default()), model: model_of(kind), mutants }
+        Self { simulator: simulator(kind, QueueKind::default()), mutants }
     }
 
     /// What a run of this plan breaks first after the first operation has begun, else linearizability, else what
@@ -33,10 +31,11 @@ impl Judge {
             let when = if is_late { When::Late } else { When::Early };
             return Ok(Some(Broken { demand, when }));
         }
-        match self.order(&history) {
+        match Self::order(plan, &history) {
             Verdict::Invalid => {
                 let before = healed.and_then(|healed| prefix(&history, healed));
-                let is_late = before.is_some_and(|before| self.order(&before) != Verdict::Invalid);
+                let is_late =
+                    before.is_some_and(|before| Self::order(plan, &before) != Verdict::Invalid);
                 let when = if is_late { When::Late } else { When::Early };
                 Ok(Some(Broken { demand: LINEARIZABILITY.to_owned(), when }))
             }
@@ -52,7 +51,7 @@ impl Judge {
         if let Some((first, _)) = first {
             return Ok(first == demand);
         }
-        if demand != LINEARIZABILITY || self.order(&history) != Verdict::Invalid {
+        if demand != LINEARIZABILITY || Self::order(plan, &history) != Verdict::Invalid {
             return Ok(false);
         }
         // Whatever is broken later would be named instead.
@@ -93,8 +92,8 @@ impl Judge {
         Ok(Seen { first, at_start, history: history.finish(), healed })
     }
 
-    fn order(&self, history: &History) -> Verdict {
-        self.model.check(&operations(history), BUDGET).verdict
+    fn order(plan: &Plan, history: &History) -> Verdict {
+        model_of(plan).check(&operations(history), BUDGET).verdict
     }
 
     /// All that happens in a run of this plan.

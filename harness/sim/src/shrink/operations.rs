@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    CLOSING_VALUES, Endpoint, Function, MessageMatch, Moment, OperationMatch, Plan, Script,
+    CLOSING_VALUES, Endpoint, MessageMatch, Moment, OperationMatch, Plan, Script,
     ScriptedOperation, Weather, Workload,
 };
+
+use quorate_world::convert;
 
 use super::cost::cost;
 use super::ddmin::ddmin;
@@ -66,7 +68,8 @@ impl Work<'_> {
         let tape = self.tape();
         let mut plan = scripted(&self.current, &tape, None, Pace::Busy, self.when == When::Late);
         for operation in plan.scripts.iter_mut().flat_map(|script| &mut script.operations) {
-            (operation.key, operation.when) = (0, None);
+            operation.keys_mut().for_each(|key| *key = 0);
+            operation.when = None;
         }
         (plan.faults, plan.fault_classes) = (Vec::new(), Vec::new());
         plan.rules.clear();
@@ -184,17 +187,20 @@ impl Work<'_> {
 
     /// One key if that is enough; keys and values from 0 and 1 on.
     fn fewer_keys(&mut self) {
-        let all = operations(&self.current);
+        let mut all = operations(&self.current);
         let mut keys = BTreeMap::new();
-        for (_, operation) in &all {
-            let next = keys.len() as u64;
-            keys.entry(operation.key).or_insert(next);
+        for (_, operation) in &mut all {
+            for key in operation.keys_mut() {
+                let next = keys.len() as u64;
+                keys.entry(*key).or_insert(next);
+            }
         }
         let with_keys = |plan: &Plan, key: &dyn Fn(u64) -> u64| {
-            let renamed = operations(plan).into_iter().map(|(client, operation)| {
-                (client, ScriptedOperation { key: key(operation.key), ..operation })
-            });
-            with_operations(plan, &renamed.collect::<Vec<_>>())
+            let mut renamed = operations(plan);
+            for (_, operation) in &mut renamed {
+                operation.keys_mut().for_each(|own| *own = key(*own));
+            }
+            with_operations(plan, &renamed)
         };
         let one = with_keys(&self.current, &|_| 0);
         if !self.improve(&one) {
@@ -209,16 +215,16 @@ impl Work<'_> {
         let mut renamed = operations(&self.current);
         let tape = self.tape();
         for operation in &tape.operations {
-            if let Some(value) = operation.input.filter(|_| !operation.is_late) {
+            for value in written(operation).filter(|_| !operation.is_late) {
                 let next = values.len() as u64 + 1;
                 values.entry(value).or_insert(next);
             }
         }
         for (_, operation) in &mut renamed {
-            operation.value = operation.value.map(|value| {
+            for value in operation.values_mut() {
                 let next = values.len() as u64 + 1;
-                *values.entry(value).or_insert(next)
-            });
+                *value = *values.entry(*value).or_insert(next);
+            }
         }
         let plan = with_operations(&self.current, &renamed);
         self.improve(&plan);
@@ -333,7 +339,6 @@ fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: b
     let mut last_ms = 0;
     let mut values = ScriptValues::of_run(tape);
     for done in tape.operations.iter().filter(counts) {
-        let Some(f) = Function::named(&done.f) else { continue };
         let since = free.get(&done.client).copied().unwrap_or_default();
         let is_prompt = done.from_us < since + 1_000;
         let at_ms = match pace {
@@ -349,8 +354,9 @@ fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: b
         last_ms = last_ms.max(at_ms);
         let is_open = done.ended == Ended::Open;
         free.insert(done.client, done.to_us.filter(|_| !is_open).unwrap_or(u64::MAX / 2));
-        let value = done.input.filter(|_| f == Function::Write).map(|value| values.of(value));
-        all.push((done.client, ScriptedOperation { f, key: done.key, value, when }));
+        let mut operation = ScriptedOperation::of(&convert::planned(&done.command), when);
+        operation.values_mut().for_each(|value| *value = values.of(*value));
+        all.push((done.client, operation));
     }
     let mut new = with_operations(plan, &all);
     new.durations.time_limit_ms = new.durations.time_limit_ms.max(last_ms + 1_000);
@@ -360,9 +366,14 @@ fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: b
         let limit_ms = &mut new.durations.time_limit_ms;
         *limit_ms = (*limit_ms).max(healed_ms + 1_000);
     }
-    let clients = plan.workload.clients;
-    new.workload = Workload { clients, rate_per_s: 0, keys: 1, ..Workload::default() };
+    let Workload { kind, clients, .. } = plan.workload;
+    new.workload = Workload { kind, clients, rate_per_s: 0, keys: 1, ..Workload::default() };
     new
+}
+
+/// What an operation writes, appends or adds.
+fn written(operation: &Operation) -> impl Iterator<Item = u64> {
+    operation.command.parts().iter().filter_map(|part| Some(part.value()?.0))
 }
 
 /// What scripts write for what a run wrote: the values of its end are none of a script's.
@@ -372,7 +383,7 @@ struct ScriptValues {
 
 impl ScriptValues {
     fn of_run(tape: &Tape) -> Self {
-        let written = tape.operations.iter().filter_map(|done| done.input);
+        let written = tape.operations.iter().flat_map(written);
         let greatest = written.filter(|value| *value < CLOSING_VALUES).max().unwrap_or_default();
         Self { next: greatest + 1 }
     }

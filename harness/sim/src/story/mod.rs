@@ -8,6 +8,7 @@ mod steps;
 mod text;
 
 use quorate_plan::Endpoint;
+use quorate_systems::contract::Command;
 
 use crate::tape::{Event, Happened, Tape};
 
@@ -131,12 +132,31 @@ fn after_last_word(tape: &Tape) -> usize {
     ends(false).or_else(|| ends(true)).map_or(tape.events.len(), |place| place + 1)
 }
 
-/// `read(k0)`, `write(k0, 1)`.
+/// `read(k0)`, `write(k0, 1)`, `cas(k0, 1, 2)`, `txn(read(k0), append(k1, 3))`.
 fn asked(operation: &crate::tape::Operation) -> String {
-    match operation.input {
-        Some(value) => format!("{}(k{}, {value})", operation.f, operation.key),
-        None => format!("{}(k{})", operation.f, operation.key),
+    call(&operation.command)
+}
+
+fn call(command: &Command) -> String {
+    let f = command.function();
+    match command {
+        Command::Read { key } | Command::Delete { key } => format!("{f}(k{})", key.0),
+        Command::Write { key, value }
+        | Command::Append { key, value }
+        | Command::Add { key, value } => format!("{f}(k{}, {})", key.0, value.0),
+        Command::Cas { key, expected, value } => {
+            format!("{f}(k{}, {}, {})", key.0, expected.0, value.0)
+        }
+        Command::Transaction(parts) => {
+            let parts: Vec<String> = parts.iter().map(call).collect();
+            format!("{f}({})", parts.join(", "))
+        }
     }
+}
+
+/// Whether what it saw is more than that it is done.
+fn shows_result(operation: &crate::tape::Operation) -> bool {
+    matches!(operation.command, Command::Read { .. } | Command::Transaction(_))
 }
 
 /// Microseconds as milliseconds with three places.

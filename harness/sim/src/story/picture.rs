@@ -7,7 +7,7 @@ use quorate_checkers::history::NemesisPhase;
 use quorate_plan::Endpoint;
 
 use super::text::{is_cut, wrapped};
-use super::{Story, asked, ms};
+use super::{Story, asked, ms, shows_result};
 use crate::tape::{Ended, Fate, Happened, Message, Operation};
 
 /// From one line to the next, in pixels.
@@ -159,7 +159,7 @@ impl<'a> Picture<'a> {
         );
         let how = match &operation.ended {
             _ if ended.is_none() => return,
-            Ended::Ok(value) if operation.input.is_none() => format!("= {value}"),
+            Ended::Ok(value) if shows_result(operation) => format!("= {value}"),
             Ended::Ok(_) => "done".to_owned(),
             Ended::Fail => "fails".to_owned(),
             Ended::Info | Ended::Open => "unknown".to_owned(),

@@ -2,8 +2,9 @@
 
 use quorate_checkers::history::{Nemesis, NemesisPhase};
 use quorate_plan::Endpoint;
+use quorate_systems::contract::Command;
 
-use super::Story;
+use super::{Story, asked};
 use crate::tape::{Ended, Fate, Happened, Operation};
 
 pub(super) fn steps(story: &Story) -> Vec<String> {
@@ -47,18 +48,44 @@ fn operation(story: &Story, place: usize) -> Option<&Operation> {
 }
 
 fn begun(operation: &Operation) -> String {
-    let Operation { client, f, key, input, .. } = operation;
-    match input {
-        Some(value) => format!("c{client} begins to {f} {value} to key {key}"),
-        None => format!("c{client} begins to {f} key {key}"),
+    let Operation { client, f, command, .. } = operation;
+    match command {
+        Command::Read { key } | Command::Delete { key } => {
+            format!("c{client} begins to {f} key {}", key.0)
+        }
+        Command::Write { key, value }
+        | Command::Append { key, value }
+        | Command::Add { key, value } => {
+            format!("c{client} begins to {f} {} to key {}", value.0, key.0)
+        }
+        Command::Cas { key, expected, value } => format!(
+            "c{client} begins to put {} in the place of {} under key {}",
+            value.0, expected.0, key.0
+        ),
+        Command::Transaction(_) => format!("c{client} begins {}", asked(operation)),
     }
 }
 
 fn ended(story: &Story, operation: &Operation) -> String {
-    let Operation { client, f, key, .. } = operation;
-    let how = match (&operation.ended, operation.input) {
-        (Ended::Ok(_), Some(value)) => format!("c{client} has written {value}"),
-        (Ended::Ok(value), None) => format!("c{client} reads {value} from key {key}"),
+    let Operation { client, f, command, .. } = operation;
+    let how = match (&operation.ended, command) {
+        (Ended::Ok(_), Command::Write { value, .. }) => {
+            format!("c{client} has written {}", value.0)
+        }
+        (Ended::Ok(value), Command::Read { key }) => {
+            format!("c{client} reads {value} from key {}", key.0)
+        }
+        (Ended::Ok(_), Command::Append { value, .. }) => {
+            format!("c{client} has appended {}", value.0)
+        }
+        (Ended::Ok(_), Command::Add { value, .. }) => format!("c{client} has added {}", value.0),
+        (Ended::Ok(_), Command::Delete { key }) => format!("c{client} has deleted key {}", key.0),
+        (Ended::Ok(_), Command::Cas { expected, value, .. }) => {
+            format!("c{client} has put {} in the place of {}", value.0, expected.0)
+        }
+        (Ended::Ok(value), Command::Transaction(_)) => {
+            format!("the transaction of c{client} is done: {value}")
+        }
         (Ended::Fail, _) => format!("the {f} of c{client} fails"),
         (Ended::Info | Ended::Open, _) => {
             format!("c{client} gives up its {f}: whether it happened, nobody knows")

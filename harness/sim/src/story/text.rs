@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use quorate_checkers::history::NemesisPhase;
 use quorate_plan::Endpoint;
 
-use super::{Story, asked, ms};
+use super::{Story, asked, ms, shows_result};
 use crate::tape::{Ended, Fate, Happened, Message};
 
 /// Columns from one line to the next.
@@ -76,7 +76,7 @@ impl<'a> Page<'a> {
                 let Some(operation) = self.story.tape.operations.get(*place) else { return };
                 let client = Endpoint::Client(operation.client);
                 let how = match &operation.ended {
-                    Ended::Ok(value) if operation.input.is_none() => format!(" = {value}"),
+                    Ended::Ok(value) if shows_result(operation) => format!(" = {value}"),
                     Ended::Ok(_) => " is done".to_owned(),
                     Ended::Fail => " fails".to_owned(),
                     Ended::Info | Ended::Open => " ends: nobody knows how".to_owned(),

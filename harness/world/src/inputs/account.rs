@@ -39,11 +39,9 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// The register that it is on.
-    pub(super) const fn key(&self) -> u64 {
-        match &self.command {
-            Command::Read { key } | Command::Write { key, .. } => key.0,
-        }
+    /// The variables that it is on.
+    pub(super) fn keys(&self) -> impl Iterator<Item = u64> {
+        self.command.keys().map(|key| key.0)
     }
 }
 

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_checkers::history::{History, Nemesis, NemesisPhase, What};
 use quorate_plan::{
-    Act, Endpoint, Fault, FaultClass, Function, MessageMatch, Moment, OperationMatch, Plan,
-    PlannedFault, Rule, Script, ScriptedOperation, TraceEntry, TraceStep, Weather, WorldKind,
+    Act, Endpoint, Fault, FaultClass, MessageMatch, Moment, OperationMatch, Plan, PlannedFault,
+    Rule, Script, ScriptedOperation, TraceEntry, TraceStep, Weather, WorldKind,
 };
-use quorate_systems::contract::Command;
 
 use super::account::{Account, Asked, NUMBER, Passage};
+use crate::convert;
 
 const MS: u64 = 1_000_000;
 const US: u64 = 1_000;
@@ -66,7 +66,9 @@ impl Account {
     pub fn keys(&self) -> BTreeMap<u64, usize> {
         let mut keys = BTreeMap::new();
         for asked in &self.asked {
-            *keys.entry(asked.key()).or_default() += 1;
+            for key in asked.keys() {
+                *keys.entry(key).or_default() += 1;
+            }
         }
         keys
     }
@@ -199,7 +201,7 @@ impl<'a> Telling<'a> {
         let clients = run.workload.clients;
         let all = account.asked.iter().enumerate();
         let told = all.filter(|(_, asked)| {
-            asked.client < clients && cut.key.is_none_or(|key| key == asked.key())
+            asked.client < clients && cut.key.is_none_or(|key| asked.keys().any(|own| own == key))
         });
         let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
         let mut chosen = BTreeMap::new();
@@ -241,12 +243,8 @@ impl<'a> Telling<'a> {
             .map(|client| Script { client, operations: Vec::new() })
             .collect();
         for (asked, _) in self.asked() {
-            let (f, value) = match &asked.command {
-                Command::Read { .. } => (Function::Read, None),
-                Command::Write { value, .. } => (Function::Write, Some(value.0)),
-            };
-            let key = asked.key();
-            let operation = ScriptedOperation { f, key, value, when: Some(self.when(asked)) };
+            let planned = convert::planned(&asked.command);
+            let operation = ScriptedOperation::of(&planned, Some(self.when(asked)));
             let script = scripts.iter_mut().find(|script| script.client == asked.client);
             if let Some(script) = script {
                 script.operations.push(operation);
@@ -410,8 +408,8 @@ fn matching((kind, from, to, number): Group) -> MessageMatch {
 #[cfg(test)]
 mod tests {
     use quorate_checkers::history::{Builder, ProcessId, Step, Time, Value as Told};
-    use quorate_plan::{SystemPlan, Workload};
-    use quorate_systems::contract::{Key, Value};
+    use quorate_plan::{Function, SystemPlan, Workload};
+    use quorate_systems::contract::{Command, Key, Value};
 
     use super::super::account::Times;
     use super::*;
@@ -496,7 +494,7 @@ mod tests {
         let after = OperationMatch { client: Some(C0), nth: Some(1), ..OperationMatch::default() };
         assert_eq!(moments(1), [&Moment::Completed(after)]);
         let write = &plan.scripts[0].operations[0];
-        assert_eq!((write.f, write.key, write.value), (Function::Write, 1, Some(7)));
+        assert_eq!((write.f, write.key, write.value), (Function::Write, Some(1), Some(7)));
         assert_eq!(plan.durations.time_limit_ms, 42 + REST_MS);
         let weather = plan.weather.unwrap();
         assert_eq!((weather.sync_min_us, weather.sync_max_us), (5, 5));

@@ -460,7 +460,7 @@ fn an_account_has_the_operations_the_messages_and_the_lives_of_nodes() {
     let mut accountant = Accountant::default();
     reexecute::<Quorum, _>(logs, &config(None), &mut |step| accountant.note(step)).unwrap();
     let account = accountant.finish();
-    let asked: Vec<u64> = account.asked.iter().map(account::Asked::key).collect();
+    let asked: Vec<u64> = account.asked.iter().flat_map(account::Asked::keys).collect();
     assert!(!asked.is_empty() && asked.len() == account.operations());
     assert!(account.asked.iter().all(|asked| asked.seq.is_some()), "{:?}", account.asked);
     let seqs: Vec<u64> = account.asked.iter().filter_map(|asked| asked.seq).collect();

@@ -436,6 +436,13 @@ impl Run {
                     self.note(client, &command, What::Ok, None);
                 }
                 Outcome::Failed(why) => self.note(client, &command, What::Fail, Some(&why)),
+                Outcome::Swapped
+                | Outcome::NotSwapped(_)
+                | Outcome::Appended
+                | Outcome::Deleted
+                | Outcome::Added
+                | Outcome::List(_)
+                | Outcome::Transaction(_) => panic!("{command:?} was answered with {outcome:?}"),
                 Outcome::Unknown(why) => {
                     self.note(client, &command, What::Info, Some(&why));
                     self.process[client] += u64::from(CLIENTS);
@@ -451,10 +458,8 @@ impl Run {
         what: fn(Step) -> What,
         error: Option<&str>,
     ) {
-        let value = match command {
-            Command::Read { .. } => Value::Nil,
-            Command::Write { value, .. } => Value::Int(i64::try_from(value.0).unwrap()),
-        };
+        let int = |value: quorate_systems::contract::Value| i64::try_from(value.0).unwrap();
+        let value = command.value().map_or(Value::Nil, |value| Value::Int(int(value)));
         self.note_with(client, command, what, error, value);
     }
 
@@ -466,15 +471,11 @@ impl Run {
         error: Option<&str>,
         value: Value,
     ) {
-        let (f, key) = match command {
-            Command::Read { key } => ("read", key),
-            Command::Write { key, .. } => ("write", key),
-        };
         self.clock += 1_000;
         let step = Step {
             process: ProcessId(self.process[client]),
-            f: f.into(),
-            key: Some(Key(key.0)),
+            f: command.function().into(),
+            key: command.key().map(|key| Key(key.0)),
             value,
             error: error.map(Into::into),
         };

@@ -4,8 +4,8 @@ use quorate_systems::contract::{
     ClientId, ClientInput, Command, Key, NodeId, Options, Outcome, System,
 };
 use quorate_systems::quorum::{
-    Config, Configuration, Form, Message, OpId, Pair, Party, Phase, Purpose, Quorum, RequestId,
-    Seat, Stage, Timestamp,
+    Access, Config, Configuration, Form, Message, OpId, Pair, Party, Phase, Purpose, Quorum,
+    RequestId, Seat, Stage, Timestamp,
 };
 
 use super::coordinator::{Desk, Operation, State};
@@ -38,7 +38,7 @@ struct Client {
 enum Open {
     Nothing,
     Runs(Operation),
-    Asks { command: Command, bound: Option<u64>, resent: u32 },
+    Asks { command: Access, bound: Option<u64>, resent: u32 },
     Changes(Change),
 }
 
@@ -130,8 +130,10 @@ impl Client {
     }
 
     fn invoke(&mut self, command: &Command, expected: &mut Expected<Quorum>) {
+        let Some(command) = Access::of(command) else {
+            return expected.end(Outcome::Failed(String::new()));
+        };
         self.seq += 1;
-        let command = command.clone();
         if self.config.coordinator == Seat::Client {
             self.open = Open::Runs(Operation::begin(&self.desk, self.seq, command, expected));
         } else {
@@ -212,7 +214,7 @@ impl Client {
     fn on_other_life(&mut self, expected: &mut Expected<Quorum>) -> Option<Outcome> {
         let life = self.life();
         let Open::Asks { command, bound, .. } = &mut self.open else { return None };
-        if matches!(command, Command::Write { .. }) && bound.is_some() {
+        if matches!(command, Access::Write { .. }) && bound.is_some() {
             return Some(Outcome::Unknown(String::new()));
         }
         *bound = life;
@@ -228,7 +230,7 @@ impl Client {
                 change.resent += 1;
                 change.send(&self.desk, expected);
             }
-            Open::Asks { command: Command::Read { .. }, resent, .. } if *resent >= REPEATS_MAX => {
+            Open::Asks { command: Access::Read { .. }, resent, .. } if *resent >= REPEATS_MAX => {
                 self.turn_to_next();
                 let life = self.life();
                 if let Open::Asks { bound, resent, .. } = &mut self.open {

@@ -1,9 +1,9 @@
 //! What an operation must ask, and when it is over: query, then update.
 
-use quorate_systems::contract::{Command, Key, NodeId, Outcome, Value};
+use quorate_systems::contract::{Key, NodeId, Outcome, Value};
 use quorate_systems::quorum::{
-    Config, Configuration, Construction, Contact, Message, OpId, Pair, Party, Phase, Protocol,
-    Purpose, Quorum, Stage, Timestamp,
+    Access, Config, Configuration, Construction, Contact, Message, OpId, Pair, Party, Phase,
+    Protocol, Purpose, Quorum, Stage, Timestamp,
 };
 
 use super::quorums;
@@ -117,7 +117,7 @@ impl Desk {
 #[derive(Clone, Debug)]
 pub(in crate::stream::quorum) struct Operation {
     pub(in crate::stream::quorum) seq: u64,
-    pub(in crate::stream::quorum) command: Command,
+    pub(in crate::stream::quorum) command: Access,
     configuration: u32,
     pub(in crate::stream::quorum) attempt: u32,
     pub(in crate::stream::quorum) resent: u32,
@@ -139,7 +139,7 @@ impl Operation {
     pub(in crate::stream::quorum) fn begin(
         desk: &Desk,
         seq: u64,
-        command: Command,
+        command: Access,
         expected: &mut Expected<Quorum>,
     ) -> Self {
         let state = State::Query(Vec::new());
@@ -152,20 +152,20 @@ impl Operation {
 
     pub(in crate::stream::quorum) fn key(&self) -> Key {
         match self.command {
-            Command::Read { key } | Command::Write { key, .. } => key,
+            Access::Read { key } | Access::Write { key, .. } => key,
         }
     }
 
     fn is_read(&self) -> bool {
-        matches!(self.command, Command::Read { .. })
+        matches!(self.command, Access::Read { .. })
     }
 
     /// What its present question needs a quorum for.
     pub(in crate::stream::quorum) fn purpose(&self) -> Purpose {
         match (&self.state, &self.command) {
             (State::Update(..), _) => Purpose::Write,
-            (State::Query(_), Command::Read { .. }) => Purpose::Read,
-            (State::Query(_), Command::Write { .. }) => Purpose::Timestamp,
+            (State::Query(_), Access::Read { .. }) => Purpose::Read,
+            (State::Query(_), Access::Write { .. }) => Purpose::Timestamp,
         }
     }
 
@@ -320,8 +320,8 @@ impl Operation {
             return None;
         }
         match self.command {
-            Command::Read { .. } => self.on_read_quorum(desk, expected),
-            Command::Write { value, .. } => {
+            Access::Read { .. } => self.on_read_quorum(desk, expected),
+            Access::Write { value, .. } => {
                 let ts = self.base(desk.liars())?;
                 let Desk { party: writer, incarnation, .. } = *desk;
                 let ts = Timestamp { t: ts.t + 1, writer, incarnation, op: self.seq };

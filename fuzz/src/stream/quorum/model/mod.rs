@@ -8,10 +8,10 @@ pub(super) mod quorums;
 mod server;
 mod service;
 
-use quorate_systems::contract::{ClientId, Command, Input, NodeId, TimerId};
+use quorate_systems::contract::{ClientId, Input, NodeId, TimerId};
 use quorate_systems::quorum::{
-    Configuration, Message, OpId, Party, Phase, Protocol, Purpose, Quorum, Record, RequestId, Seat,
-    Stage, WriteId,
+    Access, Configuration, Message, OpId, Party, Phase, Protocol, Purpose, Quorum, Record,
+    RequestId, Seat, Stage, WriteId,
 };
 
 pub(super) use self::client::QuorumClientModel;
@@ -152,18 +152,18 @@ impl Node {
         &mut self,
         client: ClientId,
         id: RequestId,
-        command: &Command,
+        command: &Access,
         expected: &mut Expected<Quorum>,
     ) {
         let incarnation = self.desk.incarnation;
         let Some(number) = self.service.admit(incarnation, (client, id), expected) else { return };
         match command {
-            Command::Write { key, value } if self.is_lock => {
+            Access::Write { key, value } if self.is_lock => {
                 let write = WriteId { initiator: self.me, incarnation, number };
                 let what = (*key, *value);
                 self.initiator.begin(&self.desk, (write, client), what, expected);
             }
-            Command::Read { .. } | Command::Write { .. } => {
+            Access::Read { .. } | Access::Write { .. } => {
                 let operation =
                     coordinator::Operation::begin(&self.desk, number, command.clone(), expected);
                 self.service.running.push((client, operation));

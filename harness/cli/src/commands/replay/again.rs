@@ -7,7 +7,6 @@ use quorate_checkers::verdict::Verdict;
 use quorate_plan::Plan;
 use quorate_sim::Run;
 use quorate_systems::mutant::Mutants;
-use quorate_world::registry;
 use serde::Serialize;
 
 use crate::commands::check;
@@ -20,22 +19,19 @@ pub(super) struct Again {
     pub(super) history: History,
     pub(super) digest: RunDigest,
     pub(super) results: Results,
-    /// The sequential model that the system promises.
+    /// The sequential model that its operations are judged by.
     pub(super) model: &'static str,
 }
 
 impl Again {
     /// Runs a plan that was checked.
     pub(super) fn run(plan: &Plan, mutants: Mutants, budget: Budget) -> Result<Self, CliError> {
-        let kind = registry::find(&plan.system.kind).map_err(CliError::usage)?;
-        let system = &plan.system;
-        let promises = registry::promises(kind, system.nodes, &system.options, mutants, plan.seed)
-            .map_err(CliError::usage)?;
         let ran = panics::quietly(|| quorate_sim::run(plan, mutants));
         let Run { history, outcome } = ran.map_err(|error| failure(&error))?;
-        let demands = check::demands(promises.model, plan, budget);
+        let model = plan.workload.kind.model();
+        let demands = check::demands(model, plan, budget);
         let results = judge(&history, &demands);
-        Ok(Self { history, digest: outcome.digest, results, model: promises.model })
+        Ok(Self { history, digest: outcome.digest, results, model })
     }
 
     /// What it shows.

@@ -1,7 +1,6 @@
 //! A run of real processes that is replayed alone: what came of its cores, and what its history says beside that.
 
 use quorate_checkers::linearizability::Budget;
-use quorate_world::registry;
 use serde::Serialize;
 
 use super::entry::Entry;
@@ -27,18 +26,8 @@ impl Alone {
         let again = Reexecuted::of(entry)?;
         let differs = match entry.file() {
             Some(file) => {
-                let plan = &entry.plan;
-                let kind = registry::find(&plan.system.kind).map_err(CliError::usage)?;
-                let system = &plan.system;
-                let promises = registry::promises(
-                    kind,
-                    system.nodes,
-                    &system.options,
-                    entry.mutants,
-                    plan.seed,
-                )
-                .map_err(CliError::usage)?;
-                recorded::said(file, promises.model, &entry.judged(file, budget))
+                let model = entry.plan.workload.kind.model();
+                recorded::said(file, model, &entry.judged(file, budget))
             }
             None => Vec::new(),
         };

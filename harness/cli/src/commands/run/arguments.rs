@@ -132,6 +132,7 @@ impl Arguments {
             .map_err(|error| {
                 CliError::usage(error).hint("see `quorate list options` for what the system takes")
             })?;
+        registry::check_regime(self.system, &plan, mutants).map_err(CliError::usage)?;
         let liars = promises.liars_tolerated;
         plan.fault_classes =
             self.faults.classes(liars, !promises.changes.is_empty()).map_err(CliError::usage)?;

@@ -92,7 +92,7 @@ fn simulate(
 ) -> Result<Ended, CliError> {
     let kind = registry::find(&plan.system.kind).map_err(CliError::usage)?;
     let path = folder.join(store::HISTORY);
-    let header = header(kind, plan, mutants, started)?;
+    let header = header(plan, mutants, started)?;
     let file = File::create(&path).map_err(|error| store::cannot("write", &path, &error))?;
     let mut writer =
         Writer::new(file, &header).map_err(|error| store::with_hint(&error.to_string()))?;
@@ -123,20 +123,12 @@ fn simulate(
 }
 
 /// The first line of the history of a run of this plan.
-fn header(
-    kind: SystemKind,
-    plan: &Plan,
-    mutants: Mutants,
-    started: String,
-) -> Result<Header, CliError> {
-    let Plan { system, seed, .. } = plan;
-    let promises = registry::promises(kind, system.nodes, &system.options, mutants, *seed)
-        .map_err(CliError::usage)?;
+fn header(plan: &Plan, mutants: Mutants, started: String) -> Result<Header, CliError> {
     Ok(Header {
         program: PROGRAM.to_owned(),
         started,
         mutant: mutants.0.map(|mutant| Mutant::name(mutant).to_owned()),
-        model: promises.model.to_owned(),
+        model: plan.workload.kind.model().to_owned(),
         plan: serde_json::to_value(plan).map_err(CliError::harness)?,
     })
 }
