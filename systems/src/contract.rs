@@ -120,6 +120,13 @@ pub enum Command {
         /// Its new value.
         value: Value,
     },
+    /// Make `value` the decision of instance `key`, if nothing is decided yet.
+    Propose {
+        /// Which instance.
+        key: Key,
+        /// What is proposed.
+        value: Value,
+    },
 }
 
 /// How an operation ended, as far as its client can know.
@@ -129,6 +136,8 @@ pub enum Outcome {
     Read(Option<Value>),
     /// A write took effect.
     Written,
+    /// A proposal ended: this is decided, proposed by whomever.
+    Decided(Value),
     /// The system has changed to the options that were asked for.
     Reconfigured,
     /// It did not take effect and never will; the reason in a few words.

@@ -14,6 +14,7 @@ mod canonical;
 pub mod contract;
 pub mod keys;
 pub mod mutant;
+pub mod paxos_single;
 pub mod quorum;
 pub mod vocabulary;
 pub mod wal;
@@ -33,16 +34,19 @@ use crate::vocabulary::Vocabulary;
 pub enum SystemKind {
     /// Replicated registers over quorums (Attiya, Bar-Noy, Dolev 1995; Malkhi and Reiter 1998).
     Quorum,
+    /// Consensus on one value for each key (Lamport 1998, 2001).
+    PaxosSingle,
 }
 
 impl SystemKind {
     /// Every system there is, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Quorum];
+    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle];
 
     /// The name on the command line and in plans.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Quorum => "quorum",
+            Self::PaxosSingle => "paxos-single",
         }
     }
 
@@ -91,5 +95,6 @@ pub trait WithSystem {
 pub fn with_system<W: WithSystem>(kind: SystemKind, job: W) -> W::Out {
     match kind {
         SystemKind::Quorum => job.with::<quorum::Quorum>(),
+        SystemKind::PaxosSingle => job.with::<paxos_single::PaxosSingle>(),
     }
 }

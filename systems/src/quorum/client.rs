@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::Quorum;
 use super::change::Change;
-use super::coordinator::{Desk, Operation, Port, Progress, patience};
+use super::coordinator::{Access, Desk, Operation, Port, Progress, patience};
 use super::message::{Message, RequestId};
 use super::options::Seat;
 use super::stamp::Party;
@@ -79,9 +79,12 @@ impl QuorumClient {
     fn invoke(&mut self, command: Command, out: &mut Effects) {
         assert!(matches!(self.open, Open::Nothing), "the driver invokes one operation at a time");
         self.seq += 1;
+        let Some(access) = Access::of(&command) else {
+            return self.complete(Outcome::Failed("no register does that".into()), out);
+        };
         match self.desk.config.coordinator {
             Seat::Client => {
-                let operation = Operation::begin(&mut self.desk, self.seq, command, RESEND, out);
+                let operation = Operation::begin(&mut self.desk, self.seq, access, RESEND, out);
                 self.open = Open::Running(operation);
             }
             Seat::Node => {

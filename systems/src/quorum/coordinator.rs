@@ -132,6 +132,26 @@ impl Desk {
     }
 }
 
+/// What an operation does with a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Reads it.
+    Read { key: Key },
+    /// Writes it.
+    Write { key: Key, value: Value },
+}
+
+impl Access {
+    /// What a command asks for; nothing where no register does that.
+    pub(super) fn of(command: &Command) -> Option<Self> {
+        match *command {
+            Command::Read { key } => Some(Self::Read { key }),
+            Command::Write { key, value } => Some(Self::Write { key, value }),
+            Command::Propose { .. } => None,
+        }
+    }
+}
+
 /// How far an operation has come.
 #[derive(Debug, PartialEq)]
 pub(super) enum Progress {
@@ -148,7 +168,7 @@ pub(super) enum Progress {
 #[derive(Debug)]
 pub(super) struct Operation {
     seq: u64,
-    command: Command,
+    access: Access,
     timer: TimerId,
     /// The configuration of the present phase.
     configuration: u32,
@@ -183,7 +203,7 @@ impl Operation {
     pub(super) fn begin(
         desk: &mut Desk,
         seq: u64,
-        command: Command,
+        access: Access,
         timer: TimerId,
         out: &mut impl Port,
     ) -> Self {
@@ -191,7 +211,7 @@ impl Operation {
         let configuration = desk.epoch.id();
         let mut operation = Self {
             seq,
-            command,
+            access,
             timer,
             configuration,
             attempt: 0,
@@ -210,12 +230,12 @@ impl Operation {
             return self.restart(desk, out);
         }
         self.resent += 1;
-        let is_anew = match (&self.stage, &self.command) {
-            (Stage::Query { replies }, command) => {
-                desk.epoch.suffices(purpose(command), replies.heard())
+        let is_anew = match (&self.stage, &self.access) {
+            (Stage::Query { replies }, access) => {
+                desk.epoch.suffices(purpose(access), replies.heard())
             }
-            (Stage::Update { .. }, Command::Read { .. }) => false,
-            (Stage::Update { .. }, Command::Write { .. }) => {
+            (Stage::Update { .. }, Access::Read { .. }) => false,
+            (Stage::Update { .. }, Access::Write { .. }) => {
                 desk.config.mutants.deviates(Mutant::Q05)
             }
         };
@@ -267,11 +287,11 @@ impl Operation {
 
     /// How it ends when its coordinator stops here: nothing was stored before the update phase.
     pub(super) fn stop(&self) -> Outcome {
-        match (&self.stage, &self.command) {
-            (Stage::Query { .. }, _) | (Stage::Update { .. }, Command::Read { .. }) => {
+        match (&self.stage, &self.access) {
+            (Stage::Query { .. }, _) | (Stage::Update { .. }, Access::Read { .. }) => {
                 Outcome::Failed("no quorum answered".into())
             }
-            (Stage::Update { .. }, Command::Write { .. }) => {
+            (Stage::Update { .. }, Access::Write { .. }) => {
                 Outcome::Unknown("no quorum acknowledged".into())
             }
         }
@@ -389,7 +409,7 @@ impl Operation {
             return Progress::Ignored("UPDATE_OK again");
         }
         if desk.epoch.is_write_quorum(*holders) {
-            if matches!(self.command, Command::Read { .. }) {
+            if matches!(self.access, Access::Read { .. }) {
                 out.mark("wrote-back");
             }
             return self.complete(desk, out);
@@ -400,13 +420,13 @@ impl Operation {
     /// Leaves the query phase once the answers suffice.
     fn evaluate(&mut self, desk: &mut Desk, out: &mut impl Port) -> Progress {
         let Stage::Query { replies } = &self.stage else { return Progress::Waiting };
-        let finding = match self.command {
-            Command::Read { .. } => byzantine::believe(&desk.epoch, replies),
-            Command::Write { .. } => byzantine::base(&desk.epoch, replies),
+        let finding = match self.access {
+            Access::Read { .. } => byzantine::believe(&desk.epoch, replies),
+            Access::Write { .. } => byzantine::base(&desk.epoch, replies),
         };
-        match (finding, &self.command) {
-            (None, command) => {
-                if desk.epoch.suffices(purpose(command), replies.heard()) {
+        match (finding, &self.access) {
+            (None, access) => {
+                if desk.epoch.suffices(purpose(access), replies.heard()) {
                     out.mark("nothing-believed");
                     // A write is under way and no pair has enough vouchers: look again soon.
                     let factor = 1 << self.resent.min(5);
@@ -414,13 +434,13 @@ impl Operation {
                 }
                 Progress::Waiting
             }
-            (Some(finding), Command::Read { .. }) => {
+            (Some(finding), Access::Read { .. }) => {
                 if replies.pairs().any(|reply| reply.ts > finding.pair.ts) {
                     out.mark("outvoted");
                 }
                 self.read_found(desk, finding, out)
             }
-            (Some(finding), Command::Write { value, .. }) => {
+            (Some(finding), Access::Write { value, .. }) => {
                 let pair = self.next_pair(desk, finding.pair.ts, *value);
                 self.update(desk, pair, finding.reporters, out);
                 Progress::Waiting
@@ -473,9 +493,9 @@ impl Operation {
             holders: *holders,
             configuration: self.configuration,
         });
-        Progress::Done(match self.command {
-            Command::Read { .. } => Outcome::Read(pair.value),
-            Command::Write { .. } => Outcome::Written,
+        Progress::Done(match self.access {
+            Access::Read { .. } => Outcome::Read(pair.value),
+            Access::Write { .. } => Outcome::Written,
         })
     }
 
@@ -515,8 +535,7 @@ impl Operation {
         match &self.stage {
             Stage::Query { replies } => {
                 let op = desk.op_id(self.seq, Phase::Query, self.attempt);
-                let asked =
-                    Asked { op, purpose: purpose(&self.command), answered: replies.heard() };
+                let asked = Asked { op, purpose: purpose(&self.access), answered: replies.heard() };
                 (Message::Query { op, key, configuration }, asked)
             }
             Stage::Update { pair, holders } => {
@@ -544,8 +563,8 @@ impl Operation {
     }
 
     fn key(&self) -> Key {
-        match self.command {
-            Command::Read { key } | Command::Write { key, .. } => key,
+        match self.access {
+            Access::Read { key } | Access::Write { key, .. } => key,
         }
     }
 }
@@ -554,10 +573,10 @@ impl Operation {
 const QUERY_RESTARTED: &str = "query-restarted";
 const UPDATE_RESTARTED: &str = "update-restarted";
 
-fn purpose(command: &Command) -> Purpose {
-    match command {
-        Command::Read { .. } => Purpose::Read,
-        Command::Write { .. } => Purpose::Timestamp,
+fn purpose(access: &Access) -> Purpose {
+    match access {
+        Access::Read { .. } => Purpose::Read,
+        Access::Write { .. } => Purpose::Timestamp,
     }
 }
 

@@ -207,10 +207,14 @@ impl fmt::Display for Message {
             Self::Request { id, command: Command::Write { key, value } } => {
                 write!(f, "{id} write k{} := {}", key.0, value.0)
             }
+            Self::Request { id, command: Command::Propose { key, value } } => {
+                write!(f, "{id} propose k{} = {}", key.0, value.0)
+            }
             Self::Answer { id, outcome } => match outcome {
                 Outcome::Read(Some(value)) => write!(f, "{id} read {}", value.0),
                 Outcome::Read(None) => write!(f, "{id} read nil"),
                 Outcome::Written => write!(f, "{id} written"),
+                Outcome::Decided(value) => write!(f, "{id} decided {}", value.0),
                 Outcome::Reconfigured => write!(f, "{id} reconfigured"),
                 Outcome::Failed(why) => write!(f, "{id} failed: {why}"),
                 Outcome::Unknown(why) => write!(f, "{id} unknown: {why}"),

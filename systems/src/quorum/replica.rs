@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::Quorum;
 use super::configuration::Configuration;
-use super::coordinator::Desk;
+use super::coordinator::{Access, Desk};
 use super::initiator::{Ended, Initiator};
 use super::member::{Member, TERMINATE};
 use super::message::{Message, OpId, Phase, Record, RequestId, WriteId};
@@ -109,15 +109,18 @@ impl QuorumReplica {
         if self.desk.config.coordinator == Seat::Client {
             return out.ignore("REQUEST where clients run their operations");
         }
+        let Some(access) = Access::of(&command) else {
+            return out.ignore("REQUEST for what no register does");
+        };
         let Some(number) = self.service.admit(self.desk.incarnation, client, id, out) else {
             return;
         };
-        match (self.desk.config.protocol, command) {
-            (Protocol::Lock, Command::Write { key, value }) => {
+        match (self.desk.config.protocol, access) {
+            (Protocol::Lock, Access::Write { key, value }) => {
                 self.initiator.begin(&mut self.desk, (client, number), (key, value), out);
             }
-            (Protocol::Lock, command @ Command::Read { .. }) | (Protocol::Abd, command) => {
-                self.service.run(&mut self.desk, client, (number, command), out);
+            (Protocol::Lock, access @ Access::Read { .. }) | (Protocol::Abd, access) => {
+                self.service.run(&mut self.desk, client, (number, access), out);
             }
         }
     }

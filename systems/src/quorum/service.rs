@@ -3,9 +3,9 @@
 use alloc::collections::BTreeMap;
 
 use super::Quorum;
-use super::coordinator::{Desk, Operation, Progress};
+use super::coordinator::{Access, Desk, Operation, Progress};
 use super::message::{Message, RequestId};
-use crate::contract::{After, ClientId, Command, NodeId, Outbox, Outcome, TimerId};
+use crate::contract::{After, ClientId, NodeId, Outbox, Outcome, TimerId};
 
 /// The requests of all clients, and the operations that run for them.
 #[derive(Debug, Default)]
@@ -86,10 +86,10 @@ impl Service {
         &mut self,
         desk: &mut Desk,
         client: ClientId,
-        (number, command): (u64, Command),
+        (number, access): (u64, Access),
         out: &mut Outbox<Quorum>,
     ) {
-        let operation = Operation::begin(desk, number, command, timer_of(number), out);
+        let operation = Operation::begin(desk, number, access, timer_of(number), out);
         self.running.insert(number, (client, operation));
     }
 
