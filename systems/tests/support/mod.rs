@@ -9,6 +9,8 @@
 )]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod script;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -52,6 +54,10 @@ pub(crate) fn read(key: u64) -> Command {
 
 pub(crate) fn write(key: u64, value: u64) -> Command {
     Command::Write { key: Key(key), value: Value(value) }
+}
+
+pub(crate) fn propose(key: u64, value: u64) -> Command {
+    Command::Propose { key: Key(key), value: Value(value) }
 }
 
 /// How a read that saw `value` ended.
@@ -498,6 +504,7 @@ fn in_words(outcome: &Outcome) -> String {
         Outcome::Read(Some(value)) => format!("has read {}", value.0),
         Outcome::Read(None) => "has read nil".into(),
         Outcome::Written => "has written".into(),
+        Outcome::Decided(value) => format!("has decided {}", value.0),
         Outcome::Reconfigured => "has reconfigured".into(),
         Outcome::Failed(why) => format!("has failed: {why}"),
         Outcome::Unknown(why) => format!("does not know: {why}"),
