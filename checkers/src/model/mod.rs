@@ -4,6 +4,7 @@
 //! They are written without a look at the systems under test, on purpose: an oracle that shares
 //! code with its subject inherits its bugs.
 
+mod consensus;
 mod register;
 
 use std::hash::Hash;
@@ -11,6 +12,7 @@ use std::hash::Hash;
 use crate::history::Operation;
 use crate::linearizability::{self, Budget, Linearizability};
 
+pub use consensus::{Consensus, ConsensusOp, Observers};
 pub use register::{Orphans, Register, RegisterOp};
 
 /// A sequential object.
@@ -181,4 +183,4 @@ pub fn by_name(name: &str) -> Option<&'static dyn AnyModel> {
 }
 
 /// All models, by name. Later ones (compare-and-set register, key-value map, …) are added here.
-pub const ALL: &[&dyn AnyModel] = &[&Register];
+pub const ALL: &[&dyn AnyModel] = &[&Register, &Consensus];
