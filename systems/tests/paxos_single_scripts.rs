@@ -3,11 +3,13 @@
 //!
 //! `REWRITE=1 cargo test -p quorate-systems --test paxos_single_scripts` writes down what happens now.
 
+#[path = "support/script.rs"]
+mod script;
 mod support;
 
 use quorate_systems::contract::Value;
 use quorate_systems::paxos_single::{Accepted, Message, PaxosSingle, Record};
-use support::script::{self, Forged, Scripted};
+use script::{Forged, Scripted};
 
 const FOLDER: &str = "tests/scripts/paxos-single";
 

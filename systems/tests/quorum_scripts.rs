@@ -7,11 +7,13 @@
     reason = "a test's tool may stop the test"
 )]
 
+#[path = "support/script.rs"]
+mod script;
 mod support;
 
 use quorate_systems::contract::Value;
 use quorate_systems::quorum::{Message, Pair, Quorum, Record, WriteId};
-use support::script::{self, Forged, Scripted, Stage, complaint};
+use script::{Forged, Scripted, Stage, complaint};
 
 const FOLDER: &str = "tests/scripts/quorum";
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 
 use crate::seed::{Seed, Stream};
-use crate::{ValueChoice, Workload};
+use crate::{ValueChoice, Workload, WorkloadKind};
 
 /// How many different values [`ValueChoice::Few`] writes: 0 … 4.
 pub const FEW_VALUES: u64 = 5;
@@ -25,6 +25,13 @@ pub enum PlannedOperation {
         /// Its new value.
         value: u64,
     },
+    /// Make `value` the decision of instance `key`, if nothing is decided yet.
+    Propose {
+        /// Which instance.
+        key: u64,
+        /// What is proposed.
+        value: u64,
+    },
 }
 
 impl PlannedOperation {
@@ -33,13 +40,14 @@ impl PlannedOperation {
         match self {
             Self::Read { .. } => "read",
             Self::Write { .. } => "write",
+            Self::Propose { .. } => "propose",
         }
     }
 
     /// What it is on.
     pub const fn key(self) -> u64 {
         match self {
-            Self::Read { key } | Self::Write { key, .. } => key,
+            Self::Read { key } | Self::Write { key, .. } | Self::Propose { key, .. } => key,
         }
     }
 
@@ -48,6 +56,7 @@ impl PlannedOperation {
         match self {
             Self::Read { .. } => None,
             Self::Write { value, .. } => Some(value),
+            Self::Propose { value, .. } => Some(value),
         }
     }
 }
@@ -120,7 +129,11 @@ impl Generator {
             return Some(PlannedOperation::Read { key: group.key });
         }
         group.writes += 1;
-        Some(PlannedOperation::Write { key: group.key, value: content.value })
+        let (key, value) = (group.key, content.value);
+        Some(match self.workload.kind {
+            WorkloadKind::Register => PlannedOperation::Write { key, value },
+            WorkloadKind::Consensus => PlannedOperation::Propose { key, value },
+        })
     }
 
     /// Keys are numbered from 0 in the order in which they are begun: how many there are so far.

@@ -25,7 +25,7 @@ pub struct ScriptedOperation {
     pub f: Function,
     /// On what.
     pub key: u64,
-    /// What a write writes; a read has none.
+    /// What a write writes or a proposal proposes; a read has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<u64>,
     /// Not before this has happened.
@@ -41,17 +41,20 @@ pub enum Function {
     Read,
     /// Write a register.
     Write,
+    /// Propose a value to an instance of consensus.
+    Propose,
 }
 
 impl Function {
     /// Every function.
-    pub const ALL: &[Self] = &[Self::Read, Self::Write];
+    pub const ALL: &[Self] = &[Self::Read, Self::Write, Self::Propose];
 
     /// Its name in scripts, moments and histories.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Write => "write",
+            Self::Propose => "propose",
         }
     }
 
@@ -68,6 +71,9 @@ impl ScriptedOperation {
             Function::Read => PlannedOperation::Read { key: self.key },
             Function::Write => {
                 PlannedOperation::Write { key: self.key, value: self.value.unwrap_or_default() }
+            }
+            Function::Propose => {
+                PlannedOperation::Propose { key: self.key, value: self.value.unwrap_or_default() }
             }
         }
     }

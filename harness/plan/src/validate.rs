@@ -220,11 +220,11 @@ impl Workload {
 impl ScriptedOperation {
     fn validate(&self, at: &str) -> Result<(), PlanError> {
         match (self.f, self.value) {
-            (Function::Write, Some(value)) if value > VALUE_MAX => {
+            (Function::Write | Function::Propose, Some(value)) if value > VALUE_MAX => {
                 Err(PlanError::ReservedValue { field: format!("{at}.value"), value })
             }
-            (Function::Write, Some(_)) | (Function::Read, None) => Ok(()),
-            (Function::Write, None) => Err(PlanError::WriteWithoutValue { field: at.to_owned() }),
+            (Function::Write | Function::Propose, Some(_)) | (Function::Read, None) => Ok(()),
+            (Function::Write | Function::Propose, None) => Err(PlanError::WriteWithoutValue { field: at.to_owned() }),
             (Function::Read, Some(_)) => {
                 Err(PlanError::ReadWithValue { field: format!("{at}.value") })
             }

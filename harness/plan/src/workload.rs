@@ -53,16 +53,27 @@ impl Default for Workload {
 pub enum WorkloadKind {
     /// Reads and writes of independent registers.
     Register,
+    /// Proposals to independent instances of consensus, and reads of what is decided.
+    Consensus,
 }
 
 impl WorkloadKind {
     /// Every kind.
-    pub const ALL: &[Self] = &[Self::Register];
+    pub const ALL: &[Self] = &[Self::Register, Self::Consensus];
 
     /// Its name in plans and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Register => "register",
+            Self::Consensus => "consensus",
+        }
+    }
+
+    /// The functions that a system must support for it, by the names that histories give them.
+    pub const fn functions(self) -> &'static [&'static str] {
+        match self {
+            Self::Register => &["read", "write"],
+            Self::Consensus => &["read", "propose"],
         }
     }
 
@@ -70,6 +81,7 @@ impl WorkloadKind {
     pub const fn summary(self) -> &'static str {
         match self {
             Self::Register => "reads and writes of independent registers",
+            Self::Consensus => "proposals to write-once registers, and reads of what is decided",
         }
     }
 }

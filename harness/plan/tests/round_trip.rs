@@ -103,7 +103,7 @@ fn moment() -> BoxedStrategy<Moment> {
 fn scripted() -> impl Strategy<Value = ScriptedOperation> {
     (function(), any::<u64>(), 0..=VALUE_MAX, option::of(moment())).prop_map(
         |(f, key, value, when)| {
-            let value = (f == Function::Write).then_some(value);
+            let value = (f != Function::Read).then_some(value);
             ScriptedOperation { f, key, value, when }
         },
     )

@@ -180,7 +180,7 @@ fn moments_are_of_those_who_are_there() {
     );
     assert_eq!(
         complaint(when(Moment::Completed(of("c0", "cas")))),
-        "faults[0].when.completed.f: the workload has no function `cas`; there is read, write"
+        "faults[0].when.completed.f: the workload has no function `cas`; there is read, write, propose"
     );
     assert_eq!(
         complaint(when(Moment::Sent(message("c0", "c1")))),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use quorate_checkers::history::{ProcessId, What};
-use quorate_plan::{CLOSING_VALUES, Endpoint, Generator, PlannedOperation};
+use quorate_plan::{CLOSING_VALUES, Endpoint, Generator, PlannedOperation, WorkloadKind};
 use quorate_systems::contract::{
     Client as _, ClientEffect, ClientId, ClientInput, Command, FORGED_VALUES, Key, LocalTime,
     Options, Outcome, TimerId, Value,
@@ -117,6 +117,7 @@ impl<S: Watched> Client<S> {
             open: None,
             work: Work::Done,
             closing: VecDeque::new(),
+            workload: WorkloadKind::Register,
             task_since: 0,
             next_value: 0,
             not_before: 0,
@@ -152,6 +153,7 @@ impl<S: Watched> Client<S> {
         let pace = Pace::new(plan.seed, me.0, workload.clients, workload.rate_per_s);
         let timeout = plan.durations.operation_timeout_ms * 1_000;
         self.reset(stage, me, workload.clients, Work::Drawn(pace), timeout);
+        self.workload = workload.kind;
     }
 
     /// A client with a script.
@@ -165,6 +167,7 @@ impl<S: Watched> Client<S> {
         let timeout = plan.durations.operation_timeout_ms * 1_000;
         let work = Work::Scripted { operations, next: 0 };
         self.reset(stage, me, plan.workload.clients, work, timeout);
+        self.workload = plan.workload.kind;
     }
 
     /// The administrator, with nothing to do yet.
@@ -312,9 +315,14 @@ impl<S: Watched> Client<S> {
             Some(Closing::Read(key)) => return self.invoke(stage, Command::Read { key: *key }),
             Some(Closing::Write(key)) => {
                 // No value is written twice, also where a write has to be tried again.
-                let value = Value(self.next_value);
+                let value = self.next_value;
                 self.next_value += self.clients;
-                return self.invoke(stage, Command::Write { key: *key, value });
+                let (key, value) = (key.0, value);
+                let planned = match self.workload {
+                    WorkloadKind::Register => PlannedOperation::Write { key, value },
+                    WorkloadKind::Consensus => PlannedOperation::Propose { key, value },
+                };
+                return self.invoke(stage, convert::asked(planned));
             }
             None => {}
         }
@@ -337,12 +345,7 @@ impl<S: Watched> Client<S> {
             Work::Done => None,
         };
         match planned {
-            Some(PlannedOperation::Read { key }) => {
-                self.invoke(stage, Command::Read { key: Key(key) })
-            }
-            Some(PlannedOperation::Write { key, value }) => {
-                self.invoke(stage, Command::Write { key: Key(key), value: Value(value) })
-            }
+            Some(planned) => self.invoke(stage, convert::asked(planned)),
             None => Progress::Going,
         }
     }
@@ -414,6 +417,7 @@ impl<S: Watched> Client<S> {
                     Outcome::Reconfigured => Progress::Changed(fault),
                     Outcome::Read(_)
                     | Outcome::Written
+                    | Outcome::Decided(_)
                     | Outcome::Failed(_)
                     | Outcome::Unknown(_) => Progress::Ended,
                 }

@@ -206,13 +206,20 @@ impl<S: Watched> Sim<S> {
                         Asked::Operation(Command::Write { key, value }) => {
                             format!("write of {} to key {}", value.0, key.0)
                         }
+                        Asked::Operation(Command::Propose { key, value }) => {
+                            format!("proposal of {} to key {}", value.0, key.0)
+                        }
                         Asked::Change(_) => "the change of the system".to_owned(),
                     };
                     let began = open.since / 1_000;
                     format!("{what}, begun at {began} ms, is not complete")
                 }
                 (None, Some(Closing::Write(key))) => {
-                    format!("no write of key {} has succeeded", key.0)
+                    let what = match client.workload {
+                        WorkloadKind::Register => "write of",
+                        WorkloadKind::Consensus => "proposal to",
+                    };
+                    format!("no {what} key {} has succeeded", key.0)
                 }
                 (None, Some(Closing::Read(key))) => {
                     format!("no read of key {} has succeeded", key.0)

@@ -470,7 +470,8 @@ impl<S: Watched> Sim<S> {
             && let crate::client::Asked::Operation(command) = &open.what
         {
             let (quorate_systems::contract::Command::Read { key }
-            | quorate_systems::contract::Command::Write { key, .. }) = command;
+            | quorate_systems::contract::Command::Write { key, .. }
+            | quorate_systems::contract::Command::Propose { key, .. }) = command;
             let key = *key;
             self.note_use(key);
         }

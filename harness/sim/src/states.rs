@@ -127,6 +127,7 @@ impl<S: Watched> Sim<S> {
             Some(Asked::Operation(Command::Read { .. })) => 1,
             Some(Asked::Operation(Command::Write { .. })) => 2,
             Some(Asked::Change(_)) => 3,
+            Some(Asked::Operation(Command::Propose { .. })) => 4,
         };
         states.tell(Part::Client, &[latest.kind, latest.row, asked, self.phase as u64]);
         self.tell_cluster(&mut states, kind);

@@ -3,16 +3,19 @@
 
 use quorate_checkers::history;
 use quorate_checkers::history::{ProcessId, Step, What};
+use quorate_plan::PlannedOperation;
 use quorate_systems::contract::{Command, Key, Outcome, Value};
 
 const READ: &str = "read";
 const WRITE: &str = "write";
+const PROPOSE: &str = "propose";
 
 /// The first half of an operation, as it stands in a history.
 pub fn invocation(process: ProcessId, command: &Command) -> Step {
     let (f, key, value) = match command {
         Command::Read { key } => (READ, key, history::Value::Nil),
         Command::Write { key, value } => (WRITE, key, int(*value)),
+        Command::Propose { key, value } => (PROPOSE, key, int(*value)),
     };
     Step { process, f: f.to_owned(), key: Some(history::Key(key.0)), value, error: None }
 }
@@ -28,6 +31,10 @@ pub fn command(step: &Step) -> Result<Command, NoCommand> {
             Ok(Command::Write { key, value: Value(value.cast_unsigned()) })
         }
         (WRITE, _) => Err(no("what is written is a number")),
+        (PROPOSE, history::Value::Int(value)) => {
+            Ok(Command::Propose { key, value: Value(value.cast_unsigned()) })
+        }
+        (PROPOSE, _) => Err(no("what is proposed is a number")),
         _ => Err(no("no system knows it")),
     }
 }
@@ -44,14 +51,36 @@ pub fn completion(process: ProcessId, command: &Command, outcome: Outcome) -> Wh
             What::Ok(Step { value, ..asked })
         }
         (Outcome::Written, Command::Write { .. }) => What::Ok(asked),
+        (Outcome::Decided(value), Command::Propose { .. }) => {
+            What::Ok(Step { value: int(value), ..asked })
+        }
         (Outcome::Failed(why), _) | (Outcome::Unknown(why), Command::Read { .. }) => {
             What::Fail(Step { error: Some(why), ..asked })
         }
-        (Outcome::Unknown(why), Command::Write { .. }) => {
+        (Outcome::Unknown(why), Command::Write { .. } | Command::Propose { .. }) => {
             What::Info(Step { error: Some(why), ..asked })
         }
-        (outcome @ (Outcome::Read(_) | Outcome::Written | Outcome::Reconfigured), _) => {
+        (
+            outcome @ (Outcome::Read(_)
+            | Outcome::Written
+            | Outcome::Decided(_)
+            | Outcome::Reconfigured),
+            _,
+        ) => {
             panic!("{command:?} was answered with {outcome:?}")
+        }
+    }
+}
+
+/// What a plan asks for, as the cores take it.
+pub fn asked(planned: PlannedOperation) -> Command {
+    match planned {
+        PlannedOperation::Read { key } => Command::Read { key: Key(key) },
+        PlannedOperation::Write { key, value } => {
+            Command::Write { key: Key(key), value: Value(value) }
+        }
+        PlannedOperation::Propose { key, value } => {
+            Command::Propose { key: Key(key), value: Value(value) }
         }
     }
 }
@@ -91,6 +120,10 @@ mod tests {
         Command::Write { key: Key(7), value: Value(value) }
     }
 
+    fn propose(value: u64) -> Command {
+        Command::Propose { key: Key(7), value: Value(value) }
+    }
+
     fn step(f: &str, value: history::Value, error: Option<&str>) -> Step {
         let error = error.map(str::to_owned);
         Step { process: P, f: f.to_owned(), key: Some(history::Key(7)), value, error }
@@ -98,7 +131,7 @@ mod tests {
 
     #[test]
     fn invocations_are_read_back_as_the_commands_they_came_from() {
-        for asked in [read(), write(3), write(u64::MAX)] {
+        for asked in [read(), write(3), write(u64::MAX), propose(3)] {
             assert_eq!(command(&invocation(P, &asked)), Ok(asked));
         }
         assert_eq!(invocation(P, &write(3)), step("write", history::Value::Int(3), None));
@@ -121,6 +154,8 @@ mod tests {
         assert_eq!(seen, What::Ok(step("read", history::Value::Int(3), None)));
         let initial = completion(P, &read(), Outcome::Read(None));
         assert_eq!(initial, What::Ok(step("read", history::Value::Nil, None)));
+        let decided = completion(P, &propose(3), Outcome::Decided(Value(4)));
+        assert_eq!(decided, What::Ok(step("propose", history::Value::Int(4), None)));
         let written = completion(P, &write(3), Outcome::Written);
         assert_eq!(written, What::Ok(step("write", history::Value::Int(3), None)));
     }
@@ -129,6 +164,9 @@ mod tests {
     fn a_write_that_timed_out_may_still_happen_and_a_read_does_not_matter() {
         let write = time_out(P, &write(3));
         assert_eq!(write, What::Info(step("write", history::Value::Int(3), Some("timed out"))));
+        let proposal = time_out(P, &propose(3));
+        let unknown = step("propose", history::Value::Int(3), Some("timed out"));
+        assert_eq!(proposal, What::Info(unknown));
         let read = time_out(P, &read());
         assert_eq!(read, What::Fail(step("read", history::Value::Nil, Some("timed out"))));
     }

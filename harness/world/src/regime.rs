@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use quorate_plan::{Expectation, Fault, Plan};
+use quorate_plan::{Expectation, Fault, Plan, WorkloadKind};
 use quorate_systems::contract::{ConfigError, System};
+use quorate_systems::vocabulary::Vocabulary;
 
 /// What a plan asks of its system that this cannot do, or has not promised to bear: one line that begins with
 /// the field.
@@ -16,6 +17,16 @@ pub enum RegimeError {
         field: String,
         /// Why it cannot.
         why: ConfigError,
+    },
+    /// A client would call a function that the system does not have.
+    #[error("{field}: `{function}` is more than the system can do; it can {known}")]
+    Function {
+        /// Where it is asked for.
+        field: String,
+        /// The function.
+        function: String,
+        /// The functions that it has, comma-separated.
+        known: String,
     },
     /// More goes wrong than the system promises to bear, and the plan does not say what it expects of that.
     #[error(
@@ -37,7 +48,9 @@ impl RegimeError {
     /// Where in the plan it is, as [`quorate_plan::PlanError::field`] says it.
     pub fn field(&self) -> &str {
         match self {
-            Self::Change { field, .. } | Self::Beyond { field, .. } => field,
+            Self::Change { field, .. }
+            | Self::Function { field, .. }
+            | Self::Beyond { field, .. } => field,
         }
     }
 }
@@ -67,10 +80,38 @@ pub fn configurations<S: System>(
     Ok(configs)
 }
 
+/// Nobody calls a function that the system does not have.
+fn functions(plan: &Plan, vocabulary: &Vocabulary) -> Result<(), RegimeError> {
+    let kinds = WorkloadKind::ALL.iter();
+    let served = kinds.filter(|kind| vocabulary.workloads.contains(&kind.name()));
+    let mut known: Vec<&str> = served.flat_map(|kind| kind.functions()).copied().collect();
+    known.sort_unstable();
+    known.dedup();
+    let refuse = |field: String, function: &str| RegimeError::Function {
+        field,
+        function: function.to_owned(),
+        known: known.join(", "),
+    };
+    let drawn = plan.workload.kind.functions();
+    if let Some(function) = drawn.iter().find(|function| !known.contains(function)) {
+        return Err(refuse("workload.kind".to_owned(), function));
+    }
+    for (place, script) in plan.scripts.iter().enumerate() {
+        for (nth, operation) in script.operations.iter().enumerate() {
+            let f = operation.f.name();
+            if !known.contains(&f) {
+                return Err(refuse(format!("scripts[{place}].do[{nth}].f"), f));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A plan stays within what its system can do and promises to bear, or says that it expects harm. `config` is
 /// what the system's own options come to.
 pub fn check<S: System>(plan: &Plan, config: &S::Config) -> Result<(), RegimeError> {
     configurations::<S>(plan, config)?;
+    functions(plan, S::vocabulary())?;
     if plan.expect == Expectation::Invalid {
         return Ok(());
     }

@@ -4,6 +4,7 @@ use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options, System};
 use quorate_systems::mutant::Mutants;
+use quorate_systems::paxos_single::PaxosSingle;
 use quorate_systems::quorum::Quorum;
 
 use crate::invariants::{Invariants, Watched};
@@ -23,6 +24,7 @@ pub trait WithWatched {
 pub fn with_watched<W: WithWatched>(kind: SystemKind, job: W) -> W::Out {
     match kind {
         SystemKind::Quorum => job.with::<Quorum>(),
+        SystemKind::PaxosSingle => job.with::<PaxosSingle>(),
     }
 }
 
@@ -179,7 +181,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let error = find("raft").unwrap_err().to_string();
-        assert_eq!(error, "there is no system `raft`; there is quorum");
+        assert_eq!(error, "there is no system `raft`; there is quorum, paxos-single");
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl Acceptor {
         }
         if slot.np != Some(n) && promises(config) {
             let ticket = out.persist(Record::Promised { key, n });
-            out.observe(Observation::Promised { key, n, ticket: ticket.0 });
+            let accepted = slot.accepted;
+            out.observe(Observation::Promised { key, n, accepted, ticket: ticket.0 });
             *slot = Slot { np: Some(n), ticket, ..*slot };
         }
         // Durable before it is answered: F-P6.

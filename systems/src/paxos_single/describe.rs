@@ -98,7 +98,7 @@ impl Describe for Observation {
                 "value" => Some(value.0),
                 _ => None,
             },
-            Self::Promised { key, n, ticket: _ } => numbered(*key, n, name),
+            Self::Promised { key, n, accepted: _, ticket: _ } => numbered(*key, n, name),
             Self::Accepted { key, n, value, np: _, ticket: _ }
             | Self::Proposed { key, n, value, promisers: _ }
             | Self::Decided { key, n, value, acceptors: _ } => valued(*key, n, *value, name),
@@ -111,7 +111,9 @@ impl fmt::Display for Observation {
         write!(f, "{} ", self.kind())?;
         match self {
             Self::Submitted { key, value } => write!(f, "k{} = {}", key.0, value.0),
-            Self::Promised { key, n, ticket } => write!(f, "k{} {n} #{ticket}", key.0),
+            Self::Promised { key, n, accepted: _, ticket } => {
+                write!(f, "k{} {n} #{ticket}", key.0)
+            }
             Self::Accepted { key, n, value, np, ticket } => {
                 write!(f, "k{} = {} @{n} np {np} #{ticket}", key.0, value.0)
             }

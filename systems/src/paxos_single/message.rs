@@ -125,8 +125,8 @@ pub enum Record {
 pub enum Observation {
     /// A client was asked to propose a value.
     Submitted { key: Key, value: Value },
-    /// An acceptor promised `n`; that is durable with `ticket`.
-    Promised { key: Key, n: Ballot, ticket: u64 },
+    /// An acceptor promised `n`, and had accepted this before; the promise is durable with `ticket`.
+    Promised { key: Key, n: Ballot, accepted: Option<Accepted>, ticket: u64 },
     /// An acceptor accepted a value, and now has promised `np`; that is durable with `ticket`.
     Accepted { key: Key, n: Ballot, value: Value, np: Ballot, ticket: u64 },
     /// A proposer begins phase 2 with this value, on the promises of these acceptors.

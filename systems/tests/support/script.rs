@@ -1,4 +1,9 @@
 //! Plays scripts: what happens in a cluster, told line by line. `scripts/quorum/README.md` tells the commands.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's tool may stop the test"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,7 +14,7 @@ use datadriven::TestCase;
 use quorate_systems::contract::{Describe, Replica, System};
 use quorate_systems::mutant::{Mutant, Mutants};
 
-use super::{Flight, Net, Place, c, n, propose, read, write};
+use crate::support::{Flight, Net, Place, c, n, propose, read, write};
 
 /// A system that scripts can be played with.
 pub(crate) trait Scripted: System {

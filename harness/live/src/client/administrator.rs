@@ -95,7 +95,7 @@ impl<S: System> Client<S> {
                 None => {}
                 Some(Outcome::Reconfigured) => return Ok(()),
                 Some(Outcome::Failed(why) | Outcome::Unknown(why)) => return Err(why),
-                Some(outcome @ (Outcome::Read(_) | Outcome::Written)) => {
+                Some(outcome @ (Outcome::Read(_) | Outcome::Written | Outcome::Decided(_))) => {
                     panic!("a change was answered with {outcome:?}")
                 }
             }

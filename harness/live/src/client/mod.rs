@@ -319,7 +319,7 @@ impl<S: System> Client<S> {
 
 fn key_of(command: &Command) -> Key {
     match command {
-        Command::Read { key } | Command::Write { key, .. } => *key,
+        Command::Read { key } | Command::Write { key, .. } | Command::Propose { key, .. } => *key,
     }
 }
 

@@ -5,8 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quorate_plan::{Generator, Workload};
 use quorate_systems::contract::{Command, Key};
-
-use super::script::command;
+use quorate_world::convert;
 
 /// Deals out the operations of a run, and remembers which keys they were on.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ impl Operations {
     /// The next operation of `client`.
     pub(super) fn next(&self, client: u32) -> Option<Command> {
         let mut dealt = self.lock();
-        dealt.generator.next(client).map(command)
+        dealt.generator.next(client).map(convert::asked)
     }
 
     /// An operation on this key begins.

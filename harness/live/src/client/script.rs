@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use quorate_plan::{Plan, PlannedOperation};
-use quorate_systems::contract::{Command, Key, Value};
+use quorate_plan::Plan;
+use quorate_systems::contract::Command;
 use quorate_world::moments::MomentId;
-use quorate_world::untold;
+use quorate_world::{convert, untold};
 use tokio::sync::watch;
 
 use crate::happenings::Happenings;
@@ -35,7 +35,7 @@ impl Scripts {
     pub(crate) fn of(plan: &Plan, happenings: &Happenings) -> Self {
         let scripts = plan.scripts.iter().map(|script| {
             let operations = script.operations.iter().map(|operation| Scripted {
-                command: command(operation.planned()),
+                command: convert::asked(operation.planned()),
                 when: operation.when.as_ref().map(|moment| happenings.id(moment)),
             });
             (script.client, operations.collect())
@@ -78,15 +78,5 @@ impl Scripts {
         let all = self.by_client.len();
         // The sender is here.
         let _ = self.ended.subscribe().wait_for(|ended| *ended >= all).await;
-    }
-}
-
-/// As the cores take it.
-pub(super) fn command(operation: PlannedOperation) -> Command {
-    match operation {
-        PlannedOperation::Read { key } => Command::Read { key: Key(key) },
-        PlannedOperation::Write { key, value } => {
-            Command::Write { key: Key(key), value: Value(value) }
-        }
     }
 }

@@ -131,8 +131,12 @@ impl Client<'_> {
         let fits = match (&outcome, &self.open) {
             (Outcome::Read(_), Some(Command::Read { .. }))
             | (Outcome::Written, Some(Command::Write { .. }))
+            | (Outcome::Decided(_), Some(Command::Propose { .. }))
             | (Outcome::Failed(_) | Outcome::Unknown(_), Some(_)) => true,
-            (Outcome::Read(_) | Outcome::Written | Outcome::Reconfigured, _)
+            (
+                Outcome::Read(_) | Outcome::Written | Outcome::Decided(_) | Outcome::Reconfigured,
+                _,
+            )
             | (Outcome::Failed(_) | Outcome::Unknown(_), None) => false,
         };
         if !fits {

@@ -349,7 +349,7 @@ fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: b
         last_ms = last_ms.max(at_ms);
         let is_open = done.ended == Ended::Open;
         free.insert(done.client, done.to_us.filter(|_| !is_open).unwrap_or(u64::MAX / 2));
-        let value = done.input.filter(|_| f == Function::Write).map(|value| values.of(value));
+        let value = done.input.filter(|_| f != Function::Read).map(|value| values.of(value));
         all.push((done.client, ScriptedOperation { f, key: done.key, value, when }));
     }
     let mut new = with_operations(plan, &all);
@@ -361,7 +361,8 @@ fn scripted(plan: &Plan, tape: &Tape, end: Option<u64>, pace: Pace, with_late: b
         *limit_ms = (*limit_ms).max(healed_ms + 1_000);
     }
     let clients = plan.workload.clients;
-    new.workload = Workload { clients, rate_per_s: 0, keys: 1, ..Workload::default() };
+    let kind = plan.workload.kind;
+    new.workload = Workload { kind, clients, rate_per_s: 0, keys: 1, ..Workload::default() };
     new
 }
 

@@ -42,7 +42,9 @@ impl Asked {
     /// The register that it is on.
     pub(super) const fn key(&self) -> u64 {
         match &self.command {
-            Command::Read { key } | Command::Write { key, .. } => key.0,
+            Command::Read { key } | Command::Write { key, .. } | Command::Propose { key, .. } => {
+                key.0
+            }
         }
     }
 }

@@ -244,6 +244,7 @@ impl<'a> Telling<'a> {
             let (f, value) = match &asked.command {
                 Command::Read { .. } => (Function::Read, None),
                 Command::Write { value, .. } => (Function::Write, Some(value.0)),
+                Command::Propose { value, .. } => (Function::Propose, Some(value.0)),
             };
             let key = asked.key();
             let operation = ScriptedOperation { f, key, value, when: Some(self.when(asked)) };

@@ -432,7 +432,7 @@ impl Run {
                         value.map_or(Value::Nil, |v| Value::Int(i64::try_from(v.0).unwrap()));
                     self.note_with(client, &command, What::Ok, None, value);
                 }
-                Outcome::Written | Outcome::Reconfigured => {
+                Outcome::Written | Outcome::Decided(_) | Outcome::Reconfigured => {
                     self.note(client, &command, What::Ok, None);
                 }
                 Outcome::Failed(why) => self.note(client, &command, What::Fail, Some(&why)),
@@ -453,7 +453,9 @@ impl Run {
     ) {
         let value = match command {
             Command::Read { .. } => Value::Nil,
-            Command::Write { value, .. } => Value::Int(i64::try_from(value.0).unwrap()),
+            Command::Write { value, .. } | Command::Propose { value, .. } => {
+                Value::Int(i64::try_from(value.0).unwrap())
+            }
         };
         self.note_with(client, command, what, error, value);
     }
@@ -469,6 +471,7 @@ impl Run {
         let (f, key) = match command {
             Command::Read { key } => ("read", key),
             Command::Write { key, .. } => ("write", key),
+            Command::Propose { key, .. } => ("propose", key),
         };
         self.clock += 1_000;
         let step = Step {

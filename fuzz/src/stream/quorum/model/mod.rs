@@ -163,6 +163,7 @@ impl Node {
                 let what = (*key, *value);
                 self.initiator.begin(&self.desk, (write, client), what, expected);
             }
+            Command::Propose { .. } => unreachable!("no client of a register proposes"),
             Command::Read { .. } | Command::Write { .. } => {
                 let operation =
                     coordinator::Operation::begin(&self.desk, number, command.clone(), expected);
