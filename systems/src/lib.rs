@@ -26,6 +26,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::System;
+use crate::mutant::Mutant;
 use crate::vocabulary::Vocabulary;
 
 /// Which protocol family is under test.
@@ -48,6 +49,12 @@ impl SystemKind {
             Self::Quorum => "quorum",
             Self::PaxosSingle => "paxos-single",
         }
+    }
+
+    /// The bugs that can be planted in it, in the order of its vocabulary.
+    pub fn mutants(self) -> impl Iterator<Item = Mutant> {
+        let listed = self.vocabulary().mutants.iter();
+        listed.map(|spec| spec.name.parse().expect("a vocabulary lists mutants that there are"))
     }
 
     /// What the rest of the harness may know of the system, as data.

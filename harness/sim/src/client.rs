@@ -6,7 +6,7 @@ use quorate_checkers::history::{ProcessId, What};
 use quorate_plan::{CLOSING_VALUES, Endpoint, Generator, PlannedOperation, WorkloadKind};
 use quorate_systems::contract::{
     Client as _, ClientEffect, ClientId, ClientInput, Command, FORGED_VALUES, Key, LocalTime,
-    Options, Outcome, TimerId, Value,
+    Options, Outcome, TimerId,
 };
 use quorate_world::convert;
 use quorate_world::invariants::{Watched, Who};
@@ -31,6 +31,8 @@ pub(crate) struct Client<S: Watched> {
     work: Work,
     /// What is left to be done at the end of the run, each until it succeeds.
     pub(crate) closing: VecDeque<Closing>,
+    /// What kind of operation changes something.
+    pub(crate) workload: WorkloadKind,
     /// Since when it is busy with the first of what it has to do at the end of the run.
     pub(crate) task_since: u64,
     /// What the next write of the end writes.

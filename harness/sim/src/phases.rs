@@ -1,7 +1,7 @@
 //! The end of a run: the core is healed and must suffice, then all is healed and must come together.
 
 use quorate_checkers::history::{Nemesis, Violation, What};
-use quorate_plan::{Liveness as LivenessPlan, Plan};
+use quorate_plan::{Liveness as LivenessPlan, Plan, WorkloadKind};
 use quorate_systems::contract::{Command, NodeId};
 use quorate_world::invariants::Watched;
 use quorate_world::regime::configurations;

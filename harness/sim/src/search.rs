@@ -10,6 +10,7 @@ use quorate_plan::{
     Delay, Durations, FaultClass, FaultRequest, LIES, Liveness, Plan, SystemPlan, ValueChoice,
     Weather, Workload, WorkloadKind, WorldKind, faults,
 };
+use quorate_systems::SystemKind;
 use quorate_systems::contract::Options;
 use quorate_world::weather::{self, Purpose};
 
@@ -84,12 +85,19 @@ pub(crate) fn draw_calm(seed: u64, kind: &str, cluster: (u16, Options)) -> Plan 
         draw.of(&[300, 1_000, 3_000])
     };
     let rate = (operations * 1_000 / time_limit_ms).max(1);
+    let workload_kind = workload_of(kind);
+    let keys = u32::try_from(draw.between(1, 2)).expect("few");
+    let operations_per_key = draw.of(&[10, 30, 100]);
     let workload = Workload {
-        kind: WorkloadKind::Register,
+        kind: workload_kind,
         clients,
         rate_per_s: if busy { 0 } else { u32::try_from(rate).unwrap_or(u32::MAX) },
-        keys: u32::try_from(draw.between(1, 2)).expect("few"),
-        operations_per_key: draw.of(&[10, 30, 100]),
+        keys,
+        operations_per_key: match workload_kind {
+            WorkloadKind::Register => operations_per_key,
+            // Once something is decided there is little left to see: more instances are more decisions.
+            WorkloadKind::Consensus => operations_per_key / 5 + 1,
+        },
         read_percent: draw.of(&[20, 40, 50, 60, 80]),
         values: if draw.one_in(8) { ValueChoice::Few } else { ValueChoice::Unique },
     };
@@ -106,6 +114,14 @@ pub(crate) fn draw_calm(seed: u64, kind: &str, cluster: (u16, Options)) -> Plan 
         weather: Some(weather),
         ..Plan::new(&name, seed, WorldKind::Sim, system)
     }
+}
+
+/// What a system's clients do unless they are told.
+fn workload_of(kind: &str) -> WorkloadKind {
+    let system = kind.parse::<SystemKind>().ok();
+    let name = system.and_then(|system| system.vocabulary().workloads.first());
+    let known = WorkloadKind::ALL.iter().find(|workload| Some(&workload.name()) == name);
+    known.copied().unwrap_or(WorkloadKind::Register)
 }
 
 /// The searches take turns by the seed.
