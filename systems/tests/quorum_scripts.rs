@@ -1,11 +1,7 @@
 //! Runs the scripts in `scripts/quorum`: what happens, told line by line. Its README.md tells the commands.
 //!
 //! `REWRITE=1 cargo test -p quorate-systems --test quorum_scripts` writes down what happens now.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test's tool may stop the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
 
 #[path = "support/script.rs"]
 mod script;

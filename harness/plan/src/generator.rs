@@ -55,8 +55,7 @@ impl PlannedOperation {
     pub const fn value(self) -> Option<u64> {
         match self {
             Self::Read { .. } => None,
-            Self::Write { value, .. } => Some(value),
-            Self::Propose { value, .. } => Some(value),
+            Self::Write { value, .. } | Self::Propose { value, .. } => Some(value),
         }
     }
 }

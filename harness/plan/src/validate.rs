@@ -224,7 +224,9 @@ impl ScriptedOperation {
                 Err(PlanError::ReservedValue { field: format!("{at}.value"), value })
             }
             (Function::Write | Function::Propose, Some(_)) | (Function::Read, None) => Ok(()),
-            (Function::Write | Function::Propose, None) => Err(PlanError::WriteWithoutValue { field: at.to_owned() }),
+            (Function::Write | Function::Propose, None) => {
+                Err(PlanError::WriteWithoutValue { field: at.to_owned() })
+            }
             (Function::Read, Some(_)) => {
                 Err(PlanError::ReadWithValue { field: format!("{at}.value") })
             }

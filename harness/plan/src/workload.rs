@@ -69,6 +69,15 @@ impl WorkloadKind {
         }
     }
 
+    /// How many operations a key sees before it is left for a new one, where nothing else is asked for.
+    pub const fn operations_per_key(self) -> u32 {
+        match self {
+            Self::Register => 300,
+            // Once something is decided there is little left to see.
+            Self::Consensus => 30,
+        }
+    }
+
     /// The functions that a system must support for it, by the names that histories give them.
     pub const fn functions(self) -> &'static [&'static str] {
         match self {

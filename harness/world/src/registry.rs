@@ -3,7 +3,7 @@
 use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options, System};
-use quorate_systems::mutant::Mutants;
+use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos_single::PaxosSingle;
 use quorate_systems::quorum::Quorum;
 
@@ -84,11 +84,26 @@ impl WithWatched for Configure<'_> {
     type Out = Result<Promises, ConfigError>;
 
     fn with<S: Watched>(self) -> Self::Out {
+        if let Some(mutant) = self.mutants.0 {
+            refuse_foreign(S::KIND, mutant)?;
+        }
         let config = S::configure(self.nodes, self.options, self.mutants)?;
         let changes = draw_changes::<S>(&config, self.seed);
         let liars_tolerated = S::liars_tolerated(&config);
         Ok(Promises { model: S::model(&config), liars_tolerated, changes })
     }
+}
+
+/// A planted bug is of one system.
+fn refuse_foreign(kind: SystemKind, mutant: Mutant) -> Result<(), ConfigError> {
+    if kind.mutants().any(|own| own == mutant) {
+        return Ok(());
+    }
+    let known: Vec<&str> = kind.mutants().map(Mutant::name).collect();
+    Err(ConfigError::Impossible(format!(
+        "{kind} has no planted bug {mutant}; it has {}",
+        known.join(", ")
+    )))
 }
 
 /// Changes of which each is possible after the one before.
@@ -166,8 +181,6 @@ pub fn vocabulary(kind: SystemKind) -> quorate_plan::Vocabulary {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use quorate_systems::mutant::Mutant;
-
     use super::*;
 
     #[test]
@@ -190,6 +203,19 @@ mod tests {
             let nodes = kind.vocabulary().nodes;
             let promises = promises(*kind, nodes, &BTreeMap::new(), Mutants::NONE, 1).unwrap();
             assert!(kind.vocabulary().workloads.contains(&promises.model));
+        }
+    }
+
+    #[test]
+    fn a_planted_bug_of_another_system_is_refused() {
+        for kind in SystemKind::ALL {
+            let nodes = kind.vocabulary().nodes;
+            for mutant in Mutant::ALL {
+                let planted = Mutants(Some(*mutant));
+                let is_own = kind.mutants().any(|own| own == *mutant);
+                let taken = promises(*kind, nodes, &BTreeMap::new(), planted, 1);
+                assert_eq!(taken.is_ok(), is_own, "{mutant} in {kind}");
+            }
         }
     }
 

@@ -79,7 +79,7 @@ impl Desk {
     }
 
     /// An acceptor answers. Gives what is decided thereby; a message that changes nothing is told of, except an
-    /// ACCEPT_OK, which is also for the learner.
+    /// `ACCEPT_OK`, which is also for the learner.
     pub(super) fn on_answer(
         &mut self,
         (config, seen): (&Config, u64),

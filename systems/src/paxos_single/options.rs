@@ -82,7 +82,7 @@ pub enum Line {
     OldNumber = 2,
     /// F-P3: "otherwise" the proposer sends its own value: without a majority of promises.
     StrayOtherwise = 3,
-    /// F-P4: PREPARE_OK does not say which number it answers.
+    /// F-P4: `PREPARE_OK` does not say which number it answers.
     Untagged = 4,
     /// F-P5: a number need only be above np.
     NotUnique = 5,

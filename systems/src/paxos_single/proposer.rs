@@ -31,7 +31,7 @@ pub(super) struct Proposal {
 enum Stage {
     /// Phase 1: asking for promises.
     Prepare(Promises),
-    /// Phase 2. The value never changes once this stage is reached: a later PREPARE_OK is too late.
+    /// Phase 2. The value never changes once this stage is reached: a later `PREPARE_OK` is too late.
     Accept { proposal: Accepted, votes: Tally },
     /// Outbid, and waiting before the next number.
     Waiting,
@@ -274,8 +274,8 @@ impl Proposal {
             (Stage::Prepare(promises), Some(value))
                 if config.takes_literally(Line::StrayOtherwise) =>
             {
-                let promisers = promises.tally.nodes;
-                self.propose(config, Accepted { n: self.n, value }, promisers, out);
+                let few = promises.tally.nodes;
+                self.propose(config, Accepted { n: self.n, value }, few, out);
             }
             (Stage::Prepare(_) | Stage::Accept { .. }, _) => self.send(config, out),
         }

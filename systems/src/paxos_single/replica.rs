@@ -152,7 +152,7 @@ impl PaxosSingleReplica {
         }
     }
 
-    /// The learner's part of an ACCEPT_OK.
+    /// The learner's part of an `ACCEPT_OK`.
     fn count(
         &mut self,
         (from, key): (NodeId, Key),

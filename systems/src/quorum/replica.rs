@@ -93,7 +93,7 @@ impl QuorumReplica {
 
     fn on_request(&mut self, client: ClientId, message: Message, out: &mut Outbox<Quorum>) {
         match message {
-            Message::Request { id, command } => self.on_command(client, id, command, out),
+            Message::Request { id, command } => self.on_command(client, id, &command, out),
             message => self.on_server_message(Party::Client(client), message, out),
         }
     }
@@ -103,13 +103,13 @@ impl QuorumReplica {
         &mut self,
         client: ClientId,
         id: RequestId,
-        command: Command,
+        command: &Command,
         out: &mut Outbox<Quorum>,
     ) {
         if self.desk.config.coordinator == Seat::Client {
             return out.ignore("REQUEST where clients run their operations");
         }
-        let Some(access) = Access::of(&command) else {
+        let Some(access) = Access::of(command) else {
             return out.ignore("REQUEST for what no register does");
         };
         let Some(number) = self.service.admit(self.desk.incarnation, client, id, out) else {

@@ -152,7 +152,9 @@ impl Operation {
 
     pub(in crate::stream::quorum) fn key(&self) -> Key {
         match self.command {
-            Command::Read { key } | Command::Write { key, .. } => key,
+            Command::Read { key } | Command::Write { key, .. } | Command::Propose { key, .. } => {
+                key
+            }
         }
     }
 
@@ -165,7 +167,9 @@ impl Operation {
         match (&self.state, &self.command) {
             (State::Update(..), _) => Purpose::Write,
             (State::Query(_), Command::Read { .. }) => Purpose::Read,
-            (State::Query(_), Command::Write { .. }) => Purpose::Timestamp,
+            (State::Query(_), Command::Write { .. } | Command::Propose { .. }) => {
+                Purpose::Timestamp
+            }
         }
     }
 
@@ -320,6 +324,7 @@ impl Operation {
             return None;
         }
         match self.command {
+            Command::Propose { .. } => unreachable!("no client of a register proposes"),
             Command::Read { .. } => self.on_read_quorum(desk, expected),
             Command::Write { value, .. } => {
                 let ts = self.base(desk.liars())?;

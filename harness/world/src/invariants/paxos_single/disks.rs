@@ -7,7 +7,8 @@
 use quorate_systems::contract::{Incarnation, Key, NodeId, Ticket};
 use quorate_systems::paxos_single::{Accepted, Ballot, Record};
 
-use super::nodes::{Deed, Standing};
+use super::instances::Disk;
+use super::nodes::{Deed, Node, Standing};
 use super::{P_I1, P_I10, PaxosSingleInvariants, show_accepted, show_number};
 use crate::invariants::{Broken, Who};
 
@@ -21,7 +22,7 @@ impl PaxosSingleInvariants {
         state.start(incarnation);
         for (_, instance) in self.instances.all() {
             if let Some(image) = instance.image(node) {
-                image.found = Default::default();
+                image.found = Disk::default();
             }
         }
     }
@@ -80,7 +81,7 @@ impl PaxosSingleInvariants {
     pub(super) fn on_durable(&mut self, node: NodeId, ticket: Ticket, broken: &mut Vec<Broken>) {
         let Some(state) = self.node(node) else { return };
         state.advance(ticket);
-        while let Some((key, deed)) = self.node(node).and_then(|state| state.next_durable()) {
+        while let Some((key, deed)) = self.node(node).and_then(Node::next_durable) {
             self.on_durable_deed(node, key, deed, broken);
         }
     }
