@@ -32,7 +32,7 @@ impl Dice {
     }
 }
 
-/// The history of a script of words like `0:w5` (process 0 invokes a write of 5), `0:r` (a read),
+/// The history of a script of words like `0:w5` (process 0 invokes a write of 5), `0:p5` (a proposal), `0:r` (a read),
 /// `0:ok`, `0:ok=7` (the read returned 7), `0:ok=nil`, `0:fail`, `0:info`. All on key 0; time
 /// counts microseconds.
 pub(crate) fn script(words: &str) -> History {
@@ -61,9 +61,11 @@ pub(crate) fn script(words: &str) -> History {
 }
 
 fn asked(act: &str) -> Option<(String, Value)> {
-    match act.strip_prefix('w') {
-        Some(value) => Some(("write".to_owned(), Value::Int(value.parse().unwrap()))),
-        None => (act == "r").then(|| ("read".to_owned(), Value::Nil)),
+    let given = |f: &str, value: &str| Some((f.to_owned(), Value::Int(value.parse().unwrap())));
+    match (act.strip_prefix('w'), act.strip_prefix('p')) {
+        (Some(value), _) => given("write", value),
+        (None, Some(value)) => given("propose", value),
+        (None, None) => (act == "r").then(|| ("read".to_owned(), Value::Nil)),
     }
 }
 

@@ -149,6 +149,13 @@ pub enum Command {
         /// How much.
         value: Value,
     },
+    /// Make `value` the decision of instance `key`, if nothing is decided yet.
+    Propose {
+        /// Which instance.
+        key: Key,
+        /// What is proposed.
+        value: Value,
+    },
     /// All of these at once, in this order, or none of them: at least one and at most
     /// [`Command::PARTS_MAX`], none of which is a transaction.
     Transaction(Vec<Command>),
@@ -167,6 +174,7 @@ impl Command {
             Self::Append { .. } => "append",
             Self::Delete { .. } => "delete",
             Self::Add { .. } => "add",
+            Self::Propose { .. } => "propose",
             Self::Transaction(_) => "txn",
         }
     }
@@ -179,19 +187,21 @@ impl Command {
             | Self::Cas { key, .. }
             | Self::Append { key, .. }
             | Self::Delete { key }
-            | Self::Add { key, .. } => Some(*key),
+            | Self::Add { key, .. }
+            | Self::Propose { key, .. } => Some(*key),
             Self::Transaction(_) => None,
         }
     }
 
-    /// What it writes, appends or adds; of a compare-and-set the new value. None for what does neither, and
+    /// What it writes, appends, adds or proposes; of a compare-and-set the new value. None for what does neither, and
     /// for a transaction.
     pub const fn value(&self) -> Option<Value> {
         match self {
             Self::Write { value, .. }
             | Self::Cas { value, .. }
             | Self::Append { value, .. }
-            | Self::Add { value, .. } => Some(*value),
+            | Self::Add { value, .. }
+            | Self::Propose { value, .. } => Some(*value),
             Self::Read { .. } | Self::Delete { .. } | Self::Transaction(_) => None,
         }
     }
@@ -205,7 +215,8 @@ impl Command {
             | Self::Cas { .. }
             | Self::Append { .. }
             | Self::Delete { .. }
-            | Self::Add { .. } => core::slice::from_ref(self),
+            | Self::Add { .. }
+            | Self::Propose { .. } => core::slice::from_ref(self),
         }
     }
 
@@ -229,6 +240,7 @@ impl Command {
             (Self::Append { .. }, Outcome::Appended) => true,
             (Self::Delete { .. }, Outcome::Deleted) => true,
             (Self::Add { .. }, Outcome::Added) => true,
+            (Self::Propose { .. }, Outcome::Decided(_)) => true,
             (Self::Transaction(parts), Outcome::Transaction(outcomes)) => {
                 // What is done is done as a whole.
                 let is_done = |(part, outcome): (&Self, &Outcome)| {
@@ -243,9 +255,11 @@ impl Command {
                 | Self::Append { .. }
                 | Self::Delete { .. }
                 | Self::Add { .. }
+                | Self::Propose { .. }
                 | Self::Transaction(_),
                 Outcome::Read(_)
                 | Outcome::Written
+                | Outcome::Decided(_)
                 | Outcome::Reconfigured
                 | Outcome::Swapped
                 | Outcome::NotSwapped(_)
@@ -270,6 +284,7 @@ impl fmt::Display for Command {
             Self::Append { key, value } => write!(f, "append k{} {}", key.0, value.0),
             Self::Delete { key } => write!(f, "delete k{}", key.0),
             Self::Add { key, value } => write!(f, "add k{} {}", key.0, value.0),
+            Self::Propose { key, value } => write!(f, "propose k{} = {}", key.0, value.0),
             Self::Transaction(parts) => {
                 f.write_str("txn [")?;
                 separated(f, parts, |f, part| write!(f, "{part}"))?;
@@ -301,6 +316,8 @@ pub enum Outcome {
     Read(Option<Value>),
     /// A write took effect.
     Written,
+    /// A proposal ended: this is decided, proposed by whomever.
+    Decided(Value),
     /// The system has changed to the options that were asked for.
     Reconfigured,
     /// It did not take effect and never will; the reason in a few words.
@@ -335,6 +352,7 @@ impl Outcome {
             | Self::Appended
             | Self::Deleted
             | Self::Added
+            | Self::Decided(_)
             | Self::List(_)
             | Self::Transaction(_) => true,
             Self::Failed(_) | Self::Unknown(_) | Self::NotSwapped(_) => false,
@@ -348,6 +366,7 @@ impl fmt::Display for Outcome {
             Self::Read(Some(value)) => write!(f, "read {}", value.0),
             Self::Read(None) => f.write_str("read nil"),
             Self::Written => f.write_str("written"),
+            Self::Decided(value) => write!(f, "decided {}", value.0),
             Self::Reconfigured => f.write_str("reconfigured"),
             Self::Failed(why) => write!(f, "failed: {why}"),
             Self::Unknown(why) => write!(f, "unknown: {why}"),

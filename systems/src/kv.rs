@@ -85,7 +85,8 @@ impl Store {
             | Command::Cas { .. }
             | Command::Append { .. }
             | Command::Delete { .. }
-            | Command::Add { .. }) => match self.apply_one(single) {
+            | Command::Add { .. }
+            | Command::Propose { .. }) => match self.apply_one(single) {
                 Ok((outcome, _)) => Ok(outcome),
                 Err(Refusal::HoldsOther { held, .. }) => Ok(Outcome::NotSwapped(held)),
                 Err(refusal) => Err(Outcome::Failed(refusal.to_string())),
@@ -177,6 +178,7 @@ impl Store {
                 let before = self.contents.insert(*key, Content::Number(sum));
                 Ok((Outcome::Added, Undo::Restore(*key, before)))
             }
+            Command::Propose { .. } => Err(Refusal::Malformed("a store decides nothing")),
             Command::Transaction(_) => {
                 Err(Refusal::Malformed("a transaction within a transaction"))
             }

@@ -15,6 +15,7 @@ pub mod contract;
 pub mod keys;
 pub mod kv;
 pub mod mutant;
+pub mod paxos_single;
 pub mod quorum;
 pub mod vocabulary;
 pub mod wal;
@@ -26,6 +27,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::System;
+use crate::mutant::Mutant;
 use crate::vocabulary::Vocabulary;
 
 /// Which protocol family is under test.
@@ -34,17 +36,26 @@ use crate::vocabulary::Vocabulary;
 pub enum SystemKind {
     /// Replicated registers over quorums (Attiya, Bar-Noy, Dolev 1995; Malkhi and Reiter 1998).
     Quorum,
+    /// Consensus on one value for each key (Lamport 1998, 2001).
+    PaxosSingle,
 }
 
 impl SystemKind {
     /// Every system there is, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Quorum];
+    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle];
 
     /// The name on the command line and in plans.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Quorum => "quorum",
+            Self::PaxosSingle => "paxos-single",
         }
+    }
+
+    /// The bugs that can be planted in it, in the order of its vocabulary.
+    pub fn mutants(self) -> impl Iterator<Item = Mutant> {
+        let listed = self.vocabulary().mutants.iter();
+        listed.map(|spec| spec.name.parse().expect("a vocabulary lists mutants that there are"))
     }
 
     /// What the rest of the harness may know of the system, as data.
@@ -92,5 +103,6 @@ pub trait WithSystem {
 pub fn with_system<W: WithSystem>(kind: SystemKind, job: W) -> W::Out {
     match kind {
         SystemKind::Quorum => job.with::<quorum::Quorum>(),
+        SystemKind::PaxosSingle => job.with::<paxos_single::PaxosSingle>(),
     }
 }

@@ -32,6 +32,28 @@ pub enum Mutant {
     /// Masking: the highest pair is believed, however few servers vouch for it (what Malkhi and Reiter 1998
     /// rule out).
     Q18,
+    /// ACCEPT does not raise the promise (Brooker 2021; CASSANDRA-17162; the slides).
+    P01,
+    /// A promise is answered before it is durable.
+    P02,
+    /// An acceptance is answered before it is durable.
+    P03,
+    /// A proposer keeps its own value, whatever was accepted before.
+    P05,
+    /// A proposer takes the first value that it is told, not that with the highest number (as omnipaxos
+    /// before 974b7ff).
+    P06,
+    /// Two proposers can choose the same number (as phxpaxos #145; the slides).
+    P07,
+    /// A `PREPARE_OK` counts for whatever number its proposer has by now (as in luohaha/MyPaxos #18; the
+    /// slides).
+    P09,
+    /// Answers are counted, not those who answer (as in an early vsr-rs; the slides).
+    P10,
+    /// A learner adds up the acceptances of different numbers (as jjzhang/booth #47; the slides).
+    P11,
+    /// An acceptor tells a new proposer what it has accepted, and promises nothing (the slides' recovery).
+    P19,
 }
 
 impl Mutant {
@@ -47,6 +69,16 @@ impl Mutant {
         Self::Q11,
         Self::Q15,
         Self::Q18,
+        Self::P01,
+        Self::P02,
+        Self::P03,
+        Self::P05,
+        Self::P06,
+        Self::P07,
+        Self::P09,
+        Self::P10,
+        Self::P11,
+        Self::P19,
     ];
 
     /// Its catalogue name.
@@ -62,6 +94,16 @@ impl Mutant {
             Self::Q11 => "Q11",
             Self::Q15 => "Q15",
             Self::Q18 => "Q18",
+            Self::P01 => "P01",
+            Self::P02 => "P02",
+            Self::P03 => "P03",
+            Self::P05 => "P05",
+            Self::P06 => "P06",
+            Self::P07 => "P07",
+            Self::P09 => "P09",
+            Self::P10 => "P10",
+            Self::P11 => "P11",
+            Self::P19 => "P19",
         }
     }
 }

@@ -442,7 +442,8 @@ fn every_message_and_mutant_is_in_the_vocabulary() {
         assert!(known.contains(kind), "{kind}");
     }
     let mutants: Vec<&str> = Quorum::vocabulary().mutants.iter().map(|spec| spec.name).collect();
-    let planted: Vec<&str> = Mutant::ALL.iter().map(|mutant| mutant.name()).collect();
+    let planted = Mutant::ALL.iter().map(|mutant| mutant.name());
+    let planted: Vec<&str> = planted.filter(|name| name.starts_with('Q')).collect();
     assert_eq!(mutants, planted);
     assert_eq!(abd.nodes[0].durable.len(), 1);
     assert!(matches!(abd.nodes[0].durable[0], Record::Stored { .. }));

@@ -1,24 +1,15 @@
 //! Runs the scripts in `scripts/quorum`: what happens, told line by line. Its README.md tells the commands.
 //!
 //! `REWRITE=1 cargo test -p quorate-systems --test quorum_scripts` writes down what happens now.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test's tool may stop the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
 
+#[path = "support/script.rs"]
+mod script;
 mod support;
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs;
-use std::path::PathBuf;
-
-use datadriven::TestCase;
-use quorate_systems::contract::{Replica, Value};
-use quorate_systems::mutant::{Mutant, Mutants};
-use quorate_systems::quorum::{Message, Quorum, Record, WriteId};
-use support::{Flight, Net, Place, c, n, read, write};
+use quorate_systems::contract::Value;
+use quorate_systems::quorum::{Message, Pair, Quorum, Record, WriteId};
+use script::{Forged, Scripted, Stage, complaint};
 
 const FOLDER: &str = "tests/scripts/quorum";
 
@@ -27,47 +18,24 @@ const SUBJECTS: &[&str] = &[
     "A1.1", "A1.2", "A1.3", "A1.4", "F-Q1", "F-Q2", "F-Q3", "F-Q4", "F-Q5", "F-Q6", "F-Q7", "F-Q8",
 ];
 
-fn scripts() -> Vec<PathBuf> {
-    let entries = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> =
-        entries.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
-    paths.sort();
-    paths
-}
-
 #[test]
 fn what_happens_is_what_is_written() {
-    for path in scripts() {
-        datadriven::walk(path.to_str().unwrap(), |file| {
-            let mut stage = Stage(None);
-            file.run(|case| stage.play(case));
-        });
-        assert_eq!(complaint(&fs::read_to_string(&path).unwrap()), None, "{}", path.display());
-    }
+    script::play_all::<Quorum>(FOLDER);
 }
 
 #[test]
 fn every_rule_and_every_flaw_has_its_script() {
-    let mut subjects: Vec<String> = scripts()
-        .iter()
-        .map(|path| {
-            let text = fs::read_to_string(path).unwrap();
-            text.trim_start_matches("# ").split([' ', ':']).next().unwrap().to_owned()
-        })
-        .collect();
-    subjects.sort();
-    subjects.dedup();
-    assert_eq!(subjects, SUBJECTS);
+    assert_eq!(script::subjects(FOLDER), SUBJECTS);
 }
 
 #[test]
 fn what_cannot_be_played_is_refused() {
-    let mut stage = Stage(None);
+    let mut stage = Stage::<Quorum>::empty();
     let mut refuses = |line: &str| stage.line(line).unwrap_err();
     assert_eq!(refuses("invoke c0 read k0"), "there is no cluster yet");
     assert!(refuses("dance c0").starts_with("there is no command `dance`"));
     assert_eq!(refuses("cluster nodes=3 clients=1 mutant=Q99"), "there is no mutant Q99");
-    let mut stage = Stage(None);
+    let mut stage = Stage::<Quorum>::empty();
     stage.line("cluster nodes=3 clients=1").unwrap();
     let mut refuses = |line: &str| stage.line(line).unwrap_err();
     assert_eq!(refuses("deliver"), "nothing like that flies");
@@ -91,362 +59,29 @@ fn a_script_without_expectations_is_refused() {
     }
 }
 
-/// What is wrong with the form of a script, if anything is.
-fn complaint(text: &str) -> Option<String> {
-    let says_what_for = text.starts_with("# ");
-    let mut cases = 0;
-    for block in text.split("\n\n") {
-        let mut lines = block.lines().filter(|line| !line.starts_with('#')).peekable();
-        if lines.peek().is_none() {
-            continue;
+impl Scripted for Quorum {
+    fn in_words(record: &Record) -> Option<String> {
+        let write_of = |pair: &Pair| WriteId::of(pair.ts).unwrap();
+        match record {
+            Record::Stored { key, pair } => Some(format!("k{} = {pair}", key.0)),
+            Record::Pending { write, key, t, .. } => {
+                Some(format!("k{} waits for {write} t={t}", key.0))
+            }
+            Record::Committed { pair, .. } => Some(format!("{} committed", write_of(pair))),
+            Record::Aborted { write } => Some(format!("{write} aborted")),
+            Record::Refused { write } => Some(format!("{write} refused")),
+            Record::Decided { pair, .. } => Some(format!("{} decided", write_of(pair))),
+            Record::Configured { configuration } => Some(configuration.to_string()),
+            Record::Clock { .. } | Record::Finished { .. } | Record::Forgotten { .. } => None,
         }
-        cases += 1;
-        let mut after = lines.skip_while(|line| *line != "----").skip(1);
-        if after.next().is_none_or(|line| line.trim().is_empty()) {
-            return Some(format!("nothing is expected of `{block}`"));
-        }
-    }
-    match (says_what_for, cases) {
-        (false, _) => Some("it does not say what for".into()),
-        (true, 0) => Some("nothing happens".into()),
-        (true, _) => None,
-    }
-}
-
-/// The words of a command after its name. Each must be asked for once.
-struct Words(BTreeMap<String, Vec<String>>);
-
-impl Words {
-    /// Reads `name word word=value word=(value,value)`.
-    fn read(line: &str) -> (String, Self) {
-        let mut words = line.split_whitespace();
-        let name = words.next().unwrap_or_default().to_owned();
-        let words = words.map(|word| match word.split_once('=') {
-            None => (word.to_owned(), Vec::new()),
-            Some((word, values)) => {
-                let values = values.trim_start_matches('(').trim_end_matches(')');
-                (word.to_owned(), values.split(',').map(str::to_owned).collect())
-            }
-        });
-        (name, Self(words.collect()))
     }
 
-    fn flag(&mut self, name: &str) -> bool {
-        self.0.remove(name).is_some()
-    }
-
-    fn values(&mut self, name: &str) -> Option<Vec<String>> {
-        self.0.remove(name)
-    }
-
-    fn number(&mut self, name: &str) -> Result<Option<u64>, String> {
-        let Some(values) = self.values(name) else { return Ok(None) };
-        let number = values.first().and_then(|value| value.parse().ok());
-        number.map(Some).ok_or_else(|| format!("`{name}` needs a number"))
-    }
-
-    /// The first word of this shape: a letter and digits.
-    fn numbered(&mut self, letter: char) -> Option<(u64, Vec<String>)> {
-        let number = |word: &str| word.strip_prefix(letter)?.parse().ok();
-        let word = self.0.keys().find(|word| number(word).is_some())?.clone();
-        Some((number(&word)?, self.0.remove(&word)?))
-    }
-
-    /// The words that are written in capitals: kinds of messages.
-    fn kinds(&mut self) -> Result<Vec<&'static str>, String> {
-        let is_kind = |word: &str| word.chars().all(|l| l.is_ascii_uppercase() || l == '_');
-        let words: Vec<String> = self.0.keys().filter(|word| is_kind(word)).cloned().collect();
-        let messages = <Quorum as quorate_systems::contract::System>::vocabulary().messages;
-        let known = |word: String| {
-            self.0.remove(&word);
-            let found = messages.iter().find(|message| message.name == word);
-            found.map(|message| message.name).ok_or_else(|| format!("there is no message `{word}`"))
-        };
-        words.into_iter().map(known).collect()
-    }
-
-    fn end(&self) -> Result<(), String> {
-        self.0.keys().next().map_or(Ok(()), |word| Err(format!("`{word}` means nothing here")))
-    }
-}
-
-/// Where a script is played.
-struct Stage(Option<Net<Quorum>>);
-
-impl Stage {
-    /// One command in the first line, perhaps more in the lines after it: what happens.
-    fn play(&mut self, case: &TestCase) -> Result<String, String> {
-        let words = case.args.iter().map(|(word, values)| (word.clone(), values.clone()));
-
-        let words = Words(words.collect());
-        let mut told = self
-            .perform(&case.directive, words)
-            .map_err(|why| format!("`{}`: {why}", case.directive))?;
-        for line in case.input.lines() {
-            told.extend(self.line(line).map_err(|why| format!("`{line}`: {why}"))?);
-        }
-        if told.is_empty() {
-            told.push("nothing".into());
-        }
-        Ok(told.iter().fold(String::new(), |text, line| text + line + "\n"))
-    }
-
-    fn line(&mut self, line: &str) -> Result<Vec<String>, String> {
-        let (name, words) = Words::read(line);
-        self.perform(&name, words)
-    }
-
-    fn perform(&mut self, name: &str, mut words: Words) -> Result<Vec<String>, String> {
-        let is_quiet = words.flag("quiet");
-        let mut told = match name {
-            "cluster" => self.cluster(words)?,
-            "status" => {
-                words.end()?;
-                status(self.net()?)
-            }
-            "flying" => {
-                words.end()?;
-                let flying = &self.net()?.flying;
-                flying.iter().map(|f| format!("{} -> {} {}", f.from, f.to, f.message)).collect()
-            }
-            "deliver" | "drop" | "duplicate" | "forge" => self.messages(name, words)?,
-            "invoke" | "give-up" | "timer" | "reconfigure" => self.place(name, words)?,
-            "sync" | "crash" | "restart" | "checkpoint" => self.node(name, words)?,
-            _ => return Err(format!("there is no command `{name}`; README.md has them all")),
-        };
-        told.extend(
-            self.0.as_mut().and_then(|net| net.story.replace(Vec::new())).into_iter().flatten(),
-        );
-        if is_quiet {
-            told.retain(|line| line.starts_with('c') && !line.contains(" -> ") && is_outcome(line));
-        }
-        Ok(told)
-    }
-
-    fn net(&mut self) -> Result<&mut Net<Quorum>, String> {
-        self.0.as_mut().ok_or_else(|| "there is no cluster yet".into())
-    }
-
-    /// A new cluster, in place of the one before.
-    fn cluster(&mut self, mut words: Words) -> Result<Vec<String>, String> {
-        let nodes = words.number("nodes")?.ok_or("how many nodes?")?;
-        let clients = words.number("clients")?.ok_or("how many clients?")?;
-        let (nodes, clients) = (u16::try_from(nodes).unwrap(), u32::try_from(clients).unwrap());
-        let mutants = match words.values("mutant") {
-            None => Mutants::NONE,
-            Some(names) => {
-                let mutant = names.concat().parse::<Mutant>();
-                Mutants(Some(mutant.map_err(|_| format!("there is no mutant {}", names.concat()))?))
-            }
-        };
-        let is_slow = words.values("disks").is_some_and(|disks| disks == ["slow"]);
-        let options: Vec<_> =
-            words.0.iter().map(|(name, values)| (name.clone(), values.join(","))).collect();
-        let options: Vec<_> = options.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        Ok(vec![match Net::with(nodes, clients, &options, mutants, 1) {
-            Err(why) => format!("refused: {why}"),
-            Ok(mut net) => {
-                net.is_syncing = !is_slow;
-                net.story = Some(Vec::new());
-                self.0 = Some(net);
-                "ready".into()
-            }
-        }])
-    }
-
-    fn messages(&mut self, name: &str, mut words: Words) -> Result<Vec<String>, String> {
-        let net = self.net()?;
-        let is_all = words.flag("all");
-        let forged = Forged {
-            value: words.number("value")?,
-            t: words.number("t")?,
-            op: words.number("op")?,
-        };
-        let filter = Filter::read(&mut words)?;
-        words.end()?;
-        let is_meant = |flight: &Flight<Message>| filter.takes(flight);
-        if !net.flying.iter().any(is_meant) {
-            return Err("nothing like that flies".into());
-        }
-        match name {
-            "deliver" if is_all => net.deliver_all(is_meant),
-            "deliver" => drop(net.deliver(is_meant)),
-            "drop" => net.lose(|flight| is_meant(flight) && !flight.is_local()),
-            "duplicate" => {
-                let copies: Vec<_> = net.flying.iter().filter(|f| is_meant(f)).cloned().collect();
-                net.flying.extend(copies);
-            }
-            _ => {
-                let meant = net.flying.iter_mut().filter(|flight| is_meant(flight));
-                return Ok(meant.map(|flight| forge(flight, forged)).collect());
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    fn place(&mut self, name: &str, mut words: Words) -> Result<Vec<String>, String> {
-        let net = self.net()?;
-        let node = words.numbered('n');
-        let client = words.numbered('c');
-        let place = match (node, client) {
-            (Some((node, _)), None) => n(node_of(net, node)?),
-            (None, Some((client, _))) if client < net.clients.len() as u64 => {
-                c(u32::try_from(client).unwrap())
-            }
-            (None, Some((client, _))) => return Err(format!("there is no c{client}")),
-            _ => return Err("whose?".into()),
-        };
-        match (name, place) {
-            ("timer", place) => {
-                words.end()?;
-                net.fire(place);
-            }
-            ("invoke", Place::Client(client)) => {
-                let (is_read, is_write) = (words.flag("read"), words.flag("write"));
-                let (key, value) = words.numbered('k').ok_or("a key is missing, such as k0")?;
-                words.end()?;
-                if net.clients[client.0 as usize].is_open {
-                    return Err(format!("{client} is busy"));
-                }
-                let value = value.first().and_then(|value| value.parse().ok());
-                net.invoke(
-                    client.0,
-                    match (is_read, is_write, value) {
-                        (true, false, None) => read(key),
-                        (false, true, Some(value)) => write(key, value),
-                        _ => return Err("either `read k0` or `write k0=1`".into()),
-                    },
-                );
-            }
-            ("reconfigure", Place::Client(client)) => {
-                let options = words.0.into_iter().map(|(name, values)| (name, values.join(",")));
-                net.reconfigure(client.0, options.collect());
-            }
-            ("give-up", Place::Client(client)) => {
-                words.end()?;
-                net.give_up(client.0);
-            }
-            _ => return Err("only a client does that".into()),
-        }
-        Ok(Vec::new())
-    }
-
-    fn node(&mut self, name: &str, mut words: Words) -> Result<Vec<String>, String> {
-        let net = self.net()?;
-        let (node, _) = words.numbered('n').ok_or("which node?")?;
-        let node = node_of(net, node)?;
-        words.end()?;
-        let is_up = net.nodes[usize::from(node)].replica.is_some();
-        if (name == "restart") == is_up {
-            return Err(format!("n{node} is {}", if is_up { "up" } else { "down" }));
-        }
-        match name {
-            "sync" => net.sync(node, usize::MAX),
-            "crash" => net.crash(node, 0),
-            "checkpoint" => net.checkpoint(node),
-            _ => net.restart(node).map_err(|error| error.to_string())?,
-        }
-        Ok(Vec::new())
-    }
-}
-
-fn node_of(net: &Net<Quorum>, node: u64) -> Result<u16, String> {
-    let place = u16::try_from(node).ok().filter(|node| usize::from(*node) < net.nodes.len());
-    place.ok_or_else(|| format!("there is no n{node}"))
-}
-
-fn is_outcome(line: &str) -> bool {
-    line.contains(" has ") || line.contains(" does not know")
-}
-
-/// Which messages are meant; where nothing is said, all are.
-struct Filter {
-    kinds: Vec<&'static str>,
-    from: Option<Vec<String>>,
-    to: Option<Vec<String>>,
-    among: Option<Vec<String>>,
-    except: Vec<String>,
-}
-
-impl Filter {
-    fn read(words: &mut Words) -> Result<Self, String> {
-        Ok(Self {
-            kinds: words.kinds()?,
-            from: words.values("from"),
-            to: words.values("to"),
-            among: words.values("among"),
-            except: words.values("except").unwrap_or_default(),
-        })
-    }
-
-    fn takes(&self, flight: &Flight<Message>) -> bool {
-        let has = |places: &Option<Vec<String>>, place: Place| {
-            places.as_ref().is_none_or(|places| places.contains(&place.to_string()))
-        };
-        (self.kinds.is_empty() || self.kinds.iter().any(|kind| flight.is(kind)))
-            && !self.except.iter().any(|kind| flight.is(kind))
-            && has(&self.from, flight.from)
-            && has(&self.to, flight.to)
-            && has(&self.among, flight.from)
-            && has(&self.among, flight.to)
-    }
-}
-
-/// What a forged pair says, where it does not say the truth.
-#[derive(Clone, Copy)]
-struct Forged {
-    value: Option<u64>,
-    t: Option<u64>,
-    op: Option<u64>,
-}
-
-/// What a lying server says in place of its answer.
-fn forge(flight: &mut Flight<Message>, forged: Forged) -> String {
-    let Message::QueryOk { pair, .. } = &mut flight.message else {
-        return format!("{} cannot be forged", flight.message);
-    };
-    pair.value = forged.value.map(Value).or(pair.value);
-    pair.ts.t = forged.t.unwrap_or(pair.ts.t);
-    pair.ts.op = forged.op.unwrap_or(pair.ts.op);
-    format!("{} -> {} {}", flight.from, flight.to, flight.message)
-}
-
-/// What each node stores: one line each.
-fn status(net: &Net<Quorum>) -> Vec<String> {
-    let nodes = net.nodes.iter().zip(0_u16..);
-    nodes
-        .map(|(node, place)| {
-            let mut line = format!("n{place}:");
-            let Some(replica) = &node.replica else { return line + " down" };
-            let records = replica.checkpoint();
-            let mut words = records.iter().filter_map(in_words).peekable();
-            if words.peek().is_none() {
-                line += " nothing";
-            }
-            for (place, word) in words.enumerate() {
-                write!(line, "{} {word}", if place > 0 { "," } else { "" }).unwrap();
-            }
-            if !node.unsynced.is_empty() {
-                write!(line, " ({} not durable)", node.unsynced.len()).unwrap();
-            }
-            line
-        })
-        .collect()
-}
-
-/// What a record of a checkpoint says, unless it is only there to save memory.
-fn in_words(record: &Record) -> Option<String> {
-    let write_of = |pair: &quorate_systems::quorum::Pair| WriteId::of(pair.ts).unwrap();
-    match record {
-        Record::Stored { key, pair } => Some(format!("k{} = {pair}", key.0)),
-        Record::Pending { write, key, t, .. } => {
-            Some(format!("k{} waits for {write} t={t}", key.0))
-        }
-        Record::Committed { pair, .. } => Some(format!("{} committed", write_of(pair))),
-        Record::Aborted { write } => Some(format!("{write} aborted")),
-        Record::Refused { write } => Some(format!("{write} refused")),
-        Record::Decided { pair, .. } => Some(format!("{} decided", write_of(pair))),
-        Record::Configured { configuration } => Some(configuration.to_string()),
-        Record::Clock { .. } | Record::Finished { .. } | Record::Forgotten { .. } => None,
+    /// What a lying server says in place of its answer to a query.
+    fn forge(message: &mut Message, forged: Forged) -> bool {
+        let Message::QueryOk { pair, .. } = message else { return false };
+        pair.value = forged.value.map(Value).or(pair.value);
+        pair.ts.t = forged.t.unwrap_or(pair.ts.t);
+        pair.ts.op = forged.op.unwrap_or(pair.ts.op);
+        true
     }
 }

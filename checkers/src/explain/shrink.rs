@@ -47,8 +47,31 @@ impl<M: Model> Shrinker<'_, M> {
         let Ok(left) = Task::new(self.model, &cut_off) else { return task.clone() };
         let left: FxHashSet<u64> = left.members().map(|member| member.operation.invoke).collect();
         // As recorded again: that they did return later only forbids more.
-        let recorded = task.filtered(|member| left.contains(&member.operation.invoke));
+        let recorded = self.with_causes(task, left, cut);
         if self.has_no_order(&recorded) { recorded } else { task.clone() }
+    }
+
+    /// These operations of `task`, as they were recorded, and with each that had not returned at `cut` what it depends
+    /// on: what it returned may have come from one that began later.
+    fn with_causes<'a>(
+        &self,
+        task: &Task<'a, M>,
+        mut left: FxHashSet<u64>,
+        cut: u64,
+    ) -> Task<'a, M> {
+        let returned_later = task.members().filter(|member| {
+            let Operation { invoke, .. } = member.operation;
+            left.contains(invoke) && member.operation.definite_end().is_some_and(|end| end > cut)
+        });
+        let mut observers: Vec<&M::Op> = returned_later.map(|member| member.op).collect();
+        while let Some(observer) = observers.pop() {
+            for cause in task.members() {
+                if self.model.depends(observer, cause.op) && left.insert(cause.operation.invoke) {
+                    observers.push(cause.op);
+                }
+            }
+        }
+        task.filtered(|member| left.contains(&member.operation.invoke))
     }
 
     fn prefix_has_no_order(&self, task: &Task<'_, M>, cut: u64) -> bool {

@@ -4,6 +4,7 @@
 //! They are written without a look at the systems under test, on purpose: an oracle that shares
 //! code with its subject inherits its bugs.
 
+mod consensus;
 mod counter;
 mod monitor;
 mod register;
@@ -17,6 +18,7 @@ use std::hash::Hash;
 use crate::history::{Key, Operation};
 use crate::linearizability::{self, Budget, Linearizability};
 
+pub use consensus::{Consensus, ConsensusOp, Observers};
 pub use counter::Counter;
 pub use monitor::Monitored;
 pub use register::{Orphans, Register, RegisterOp};
@@ -203,4 +205,5 @@ pub const ALL: &[&dyn AnyModel] = &[
     &KvTransaction::new(),
     &Monitored(Set),
     &Monitored(Counter),
+    &Consensus,
 ];

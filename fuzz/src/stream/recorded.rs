@@ -89,9 +89,11 @@ pub(super) fn happenings(tape: &Tape, who: Endpoint) -> Vec<Happening> {
             let asked = tape.operations.get(*place)?;
             (Endpoint::Client(asked.client) == who).then(|| {
                 let byte = |number: u64| u8::try_from(number & 3).unwrap_or(0);
-                let kind = u8::from(asked.input.is_some());
-                let value = asked.input.unwrap_or(0);
-                let data = byte(asked.key & 1) | byte(value) << 1;
+                let command = &asked.command;
+                let kind = u8::from(!command.is_read());
+                let value = command.value().map_or(0, |value| value.0);
+                let key = command.keys().next().map_or(0, |key| key.0);
+                let data = byte(key & 1) | byte(value) << 1;
                 Happening::Asked(Dice { kind, data, ..Dice::default() })
             })
         }

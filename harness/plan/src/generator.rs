@@ -55,6 +55,13 @@ pub enum PlannedOperation {
         /// How much.
         value: u64,
     },
+    /// Make `value` the decision of instance `key`, if nothing is decided yet.
+    Propose {
+        /// Which instance.
+        key: u64,
+        /// What is proposed.
+        value: u64,
+    },
     /// All of these at once, in this order, or none; no part is a transaction.
     Transaction(Vec<PlannedOperation>),
 }
@@ -69,6 +76,7 @@ impl PlannedOperation {
             Self::Append { .. } => Function::Append,
             Self::Delete { .. } => Function::Delete,
             Self::Add { .. } => Function::Add,
+            Self::Propose { .. } => Function::Propose,
             Self::Transaction(_) => Function::Transaction,
         }
     }
@@ -86,7 +94,8 @@ impl PlannedOperation {
             | Self::Cas { key, .. }
             | Self::Append { key, .. }
             | Self::Delete { key }
-            | Self::Add { key, .. } => Some(*key),
+            | Self::Add { key, .. }
+            | Self::Propose { key, .. } => Some(*key),
             Self::Transaction(_) => None,
         }
     }
@@ -97,7 +106,8 @@ impl PlannedOperation {
             Self::Write { value, .. }
             | Self::Cas { value, .. }
             | Self::Append { value, .. }
-            | Self::Add { value, .. } => Some(*value),
+            | Self::Add { value, .. }
+            | Self::Propose { value, .. } => Some(*value),
             Self::Read { .. } | Self::Delete { .. } | Self::Transaction(_) => None,
         }
     }
@@ -111,7 +121,8 @@ impl PlannedOperation {
             | Self::Cas { .. }
             | Self::Append { .. }
             | Self::Delete { .. }
-            | Self::Add { .. } => std::slice::from_ref(self),
+            | Self::Add { .. }
+            | Self::Propose { .. } => std::slice::from_ref(self),
         }
     }
 
@@ -176,6 +187,7 @@ impl Group {
                 let value = content.stream.random_range(1..=ADDITION_MAX);
                 PlannedOperation::Add { key, value }
             }
+            WorkloadKind::Consensus => PlannedOperation::Propose { key, value },
         };
         self.latest = operation.value().or(self.latest);
         operation

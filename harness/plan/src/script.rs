@@ -26,7 +26,7 @@ pub struct ScriptedOperation {
     /// On what; a transaction has none of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<u64>,
-    /// What a write writes, an append appends, an addition adds, a compare-and-set puts there.
+    /// What a write writes, an append appends, an addition adds, a proposal proposes, a compare-and-set puts there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<u64>,
     /// What a compare-and-set must find.
@@ -72,6 +72,8 @@ pub enum Function {
     Delete,
     /// Add to a counter.
     Add,
+    /// Propose a value to an instance of consensus.
+    Propose,
     /// Several of these at once, or none.
     #[serde(rename = "txn")]
     Transaction,
@@ -86,6 +88,7 @@ impl Function {
         Self::Append,
         Self::Delete,
         Self::Add,
+        Self::Propose,
         Self::Transaction,
     ];
 
@@ -98,6 +101,7 @@ impl Function {
             Self::Append => "append",
             Self::Delete => "delete",
             Self::Add => "add",
+            Self::Propose => "propose",
             Self::Transaction => "txn",
         }
     }
@@ -110,7 +114,7 @@ impl Function {
     /// Whether it is given a value.
     pub const fn takes_value(self) -> bool {
         match self {
-            Self::Write | Self::Cas | Self::Append | Self::Add => true,
+            Self::Write | Self::Cas | Self::Append | Self::Add | Self::Propose => true,
             Self::Read | Self::Delete | Self::Transaction => false,
         }
     }
@@ -127,7 +131,8 @@ impl ScriptedOperation {
             | PlannedOperation::Cas { .. }
             | PlannedOperation::Append { .. }
             | PlannedOperation::Delete { .. }
-            | PlannedOperation::Add { .. } => parts.pop(),
+            | PlannedOperation::Add { .. }
+            | PlannedOperation::Propose { .. } => parts.pop(),
         };
         Self {
             f: operation.function(),
@@ -178,6 +183,7 @@ impl ScriptedPart {
             | PlannedOperation::Append { .. }
             | PlannedOperation::Delete { .. }
             | PlannedOperation::Add { .. }
+            | PlannedOperation::Propose { .. }
             | PlannedOperation::Transaction(_) => None,
         };
         Some(Self { f, key, value: operation.value(), expected })
@@ -195,6 +201,7 @@ impl ScriptedPart {
             Function::Append => PlannedOperation::Append { key, value },
             Function::Delete => PlannedOperation::Delete { key },
             Function::Add => PlannedOperation::Add { key, value },
+            Function::Propose => PlannedOperation::Propose { key, value },
             Function::Transaction => PlannedOperation::Transaction(Vec::new()),
         }
     }
@@ -213,6 +220,7 @@ mod tests {
             PlannedOperation::Append { key: 5, value: 6 },
             PlannedOperation::Delete { key: 2 },
             PlannedOperation::Add { key: 7, value: 8 },
+            PlannedOperation::Propose { key: 7, value: 8 },
         ];
         let all = PlannedOperation::Transaction(single.clone());
         for operation in single.into_iter().chain([all]) {

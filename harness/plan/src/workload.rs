@@ -64,6 +64,8 @@ pub enum WorkloadKind {
     Set,
     /// Additions to counters, and reads of them.
     Counter,
+    /// Proposals to independent instances of consensus, and reads of what is decided.
+    Consensus,
 }
 
 impl WorkloadKind {
@@ -75,6 +77,7 @@ impl WorkloadKind {
         Self::Transaction,
         Self::Set,
         Self::Counter,
+        Self::Consensus,
     ];
 
     /// Its name in plans and on the command line.
@@ -86,6 +89,21 @@ impl WorkloadKind {
             Self::Transaction => "txn",
             Self::Set => "set",
             Self::Counter => "counter",
+            Self::Consensus => "consensus",
+        }
+    }
+
+    /// How many operations a key sees before it is left for a new one, where nothing else is asked for.
+    pub const fn operations_per_key(self) -> u32 {
+        match self {
+            // Once something is decided there is little left to see.
+            Self::Consensus => 30,
+            Self::Register
+            | Self::CasRegister
+            | Self::Append
+            | Self::Transaction
+            | Self::Set
+            | Self::Counter => 300,
         }
     }
 
@@ -98,6 +116,7 @@ impl WorkloadKind {
             Self::Transaction => "kv-txn",
             Self::Set => "set",
             Self::Counter => "counter",
+            Self::Consensus => "consensus",
         }
     }
 
@@ -113,6 +132,7 @@ impl WorkloadKind {
                 &[Function::Read, Function::Write, Function::Append, Function::Transaction]
             }
             Self::Counter => &[Function::Read, Function::Add],
+            Self::Consensus => &[Function::Read, Function::Propose],
         }
     }
 
@@ -127,6 +147,7 @@ impl WorkloadKind {
             Self::Transaction => "transactions of reads, writes and appends on several keys",
             Self::Set => "elements added to independent sets, and reads of them",
             Self::Counter => "additions to independent counters, and reads of them",
+            Self::Consensus => "proposals to write-once registers, and reads of what is decided",
         }
     }
 
@@ -139,6 +160,7 @@ impl WorkloadKind {
             Self::Transaction if holds_list(key) => PlannedOperation::Append { key, value },
             Self::Transaction => PlannedOperation::Write { key, value },
             Self::Counter => PlannedOperation::Add { key, value: 1 },
+            Self::Consensus => PlannedOperation::Propose { key, value },
         }
     }
 }

@@ -185,7 +185,7 @@ fn moments_are_of_those_who_are_there() {
     assert_eq!(
         complaint(when(Moment::Completed(of("c0", "flush")))),
         "faults[0].when.completed.f: the workload has no function `flush`; there is read, write, \
-         cas, append, delete, add, txn"
+         cas, append, delete, add, propose, txn"
     );
     assert_eq!(
         complaint(when(Moment::Sent(message("c0", "c1")))),

@@ -34,7 +34,7 @@ pub(crate) struct Client<S: Watched> {
     /// Since when it is busy with the first of what it has to do at the end of the run.
     pub(crate) task_since: u64,
     /// What is asked for, which says what a write of the end is.
-    kind: WorkloadKind,
+    pub(crate) kind: WorkloadKind,
     /// What the next write of the end writes.
     next_value: u64,
     /// No new operation before this.
@@ -414,6 +414,7 @@ impl<S: Watched> Client<S> {
                     Outcome::Reconfigured => Progress::Changed(fault),
                     Outcome::Read(_)
                     | Outcome::Written
+                    | Outcome::Decided(_)
                     | Outcome::Failed(_)
                     | Outcome::Unknown(_)
                     | Outcome::Swapped

@@ -211,6 +211,7 @@ impl<S: Watched> Sim<S> {
                             | Command::Append { .. }
                             | Command::Delete { .. }
                             | Command::Add { .. }
+                            | Command::Propose { .. }
                             | Command::Transaction(_)),
                         ) => format!("`{command}`"),
                         Asked::Change(_) => "the change of the system".to_owned(),
@@ -219,7 +220,8 @@ impl<S: Watched> Sim<S> {
                     format!("{what}, begun at {began} ms, is not complete")
                 }
                 (None, Some(Closing::Write(key))) => {
-                    format!("no write of key {} has succeeded", key.0)
+                    let f = client.kind.closing(key.0, 0).f();
+                    format!("no {f} of key {} has succeeded", key.0)
                 }
                 (None, Some(Closing::Read(key))) => {
                     format!("no read of key {} has succeeded", key.0)

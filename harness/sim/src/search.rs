@@ -10,6 +10,7 @@ use quorate_plan::{
     Delay, Durations, FaultClass, FaultRequest, LIES, Liveness, Plan, SystemPlan, ValueChoice,
     Weather, Workload, WorkloadKind, WorldKind, faults,
 };
+use quorate_systems::SystemKind;
 use quorate_systems::contract::Options;
 use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::weather::{self, Purpose};
@@ -96,12 +97,24 @@ pub(crate) fn draw_calm(seed: u64, system: &Vocabulary, cluster: (u16, Options))
         draw.of(&[300, 1_000, 3_000])
     };
     let rate = (operations * 1_000 / time_limit_ms).max(1);
+    let kind = draw_workload(system, &mut draw);
+    let keys = u32::try_from(draw.between(1, 2)).expect("few");
+    let operations_per_key = draw.of(&[10, 30, 100]);
     let workload = Workload {
-        kind: draw_workload(system, &mut draw),
+        kind,
         clients,
         rate_per_s: if busy { 0 } else { u32::try_from(rate).unwrap_or(u32::MAX) },
-        keys: u32::try_from(draw.between(1, 2)).expect("few"),
-        operations_per_key: draw.of(&[10, 30, 100]),
+        keys,
+        operations_per_key: match kind {
+            // Once something is decided there is little left to see: more instances are more decisions.
+            WorkloadKind::Consensus => operations_per_key / 5 + 1,
+            WorkloadKind::Register
+            | WorkloadKind::CasRegister
+            | WorkloadKind::Append
+            | WorkloadKind::Transaction
+            | WorkloadKind::Set
+            | WorkloadKind::Counter => operations_per_key,
+        },
         read_percent: draw.of(&[20, 40, 50, 60, 80]),
         values: if draw.one_in(8) { ValueChoice::Few } else { ValueChoice::Unique },
     };

@@ -132,6 +132,7 @@ impl<S: Watched> Sim<S> {
             Some(Asked::Operation(Command::Delete { .. })) => 6,
             Some(Asked::Operation(Command::Add { .. })) => 7,
             Some(Asked::Operation(Command::Transaction(_))) => 8,
+            Some(Asked::Operation(Command::Propose { .. })) => 9,
         };
         states.tell(Part::Client, &[latest.kind, latest.row, asked, self.phase as u64]);
         self.tell_cluster(&mut states, kind);

@@ -2,6 +2,8 @@
 //!
 //! `QUORATE_SEEDS=100000 cargo test --release -p quorate-sim --test clean` looks at more of them.
 
+use std::collections::BTreeSet;
+
 use quorate_sim::hunt::{Hunter, Tried};
 use quorate_sim::{OUT_OF_REACH, out_of_reach};
 use quorate_systems::SystemKind;
@@ -13,14 +15,30 @@ fn seeds(or: u64) -> u64 {
 
 #[test]
 fn the_correct_system_is_never_accused() {
-    let mut hunter = Hunter::new(SystemKind::Quorum);
-    for seed in 0..seeds(1_500) {
+    never_accused(SystemKind::Quorum, seeds(1_500));
+}
+
+#[test]
+fn correct_single_decree_paxos_is_never_accused() {
+    let reached = never_accused(SystemKind::PaxosSingle, seeds(2_000));
+    for milestone in SystemKind::PaxosSingle.vocabulary().milestones {
+        assert!(reached.contains(milestone.name), "{} is not reached", milestone.name);
+    }
+}
+
+/// Tries the correct system, and gives the milestones that it came to.
+fn never_accused(kind: SystemKind, seeds: u64) -> BTreeSet<String> {
+    let mut hunter = Hunter::new(kind);
+    let mut reached = BTreeSet::new();
+    for seed in 0..seeds {
         let Tried { found, at_start, undecided, milestones, .. } =
             hunter.try_seed(seed, Mutants::NONE).unwrap();
-        assert_eq!((found, at_start, undecided), (None, None, false), "seed {seed}");
+        assert_eq!((found, at_start, undecided), (None, None, false), "seed {seed} of {kind}");
         let beyond = milestones.iter().find(|(name, _)| out_of_reach(name).is_some());
         assert_eq!(beyond, None, "seed {seed} comes to what is said to be out of reach");
+        reached.extend(milestones.iter().map(|(name, _)| name.to_string()));
     }
+    reached
 }
 
 #[test]
@@ -37,23 +55,29 @@ fn milestones_out_of_reach_are_milestones() {
 
 #[test]
 fn every_planted_bug_is_found_soon() {
-    let mut hunter = Hunter::new(SystemKind::Quorum);
-    for mutant in Mutant::ALL {
-        let tried = |seed| hunter.try_seed(seed, Mutants(Some(*mutant))).unwrap();
-        let found = (0..seeds(600)).map(tried).find(|tried| tried.found.is_some());
-        let found = found.unwrap_or_else(|| panic!("{mutant} is not found"));
-        assert!(found.reached, "{mutant}: what is found makes a difference");
+    for kind in SystemKind::ALL {
+        let mut hunter = Hunter::new(*kind);
+        kind.mutants().for_each(|mutant| is_found_soon(&mut hunter, mutant));
     }
+}
+
+fn is_found_soon(hunter: &mut Hunter, mutant: Mutant) {
+    let tried = |seed| hunter.try_seed(seed, Mutants(Some(mutant))).unwrap();
+    let found = (0..seeds(600)).map(tried).find(|tried| tried.found.is_some());
+    let found = found.unwrap_or_else(|| panic!("{mutant} is not found"));
+    assert!(found.reached, "{mutant}: what is found makes a difference");
 }
 
 #[test]
 fn a_seed_gives_the_same_plan_whatever_is_planted() {
-    let mut hunter = Hunter::new(SystemKind::Quorum);
-    for seed in 0..20 {
-        let before = hunter.plan(seed);
-        for mutant in Mutant::ALL {
-            hunter.try_seed(seed, Mutants(Some(*mutant))).unwrap();
-            assert_eq!(hunter.plan(seed), before);
+    for kind in SystemKind::ALL {
+        let mut hunter = Hunter::new(*kind);
+        for seed in 0..20 {
+            let before = hunter.plan(seed);
+            for mutant in kind.mutants() {
+                hunter.try_seed(seed, Mutants(Some(mutant))).unwrap();
+                assert_eq!(hunter.plan(seed), before);
+            }
         }
     }
 }

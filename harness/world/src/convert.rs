@@ -26,6 +26,9 @@ pub fn asked(planned: &PlannedOperation) -> Command {
         PlannedOperation::Add { key, value } => {
             Command::Add { key: Key(*key), value: Value(*value) }
         }
+        PlannedOperation::Propose { key, value } => {
+            Command::Propose { key: Key(*key), value: Value(*value) }
+        }
         PlannedOperation::Transaction(parts) => {
             Command::Transaction(parts.iter().map(asked).collect())
         }
@@ -43,6 +46,7 @@ pub fn planned(command: &Command) -> PlannedOperation {
         Command::Append { key, value } => PlannedOperation::Append { key: key.0, value: value.0 },
         Command::Delete { key } => PlannedOperation::Delete { key: key.0 },
         Command::Add { key, value } => PlannedOperation::Add { key: key.0, value: value.0 },
+        Command::Propose { key, value } => PlannedOperation::Propose { key: key.0, value: value.0 },
         Command::Transaction(parts) => {
             PlannedOperation::Transaction(parts.iter().map(planned).collect())
         }
@@ -62,7 +66,8 @@ fn argument(command: &Command) -> history::Value {
         Command::Read { .. } | Command::Delete { .. } => history::Value::Nil,
         Command::Write { value, .. }
         | Command::Append { value, .. }
-        | Command::Add { value, .. } => int(*value),
+        | Command::Add { value, .. }
+        | Command::Propose { value, .. } => int(*value),
         Command::Cas { expected, value, .. } => {
             history::Value::List(vec![int(*expected), int(*value)])
         }
@@ -80,6 +85,7 @@ const MICRO: &[(&str, &str)] = &[
     ("append", "append"),
     ("delete", "delete"),
     ("add", "add"),
+    ("propose", "propose"),
 ];
 
 /// One part of a transaction, with its argument or with what it saw.
@@ -122,6 +128,10 @@ fn single(f: &str, key: Key, value: &history::Value) -> Result<Command, &'static
         ("delete", _) => Err("a delete has no argument"),
         ("add", history::Value::Int(value)) => Ok(Command::Add { key, value: stored(*value) }),
         ("add", _) => Err("what is added is a number"),
+        ("propose", history::Value::Int(value)) => {
+            Ok(Command::Propose { key, value: stored(*value) })
+        }
+        ("propose", _) => Err("what is proposed is a number"),
         _ => Err("no system knows it"),
     }
 }
@@ -170,14 +180,16 @@ pub fn completion(process: ProcessId, command: &Command, outcome: Outcome) -> Wh
         | Outcome::Appended
         | Outcome::Deleted
         | Outcome::Added
+        | Outcome::Decided(_)
         | Outcome::Transaction(_)) => What::Ok(Step { value: result(command, &done), ..asked }),
     }
 }
 
-/// What an operation that was done stands for: what a read saw, else the argument.
+/// What an operation that was done stands for: what a read saw, what was decided, else the argument.
 fn result(command: &Command, outcome: &Outcome) -> history::Value {
     match outcome {
         Outcome::Read(value) => value.map_or(history::Value::Nil, int),
+        Outcome::Decided(value) => int(*value),
         Outcome::List(values) => history::Value::List(values.iter().copied().map(int).collect()),
         Outcome::Transaction(outcomes) => {
             let parts = command.parts().iter().zip(outcomes);
@@ -245,6 +257,7 @@ mod tests {
             Command::Append { key, value },
             Command::Delete { key },
             Command::Add { key, value },
+            Command::Propose { key, value },
         ];
         let parts = [vec![read(), write(4)], single.clone()].concat();
         single.into_iter().chain([Command::Transaction(parts)]).collect()
@@ -288,6 +301,8 @@ mod tests {
         assert_eq!(seen, What::Ok(step("read", history::Value::Int(3), None)));
         let initial = completion(P, &read(), Outcome::Read(None));
         assert_eq!(initial, What::Ok(step("read", history::Value::Nil, None)));
+        let decided = completion(P, &propose(3), Outcome::Decided(Value(4)));
+        assert_eq!(decided, What::Ok(step("propose", history::Value::Int(4), None)));
         let written = completion(P, &write(3), Outcome::Written);
         assert_eq!(written, What::Ok(step("write", history::Value::Int(3), None)));
     }
@@ -296,6 +311,9 @@ mod tests {
     fn a_write_that_timed_out_may_still_happen_and_a_read_does_not_matter() {
         let write = time_out(P, &write(3));
         assert_eq!(write, What::Info(step("write", history::Value::Int(3), Some("timed out"))));
+        let proposal = time_out(P, &propose(3));
+        let unknown = step("propose", history::Value::Int(3), Some("timed out"));
+        assert_eq!(proposal, What::Info(unknown));
         let read = time_out(P, &read());
         assert_eq!(read, What::Fail(step("read", history::Value::Nil, Some("timed out"))));
     }

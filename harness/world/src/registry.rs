@@ -3,7 +3,8 @@
 use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options, System};
-use quorate_systems::mutant::Mutants;
+use quorate_systems::mutant::{Mutant, Mutants};
+use quorate_systems::paxos_single::PaxosSingle;
 use quorate_systems::quorum::Quorum;
 
 use crate::invariants::{Invariants, Watched};
@@ -23,6 +24,7 @@ pub trait WithWatched {
 pub fn with_watched<W: WithWatched>(kind: SystemKind, job: W) -> W::Out {
     match kind {
         SystemKind::Quorum => job.with::<Quorum>(),
+        SystemKind::PaxosSingle => job.with::<PaxosSingle>(),
     }
 }
 
@@ -80,11 +82,26 @@ impl WithWatched for Configure<'_> {
     type Out = Result<Promises, ConfigError>;
 
     fn with<S: Watched>(self) -> Self::Out {
+        if let Some(mutant) = self.mutants.0 {
+            refuse_foreign(S::KIND, mutant)?;
+        }
         let config = S::configure(self.nodes, self.options, self.mutants)?;
         let changes = draw_changes::<S>(&config, self.seed);
         let liars_tolerated = S::liars_tolerated(&config);
         Ok(Promises { liars_tolerated, changes })
     }
+}
+
+/// A planted bug is of one system.
+fn refuse_foreign(kind: SystemKind, mutant: Mutant) -> Result<(), ConfigError> {
+    if kind.mutants().any(|own| own == mutant) {
+        return Ok(());
+    }
+    let known: Vec<&str> = kind.mutants().map(Mutant::name).collect();
+    Err(ConfigError::Impossible(format!(
+        "{kind} has no planted bug {mutant}; it has {}",
+        known.join(", ")
+    )))
 }
 
 /// Changes of which each is possible after the one before.
@@ -178,7 +195,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let error = find("raft").unwrap_err().to_string();
-        assert_eq!(error, "there is no system `raft`; there is quorum");
+        assert_eq!(error, "there is no system `raft`; there is quorum, paxos-single");
     }
 
     #[test]
@@ -201,6 +218,19 @@ mod tests {
                 let is_listed = kind.vocabulary().workloads.contains(&workload.name());
                 let is_possible = check_regime(*kind, &plan, Mutants::NONE).is_ok();
                 assert_eq!(is_listed, is_possible, "{} on {}", workload.name(), kind.name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_planted_bug_of_another_system_is_refused() {
+        for kind in SystemKind::ALL {
+            let nodes = kind.vocabulary().nodes;
+            for mutant in Mutant::ALL {
+                let planted = Mutants(Some(*mutant));
+                let is_own = kind.mutants().any(|own| own == *mutant);
+                let taken = promises(*kind, nodes, &BTreeMap::new(), planted, 1);
+                assert_eq!(taken.is_ok(), is_own, "{mutant} in {kind}");
             }
         }
     }

@@ -164,6 +164,7 @@ impl Naive {
         };
         let held = command.key().and_then(|key| get(self, key));
         Some(match (command, held) {
+            (Command::Propose { .. }, _) => return None,
             (Command::Transaction(parts), _) => {
                 let mut copy = self.clone();
                 let mut outcomes = Vec::new();

@@ -29,6 +29,7 @@ impl Access {
             | Command::Append { .. }
             | Command::Delete { .. }
             | Command::Add { .. }
+            | Command::Propose { .. }
             | Command::Transaction(_) => None,
         }
     }
@@ -77,6 +78,7 @@ mod tests {
             Command::Append { key, value },
             Command::Delete { key },
             Command::Add { key, value },
+            Command::Propose { key, value },
             Command::Transaction(alloc::vec![Command::Read { key }]),
         ];
         for command in others {

@@ -54,6 +54,10 @@ pub(crate) fn write(key: u64, value: u64) -> Command {
     Command::Write { key: Key(key), value: Value(value) }
 }
 
+pub(crate) fn propose(key: u64, value: u64) -> Command {
+    Command::Propose { key: Key(key), value: Value(value) }
+}
+
 /// How a read that saw `value` ended.
 #[expect(clippy::unnecessary_wraps, reason = "an operation may also have no outcome yet")]
 pub(crate) fn saw(value: u64) -> Option<Outcome> {
@@ -498,6 +502,7 @@ fn in_words(outcome: &Outcome) -> String {
         Outcome::Read(Some(value)) => format!("has read {}", value.0),
         Outcome::Read(None) => "has read nil".into(),
         Outcome::Written => "has written".into(),
+        Outcome::Decided(value) => format!("has decided {}", value.0),
         Outcome::Reconfigured => "has reconfigured".into(),
         Outcome::Failed(why) => format!("has failed: {why}"),
         Outcome::Unknown(why) => format!("does not know: {why}"),

@@ -103,6 +103,7 @@ impl<S: System> Client<S> {
                     | Outcome::Appended
                     | Outcome::Deleted
                     | Outcome::Added
+                    | Outcome::Decided(_)
                     | Outcome::List(_)
                     | Outcome::Transaction(_)),
                 ) => {

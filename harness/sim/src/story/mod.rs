@@ -143,7 +143,8 @@ fn call(command: &Command) -> String {
         Command::Read { key } | Command::Delete { key } => format!("{f}(k{})", key.0),
         Command::Write { key, value }
         | Command::Append { key, value }
-        | Command::Add { key, value } => format!("{f}(k{}, {})", key.0, value.0),
+        | Command::Add { key, value }
+        | Command::Propose { key, value } => format!("{f}(k{}, {})", key.0, value.0),
         Command::Cas { key, expected, value } => {
             format!("{f}(k{}, {}, {})", key.0, expected.0, value.0)
         }
@@ -156,7 +157,10 @@ fn call(command: &Command) -> String {
 
 /// Whether what it saw is more than that it is done.
 fn shows_result(operation: &crate::tape::Operation) -> bool {
-    matches!(operation.command, Command::Read { .. } | Command::Transaction(_))
+    matches!(
+        operation.command,
+        Command::Read { .. } | Command::Propose { .. } | Command::Transaction(_)
+    )
 }
 
 /// Microseconds as milliseconds with three places.

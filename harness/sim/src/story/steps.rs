@@ -55,7 +55,8 @@ fn begun(operation: &Operation) -> String {
         }
         Command::Write { key, value }
         | Command::Append { key, value }
-        | Command::Add { key, value } => {
+        | Command::Add { key, value }
+        | Command::Propose { key, value } => {
             format!("c{client} begins to {f} {} to key {}", value.0, key.0)
         }
         Command::Cas { key, expected, value } => format!(
@@ -77,6 +78,9 @@ fn ended(story: &Story, operation: &Operation) -> String {
         }
         (Ended::Ok(_), Command::Append { value, .. }) => {
             format!("c{client} has appended {}", value.0)
+        }
+        (Ended::Ok(value), Command::Propose { key, .. }) => {
+            format!("c{client} learns that {value} is decided for key {}", key.0)
         }
         (Ended::Ok(_), Command::Add { value, .. }) => format!("c{client} has added {}", value.0),
         (Ended::Ok(_), Command::Delete { key }) => format!("c{client} has deleted key {}", key.0),

@@ -432,7 +432,7 @@ impl Run {
                         value.map_or(Value::Nil, |v| Value::Int(i64::try_from(v.0).unwrap()));
                     self.note_with(client, &command, What::Ok, None, value);
                 }
-                Outcome::Written | Outcome::Reconfigured => {
+                Outcome::Written | Outcome::Decided(_) | Outcome::Reconfigured => {
                     self.note(client, &command, What::Ok, None);
                 }
                 Outcome::Failed(why) => self.note(client, &command, What::Fail, Some(&why)),

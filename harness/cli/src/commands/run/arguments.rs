@@ -30,9 +30,9 @@ pub(super) struct Arguments {
     #[arg(short = 'o', long = "option", value_name = "NAME=VALUE", value_parser = option)]
     options: Vec<(String, String)>,
 
-    /// What the clients do: see `quorate list workloads`.
-    #[arg(long, default_value = "register", value_name = "NAME", value_parser = workload)]
-    workload: WorkloadKind,
+    /// What the clients do: see `quorate list workloads` [default: what the system is for].
+    #[arg(long, value_name = "NAME", value_parser = workload)]
+    workload: Option<WorkloadKind>,
 
     /// How many clients act at once: a number, or a multiple of the nodes such as `3n`.
     #[arg(long, default_value = "3n", value_name = "COUNT", allow_hyphen_values = true)]
@@ -50,9 +50,9 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 3, value_name = "COUNT", allow_negative_numbers = true)]
     keys: u32,
 
-    /// After so many operations a key is left and a new one begun.
-    #[arg(long, default_value_t = 300, value_name = "COUNT", allow_negative_numbers = true)]
-    ops_per_key: u32,
+    /// After so many operations a key is left and a new one begun [default: 300; with consensus 30].
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    ops_per_key: Option<u32>,
 
     /// How many of a hundred operations are reads.
     #[arg(long, default_value_t = 50, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100), allow_negative_numbers = true)]
@@ -105,14 +105,15 @@ impl Arguments {
         let system =
             SystemPlan { kind: self.system.name().to_owned(), nodes, options: self.options()? };
         let seed = self.seed.unwrap_or(drawn_seed);
+        let workload = self.workload();
         let name = self.name.clone().unwrap_or_else(|| self.default_name());
         let mut plan = Plan {
             workload: Workload {
-                kind: self.workload,
+                kind: workload,
                 clients: self.concurrency.clients(nodes),
                 rate_per_s: self.rate,
                 keys: self.keys,
-                operations_per_key: self.ops_per_key,
+                operations_per_key: self.ops_per_key.unwrap_or(workload.operations_per_key()),
                 read_percent: self.read_percent,
                 values: match self.values {
                     Values::Unique => ValueChoice::Unique,
@@ -166,8 +167,16 @@ impl Arguments {
         Ok(options)
     }
 
+    /// As asked for, or what the system is for.
+    fn workload(&self) -> WorkloadKind {
+        let own = self.system.vocabulary().workloads.first().copied().unwrap_or_default();
+        let is_own = |kind: &&WorkloadKind| kind.name() == own;
+        let own = WorkloadKind::ALL.iter().find(is_own);
+        self.workload.or(own.copied()).unwrap_or(WorkloadKind::Register)
+    }
+
     fn default_name(&self) -> String {
-        format!("{}-{}", self.system, self.workload.name())
+        format!("{}-{}", self.system, self.workload().name())
     }
 }
 
