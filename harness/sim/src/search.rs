@@ -10,7 +10,6 @@ use quorate_plan::{
     Delay, Durations, FaultClass, FaultRequest, LIES, Liveness, Plan, SystemPlan, ValueChoice,
     Weather, Workload, WorkloadKind, WorldKind, faults,
 };
-use quorate_systems::SystemKind;
 use quorate_systems::contract::Options;
 use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::weather::{self, Purpose};

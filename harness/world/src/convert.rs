@@ -249,6 +249,10 @@ mod tests {
         Command::Write { key: Key(7), value: Value(value) }
     }
 
+    fn propose(value: u64) -> Command {
+        Command::Propose { key: Key(7), value: Value(value) }
+    }
+
     /// One of each command that is neither a read nor a write.
     fn others() -> Vec<Command> {
         let (key, value) = (Key(7), Value(3));
