@@ -10,6 +10,7 @@
 pub mod checker;
 pub mod coverage;
 pub mod memory;
+pub mod models;
 pub mod parsers;
 pub mod schedule;
 pub mod stream;
@@ -58,6 +59,7 @@ pub const TARGETS: &[Target] = &[
     parsers::plan_json::TARGET,
     parsers::words::TARGET,
     checker::TARGET,
+    models::TARGET,
     schedule::QUORUM,
 ];
 

@@ -9,6 +9,7 @@ use askama::Template;
 use quorate_checkers::explain::Counterexample;
 use quorate_checkers::history::{Operation, Outcome, ProcessId, Value};
 use quorate_checkers::judge::Results;
+use quorate_checkers::model;
 
 use crate::lanes::{self, Family, Span};
 use crate::units::{count, moment, span as span_text};
@@ -256,18 +257,28 @@ fn near_spans(shown: &[Shown<'_>], results: &Results) -> Vec<Span> {
 
 /// What an operation did, in a few words.
 fn text(operation: &Operation, with_key: bool) -> String {
+    let text = match operation.input {
+        // What is made of several values reads better in the words of the checkers.
+        Value::List(_) => arrows(&model::describe(operation)),
+        Value::Nil if operation.f == "delete" => operation.f.clone(),
+        Value::Nil | Value::Int(_) | Value::Text(_) => plain_text(operation),
+    };
+    match operation.key {
+        Some(key) if with_key => format!("{text} @{key}"),
+        _ => text,
+    }
+}
+
+fn plain_text(operation: &Operation) -> String {
     let mut text = operation.f.clone();
     if operation.input != Value::Nil {
         text = format!("{text} {}", operation.input);
     }
-    if let Outcome::Ok(result) = &operation.outcome
-        && (operation.input == Value::Nil || *result != operation.input)
-    {
-        text = format!("{text} → {result}");
-    }
-    match operation.key {
-        Some(key) if with_key => format!("{text} @{key}"),
-        _ => text,
+    match &operation.outcome {
+        Outcome::Ok(result) if operation.input == Value::Nil || *result != operation.input => {
+            format!("{text} → {result}")
+        }
+        Outcome::Ok(_) | Outcome::Fail | Outcome::Info | Outcome::Pending => text,
     }
 }
 

@@ -192,6 +192,11 @@ impl<M: Model + Sync> AnyModel for M {
     }
 }
 
+/// An operation in a few words, whatever it is judged by (`cas 1 -> 2`, `txn r 1 -> 5, append 2 3`).
+pub fn describe(operation: &Operation) -> String {
+    store::describe(operation)
+}
+
 /// The model of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn AnyModel> {
     ALL.iter().copied().find(|model| model.name() == name)

@@ -19,8 +19,8 @@ pub struct Set;
 
 impl Monitor for Set {
     const NAME: &'static str = "set";
-    const SUMMARY: &'static str = "independent sets: `read` returns every element that was put there by `add` (or \
-         `append`), once; each element is added once";
+    const SUMMARY: &'static str = "independent sets: `read` returns every element that was put there by `append`, \
+         once; each element is added once";
     const FUNCTIONS: &'static [&'static str] = &["read", "append"];
 
     fn judge<'a>(&self, operations: &'a [Operation]) -> Result<Option<Wrong<'a>>, Malformed> {
@@ -58,7 +58,7 @@ impl<'a> Recorded<'a> {
         for operation in operations {
             match operation.f.as_str() {
                 "read" => recorded.reads.extend(read(operation)?),
-                "add" | "append" => {
+                "append" => {
                     let element = element(operation)?;
                     if let Some(first) = recorded.additions.insert(element, operation) {
                         let problem = format!(
@@ -71,7 +71,7 @@ impl<'a> Recorded<'a> {
                 }
                 other => {
                     let problem = format!(
-                        "the model `set` has no function `{other}`; expected `read`, `add` or `append`"
+                        "the model `set` has no function `{other}`; expected `read` or `append`"
                     );
                     return Err(malformed(operation, problem));
                 }

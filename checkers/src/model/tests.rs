@@ -584,10 +584,13 @@ fn operations_on_keys_that_no_transaction_joins_are_judged_apart() {
 #[test]
 fn a_set_loses_nothing_and_doubles_nothing() {
     let model = "set";
-    let all = ["0 append 1", "0 ok", "0 add 2", "0 ok", "0 read", "0 ok [2, 1]"];
+    let all = ["0 append 1", "0 ok", "0 append 2", "0 ok", "0 read", "0 ok [2, 1]"];
     assert!(is_valid(model, &all), "the order does not matter");
-    assert!(is_valid(model, &["0 add 1", "0 info", "1 read", "1 ok null", "1 read", "1 ok [1]"]));
-    let added = ["0 add 1", "0 ok", "0 read"];
+    assert!(is_valid(
+        model,
+        &["0 append 1", "0 info", "1 read", "1 ok null", "1 read", "1 ok [1]"]
+    ));
+    let added = ["0 append 1", "0 ok", "0 read"];
     let after = |seen| sentence(model, &[added.as_slice(), &[seen]].concat());
     assert_eq!(
         after("0 ok []"),
@@ -596,12 +599,12 @@ fn a_set_loses_nothing_and_doubles_nothing() {
     );
     assert_eq!(after("0 ok [1, 1]"), "the read at index 2 saw 1, more than once");
     assert_eq!(after("0 ok [1, 3]"), "the read at index 2 saw 3, but nobody ever added it");
-    let failed = ["0 add 1", "0 fail", "0 read", "0 ok [1]"];
+    let failed = ["0 append 1", "0 fail", "0 read", "0 ok [1]"];
     assert_eq!(
         sentence(model, &failed),
         "the read at index 2 saw 1, but its addition at index 0 had failed"
     );
-    let early = ["0 read", "0 ok [1]", "0 add 1", "0 ok"];
+    let early = ["0 read", "0 ok [1]", "0 append 1", "0 ok"];
     assert_eq!(
         sentence(model, &early),
         "the read at index 0 saw 1, but its addition began only after that read had ended, at index 2"
@@ -611,19 +614,20 @@ fn a_set_loses_nothing_and_doubles_nothing() {
 #[test]
 fn what_a_set_showed_once_it_shows_for_ever_and_to_everybody() {
     let model = "set";
-    let stale = ["0 add 1", "1 read", "1 ok [1]", "1 read", "1 ok null", "0 ok"];
+    let stale = ["0 append 1", "1 read", "1 ok [1]", "1 read", "1 ok null", "0 ok"];
     assert_eq!(
         sentence(model, &stale),
         "the read at index 3 did not see 1, after the read at index 1 had already seen it"
     );
-    let apart = ["0 add 1", "1 add 2", "2 read", "3 read", "2 ok [1]", "3 ok [2]", "0 ok", "1 ok"];
+    let apart =
+        ["0 append 1", "1 append 2", "2 read", "3 read", "2 ok [1]", "3 ok [2]", "0 ok", "1 ok"];
     assert_eq!(
         sentence(model, &apart),
         "the read at index 2 saw 1 and not 2, and the read at index 3 saw 2 and not 1"
     );
-    let swapped = ["0 add 1", "0 ok", "1 add 2", "2 read", "2 ok [2]", "1 ok"];
+    let swapped = ["0 append 1", "0 ok", "1 append 2", "2 read", "2 ok [2]", "1 ok"];
     assert!(sentence(model, &swapped).starts_with("a read saw 2 and not 1, but the addition of 1"));
-    let order = ["2 read", "0 add 1", "0 ok", "1 add 2", "1 ok", "2 ok [2]"];
+    let order = ["2 read", "0 append 1", "0 ok", "1 append 2", "1 ok", "2 ok [2]"];
     assert_eq!(
         sentence(model, &order),
         "a read saw 2 and not 1, but the addition of 1 at index 1 had ended before that of 2 began, at \
@@ -713,7 +717,7 @@ fn what_has_no_meaning_is_named() {
         let said = problem(model, &lines);
         assert!(said.starts_with(expected), "{said}");
     }
-    let twice = ["0 add 1", "0 ok", "0 add 1", "0 ok"];
+    let twice = ["0 append 1", "0 ok", "0 append 1", "0 ok"];
     let expected = "index 2: 1 is added a second time, after index 0";
     assert!(problem("set", &twice).starts_with(expected));
 }

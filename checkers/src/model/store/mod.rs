@@ -18,6 +18,7 @@ use super::{Case, Malformed, Member, Model};
 use crate::history::{Key, Operation, Outcome, Value};
 
 use list::List;
+pub(super) use parse::describe;
 use remaining::Remaining;
 
 /// Keys with what they hold. `D` says which functions there are.
@@ -280,7 +281,7 @@ impl<D: Dialect> Model for Store<D> {
     }
 
     fn describe(&self, operation: &Operation) -> String {
-        parse::describe(operation)
+        describe(operation)
     }
 
     fn describe_state(&self, state: &Contents) -> String {

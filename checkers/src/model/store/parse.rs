@@ -238,7 +238,7 @@ fn int(value: &Value) -> Option<i64> {
 }
 
 /// An operation in a few words (`cas 1 -> 2`, `read -> [1, 2]`, `txn r 1 -> 5, append 2 3`).
-pub(super) fn describe(operation: &Operation) -> String {
+pub(in crate::model) fn describe(operation: &Operation) -> String {
     match (operation.f.as_str(), &operation.input, &operation.outcome) {
         ("read", _, Outcome::Ok(value)) => format!("read -> {value}"),
         ("read" | "delete", _, _) => operation.f.clone(),

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use quorate_checkers::model;
 use quorate_plan::{FaultClass, LIES, WorkloadKind};
 use quorate_systems::SystemKind;
 use quorate_systems::vocabulary::Vocabulary;
@@ -16,7 +17,7 @@ use self::catalogue::Catalogue;
 use crate::error::CliError;
 use crate::output;
 
-/// Systems with their options, messages, observations, invariants, milestones and mutants; workloads; faults;
+/// Systems with their options, messages, observations, invariants, milestones and mutants; workloads; models; faults;
 /// and what plans are written with: weather, rules, moments.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -44,6 +45,7 @@ enum What {
     Milestones,
     Mutants,
     Workloads,
+    Models,
     Faults,
     Weather,
     Rules,
@@ -69,6 +71,10 @@ impl List {
         if self.wants(What::Workloads) {
             heading(&mut text, "Workloads (--workload)");
             table(&mut text, WorkloadKind::ALL.iter().map(|kind| row(kind.name(), kind.summary())));
+        }
+        if self.wants(What::Models) {
+            heading(&mut text, "Models (in a history: model)");
+            table(&mut text, model::ALL.iter().map(|model| row(model.name(), model.summary())));
         }
         if self.wants(What::Faults) {
             heading(&mut text, "Faults (--faults)");

@@ -1,5 +1,6 @@
 //! The lists as data.
 
+use quorate_checkers::model;
 use quorate_plan::{FaultClass, LIES, WorkloadKind};
 use quorate_systems::SystemKind;
 use quorate_systems::vocabulary::{MessageKind, MutantSpec, ObservationKind, OptionSpec};
@@ -13,7 +14,8 @@ use super::plans;
 pub(super) struct Catalogue {
     systems: Vec<System>,
     demands: Vec<Named>,
-    workloads: Vec<Named>,
+    workloads: Vec<Workload>,
+    models: Vec<Named>,
     faults: Vec<Named>,
     lies: &'static [&'static str],
     weather: Vec<Named>,
@@ -33,6 +35,16 @@ struct System {
     invariants: Vec<Named>,
     milestones: Vec<Named>,
     mutants: Vec<MutantRow>,
+}
+
+#[derive(Serialize)]
+struct Workload {
+    name: &'static str,
+    summary: &'static str,
+    /// What its histories are judged by.
+    model: &'static str,
+    /// What a system must be able to do for it.
+    functions: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -82,7 +94,16 @@ impl Catalogue {
             demands: named(quorate_sim::DEMANDS),
             workloads: WorkloadKind::ALL
                 .iter()
-                .map(|kind| Named { name: kind.name(), summary: kind.summary() })
+                .map(|kind| Workload {
+                    name: kind.name(),
+                    summary: kind.summary(),
+                    model: kind.model(),
+                    functions: kind.functions().iter().map(|function| function.name()).collect(),
+                })
+                .collect(),
+            models: model::ALL
+                .iter()
+                .map(|model| Named { name: model.name(), summary: model.summary() })
                 .collect(),
             faults: classes
                 .map(|class| Named { name: class.name(), summary: class.summary() })
