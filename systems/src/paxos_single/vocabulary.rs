@@ -183,7 +183,7 @@ const MUTANTS: &[MutantSpec] = &[
         what: "ACCEPT does not raise the promise",
         source: "Brooker 2021, \"The bug in Paxos made simple\"; CASSANDRA-17162",
         breaks: "a late proposal overwrites what is decided, and another value is decided",
-        flags: "--mutant P01 --world sim --nodes 3 --faults loss,delay",
+        flags: "--mutant P01 --world sim --nodes 3 -o proposer=client --faults loss,delay",
     },
     MutantSpec {
         name: "P02",
@@ -204,21 +204,22 @@ const MUTANTS: &[MutantSpec] = &[
         what: "a proposer keeps its own value, whatever was accepted before",
         source: "the rule it breaks: Lamport 2001, section 2.2, phase 2 (a)",
         breaks: "two values are decided",
-        flags: "--mutant P05 --faults none",
+        flags: "--mutant P05 --world sim --nodes 3 -o proposer=client --faults none",
     },
     MutantSpec {
         name: "P06",
         what: "a proposer takes the first value that it is told, not that with the highest number",
         source: "omnipaxos 974b7ff, b67716a: a leader that did not adopt the maximum",
         breaks: "two values are decided",
-        flags: "--mutant P06 --world sim --nodes 3 --faults loss,delay,partition",
+        flags: "--mutant P06 --world sim --nodes 3 --rate 400 --ops-per-key 8 --time-limit 2m \
+                --faults loss,partition",
     },
     MutantSpec {
         name: "P07",
         what: "two proposers can choose the same number",
         source: "a lecture's \"select myn > np\"; Tencent/phxpaxos #145",
         breaks: "two values are accepted with one number, and both decided",
-        flags: "--mutant P07 --faults delay",
+        flags: "--mutant P07 --world sim --nodes 3 -o proposer=client --faults delay",
     },
     MutantSpec {
         name: "P09",
@@ -232,7 +233,7 @@ const MUTANTS: &[MutantSpec] = &[
         what: "answers are counted, not those who answer",
         source: "an early vsr-rs; a lecture's \"ACCEPT_OK from majority\"",
         breaks: "a duplicate makes a majority of one acceptor",
-        flags: "--mutant P10 --world sim --nodes 3 --faults duplicate",
+        flags: "--mutant P10 --world sim --nodes 3 -o proposer=client --faults duplicate",
     },
     MutantSpec {
         name: "P11",

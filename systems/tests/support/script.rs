@@ -4,6 +4,7 @@
     clippy::indexing_slicing,
     reason = "a test's tool may stop the test"
 )]
+#![allow(dead_code, reason = "each system uses its own part")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -744,3 +744,23 @@ fn a_failing_run_of_real_processes_is_shrunk_by_way_of_a_simulated_one_that_does
         }
     }
 }
+
+#[test]
+fn consensus_by_real_processes_is_valid_under_kills_and_partitions() {
+    let sandbox = Sandbox::for_clusters();
+    let faults = "kill,power-loss,partition,loss";
+    let run = sandbox.quorate(&[
+        "run",
+        "--system",
+        "paxos-single",
+        "--time-limit",
+        "8s",
+        "--seed",
+        "7",
+        "--faults",
+        faults,
+    ]);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(run.stdout.starts_with("VALID"), "{run}");
+    assert_eq!(processes_mentioning(sandbox.path()), Vec::<String>::new());
+}

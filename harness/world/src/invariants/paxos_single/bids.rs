@@ -17,9 +17,10 @@ impl PaxosSingleInvariants {
         };
         let Some(bid) = self.instances.get(key).bid(n) else { return };
         let (user, first) = *bid.user.get_or_insert((from, life));
-        if (user, first) == (from, life) {
+        if (user, first) == (from, life) || bid.is_disputed {
             return;
         }
+        bid.is_disputed = true;
         let what = if user == from {
             format!("{from} uses {n} under k{} in its life {life}, as in its life {first}", key.0)
         } else {

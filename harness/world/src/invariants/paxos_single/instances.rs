@@ -50,6 +50,8 @@ const BIDS_MAX: usize = 256;
 pub(super) struct Bid {
     /// Who uses it, and in which life.
     pub(super) user: Option<(Who, u64)>,
+    /// Whether another has used it, too: said once, and not again with every message.
+    pub(super) is_disputed: bool,
     /// The value that it stands for, and who said so first.
     pub(super) value: Option<(Value, Who)>,
     /// What its proposer has said that it proposes.
