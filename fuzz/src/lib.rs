@@ -11,6 +11,7 @@ pub mod checker;
 pub mod coverage;
 pub mod memory;
 pub mod models;
+pub mod mutant;
 pub mod parsers;
 pub mod schedule;
 pub mod stream;
@@ -68,7 +69,10 @@ pub const TARGETS: &[Target] = &[
 macro_rules! target {
     ($target:expr) => {
         #[cfg(fuzzing)]
-        $crate::libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ($target.body)(bytes));
+        $crate::libfuzzer_sys::fuzz_target!(
+            init: $crate::mutant::check(),
+            |bytes: &[u8]| ($target.body)(bytes)
+        );
 
         #[cfg(not(fuzzing))]
         fn main() -> std::process::ExitCode {

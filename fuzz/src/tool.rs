@@ -7,7 +7,7 @@ use std::{fs, io};
 use clap::{Parser, Subcommand};
 use quorate_plan::Plan;
 
-use crate::{Target, schedule};
+use crate::{Target, mutant, schedule};
 
 /// A fuzz target without its fuzzer: replay inputs, show them, write the inputs to begin with.
 #[derive(Debug, Parser)]
@@ -57,6 +57,7 @@ enum Job {
 /// The main function of a target's binary where cargo-fuzz did not build it.
 #[expect(clippy::print_stdout, reason = "this is a command line")]
 pub fn main(target: &Target) -> ExitCode {
+    mutant::check();
     match carry_out(target, Arguments::parse().job) {
         Ok(said) => {
             println!("{said}");
@@ -86,14 +87,16 @@ fn carry_out(target: &Target, job: Job) -> io::Result<String> {
         }
         Job::Plan { input, output } => {
             let plan = plan_of(target, &input)?;
-            fs::write(&output, schedule::plan_toml(&plan, schedule::mutants()))?;
-            Ok(format!("{}: the plan is in {}", target.name, output.display()))
+            let told = schedule::plan_toml(plan, mutant::mutants()).map_err(io::Error::other)?;
+            fs::write(&output, &told.text)?;
+            Ok(format!("{}: the plan is in {}; {told}", target.name, output.display()))
         }
         Job::History { input, output } => {
             let plan = plan_of(target, &input)?;
             let file = fs::File::create(&output)?;
-            schedule::history(&plan, schedule::mutants(), now(), file).map_err(io::Error::other)?;
-            Ok(format!("{}: the history is in {}", target.name, output.display()))
+            schedule::history(&plan, mutant::mutants(), now(), file).map_err(io::Error::other)?;
+            let told = schedule::plan_toml(plan, mutant::mutants()).map_err(io::Error::other)?;
+            Ok(format!("{}: the history is in {}; {told}", target.name, output.display()))
         }
         Job::Seeds { folder } => {
             fs::create_dir_all(&folder)?;

@@ -16,9 +16,8 @@ use quorate_world::weather;
 
 use super::plan::plan;
 use crate::coverage;
+use crate::mutant::mutants;
 
-/// The environment variable that names a planted bug to run with.
-pub const MUTANT: &str = "QUORATE_MUTANT";
 /// The environment variable that has every input run twice if it is `all`; else it is one of 64.
 pub const TWICE: &str = "QUORATE_TWICE";
 /// The environment variable that keeps abstract states from libFuzzer if it is `off`: to measure what they are good
@@ -75,17 +74,6 @@ pub(super) fn body<S: Watched>(bytes: &[u8]) {
 fn broken(judged: &Judged) -> Option<&str> {
     let at_start = judged.at_start.as_deref().filter(|_| mutants() == Mutants::NONE);
     judged.found.as_deref().or(at_start)
-}
-
-/// The planted bug that is on, if any: the environment names it.
-pub fn mutants() -> Mutants {
-    static MUTANTS: OnceLock<Mutants> = OnceLock::new();
-    *MUTANTS.get_or_init(|| {
-        let name = std::env::var(MUTANT).unwrap_or_default();
-        let known =
-            |name: &str| name.parse::<Mutant>().unwrap_or_else(|_| panic!("{MUTANT}: {name}"));
-        Mutants((!name.is_empty() && name != "none").then(|| known(&name)))
-    })
 }
 
 fn is(variable: &str, value: &str) -> bool {

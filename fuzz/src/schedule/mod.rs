@@ -25,7 +25,7 @@ use quorate_world::invariants::Watched;
 use crate::Target;
 
 pub use export::{ExportError, history, plan_toml};
-pub use judge::{COUNTERS, MUTANT, PROGRESS, TWICE, mutants};
+pub use judge::{COUNTERS, PROGRESS, TWICE};
 
 /// Schedules of quorum registers.
 pub const QUORUM: Target = target::<Quorum>(

@@ -36,11 +36,10 @@ mod trail;
 mod watch;
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use quorate_systems::contract::{Input, NodeId, Options, System};
 use quorate_systems::keys::ClusterKeys;
-use quorate_systems::mutant::{Mutant, Mutants};
+use quorate_systems::mutant::Mutants;
 use quorate_world::invariants::{Watched, Who};
 
 use self::client::ClientModel;
@@ -222,17 +221,4 @@ fn draw_change<S: System>(config: &S::Config, seed: u64) -> Option<Options> {
 pub(crate) fn parse(options: &str) -> Options {
     let pairs = options.split_whitespace().filter_map(|option| option.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-/// The planted bug that `QUORATE_MUTANT` names; the correct system if it is not set. Looked at once.
-///
-/// # Panics
-/// Where no mutant has that name: fuzzing the correct system in its place would find nothing, for the wrong reason.
-pub fn mutants() -> Mutants {
-    static ASKED: OnceLock<Mutants> = OnceLock::new();
-    *ASKED.get_or_init(|| {
-        let Ok(name) = std::env::var("QUORATE_MUTANT") else { return Mutants::NONE };
-        let mutant: Result<Mutant, _> = name.parse();
-        Mutants(Some(mutant.unwrap_or_else(|error| panic!("QUORATE_MUTANT={name}: {error}"))))
-    })
 }

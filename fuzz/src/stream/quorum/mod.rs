@@ -20,7 +20,8 @@ use super::bench::Bench;
 use super::client::ClientMachine;
 use super::expected::are_alike;
 use super::replica::ReplicaMachine;
-use super::{Cluster, Dice, Scope, Streamed, mutants};
+use super::{Cluster, Dice, Scope, Streamed};
+use crate::mutant::mutants;
 use crate::{Seed, Target};
 
 /// A server that is asked to query and to store, and runs operations for clients.
