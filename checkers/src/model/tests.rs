@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AnyModel, by_name};
+use super::by_name;
 use crate::explain::Counterexample;
 use crate::history::{
     Builder, Key, Operation, Outcome, ProcessId, Step, Time, Value, What, operations,
