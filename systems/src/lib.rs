@@ -14,6 +14,7 @@ mod canonical;
 pub mod contract;
 pub mod keys;
 pub mod mutant;
+pub mod paxos;
 pub mod quorum;
 pub mod vocabulary;
 pub mod wal;

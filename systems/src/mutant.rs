@@ -32,10 +32,38 @@ pub enum Mutant {
     /// Masking: the highest pair is believed, however few servers vouch for it (what Malkhi and Reiter 1998
     /// rule out).
     Q18,
+    /// Accepting a proposal does not raise the promise (the bug in "Paxos Made Simple", Brooker 2021).
+    P01,
+    /// A promise is not durable.
+    P02,
+    /// An acceptance is not durable.
+    P03,
+    /// A proposer keeps its own value, whatever was accepted before.
+    P05,
+    /// A proposer adopts the first value that is reported, not that of the highest ballot.
+    P06,
+    /// Answers that come twice count twice.
+    P10,
+    /// A refusal looks like an acceptance (as in paxi's `HandleP2a`).
+    P12,
+    /// A promise leaves out what is decided (as in paxi's `HandleP1a`).
+    P13,
+    /// Slots are executed past a hole.
+    P14,
+    /// A leader's own acceptance decides.
+    P16,
+    /// A leader answers reads without a proof that it still leads.
+    P20,
+    /// A lease is counted from the arrival of its grant, without a margin for drift.
+    P21,
+    /// A damaged record is taken for the end of the log (Alagappan et al. 2018).
+    P26,
+    /// The log is followed by index, without a look at ballots.
+    P28,
 }
 
 impl Mutant {
-    /// Every planted bug.
+    /// Every planted bug that can be asked for.
     pub const ALL: &[Self] = &[
         Self::Q01,
         Self::Q03,
@@ -47,6 +75,24 @@ impl Mutant {
         Self::Q11,
         Self::Q15,
         Self::Q18,
+    ];
+
+    /// Planted in Multi-Paxos, which cannot be asked for yet.
+    pub const PAXOS: &[Self] = &[
+        Self::P01,
+        Self::P02,
+        Self::P03,
+        Self::P05,
+        Self::P06,
+        Self::P10,
+        Self::P12,
+        Self::P13,
+        Self::P14,
+        Self::P16,
+        Self::P20,
+        Self::P21,
+        Self::P26,
+        Self::P28,
     ];
 
     /// Its catalogue name.
@@ -62,6 +108,20 @@ impl Mutant {
             Self::Q11 => "Q11",
             Self::Q15 => "Q15",
             Self::Q18 => "Q18",
+            Self::P01 => "P01",
+            Self::P02 => "P02",
+            Self::P03 => "P03",
+            Self::P05 => "P05",
+            Self::P06 => "P06",
+            Self::P10 => "P10",
+            Self::P12 => "P12",
+            Self::P13 => "P13",
+            Self::P14 => "P14",
+            Self::P16 => "P16",
+            Self::P20 => "P20",
+            Self::P21 => "P21",
+            Self::P26 => "P26",
+            Self::P28 => "P28",
         }
     }
 }
