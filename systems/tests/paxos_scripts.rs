@@ -1,7 +1,6 @@
 //! Runs the scripts in `scripts/paxos`: what happens, told line by line. Its README.md tells the commands.
 //!
 //! `REWRITE=1 cargo test -p quorate-systems --test paxos_scripts` writes down what happens now.
-#![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
 
 mod support;
 

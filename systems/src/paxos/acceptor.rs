@@ -155,7 +155,7 @@ impl PaxosReplica {
     fn follow(&mut self, ballot: Ballot, out: &mut Outbox<Paxos>) {
         assert!(ballot >= self.promised, "only a leader that may still decide is followed");
         self.highest = self.highest.max(ballot);
-        if ballot.node == self.me {
+        if self.own_ballot() == Some(ballot) {
             return;
         }
         self.yield_to_higher(out);

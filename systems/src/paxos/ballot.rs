@@ -24,7 +24,8 @@ impl Ballot {
     /// Before every attempt: nothing is promised, nothing accepted.
     pub const ZERO: Self = Self { round: 0, node: NodeId(0), incarnation: Incarnation(0) };
 
-    /// The lowest ballot of this life of `node` that is higher than `self`, whoever's that is.
+    /// A ballot of this life of `node` that is higher than `self`, whoever's that is; where there are no higher rounds
+    /// left, it is not.
     #[must_use]
     pub fn next(self, node: NodeId, incarnation: Incarnation) -> Self {
         Self { round: self.round.saturating_add(1), node, incarnation }
@@ -52,6 +53,8 @@ pub struct Slot(pub u64);
 impl Slot {
     /// Before the first.
     pub const ZERO: Self = Self(0);
+    /// No log is longer: whoever speaks of later slots is mistaken.
+    pub const LAST: Self = Self(1 << 48);
 
     /// The one after it.
     #[must_use]

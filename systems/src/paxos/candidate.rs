@@ -29,6 +29,9 @@ pub(super) struct Candidate {
     snapshot: (Slot, NodeId),
 }
 
+/// No log goes on further beyond its snapshot: what an acceptor takes has a bound of its own, which is lower.
+const REACH_MAX: u64 = 32_768;
+
 /// How long to wait for promises before asking again.
 const PATIENCE: (Micros, Micros) = (Micros(80_000), Micros(120_000));
 
@@ -36,6 +39,10 @@ impl PaxosReplica {
     /// Phase 1a: asks for promises for a ballot higher than any it has heard of.
     pub(super) fn campaign(&mut self, out: &mut Outbox<Paxos>) {
         let ballot = self.promised.max(self.highest).next(self.me, self.incarnation);
+        if ballot <= self.promised {
+            out.ignore("no ballot is higher than what is promised");
+            return self.set_election_timer(out);
+        }
         let from = self.log.commit().next();
         self.highest = ballot;
         out.observe(Observation::BallotUsed { ballot, from });
@@ -83,6 +90,10 @@ impl PaxosReplica {
                 return out.ignore("P1B for a ballot that is not in phase 1");
             }
         };
+        let reach = promise.snapshot.plus(REACH_MAX);
+        if promise.reports.iter().any(|report| report.slot > reach) {
+            return out.ignore("P1B with slots too far beyond its snapshot");
+        }
         if promise.snapshot > candidate.snapshot.0 {
             candidate.snapshot = (promise.snapshot, from);
         }
@@ -152,27 +163,19 @@ impl PaxosReplica {
     }
 
     fn adopt(&mut self, slot: Slot, found: Option<Report>, out: &mut Outbox<Paxos>) {
-        match found {
-            Some(Report { ballot, entry, .. }) => {
-                out.mark("adopted");
-                self.propose(slot, entry, Some(ballot), out);
-            }
-            None => {
-                out.mark("hole-filled");
-                self.propose(slot, Entry::Noop, None, out);
-            }
+        if let Some(Report { ballot, entry, .. }) = found {
+            out.mark("adopted");
+            self.propose(slot, entry, Some(ballot), out);
+        } else {
+            out.mark("hole-filled");
+            self.propose(slot, Entry::Noop, None, out);
         }
     }
 
     /// A candidate or leader learns that a higher ballot has been promised.
     pub(super) fn on_nack(&mut self, ballot: Ballot, promised: Ballot, out: &mut Outbox<Paxos>) {
         self.highest = self.highest.max(promised);
-        let mine = match &self.role {
-            Role::Follower => None,
-            Role::Candidate(candidate) => Some(candidate.ballot),
-            Role::Leader(leader) => Some(leader.ballot),
-        };
-        if mine != Some(ballot) || promised <= ballot {
+        if self.own_ballot() != Some(ballot) || promised <= ballot {
             return out.ignore("NACK for a ballot that is not its own");
         }
         if matches!(self.role, Role::Leader(_)) {

@@ -148,7 +148,7 @@ impl Hasher for Fold {
     }
 
     fn write_isize(&mut self, word: isize) {
-        self.write_u64(word as u64);
+        self.write_u64(word.cast_unsigned() as u64);
     }
 }
 

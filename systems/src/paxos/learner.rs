@@ -46,6 +46,7 @@ impl PaxosReplica {
             out.mark("foreign-entry");
         }
         self.execute_decided(out);
+        self.progress(out);
         self.fetch_if_behind(out);
     }
 
@@ -62,13 +63,12 @@ impl PaxosReplica {
                 is_first: matches!(executed, Executed::Fresh(_)),
             });
             let outcome = match executed {
-                Executed::Noop => None,
                 Executed::Fresh(outcome) => Some(outcome),
                 Executed::Again(outcome) => {
                     out.mark("ordered-twice");
                     Some(outcome)
                 }
-                Executed::Overtaken => None,
+                Executed::Noop | Executed::Overtaken => None,
             };
             if let (Role::Leader(leader), Some((client, number))) = (&mut self.role, request) {
                 leader.executed(client, number);
@@ -96,7 +96,7 @@ impl PaxosReplica {
         if self.machine.applied().since(self.snapshot.index) < self.config.snapshot_every {
             return;
         }
-        self.snapshot = Box::new(self.machine.snapshot());
+        *self.snapshot = self.machine.snapshot();
         out.persist(Record::Snapshot { snapshot: self.snapshot.clone() });
         let Snapshot { index, chain, .. } = *self.snapshot;
         self.log.truncate(index);
@@ -193,6 +193,9 @@ impl PaxosReplica {
         let Snapshot { index, chain, .. } = *snapshot;
         if index <= self.log.commit().max(self.machine.applied()) {
             return out.ignore("SNAPSHOT of what is executed");
+        }
+        if index > Slot::LAST {
+            return out.ignore("SNAPSHOT of more than there can be");
         }
         out.persist(Record::Snapshot { snapshot: snapshot.clone() });
         let ticket = out.last_ticket().0;

@@ -72,10 +72,8 @@ impl Log {
         let skipped = from.since(self.base).saturating_sub(1);
         let first = self.base.plus(skipped).next();
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        let slots = (first.0..).map(Slot);
-        slots
-            .zip(self.places.iter().skip(skipped))
-            .filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
+        let places = self.places.iter().skip(skipped);
+        places.zip(first.0..).filter_map(|(place, slot)| Some((Slot(slot), place.as_ref()?)))
     }
 
     /// Accepts an entry. What is decided stays: an entry that is proposed for a decided slot is the decided one.

@@ -186,7 +186,7 @@ impl PaxosReplica {
                 self.on_heartbeat(ballot, round, commit, out);
             }
             Message::HeartbeatOk { ballot, round } => {
-                self.on_heartbeat_ok(from, ballot, round, out)
+                self.on_heartbeat_ok(from, ballot, round, out);
             }
             Message::Fetch { from: first } => self.on_fetch(from, first, out),
             Message::FetchOk { from: first, entries } => {
@@ -276,6 +276,15 @@ impl PaxosReplica {
         out.observe(Observation::SteppedDown { ballot });
         out.cancel_timer(RETRANSMIT);
         self.set_election_timer(out);
+    }
+
+    /// The ballot that it tries, or leads in.
+    pub(super) fn own_ballot(&self) -> Option<Ballot> {
+        match &self.role {
+            Role::Follower => None,
+            Role::Candidate(candidate) => Some(candidate.ballot),
+            Role::Leader(leader) => Some(leader.ballot),
+        }
     }
 
     /// All nodes but this one.
