@@ -18,7 +18,7 @@ use quorate_systems::paxos::{
     Report, Request, RequestNumber, Session, Slot, Snapshot,
 };
 use quorate_systems::wire::{Envelope, decode, encode};
-use support::{Happened, Net, c, n, read, saw, write};
+use support::{Flight, Happened, Net, c, n, read, saw, write};
 
 type Cluster = Net<Paxos>;
 
@@ -58,7 +58,7 @@ fn delays(net: &mut Cluster, command: Command) -> usize {
         .find(|_| {
             // What a node says to itself takes no time.
             net.deliver(|flight| !flight.is_local());
-            net.deliver_all(|flight| flight.is_local());
+            net.deliver_all(Flight::is_local);
             net.outcome(0).is_some()
         })
         .unwrap()
@@ -151,7 +151,7 @@ fn what_a_checkpoint_holds_is_what_the_log_held() {
 }
 
 fn checkpoint(net: &Cluster, node: u16) -> Vec<Record> {
-    net.nodes[usize::from(node)].replica.as_ref().unwrap().checkpoint()
+    net.nodes.get(usize::from(node)).unwrap().replica.as_ref().unwrap().checkpoint()
 }
 
 /// A node that starts from these records.
@@ -232,7 +232,7 @@ fn a_client_that_is_sent_around_waits() {
     for turn in 0..20_u16 {
         let (from, leader) = (1 + turn % 2, Some(NodeId(2 - turn % 2)));
         let message = Message::Redirect { number, leader };
-        net.arrive(support::Flight { from: n(from), to: c(1), message });
+        net.arrive(Flight { from: n(from), to: c(1), message });
     }
     assert_eq!(net.sent["REQUEST"], 4, "asked once, and sent on as often as there are nodes");
     net.lose(|_| true);
@@ -364,15 +364,15 @@ impl Dice {
         }
     }
 
-    fn snapshot(&mut self) -> Box<Snapshot> {
+    fn snapshot(&mut self) -> Snapshot {
         let (index, chain) = (self.slot(), Chain(self.next()));
         let session = Session { number: self.request_number(), outcome: Outcome::Written };
         let clients = BTreeMap::from([(ClientId(1), session)]);
         let store = BTreeMap::from([(Key(1), Value(self.below(9)))]);
-        Box::new(Snapshot { index, chain, store, clients })
+        Snapshot { index, chain, store, clients }
     }
 
-    fn promise(&mut self) -> Box<Promise> {
+    fn promise(&mut self) -> Promise {
         let snapshot = self.slot();
         let count = self.below(3);
         let reports = (0..count).map(|_| Report {
@@ -381,7 +381,7 @@ impl Dice {
             entry: self.entry(),
             is_decided: self.below(2) == 0,
         });
-        Box::new(Promise { reports: reports.collect(), snapshot })
+        Promise { reports: reports.collect(), snapshot }
     }
 
     /// Any message at all, from `from`.
@@ -395,7 +395,7 @@ impl Dice {
             1 => Message::Reply { number, outcome: Outcome::Written },
             2 => Message::Redirect { number, leader: Some(node) },
             3 => Message::P1a { ballot, from: slot },
-            4 => Message::P1b { ballot: own, promise: self.promise() },
+            4 => Message::P1b { ballot: own, promise: Box::new(self.promise()) },
             5 => Message::Nack { ballot: own, promised: ballot },
             6 => Message::P2a { ballot, slot, entry, commit },
             7 => Message::P2b { ballot: own, slot, ok: self.below(4) > 0, promised: ballot },
@@ -403,7 +403,7 @@ impl Dice {
             9 => Message::HeartbeatOk { ballot: own, round },
             10 => Message::Fetch { from: slot },
             11 => Message::FetchOk { from: slot, entries: vec![entry, Entry::Noop] },
-            _ => Message::Snapshot { snapshot: self.snapshot() },
+            _ => Message::Snapshot { snapshot: Box::new(self.snapshot()) },
         }
     }
 }

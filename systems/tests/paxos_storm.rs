@@ -22,7 +22,7 @@ use quorate_systems::contract::{
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos::{
-    Ballot, Chain, Config, Message, Observation, Paxos, PaxosClient, PaxosReplica, Record,
+    Ballot, Chain, Config, Message, Observation, Paxos, PaxosClient, PaxosReplica, Reads, Record,
     RequestNumber, Slot,
 };
 
@@ -73,10 +73,30 @@ fn in_many_storms_the_correct_system_keeps_its_promises() {
 #[test]
 fn every_planted_bug_is_seen() {
     for mutant in Mutant::PAXOS {
-        let seen = (0..SEEDS_MAX).find_map(|seed| Some((seed, run(seed, Some(*mutant)).err()?)));
-        let Some((seed, why)) = seen else { panic!("{mutant} is not seen") };
+        let found = (0..SEEDS_MAX).find_map(|seed| Some((seed, run(seed, Some(*mutant)).err()?)));
+        let Some((seed, why)) = found else { panic!("{mutant} is not seen") };
         println!("{mutant} seed {seed}: {why}");
     }
+}
+
+/// With clocks that run eight times as wrong as the options allow for, leases overlap: the margins are what keeps them apart,
+/// and the watch would see if they did not.
+#[test]
+fn clocks_beyond_their_bounds_break_leases() {
+    let storm = |seed: u64| {
+        let mut world = World::new(seed, None);
+        if !matches!(world.config.reads, Reads::Lease(_)) {
+            return None;
+        }
+        for node in &mut world.nodes {
+            node.drift *= 8;
+        }
+        world.storm().err()
+    };
+    let found = (0..SEEDS_MAX).find_map(|seed| Some((seed, storm(seed)?)));
+    let (seed, why) = found.expect("leases hold whatever clocks do");
+    println!("seed {seed}: {why}");
+    assert!(why.starts_with("P-I12"), "{why}");
 }
 
 #[test]

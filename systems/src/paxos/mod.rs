@@ -7,7 +7,7 @@
 //!   client ── REQUEST ──► leader ── P2A ──► acceptors ── P2B ──► leader ── REPLY ──► client
 //! ```
 //!
-//! The parts: [`ballot`] and [`entry`] are what the protocol speaks of; `log` is what an acceptor holds; `acceptor`,
+//! The parts: `ballot` and `entry` are what the protocol speaks of; `log` is what an acceptor holds; `acceptor`,
 //! `candidate`, `leader` and `learner` are the roles, each a part of the one [`PaxosReplica`]; `machine` is the
 //! replicated state; `lease` is the arithmetic of reads without the log.
 

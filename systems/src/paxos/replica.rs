@@ -76,7 +76,7 @@ pub(super) const FETCH: TimerId = TimerId(3);
 /// How long nobody leads before a follower tries to. A wide span: two that try at once hinder each other.
 const ELECTION_SPAN: (Micros, Micros) = (Micros(300_000), Micros(600_000));
 /// So often may that span double for whoever tries in vain.
-const DOUBLINGS_MAX: u32 = 3;
+const DOUBLINGS_MAX: u32 = 2;
 
 impl Replica<Paxos> for PaxosReplica {
     fn start(start: Start<Paxos>, out: &mut Outbox<Paxos>) -> Result<Self, StartError> {
