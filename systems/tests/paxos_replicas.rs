@@ -1,10 +1,11 @@
-//! Multi-Paxos driven by hand: what a calm operation costs, what a disk brings back, what is refused, and that nothing
-//! that anybody sends stops a replica.
+//! Multi-Paxos driven by hand: what a calm operation costs, what a disk brings back, what is refused, and
+//! that nothing that anybody sends stops a replica.
 #![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
 
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use quorate_systems::contract::{
     ClientId, Command, ConfigError, Describe, Effect, FORGED_VALUES, Identify, Incarnation, Input,
@@ -523,6 +524,15 @@ fn every_planted_bug_is_in_the_vocabulary_and_in_no_list() {
     let planted: Vec<_> = Mutant::PAXOS.iter().map(|mutant| mutant.name()).collect();
     assert_eq!(listed, planted);
     assert!(Mutant::PAXOS.iter().all(|mutant| !Mutant::ALL.contains(mutant)));
+}
+
+#[test]
+fn every_planted_bug_is_one_wrong_turn() {
+    let files = fs::read_dir("src/paxos").unwrap().map(|file| file.unwrap().path());
+    let code: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+    for mutant in Mutant::PAXOS {
+        assert_eq!(code.matches(&format!("deviates(Mutant::{mutant})")).count(), 1, "{mutant}");
+    }
 }
 
 #[test]

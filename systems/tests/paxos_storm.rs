@@ -1,10 +1,11 @@
-//! Multi-Paxos in a storm: a small world in virtual time, in which messages are lost, doubled, late and overtake each
-//! other, links break one way or both, clocks run wrong within bounds, nodes crash and lose what was not durable.
+//! Multi-Paxos in a storm: a small world in virtual time, in which messages are lost, doubled, late and
+//! overtake each other, links break one way or both, clocks run wrong within bounds, nodes crash and lose
+//! what was not durable.
 //!
-//! What is watched: acceptors keep their word, what is decided is on the disks of a majority, every slot is decided
-//! once, replicas execute the same history, each request takes effect once, leases exclude each other, answers are those
-//! of the log in an order that keeps to real time, and after the storm everything goes on. Each planted bug must show
-//! here: otherwise the watch proves nothing.
+//! What is watched: acceptors keep their word, what is decided is on the disks of a majority, every slot is
+//! decided once, replicas execute the same history, each request takes effect once, leases exclude each
+//! other, answers are those of the log in an order that keeps to real time, and after the storm everything
+//! goes on. Each planted bug must show here: otherwise the watch proves nothing.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -79,8 +80,8 @@ fn every_planted_bug_is_seen() {
     }
 }
 
-/// With clocks that run eight times as wrong as the options allow for, leases overlap: the margins are what keeps them apart,
-/// and the watch would see if they did not.
+/// With clocks that run eight times as wrong as the options allow for, leases overlap: the margins are what
+/// keeps them apart, and the watch would see if they did not.
 #[test]
 fn clocks_beyond_their_bounds_break_leases() {
     let storm = |seed: u64| {
@@ -961,8 +962,8 @@ impl Watch {
         }
     }
 
-    /// The log is the order of all that took effect. Every answer must be what it gives, and the order of real time
-    /// must be kept: what was completed before something began comes before it.
+    /// The log is the order of all that took effect. Every answer must be what it gives, and the order of
+    /// real time must be kept: what was completed before something began comes before it.
     fn judge(
         &self,
         operations: &BTreeMap<(ClientId, RequestNumber), Operation>,
@@ -974,7 +975,8 @@ impl Watch {
             moments.extend(operation.completed.as_ref().map(|(tick, _)| (*tick, true, *id)));
         }
         moments.sort_unstable_by_key(|(tick, ..)| *tick);
-        // The first place that the operations completed so far leave free; and what it was at each invocation.
+        // The first place that the operations completed so far leave free; and what it was at each
+        // invocation.
         let mut floor = Slot::ZERO;
         let mut floors = BTreeMap::new();
         // Where operations that are out of the log were placed, with the moment at which they were completed.
@@ -1039,7 +1041,8 @@ impl States {
         self.writes.get(&key)?.last_key_value().map(|(_, value)| *value)
     }
 
-    /// The first place from `least` on where a read that was answered without the log could have seen what it was told.
+    /// The first place from `least` on where a read that was answered without the log could have seen what
+    /// it was told.
     fn place(&self, operation: &Operation, outcome: &Outcome, least: Slot) -> Option<Slot> {
         let (Command::Read { key }, Outcome::Read(seen)) = (&operation.command, outcome) else {
             return None;

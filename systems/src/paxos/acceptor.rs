@@ -11,12 +11,13 @@ use super::replica::{PaxosReplica, Role};
 use crate::contract::{After, Outbox};
 use crate::mutant::Mutant;
 
-/// A slot that lies further beyond the snapshot is not taken: what is reported in one promise must fit into one
-/// message. Whoever is that far behind must catch up first.
+/// A slot that lies further beyond the snapshot is not taken: what is reported in one promise must fit into
+/// one message. Whoever is that far behind must catch up first.
 const SPAN_MAX: u64 = 8_192;
 
 impl PaxosReplica {
-    /// Phase 1b: promises unless something higher is promised, and reports. A P1A that comes again is answered again.
+    /// Phase 1b: promises unless something higher is promised, and reports. A P1A that comes again is
+    /// answered again.
     pub(super) fn on_p1a(&mut self, ballot: Ballot, from: Slot, out: &mut Outbox<Paxos>) {
         self.highest = self.highest.max(ballot);
         if self.grant.withholds_from(ballot.node, self.now).is_some() {
@@ -61,8 +62,8 @@ impl PaxosReplica {
         Promise { snapshot: self.log.base(), reports: reports.collect() }
     }
 
-    /// Phase 2b: accepts unless something higher is promised. The answer names the ballot that it answers, and says
-    /// whether it was accepted.
+    /// Phase 2b: accepts unless something higher is promised. The answer names the ballot that it answers,
+    /// and says whether it was accepted.
     pub(super) fn on_p2a(
         &mut self,
         ballot: Ballot,
@@ -119,8 +120,8 @@ impl PaxosReplica {
         out.observe(Observation::Accepted { ballot, slot, entry, ticket });
     }
 
-    /// Enters an acceptance, new or found on disk. It is a promise as well: without that, an older ballot could be
-    /// accepted over it.
+    /// Enters an acceptance, new or found on disk. It is a promise as well: without that, an older ballot
+    /// could be accepted over it.
     pub(super) fn enter(&mut self, slot: Slot, ballot: Ballot, entry: Entry) {
         if !self.config.mutants.deviates(Mutant::P01) {
             self.promised = self.promised.max(ballot);
@@ -128,8 +129,9 @@ impl PaxosReplica {
         self.log.accept(slot, ballot, entry);
     }
 
-    /// A leader is heard. The answer says no more than that nothing higher was promised when this came, which a crash
-    /// does not take back; a lease that it grants is kept over a crash by promising nothing after a restart.
+    /// A leader is heard. The answer says no more than that nothing higher was promised when this came,
+    /// which a crash does not take back; a lease that it grants is kept over a crash by promising nothing
+    /// after a restart.
     pub(super) fn on_heartbeat(
         &mut self,
         ballot: Ballot,

@@ -24,8 +24,8 @@ impl Ballot {
     /// Before every attempt: nothing is promised, nothing accepted.
     pub const ZERO: Self = Self { round: 0, node: NodeId(0), incarnation: Incarnation(0) };
 
-    /// A ballot of this life of `node` that is higher than `self`, whoever's that is; where there are no higher rounds
-    /// left, it is not.
+    /// A ballot of this life of `node` that is higher than `self`, whoever's that is; where there are no
+    /// higher rounds left, it is not.
     #[must_use]
     pub fn next(self, node: NodeId, incarnation: Incarnation) -> Self {
         Self { round: self.round.saturating_add(1), node, incarnation }

@@ -61,8 +61,8 @@ impl PaxosReplica {
         self.repeat_p1a(out);
     }
 
-    /// Asks everybody who has not promised, and for the snapshot that is still missing. The ballot is of this life
-    /// only: nothing must be durable before it is told.
+    /// Asks everybody who has not promised, and for the snapshot that is still missing. The ballot is of
+    /// this life only: nothing must be durable before it is told.
     pub(super) fn repeat_p1a(&mut self, out: &mut Outbox<Paxos>) {
         let Role::Candidate(candidate) = &self.role else { return };
         let Candidate { ballot, from, tally, .. } = *candidate;
@@ -135,8 +135,8 @@ impl PaxosReplica {
         }
     }
 
-    /// A2.2, phase 1: installs what is decided, and proposes again, in its own ballot, what was accepted; new requests
-    /// come after that.
+    /// A2.2, phase 1: installs what is decided, and proposes again, in its own ballot, what was accepted;
+    /// new requests come after that.
     fn lead(&mut self, candidate: Candidate, out: &mut Outbox<Paxos>) {
         let Candidate { ballot, tally, mut found, .. } = candidate;
         let decided = found.extract_if(.., |_, report| report.is_decided);

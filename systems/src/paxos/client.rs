@@ -1,7 +1,7 @@
 //! The client core: it asks whom it takes for the leader, and goes on asking until it is answered.
 //!
-//! It never says that an operation failed. A refusal proves nothing: a copy of the request may still reach a node that
-//! has become leader meanwhile. What is not answered ends when the driver gives it up.
+//! It never says that an operation failed. A refusal proves nothing: a copy of the request may still reach
+//! a node that has become leader meanwhile. What is not answered ends when the driver gives it up.
 
 use alloc::vec::Vec;
 
@@ -34,8 +34,8 @@ struct Open {
     command: Command,
     /// How often its timer has gone off.
     resent: u32,
-    /// How many redirections it may still follow before the timer goes off: two nodes that both take the other for the
-    /// leader would have it go back and forth.
+    /// How many redirections it may still follow before the timer goes off: two nodes that both take the
+    /// other for the leader would have it go back and forth.
     redirects_left: u16,
 }
 

@@ -19,8 +19,8 @@ use crate::mutant::Mutant;
 #[derive(Debug)]
 pub(super) struct Leader {
     pub(super) ballot: Ballot,
-    /// The last slot found in phase 1: until all up to it are executed, earlier leaders may have answered what this
-    /// one does not know yet.
+    /// The last slot found in phase 1: until all up to it are executed, earlier leaders may have answered
+    /// what this one does not know yet.
     pub(super) adopted: Slot,
     /// The first slot that is free.
     next: Slot,
@@ -28,8 +28,8 @@ pub(super) struct Leader {
     open: VecDeque<Open>,
     /// Requests that the window has no room for.
     queue: VecDeque<Request>,
-    /// The last request of each client that stands in an open slot or in the queue: its copies are dropped. Of no
-    /// worth to anybody else, and gone with the leadership.
+    /// The last request of each client that stands in an open slot or in the queue: its copies are dropped.
+    /// Of no worth to anybody else, and gone with the leadership.
     in_flight: BTreeMap<ClientId, RequestNumber>,
     /// Slots before it were open when the timer for sending again was set.
     repeat_below: Slot,
@@ -53,10 +53,11 @@ const PATIENCE: (Micros, Micros) = (Micros(80_000), Micros(120_000));
 const REPEATS_MAX: usize = 16;
 /// From one round of heartbeats to the next: several within the time after which a follower loses patience.
 const HEARTBEAT_SPAN: (Micros, Micros) = (Micros(40_000), Micros(60_000));
-/// A leader whom no majority answers for so many heartbeats gives up: perhaps it can speak and not hear, and keeps
-/// others from leading.
+/// A leader whom no majority answers for so many heartbeats gives up: perhaps it can speak and not hear,
+/// and keeps others from leading.
 const SILENT_MAX: u32 = 15;
-/// So many requests may wait for the window. A client has one open at a time, and asks again for what is dropped.
+/// So many requests may wait for the window. A client has one open at a time, and asks again for what is
+/// dropped.
 const QUEUE_MAX: usize = 1_024;
 
 impl Leader {
@@ -100,7 +101,8 @@ impl Leader {
 }
 
 impl PaxosReplica {
-    /// A client's request: answered from the table if it was executed, dropped if it is on its way or overtaken.
+    /// A client's request: answered from the table if it was executed, dropped if it is on its way or
+    /// overtaken.
     pub(super) fn on_request(
         &mut self,
         client: ClientId,
@@ -152,8 +154,8 @@ impl PaxosReplica {
         }
     }
 
-    /// Phase 2a. The leader's own acceptance becomes durable while the others already have theirs under way: it counts
-    /// when its P2B, held back until then, comes back to itself.
+    /// Phase 2a. The leader's own acceptance becomes durable while the others already have theirs under
+    /// way: it counts when its P2B, held back until then, comes back to itself.
     pub(super) fn propose(
         &mut self,
         slot: Slot,
@@ -207,7 +209,8 @@ impl PaxosReplica {
         }
     }
 
-    /// A slot is decided once a majority of distinct acceptors, the leader among them or not, accepted in this ballot.
+    /// A slot is decided once a majority of distinct acceptors, the leader among them or not, accepted in
+    /// this ballot.
     pub(super) fn on_p2b(
         &mut self,
         from: NodeId,

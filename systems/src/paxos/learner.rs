@@ -22,8 +22,8 @@ const ENTRIES_MAX: u64 = 128;
 const AHEAD_MAX: u64 = 8_192;
 
 impl PaxosReplica {
-    /// Takes a leader's commit index. It speaks of the leader's entries: one that was accepted in another ballot may be
-    /// another one, and must be asked for.
+    /// Takes a leader's commit index. It speaks of the leader's entries: one that was accepted in another
+    /// ballot may be another one, and must be asked for.
     pub(super) fn learn(&mut self, ballot: Ballot, commit: Slot, out: &mut Outbox<Paxos>) {
         if commit <= self.log.commit() {
             return;

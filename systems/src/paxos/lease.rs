@@ -6,8 +6,8 @@
 //!   grantor           receives it ────────────────── D(1+ρ) ───────────────┤ may promise another
 //! ```
 //!
-//! Each counts on its own clock. A clock that is at most ρ too slow or too fast keeps the first end before the
-//! second, whatever the message took (PROTOCOLS A2.2, reads, c).
+//! Each counts on its own clock. A clock that is at most ρ too slow or too fast keeps the first end before
+//! the second, whatever the message took (PROTOCOLS A2.2, reads, c).
 
 use alloc::collections::VecDeque;
 
@@ -56,7 +56,8 @@ pub(super) struct Grant {
 }
 
 impl Grant {
-    /// After a restart nobody knows to whom an earlier life may have granted one: nobody's ballot is promised.
+    /// After a restart nobody knows to whom an earlier life may have granted one: nobody's ballot is
+    /// promised.
     pub(super) fn unknown(until: LocalTime) -> Self {
         Self { holder: None, until }
     }
@@ -107,7 +108,8 @@ impl Rounds {
         self.started
     }
 
-    /// Whether a majority has answered this round, or a later one: whoever it was that asked then still leads.
+    /// Whether a majority has answered this round, or a later one: whoever it was that asked then still
+    /// leads.
     pub(super) fn has_confirmed(&self, round: u64) -> bool {
         round <= self.confirmed
     }

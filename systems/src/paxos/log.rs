@@ -76,7 +76,8 @@ impl Log {
         places.zip(first.0..).filter_map(|(place, slot)| Some((Slot(slot), place.as_ref()?)))
     }
 
-    /// Accepts an entry. What is decided stays: an entry that is proposed for a decided slot is the decided one.
+    /// Accepts an entry. What is decided stays: an entry that is proposed for a decided slot is the decided
+    /// one.
     pub(super) fn accept(&mut self, slot: Slot, ballot: Ballot, entry: Entry) {
         match self.place(slot) {
             Some(Some(place)) if place.is_decided => place.ballot = ballot,

@@ -1,4 +1,5 @@
-//! The replicated state: the store and the table of clients, changed by decided entries in the order of slots.
+//! The replicated state: the store and the table of clients, changed by decided entries in the order of
+//! slots.
 
 use alloc::collections::BTreeMap;
 
@@ -20,8 +21,8 @@ pub struct Session {
     pub outcome: Outcome,
 }
 
-/// The state after the execution of every slot up to `index`. The table of clients is part of it: without it, a
-/// request that was executed before could be executed again.
+/// The state after the execution of every slot up to `index`. The table of clients is part of it: without
+/// it, a request that was executed before could be executed again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The last slot whose effects are in it.
@@ -80,8 +81,8 @@ impl Machine {
         self.0.clone()
     }
 
-    /// Executes the entry of a later slot. The table is looked at here and not only when a request arrives: an old
-    /// and a new leader can order one request in two slots.
+    /// Executes the entry of a later slot. The table is looked at here and not only when a request arrives:
+    /// an old and a new leader can order one request in two slots.
     pub(super) fn execute(&mut self, slot: Slot, entry: &Entry, digest: u64) -> Executed {
         assert!(slot > self.0.index, "slots are executed in order");
         self.0.chain = self.0.chain.after(slot, digest);

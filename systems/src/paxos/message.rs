@@ -53,13 +53,13 @@ pub enum Message {
     Nack { ballot: Ballot, promised: Ballot },
     /// Phase 2: accept `entry` in `slot`. All slots up to `commit` are decided.
     P2a { ballot: Ballot, slot: Slot, entry: Entry, commit: Slot },
-    /// The answer to the P2A of this ballot and slot: accepted, durably, if `ok`; refused if not, since the sender
-    /// has promised `promised`.
+    /// The answer to the P2A of this ballot and slot: accepted, durably, if `ok`; refused if not, since the
+    /// sender has promised `promised`.
     P2b { ballot: Ballot, slot: Slot, ok: bool, promised: Ballot },
     /// The sender leads in `ballot`; all slots up to `commit` are decided.
     Heartbeat { ballot: Ballot, round: u64, commit: Slot },
-    /// The sender had promised nothing above `ballot` when this round of heartbeats reached it. With leases it
-    /// grants one.
+    /// The sender had promised nothing above `ballot` when this round of heartbeats reached it. With leases
+    /// it grants one.
     HeartbeatOk { ballot: Ballot, round: u64 },
     /// Which entries are decided from `from` on?
     Fetch { from: Slot },
@@ -176,8 +176,8 @@ pub enum Observation {
     BallotUsed { ballot: Ballot, from: Slot },
     /// An acceptor promised.
     Promised { ballot: Ballot, ticket: u64 },
-    /// A candidate leads: `voters` promised. It has executed all slots up to `commit`, and found entries up to
-    /// `adopted`.
+    /// A candidate leads: `voters` promised. It has executed all slots up to `commit`, and found entries up
+    /// to `adopted`.
     Elected { ballot: Ballot, voters: NodeSet, commit: Slot, adopted: Slot },
     /// A leader proposes: the entry that was found accepted in the ballot `adopted`, or its own.
     Proposed { ballot: Ballot, slot: Slot, entry: u64, adopted: Option<Ballot> },
@@ -187,8 +187,8 @@ pub enum Observation {
     Decided { ballot: Ballot, slot: Slot, entry: u64, voters: NodeSet },
     /// A replica learned what is decided: from the commit index of `ballot`, or by asking where that is none.
     Learned { slot: Slot, entry: u64, ballot: Option<Ballot> },
-    /// A replica executed a slot. `chain` stands for all that it has executed; `request` is who and which, where the
-    /// slot holds a request, and `is_first` says whether that took effect now.
+    /// A replica executed a slot. `chain` stands for all that it has executed; `request` is who and which,
+    /// where the slot holds a request, and `is_first` says whether that took effect now.
     Executed {
         slot: Slot,
         chain: Chain,
@@ -203,8 +203,8 @@ pub enum Observation {
     LeaseGranted { ballot: Ballot, round: u64, micros: u64 },
     /// A leader holds a lease for `micros` more of its own clock, granted by `voters`.
     LeaseTaken { ballot: Ballot, round: u64, micros: u64, voters: NodeSet },
-    /// A leader answers a read without the log, from its state after the slots up to `applied`; by its lease, or by a
-    /// round that confirmed it.
+    /// A leader answers a read without the log, from its state after the slots up to `applied`; by its
+    /// lease, or by a round that confirmed it.
     ReadServed { ballot: Ballot, applied: Slot, by_lease: bool },
     /// A leader or candidate has given up `ballot`.
     SteppedDown { ballot: Ballot },

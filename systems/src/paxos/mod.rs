@@ -1,15 +1,16 @@
 //! State machine replication by Multi-Paxos.
 //!
-//! Every node is proposer, acceptor, learner and replica. One of them leads: it has run phase 1 for its ballot once,
-//! for all slots, and runs phase 2 for each slot. A calm request takes four delays and 2n messages:
+//! Every node is proposer, acceptor, learner and replica. One of them leads: it has run phase 1 for its
+//! ballot once, for all slots, and runs phase 2 for each slot. A calm request takes four delays and 2n
+//! messages:
 //!
 //! ```text
 //!   client ── REQUEST ──► leader ── P2A ──► acceptors ── P2B ──► leader ── REPLY ──► client
 //! ```
 //!
-//! The parts: `ballot` and `entry` are what the protocol speaks of; `log` is what an acceptor holds; `acceptor`,
-//! `candidate`, `leader` and `learner` are the roles, each a part of the one [`PaxosReplica`]; `machine` is the
-//! replicated state; `lease` is the arithmetic of reads without the log.
+//! The parts: `ballot` and `entry` are what the protocol speaks of; `log` is what an acceptor holds;
+//! `acceptor`, `candidate`, `leader` and `learner` are the roles, each a part of the one [`PaxosReplica`];
+//! `machine` is the replicated state; `lease` is the arithmetic of reads without the log.
 
 mod acceptor;
 mod ballot;
@@ -49,7 +50,8 @@ use crate::vocabulary::Vocabulary;
 pub struct Paxos;
 
 impl System for Paxos {
-    // Whoever asks for it does not compile: no harness knows how to judge it yet, so that no list may have it.
+    // Whoever asks for it does not compile: no harness knows how to judge it yet, so that no list may have
+    // it.
     const KIND: SystemKind = panic!("Multi-Paxos is not registered");
     type Config = Config;
     type Message = Message;

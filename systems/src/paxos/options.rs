@@ -49,7 +49,8 @@ impl Config {
 pub enum Reads {
     /// As a write is: through a slot of the log.
     Log,
-    /// From the leader's state, once a round of heartbeats that began after the read came has confirmed that it leads.
+    /// From the leader's state, once a round of heartbeats that began after the read came has confirmed
+    /// that it leads.
     ReadIndex,
     /// From the leader's state at once, while it holds a lease; otherwise as by read-index.
     Lease(Lease),

@@ -230,7 +230,8 @@ impl PaxosReplica {
         }
     }
 
-    /// A leader that was heard gets another span: that is cheaper than to set the timer anew with each of its messages.
+    /// A leader that was heard gets another span: that is cheaper than to set the timer anew with each of
+    /// its messages.
     fn on_election_timer(&mut self, out: &mut Outbox<Paxos>) {
         if matches!(self.role, Role::Leader(_)) {
             return out.ignore("election timer of a leader");

@@ -5,8 +5,8 @@ use alloc::string::ToString;
 use super::message::Message;
 use crate::contract::{Dice, FORGED_VALUES, Lie, Options, Outcome, Value};
 
-/// How many nodes, and options that go together. Windows and snapshots are small often: what they bring about shows
-/// in short runs only then.
+/// How many nodes, and options that go together. Windows and snapshots are small often: what they bring
+/// about shows in short runs only then.
 pub(super) fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
     let nodes = pick(dice, &[(1, 1), (1, 2), (6, 3), (2, 4), (6, 5), (1, 6), (2, 7)]);
     let mut options = Options::new();

@@ -1,4 +1,5 @@
-//! Scripts: what happens in a cluster, told line by line. Commands stand above `----`, what comes of them below.
+//! Scripts: what happens in a cluster, told line by line. Commands stand above `----`, what comes of them
+//! below.
 
 use std::collections::BTreeMap;
 use std::fs;
