@@ -185,6 +185,8 @@ struct Node {
     synced: u64,
     held: Vec<(u64, Place, Message)>,
     timers: BTreeMap<TimerId, u64>,
+    /// Its power is cut within its next step, after so many effects of it.
+    dies_after: Option<u64>,
     /// By how many millionths its clock runs too fast; negative if too slow.
     drift: i64,
 }
@@ -304,6 +306,7 @@ impl World {
                 synced: 0,
                 held: Vec::new(),
                 timers: BTreeMap::new(),
+                dies_after: None,
                 drift: drift - i64::try_from(DRIFT_PPM).unwrap(),
             });
         }
@@ -411,7 +414,7 @@ impl World {
             Event::Arrive { from, to, message } => self.arrive(from, to, message),
             Event::Timer { place, life, id, set } => self.fire(place, life, id, set),
             Event::Synced { node, life } => self.synced(node, life),
-            Event::Crash { node } => self.crash(node),
+            Event::Crash { node } => self.cut_power(node),
             Event::Restart { node } => self.restart(node),
             Event::Checkpoint { node } => self.checkpoint(node),
             Event::Break => self.break_links(),
@@ -475,7 +478,11 @@ impl World {
     fn carry_out(&mut self, node: u16) {
         let state = &mut self.nodes[usize::from(node)];
         let effects: Vec<_> = state.outbox.drain().collect();
-        for effect in effects {
+        let dies_after = state.dies_after.take();
+        for (place, effect) in (0..).zip(effects) {
+            if dies_after == Some(place) {
+                return self.crash(node);
+            }
             let state = &mut self.nodes[usize::from(node)];
             match effect {
                 Effect::Persist { ticket, record } => {
@@ -641,6 +648,14 @@ impl World {
         }
     }
 
+    /// At once, or in the middle of a step.
+    fn cut_power(&mut self, node: u16) {
+        match self.dice.below(2) {
+            0 => self.crash(node),
+            _ => self.nodes[usize::from(node)].dies_after = Some(self.dice.below(6)),
+        }
+    }
+
     /// The node's power is cut: all but some of what is not durable is lost.
     fn crash(&mut self, node: u16) {
         let keeps_all = self.dice.percent(30);
@@ -763,6 +778,7 @@ impl World {
     fn calm(&mut self) {
         self.is_calm = true;
         self.broken.clear();
+        self.nodes.iter_mut().for_each(|node| node.dies_after = None);
         for node in 0..u16::try_from(self.nodes.len()).unwrap() {
             self.restart(node);
         }
