@@ -123,8 +123,13 @@ impl PaxosReplica {
             }
             Standing::New => {}
         }
-        if is_read(&command) && self.config.reads != Reads::Log {
-            return self.on_read(Read::new(client, number, command), out);
+        if is_read(&command) {
+            if self.config.mutants.deviates(Mutant::P20) {
+                return self.serve(&Read::new(client, number, command), true, out);
+            }
+            if self.config.reads != Reads::Log {
+                return self.on_read(Read::new(client, number, command), out);
+            }
         }
         if leader.in_flight.get(&client).is_some_and(|known| *known >= number) {
             return out.ignore("REQUEST that is on its way");

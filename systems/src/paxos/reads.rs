@@ -7,7 +7,6 @@ use super::lease::Confirmed;
 use super::message::{Message, Observation};
 use super::replica::{PaxosReplica, Role};
 use crate::contract::{After, ClientId, Command, NodeId, Outbox};
-use crate::mutant::Mutant;
 
 /// A read that waits until a round has confirmed that its leader led after the read came.
 #[derive(Clone, Debug)]
@@ -36,7 +35,7 @@ impl PaxosReplica {
         let Role::Leader(leader) = &mut self.role else { return };
         let is_current = self.machine.applied() >= leader.adopted;
         let is_leased = is_current && leader.rounds.holds_lease(self.now);
-        if is_leased || self.config.mutants.deviates(Mutant::P20) {
+        if is_leased {
             return self.serve(&read, true, out);
         }
         if leader.reads.len() >= READS_MAX {
@@ -115,7 +114,7 @@ impl PaxosReplica {
         self.begin_read_round(out);
     }
 
-    fn serve(&mut self, read: &Read, by_lease: bool, out: &mut Outbox<Paxos>) {
+    pub(super) fn serve(&mut self, read: &Read, by_lease: bool, out: &mut Outbox<Paxos>) {
         let Role::Leader(leader) = &self.role else { return };
         let Some(outcome) = self.machine.look(&read.command) else { return };
         let (ballot, applied) = (leader.ballot, self.machine.applied());
