@@ -2,6 +2,8 @@
 //!
 //! `REWRITE=1 cargo test -p quorate-systems --test paxos_scripts` writes down what happens now.
 
+#[path = "support/stage.rs"]
+mod stage;
 mod support;
 
 use std::fs;
@@ -9,7 +11,7 @@ use std::fs;
 use quorate_systems::contract::TimerId;
 use quorate_systems::mutant::Mutant;
 use quorate_systems::paxos::{Paxos, Record};
-use support::script::{Stage, Subject, complaint, scripts, subject_of};
+use stage::{Stage, Subject, complaint, scripts, subject_of};
 
 const FOLDER: &str = "tests/scripts/paxos";
 

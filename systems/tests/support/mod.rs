@@ -9,8 +9,6 @@
 )]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-pub(crate) mod script;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 

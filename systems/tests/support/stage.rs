@@ -1,5 +1,10 @@
 //! Scripts: what happens in a cluster, told line by line. Commands stand above `----`, what comes of them
 //! below.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's tool may stop the test"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +14,7 @@ use datadriven::TestCase;
 use quorate_systems::contract::{LocalTime, Replica, System, TimerId};
 use quorate_systems::mutant::{Mutant, Mutants};
 
-use super::{Flight, Net, Place, c, n, read, write};
+use crate::support::{Flight, Net, Node, Place, c, n, read, write};
 
 /// What a script may say of one system beyond what is common to all.
 pub(crate) struct Subject<S: System> {
@@ -321,7 +326,7 @@ impl<S: System> Stage<S> {
     fn status(&mut self) -> Result<Vec<String>, String> {
         let in_words = self.subject.in_words;
         let nodes = self.net()?.nodes.iter().zip(0_u16..);
-        let line = |(node, place): (&super::Node<S>, u16)| match &node.replica {
+        let line = |(node, place): (&Node<S>, u16)| match &node.replica {
             None => format!("n{place}: down"),
             Some(replica) => {
                 let words: Vec<_> = replica.checkpoint().iter().map(in_words).collect();
