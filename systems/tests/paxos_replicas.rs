@@ -519,11 +519,10 @@ fn an_identity_is_of_the_ballot_slot_and_round_and_not_of_what_is_carried() {
 }
 
 #[test]
-fn every_planted_bug_is_in_the_vocabulary_and_in_no_list() {
+fn every_planted_bug_is_in_the_vocabulary() {
     let listed: Vec<_> = Paxos::vocabulary().mutants.iter().map(|spec| spec.name).collect();
     let planted: Vec<_> = Mutant::PAXOS.iter().map(|mutant| mutant.name()).collect();
     assert_eq!(listed, planted);
-    assert!(Mutant::PAXOS.iter().all(|mutant| !Mutant::ALL.contains(mutant)));
 }
 
 #[test]
