@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use crate::contract::{Command, Key, Outcome, Value};
 
 /// What is stored under each key. Keys in their initial state are not there, so equal stores are equal as bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Store {
     contents: BTreeMap<Key, Content>,
 }
 
 /// What a key holds once somebody has changed it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Content {
     /// What was written, or added up.
     Number(Value),
@@ -67,6 +67,11 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// Whether a transaction has as many parts as it may.
+fn is_bounded(parts: &[Command]) -> bool {
+    (1..=Command::PARTS_MAX).contains(&parts.len())
+}
+
 impl Store {
     /// Nothing is stored.
     pub const fn new() -> Self {
@@ -93,6 +98,27 @@ impl Store {
             },
         };
         done.unwrap_or_else(|refused| refused)
+    }
+
+    /// Carries out a command that changes nothing, a read or a transaction of reads, without a change; nothing for
+    /// any other command, and for a transaction that [`Store::apply`] refuses.
+    pub fn look(&self, command: &Command) -> Option<Outcome> {
+        let read = |part: &Command| match part {
+            Command::Read { key } => Some(self.read(*key)),
+            Command::Write { .. }
+            | Command::Cas { .. }
+            | Command::Append { .. }
+            | Command::Delete { .. }
+            | Command::Add { .. }
+            | Command::Propose { .. }
+            | Command::Transaction(_) => None,
+        };
+        match command {
+            Command::Transaction(parts) if is_bounded(parts) => {
+                parts.iter().map(read).collect::<Option<Vec<_>>>().map(Outcome::Transaction)
+            }
+            single => read(single),
+        }
     }
 
     /// What a key holds; nothing in its initial state.
@@ -132,7 +158,7 @@ impl Store {
 
     fn apply_all(&mut self, parts: &[Command]) -> Result<Outcome, Outcome> {
         let refuse = |why: &str| Outcome::Failed(why.into());
-        if parts.is_empty() || parts.len() > Command::PARTS_MAX {
+        if !is_bounded(parts) {
             return Err(refuse("a transaction has 1 to 16 parts"));
         }
         let mut outcomes = Vec::with_capacity(parts.len());

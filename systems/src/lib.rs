@@ -15,6 +15,7 @@ pub mod contract;
 pub mod keys;
 pub mod kv;
 pub mod mutant;
+pub mod paxos;
 pub mod paxos_single;
 pub mod quorum;
 pub mod vocabulary;

@@ -52,12 +52,28 @@ pub enum Mutant {
     P10,
     /// A learner adds up the acceptances of different numbers (as jjzhang/booth #47; the slides).
     P11,
+    /// A refusal looks like an acceptance (as in paxi's `HandleP2a`).
+    P12,
+    /// A promise leaves out what is decided (as in paxi's `HandleP1a`).
+    P13,
+    /// Slots are executed past a hole.
+    P14,
+    /// A leader's own acceptance decides.
+    P16,
     /// An acceptor tells a new proposer what it has accepted, and promises nothing (the slides' recovery).
     P19,
+    /// A leader answers reads without a proof that it still leads.
+    P20,
+    /// A lease is counted from the arrival of its grant, without a margin for drift.
+    P21,
+    /// A damaged record is taken for the end of the log (Alagappan et al. 2018).
+    P26,
+    /// The log is followed by index, without a look at ballots.
+    P28,
 }
 
 impl Mutant {
-    /// Every planted bug.
+    /// Every planted bug that can be asked for.
     pub const ALL: &[Self] = &[
         Self::Q01,
         Self::Q03,
@@ -79,6 +95,24 @@ impl Mutant {
         Self::P10,
         Self::P11,
         Self::P19,
+    ];
+
+    /// Planted in Multi-Paxos, which cannot be asked for yet.
+    pub const PAXOS: &[Self] = &[
+        Self::P01,
+        Self::P02,
+        Self::P03,
+        Self::P05,
+        Self::P06,
+        Self::P10,
+        Self::P12,
+        Self::P13,
+        Self::P14,
+        Self::P16,
+        Self::P20,
+        Self::P21,
+        Self::P26,
+        Self::P28,
     ];
 
     /// Its catalogue name.
@@ -103,7 +137,15 @@ impl Mutant {
             Self::P09 => "P09",
             Self::P10 => "P10",
             Self::P11 => "P11",
+            Self::P12 => "P12",
+            Self::P13 => "P13",
+            Self::P14 => "P14",
+            Self::P16 => "P16",
             Self::P19 => "P19",
+            Self::P20 => "P20",
+            Self::P21 => "P21",
+            Self::P26 => "P26",
+            Self::P28 => "P28",
         }
     }
 }

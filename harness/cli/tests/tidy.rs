@@ -177,18 +177,29 @@ fn every_mutant_is_in_a_vocabulary_and_in_the_documentation_and_every_command_in
     }
 }
 
-/// A mutant is one wrong turn at exactly one place of the code.
+/// A mutant is one wrong turn at exactly one place of a system.
 #[test]
-fn every_mutant_is_planted_at_exactly_one_place() {
+fn every_mutant_is_planted_at_exactly_one_place_of_its_systems() {
+    use quorate_systems::SystemKind;
     use quorate_systems::mutant::Mutant;
 
-    let code: String = sources("systems/src")
-        .filter(|path| !path.ends_with("mutant.rs") && !path.to_string_lossy().contains("test"))
-        .map(|path| product_code(&fs::read_to_string(path).unwrap()))
-        .collect();
-    for mutant in Mutant::ALL {
-        let turns = code.matches(&format!("deviates(Mutant::{mutant})")).count();
-        assert_eq!(turns, 1, "{mutant}");
+    let turns = |module: &str, mutant: &Mutant| -> usize {
+        let code = sources(&format!("systems/src/{module}"))
+            .filter(|path| !path.to_string_lossy().contains("test"))
+            .map(|path| product_code(&fs::read_to_string(path).unwrap()));
+        code.map(|code| code.matches(&format!("deviates(Mutant::{mutant})")).count()).sum()
+    };
+    for kind in SystemKind::ALL {
+        let module = kind.name().replace('-', "_");
+        for mutant in kind.mutants() {
+            assert_eq!(turns(&module, mutant), 1, "{mutant} in {module}");
+        }
+        for mutant in Mutant::ALL.iter().filter(|mutant| !kind.mutants().contains(mutant)) {
+            assert_eq!(turns(&module, mutant), 0, "{mutant} in {module}");
+        }
+    }
+    for mutant in Mutant::PAXOS {
+        assert_eq!(turns("paxos", mutant), 1, "{mutant} in paxos");
     }
 }
 

@@ -131,6 +131,8 @@ pub(crate) struct Net<S: System> {
     pub(crate) story: Option<Vec<String>>,
     /// Whether records are durable as soon as they are persisted.
     pub(crate) is_syncing: bool,
+    /// What every clock shows: it stands unless a test moves it.
+    pub(crate) now: LocalTime,
     entropy: u64,
 }
 
@@ -161,6 +163,7 @@ impl<S: System> Net<S> {
             story: None,
             sent: BTreeMap::new(),
             is_syncing: true,
+            now: LocalTime(0),
             entropy,
             config,
         };
@@ -291,6 +294,13 @@ impl<S: System> Net<S> {
         }
     }
 
+    pub(crate) fn is_set(&self, place: Place, timer: TimerId) -> bool {
+        match place {
+            Place::Node(node) => self.nodes[usize::from(node.0)].timers.contains(&timer),
+            Place::Client(client) => self.clients[client.0 as usize].timers.contains(&timer),
+        }
+    }
+
     pub(crate) fn fire_one(&mut self, place: Place, timer: TimerId) {
         match place {
             Place::Node(node) => {
@@ -334,7 +344,8 @@ impl<S: System> Net<S> {
         state.outbox = Outbox::default();
         state.synced = Ticket(0);
         let records = state.durable.iter().cloned().map(Recovered::Intact).collect();
-        let start = Start { me, incarnation, config, keys, entropy, now: LocalTime(0), records };
+        let now = self.now;
+        let start = Start { me, incarnation, config, keys, entropy, now, records };
         state.replica = Some(S::Replica::start(start, &mut state.outbox)?);
         self.carry_out(node);
         Ok(())
@@ -372,7 +383,7 @@ impl<S: System> Net<S> {
     pub(crate) fn node_step(&mut self, node: u16, input: Input<S::Message>) {
         let state = &mut self.nodes[usize::from(node)];
         let Some(replica) = &mut state.replica else { return };
-        replica.step(LocalTime(0), input, &mut state.outbox);
+        replica.step(self.now, input, &mut state.outbox);
         self.carry_out(node);
     }
 
@@ -461,7 +472,7 @@ impl<S: System> Net<S> {
 
     fn client_step(&mut self, client: u32, input: ClientInput<S::Message>) {
         let mut effects = Vec::new();
-        self.clients[client as usize].core.step(LocalTime(0), input, &mut effects);
+        self.clients[client as usize].core.step(self.now, input, &mut effects);
         for effect in effects {
             let host = &mut self.clients[client as usize];
             match effect {

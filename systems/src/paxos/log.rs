@@ -1,0 +1,232 @@
+//! The replicated log as one acceptor and learner holds it: from its snapshot on, with holes.
+
+use alloc::collections::VecDeque;
+
+use super::ballot::{Ballot, Slot};
+use super::entry::Entry;
+
+/// What is held in one slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The highest ballot in which the entry was accepted here; [`Ballot::ZERO`] where it was only learned.
+    pub(super) ballot: Ballot,
+    /// The entry that was accepted in that ballot or, once the slot is decided, the one that is decided.
+    pub(super) entry: Entry,
+    /// Its [`Entry::digest`], kept since it is told of several times.
+    pub(super) digest: u64,
+    /// Whether this entry is known to be decided.
+    pub(super) is_decided: bool,
+}
+
+impl Place {
+    fn new(ballot: Ballot, entry: Entry, is_decided: bool) -> Self {
+        Self { ballot, digest: entry.digest(), entry, is_decided }
+    }
+}
+
+/// ```text
+///   … truncated … │ decided without a hole │ decided, accepted, or nothing │
+///               base                    commit                           last
+/// ```
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log {
+    /// The slot before the first place.
+    base: Slot,
+    /// Every slot up to it is known to be decided.
+    commit: Slot,
+    places: VecDeque<Option<Place>>,
+}
+
+impl Log {
+    /// The last slot that is only in the snapshot.
+    pub(super) fn base(&self) -> Slot {
+        self.base
+    }
+
+    /// The commit index: every slot up to it is known to be decided.
+    pub(super) fn commit(&self) -> Slot {
+        self.commit
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&Place> {
+        let index = usize::try_from(slot.since(self.base).checked_sub(1)?).ok()?;
+        self.places.get(index)?.as_ref()
+    }
+
+    pub(super) fn is_decided(&self, slot: Slot) -> bool {
+        slot <= self.commit || self.get(slot).is_some_and(|place| place.is_decided)
+    }
+
+    /// The last slot of which there may be something to say.
+    pub(super) fn last(&self) -> Slot {
+        self.base.plus(self.places.len() as u64)
+    }
+
+    /// Whether an entry was accepted in this slot and ballot.
+    pub(super) fn has_accepted(&self, slot: Slot, ballot: Ballot) -> bool {
+        self.get(slot).is_some_and(|place| place.ballot == ballot)
+    }
+
+    /// What is held from `from` on, in order.
+    pub(super) fn suffix(&self, from: Slot) -> impl Iterator<Item = (Slot, &Place)> {
+        let skipped = from.since(self.base).saturating_sub(1);
+        let first = self.base.plus(skipped).next();
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        let places = self.places.iter().skip(skipped);
+        places.zip(first.0..).filter_map(|(place, slot)| Some((Slot(slot), place.as_ref()?)))
+    }
+
+    /// Accepts an entry. What is decided stays: an entry that is proposed for a decided slot is the decided
+    /// one.
+    pub(super) fn accept(&mut self, slot: Slot, ballot: Ballot, entry: Entry) {
+        match self.place(slot) {
+            Some(Some(place)) if place.is_decided => place.ballot = ballot,
+            Some(place) => *place = Some(Place::new(ballot, entry, false)),
+            None => {}
+        }
+        self.assert_invariants();
+    }
+
+    /// The entry that was accepted here is decided. False where that was known.
+    pub(super) fn decide(&mut self, slot: Slot) -> bool {
+        match self.place(slot) {
+            Some(Some(place)) if !place.is_decided => place.is_decided = true,
+            Some(_) | None => return false,
+        }
+        self.advance();
+        true
+    }
+
+    /// `entry` is decided, whatever was accepted here.
+    pub(super) fn settle(&mut self, slot: Slot, entry: Entry) {
+        match self.place(slot) {
+            Some(Some(place)) if place.is_decided => {}
+            Some(Some(place)) if place.entry == entry => place.is_decided = true,
+            Some(place) => *place = Some(Place::new(Ballot::ZERO, entry, true)),
+            None => {}
+        }
+        self.advance();
+    }
+
+    /// A snapshot tells of all slots up to `index`.
+    pub(super) fn truncate(&mut self, index: Slot) {
+        let gone = index.since(self.base);
+        let held =
+            usize::try_from(gone).map_or(self.places.len(), |gone| gone.min(self.places.len()));
+        self.places.drain(..held);
+        self.base = self.base.max(index);
+        self.commit = self.commit.max(index);
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        while self.get(self.commit.next()).is_some_and(|place| place.is_decided) {
+            self.commit = self.commit.next();
+        }
+        self.assert_invariants();
+    }
+
+    /// The place of a slot, made if need be; none of what is truncated.
+    fn place(&mut self, slot: Slot) -> Option<&mut Option<Place>> {
+        let index = usize::try_from(slot.since(self.base).checked_sub(1)?).ok()?;
+        if index >= self.places.len() {
+            self.places.resize(index + 1, None);
+        }
+        self.places.get_mut(index)
+    }
+
+    fn assert_invariants(&self) {
+        assert!(self.base <= self.commit, "what is truncated is decided");
+        assert!(self.commit <= self.last(), "what is decided and not truncated is held");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::contract::{ClientId, Command, Incarnation, Key, NodeId};
+    use crate::paxos::entry::{Request, RequestNumber};
+
+    fn ballot(round: u64) -> Ballot {
+        Ballot { round, node: NodeId(0), incarnation: Incarnation(1) }
+    }
+
+    fn entry(seq: u64) -> Entry {
+        Entry::Request(Request {
+            client: ClientId(0),
+            number: RequestNumber { incarnation: Incarnation(1), seq },
+            command: Command::Read { key: Key(0) },
+        })
+    }
+
+    fn slots(log: &Log, from: u64) -> Vec<u64> {
+        log.suffix(Slot(from)).map(|(slot, _)| slot.0).collect()
+    }
+
+    #[test]
+    fn the_commit_index_stops_before_a_hole_and_passes_it_once_it_is_filled() {
+        let mut log = Log::default();
+        for slot in [1, 3] {
+            log.accept(Slot(slot), ballot(1), entry(slot));
+            assert!(log.decide(Slot(slot)));
+        }
+        assert_eq!(log.commit(), Slot(1));
+        assert!(log.is_decided(Slot(3)) && !log.is_decided(Slot(2)));
+        log.settle(Slot(2), Entry::Noop);
+        assert_eq!(log.commit(), Slot(3));
+        assert!(!log.decide(Slot(2)), "that was known");
+    }
+
+    #[test]
+    fn nothing_is_decided_where_nothing_is_held() {
+        let mut log = Log::default();
+        assert!(!log.decide(Slot(1)));
+        assert_eq!(log.commit(), Slot::ZERO);
+    }
+
+    #[test]
+    fn a_higher_ballot_replaces_what_was_accepted_and_nothing_replaces_what_is_decided() {
+        let mut log = Log::default();
+        log.accept(Slot(1), ballot(1), entry(1));
+        log.accept(Slot(1), ballot(2), entry(2));
+        assert_eq!(log.get(Slot(1)).unwrap().entry, entry(2));
+        log.settle(Slot(1), entry(3));
+        assert_eq!(log.get(Slot(1)).unwrap().entry, entry(3));
+        assert_eq!(log.get(Slot(1)).unwrap().ballot, Ballot::ZERO);
+        log.accept(Slot(1), ballot(3), entry(3));
+        assert!(log.has_accepted(Slot(1), ballot(3)) && log.is_decided(Slot(1)));
+    }
+
+    #[test]
+    fn the_suffix_names_slots_with_and_without_a_truncated_prefix() {
+        let mut log = Log::default();
+        for slot in [1, 2, 4] {
+            log.accept(Slot(slot), ballot(1), entry(slot));
+        }
+        assert_eq!(slots(&log, 0), [1, 2, 4]);
+        assert_eq!(slots(&log, 2), [2, 4]);
+        assert_eq!(slots(&log, 9), [] as [u64; 0]);
+        log.decide(Slot(1));
+        log.truncate(Slot(1));
+        assert_eq!(slots(&log, 1), [2, 4]);
+        assert_eq!(slots(&log, 3), [4]);
+        assert!(log.get(Slot(1)).is_none() && log.is_decided(Slot(1)));
+        log.accept(Slot(1), ballot(2), entry(9));
+        assert_eq!(slots(&log, 1), [2, 4]);
+    }
+
+    #[test]
+    fn a_snapshot_beyond_the_log_leaves_nothing_of_it() {
+        let mut log = Log::default();
+        log.accept(Slot(1), ballot(1), entry(1));
+        log.truncate(Slot(7));
+        assert_eq!((log.base(), log.commit()), (Slot(7), Slot(7)));
+        assert_eq!(slots(&log, 1), [] as [u64; 0]);
+        log.accept(Slot(9), ballot(1), entry(9));
+        log.settle(Slot(8), entry(8));
+        log.decide(Slot(9));
+        assert_eq!(log.commit(), Slot(9));
+    }
+}

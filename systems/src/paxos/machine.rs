@@ -1,0 +1,182 @@
+//! The replicated state: the store and the table of clients, changed by decided entries in the order of
+//! slots.
+
+use alloc::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ballot::Slot;
+use super::entry::{Chain, Entry, Request, RequestNumber};
+use crate::contract::{ClientId, Command, Outcome};
+use crate::kv::Store;
+
+/// What the replicas know of a client: its last executed request, and how that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Session {
+    /// The request.
+    pub number: RequestNumber,
+    /// Its outcome, to be told again when the client asks again.
+    pub outcome: Outcome,
+}
+
+/// The state after the execution of every slot up to `index`. The table of clients is part of it: without
+/// it, a request that was executed before could be executed again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The last slot whose effects are in it.
+    pub index: Slot,
+    /// Stands for the history that led to it.
+    pub chain: Chain,
+    /// The store.
+    pub store: Store,
+    /// The table of clients.
+    pub clients: BTreeMap<ClientId, Session>,
+}
+
+/// What became of a decided entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Executed {
+    /// It was nothing.
+    Noop,
+    /// A request was executed for the first time.
+    Fresh(Outcome),
+    /// The request had been executed, from an earlier slot.
+    Again(Outcome),
+    /// The client has gone on to a later request: this one never takes effect.
+    Overtaken,
+}
+
+/// How a request stands to the table of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing<'a> {
+    /// It is newer than all that was executed for its client.
+    New,
+    /// It was executed, and ended so.
+    Executed(&'a Outcome),
+    /// A later one of the same client was.
+    Old,
+}
+
+/// The state of one replica. It changes by [`Machine::execute`] and by snapshots, and by nothing else.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Machine(Snapshot);
+
+impl Machine {
+    pub(super) fn new(snapshot: Snapshot) -> Self {
+        Self(snapshot)
+    }
+
+    /// The last slot that was executed.
+    pub(super) fn applied(&self) -> Slot {
+        self.0.index
+    }
+
+    pub(super) fn chain(&self) -> Chain {
+        self.0.chain
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.0.clone()
+    }
+
+    /// Executes the entry of a later slot. The table is looked at here and not only when a request arrives:
+    /// an old and a new leader can order one request in two slots.
+    pub(super) fn execute(&mut self, slot: Slot, entry: &Entry, digest: u64) -> Executed {
+        assert!(slot > self.0.index, "slots are executed in order");
+        self.0.chain = self.0.chain.after(slot, digest);
+        self.0.index = slot;
+        let Entry::Request(Request { client, number, command }) = entry else {
+            return Executed::Noop;
+        };
+        match self.standing(*client, *number) {
+            Standing::Old => Executed::Overtaken,
+            Standing::Executed(outcome) => Executed::Again(outcome.clone()),
+            Standing::New => {
+                let outcome = self.0.store.apply(command);
+                let session = Session { number: *number, outcome: outcome.clone() };
+                self.0.clients.insert(*client, session);
+                Executed::Fresh(outcome)
+            }
+        }
+    }
+
+    /// Answers a command that changes nothing from the state as it is.
+    pub(super) fn look(&self, command: &Command) -> Option<Outcome> {
+        self.0.store.look(command)
+    }
+
+    pub(super) fn standing(&self, client: ClientId, number: RequestNumber) -> Standing<'_> {
+        match self.0.clients.get(&client) {
+            Some(session) if session.number > number => Standing::Old,
+            Some(session) if session.number == number => Standing::Executed(&session.outcome),
+            Some(_) | None => Standing::New,
+        }
+    }
+}
+
+/// Whether a command changes nothing, so that it may be answered outside the log.
+pub(super) fn is_read(command: &Command) -> bool {
+    Store::new().look(command).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Incarnation, Key, Value};
+
+    fn request(client: u32, seq: u64, command: Command) -> Entry {
+        let number = RequestNumber { incarnation: Incarnation(1), seq };
+        Entry::Request(Request { client: ClientId(client), number, command })
+    }
+
+    fn write(value: u64) -> Command {
+        Command::Write { key: Key(1), value: Value(value) }
+    }
+
+    fn execute(machine: &mut Machine, slot: u64, entry: &Entry) -> Executed {
+        machine.execute(Slot(slot), entry, entry.digest())
+    }
+
+    const READ: Command = Command::Read { key: Key(1) };
+
+    #[test]
+    fn a_request_in_two_slots_is_executed_once() {
+        let mut machine = Machine::default();
+        let first = request(0, 1, READ);
+        assert_eq!(execute(&mut machine, 1, &first), Executed::Fresh(Outcome::Read(None)));
+        execute(&mut machine, 2, &request(1, 1, write(7)));
+        // The cached reply: executed anew, it would read 7.
+        assert_eq!(execute(&mut machine, 3, &first), Executed::Again(Outcome::Read(None)));
+        assert_eq!(machine.look(&READ), Some(Outcome::Read(Some(Value(7)))));
+        assert_eq!(machine.applied(), Slot(3));
+    }
+
+    #[test]
+    fn a_request_that_was_overtaken_never_takes_effect() {
+        let mut machine = Machine::default();
+        execute(&mut machine, 1, &request(0, 2, write(2)));
+        assert_eq!(execute(&mut machine, 2, &request(0, 1, write(1))), Executed::Overtaken);
+        assert_eq!(machine.look(&READ), Some(Outcome::Read(Some(Value(2)))));
+    }
+
+    #[test]
+    fn a_later_life_of_a_client_is_later() {
+        let mut machine = Machine::default();
+        execute(&mut machine, 1, &request(0, 9, write(9)));
+        let number = RequestNumber { incarnation: Incarnation(2), seq: 1 };
+        assert_eq!(machine.standing(ClientId(0), number), Standing::New);
+        let number = RequestNumber { incarnation: Incarnation(1), seq: 8 };
+        assert_eq!(machine.standing(ClientId(0), number), Standing::Old);
+    }
+
+    #[test]
+    fn a_snapshot_carries_store_clients_and_history_on() {
+        let mut machine = Machine::default();
+        execute(&mut machine, 1, &request(0, 1, write(1)));
+        let mut copy = Machine::new(machine.snapshot());
+        let next = request(0, 1, write(5));
+        assert_eq!(execute(&mut machine, 2, &next), execute(&mut copy, 2, &next));
+        assert_eq!(machine.snapshot(), copy.snapshot());
+        assert_eq!(copy.look(&READ), Some(Outcome::Read(Some(Value(1)))));
+    }
+}

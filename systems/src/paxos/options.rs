@@ -1,0 +1,141 @@
+//! Options, and the checks that refuse what cannot work.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::lease::{Lease, PPM};
+use super::vocabulary::VOCABULARY;
+use crate::contract::{ConfigError, Micros, NodeId, Options};
+use crate::mutant::Mutants;
+
+/// Checked options of a cluster of Multi-Paxos replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How many nodes there are; each is proposer, acceptor and learner.
+    pub nodes: u16,
+    /// How a read is answered.
+    pub reads: Reads,
+    /// So many slots may be open at once, proposed and not yet decided.
+    pub window: u64,
+    /// So many slots are executed from one snapshot to the next.
+    pub snapshot_every: u64,
+    /// The planted bug, if any.
+    pub mutants: Mutants,
+}
+
+impl Config {
+    /// How many nodes are more than half.
+    pub fn majority(&self) -> u32 {
+        u32::from(self.nodes / 2 + 1)
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes).map(NodeId)
+    }
+
+    /// The lease that a leader may hold, where reads need one.
+    pub fn lease(&self) -> Option<Lease> {
+        match self.reads {
+            Reads::Lease(lease) => Some(lease),
+            Reads::Log | Reads::ReadIndex => None,
+        }
+    }
+}
+
+/// How a read is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// As a write is: through a slot of the log.
+    Log,
+    /// From the leader's state, once a round of heartbeats that began after the read came has confirmed
+    /// that it leads.
+    ReadIndex,
+    /// From the leader's state at once, while it holds a lease; otherwise as by read-index.
+    Lease(Lease),
+}
+
+/// More nodes would be no better, and a set of them has a bound.
+const NODES_MAX: u16 = 16;
+/// A promise reports every open slot in one message.
+const WINDOW_MAX: u64 = 1_024;
+/// A promise reports every slot since the last snapshot in one message.
+const SNAPSHOT_EVERY_MAX: u64 = 4_096;
+/// A minute without a leader after each restart is as much as anybody can want.
+const LEASE_MS_MAX: u64 = 60_000;
+
+const WINDOW: u64 = 16;
+const SNAPSHOT_EVERY: u64 = 256;
+const LEASE_MS: u64 = 300;
+const DRIFT_PPM: u64 = 10_000;
+
+/// Reads and checks options for a cluster of `nodes`.
+pub(super) fn configure(
+    nodes: u16,
+    options: &Options,
+    mutants: Mutants,
+) -> Result<Config, ConfigError> {
+    refuse_unknown(options)?;
+    if nodes == 0 || nodes > NODES_MAX {
+        return Err(ConfigError::Impossible(format!(
+            "{nodes} nodes: Multi-Paxos runs on 1 to {NODES_MAX} nodes"
+        )));
+    }
+    let length_ms = number(options, "lease_ms", (1, LEASE_MS_MAX))?;
+    let drift_ppm = number(options, "drift_ppm", (0, PPM - 1))?;
+    let lease = Lease {
+        length: Micros::from_millis(length_ms.unwrap_or(LEASE_MS)),
+        drift_ppm: drift_ppm.unwrap_or(DRIFT_PPM),
+    };
+    let reads = match options.get("reads").map_or("log", String::as_str) {
+        "log" => Reads::Log,
+        "read-index" => Reads::ReadIndex,
+        "lease" => Reads::Lease(lease),
+        value => {
+            return Err(ConfigError::BadValue {
+                name: "reads",
+                value: value.into(),
+                expected: "one of log, read-index, lease".into(),
+            });
+        }
+    };
+    if !matches!(reads, Reads::Lease(_)) && (length_ms.is_some() || drift_ppm.is_some()) {
+        return Err(ConfigError::Impossible(
+            "options `lease_ms` and `drift_ppm` are for reads=lease".into(),
+        ));
+    }
+    let window = number(options, "window", (1, WINDOW_MAX))?.unwrap_or(WINDOW);
+    let snapshot_every = number(options, "snapshot_every", (1, SNAPSHOT_EVERY_MAX))?;
+    let snapshot_every = snapshot_every.unwrap_or(SNAPSHOT_EVERY);
+    Ok(Config { nodes, reads, window, snapshot_every, mutants })
+}
+
+fn refuse_unknown(options: &Options) -> Result<(), ConfigError> {
+    let known: Vec<&str> = VOCABULARY.options.iter().map(|option| option.name).collect();
+    match options.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => {
+            Err(ConfigError::UnknownOption { name: name.clone(), known: known.join(", ") })
+        }
+        None => Ok(()),
+    }
+}
+
+/// A number within bounds, both included: digits and nothing else.
+fn number(
+    options: &Options,
+    name: &'static str,
+    (least, most): (u64, u64),
+) -> Result<Option<u64>, ConfigError> {
+    let Some(value) = options.get(name) else { return Ok(None) };
+    let is_plain = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let number = is_plain.then(|| value.parse().ok()).flatten();
+    match number.filter(|number| (least..=most).contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(ConfigError::BadValue {
+            name,
+            value: value.clone(),
+            expected: format!("a number from {least} to {most}"),
+        }),
+    }
+}

@@ -1,0 +1,60 @@
+//! Clusters to be tested, and lies that none of them bears.
+
+use alloc::string::ToString;
+
+use super::message::Message;
+use crate::contract::{Dice, FORGED_VALUES, Lie, Options, Outcome, Value};
+
+/// How many nodes, and options that go together. Windows and snapshots are small often: what they bring
+/// about shows in short runs only then.
+pub(super) fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
+    let nodes = pick(dice, &[(1, 1), (1, 2), (6, 3), (2, 4), (6, 5), (1, 6), (2, 7)]);
+    let mut options = Options::new();
+    let mut set = |name: &str, value: &str| options.insert(name.into(), value.into());
+    let reads = pick(dice, &[(2, "log"), (1, "read-index"), (2, "lease")]);
+    set("reads", reads);
+    if reads == "lease" {
+        set("lease_ms", pick(dice, &[(1, "100"), (2, "300"), (1, "1000")]));
+    }
+    let window = pick(dice, &[(1, 1), (1, 2), (2, 4), (2, 16), (1, 64)]);
+    set("window", &window.to_string());
+    let every = pick(dice, &[(1, 1), (2, 8), (3, 32), (3, 256)]);
+    set("snapshot_every", &every.to_string());
+    (nodes, options)
+}
+
+/// One of these, each as likely as its weight says; the weights are not all 0.
+fn pick<T: Copy>(dice: &mut Dice<'_>, choices: &[(u64, T)]) -> T {
+    let mut rest = dice(choices.iter().map(|(weight, _)| weight).sum());
+    for (weight, choice) in choices {
+        if rest < *weight {
+            return *choice;
+        }
+        rest -= weight;
+    }
+    unreachable!("the dice is below the sum of the weights")
+}
+
+/// What a lying replica says. No liar is tolerated: this is for those who want to see the harm.
+pub(super) fn lie(behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
+    let mut told = message.clone();
+    match (behaviour, &mut told) {
+        (Lie::Silent, _) => return None,
+        (Lie::WrongValue, Message::Reply { outcome: Outcome::Read(value), .. }) => {
+            *value = Some(Value(FORGED_VALUES.saturating_add(draw % FORGED_VALUES)));
+        }
+        (Lie::WrongTimestamp, Message::Nack { promised, .. }) => {
+            promised.round = promised.round.saturating_add(1 + draw % 3);
+        }
+        (
+            Lie::WrongValue
+            | Lie::WrongTimestamp
+            | Lie::Equivocate
+            | Lie::Replay
+            | Lie::LieToClients
+            | Lie::Twins,
+            _,
+        ) => {}
+    }
+    Some(told)
+}

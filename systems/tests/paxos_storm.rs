@@ -1,0 +1,1072 @@
+//! Multi-Paxos in a storm: a small world in virtual time, in which messages are lost, doubled, late and
+//! overtake each other, links break one way or both, clocks run wrong within bounds, nodes crash and lose
+//! what was not durable.
+//!
+//! What is watched: acceptors keep their word, what is decided is on the disks of a majority, every slot is
+//! decided once, replicas execute the same history, each request takes effect once, leases exclude each
+//! other, answers are those of the log in an order that keeps to real time, and after the storm everything
+//! goes on. Each planted bug must show here: otherwise the watch proves nothing.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's tool may stop the test"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use quorate_systems::contract::{
+    After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Effect,
+    Incarnation, Input, Key, LocalTime, Micros, NodeId, Options, Outbox, Outcome, Recovered,
+    Replica, Start, System, Ticket, TimerId, Value,
+};
+use quorate_systems::keys::ClusterKeys;
+use quorate_systems::mutant::{Mutant, Mutants};
+use quorate_systems::paxos::{
+    Ballot, Chain, Config, Message, Observation, Paxos, PaxosClient, PaxosReplica, Reads, Record,
+    RequestNumber, Slot,
+};
+
+/// When the storm is over, in microseconds.
+const CALM_AT: u64 = 6_000_000;
+/// So long after it everything that is asked must be answered.
+const PATIENCE: u64 = 20_000_000;
+const CLIENTS: u32 = 4;
+/// How many in a hundred messages of the slow kind are late.
+const SLOW: u64 = 30;
+const KEYS: u64 = 2;
+/// Clocks run at most so much too fast or too slow, in millionths, and the options say so.
+const DRIFT_PPM: u64 = 50_000;
+
+/// A planted bug must show within so many seeds.
+const SEEDS_MAX: u64 = 1_000;
+
+/// Too rare to be waited for: a script shows it.
+const RARE: &str = "ordered-twice";
+
+/// `FIRST=1000 SEEDS=5000 cargo test …` goes through other seeds, and more of them.
+#[test]
+fn in_any_storm_the_correct_system_keeps_its_promises() {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(200));
+    let mut milestones = BTreeMap::from([(RARE, 0)]);
+    for seed in first..first + seeds {
+        let reached = run(seed, None).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        for name in reached {
+            *milestones.entry(name).or_default() += 1;
+        }
+    }
+    println!("{milestones:#?}");
+    // What has never happened was never tested.
+    for milestone in Paxos::vocabulary().milestones {
+        assert!(milestones.contains_key(milestone.name), "{} never happened", milestone.name);
+    }
+}
+
+#[test]
+fn every_planted_bug_is_seen() {
+    for mutant in Mutant::PAXOS {
+        let found = (0..SEEDS_MAX).find_map(|seed| Some((seed, run(seed, Some(*mutant)).err()?)));
+        let Some((seed, why)) = found else { panic!("{mutant} is not seen") };
+        println!("{mutant} seed {seed}: {why}");
+    }
+}
+
+/// With clocks that run eight times as wrong as the options allow for, leases overlap: the margins are what
+/// keeps them apart, and the watch would see if they did not.
+#[test]
+fn clocks_beyond_their_bounds_break_leases() {
+    let storm = |seed: u64| {
+        let mut world = World::new(seed, None);
+        if !matches!(world.config.reads, Reads::Lease(_)) {
+            return None;
+        }
+        for node in &mut world.nodes {
+            node.drift *= 8;
+        }
+        world.storm().err()
+    };
+    let found = (0..SEEDS_MAX).find_map(|seed| Some((seed, storm(seed)?)));
+    let (seed, why) = found.expect("leases hold whatever clocks do");
+    println!("seed {seed}: {why}");
+    assert!(why.starts_with("P-I12"), "{why}");
+}
+
+#[test]
+fn equal_seeds_make_equal_runs() {
+    for seed in 0..5 {
+        let trace = |seed| {
+            let mut world = World::new(seed, None);
+            world.is_traced = true;
+            world.storm().unwrap();
+            world.trace
+        };
+        let first = trace(seed);
+        assert!(first.len() > 1_000, "much happens");
+        assert_eq!(first, trace(seed));
+    }
+}
+
+/// One run; a panic of a core is a finding as well. Milestones that were reached, or what was wrong.
+fn run(seed: u64, mutant: Option<Mutant>) -> Result<BTreeSet<&'static str>, String> {
+    let mut world = World::new(seed, mutant);
+    let played = catch_unwind(AssertUnwindSafe(|| world.storm()));
+    match played {
+        Ok(Ok(())) => Ok(world.milestones),
+        Ok(Err(why)) => Err(why),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
+            Err(format!("panic: {}", text.unwrap_or_default()))
+        }
+    }
+}
+
+/// `SplitMix64`.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn between(&mut self, least: u64, most: u64) -> u64 {
+        least + self.below(most - least + 1)
+    }
+
+    fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Node(u16),
+    Client(u32),
+}
+
+#[derive(Debug)]
+enum Event {
+    Arrive { from: Place, to: Place, message: Message },
+    Timer { place: Place, life: u64, id: TimerId, set: u64 },
+    Synced { node: u16, life: u64 },
+    Crash { node: u16 },
+    Restart { node: u16 },
+    Checkpoint { node: u16 },
+    Break,
+    Mend { number: u64 },
+    Invoke { client: u32 },
+    GiveUp { client: u32, seq: u64 },
+    Calm,
+}
+
+struct Node {
+    replica: Option<PaxosReplica>,
+    life: u64,
+    durable: Vec<Record>,
+    /// The place of a damaged record among these.
+    damaged: Option<usize>,
+    unsynced: Vec<Record>,
+    is_syncing: bool,
+    outbox: Outbox<Paxos>,
+    issued: u64,
+    synced: u64,
+    held: Vec<(u64, Place, Message)>,
+    timers: BTreeMap<TimerId, u64>,
+    /// Its power is cut within its next step, after so many effects of it.
+    dies_after: Option<u64>,
+    /// By how many millionths its clock runs too fast; negative if too slow.
+    drift: i64,
+}
+
+struct Host {
+    core: PaxosClient,
+    seq: u64,
+    is_open: bool,
+    timers: BTreeMap<TimerId, u64>,
+}
+
+/// One operation of one client, as the client saw it.
+#[derive(Clone, Debug)]
+struct Operation {
+    command: Command,
+    /// The order of invocations and completions: a clock that ticks with each.
+    invoked: u64,
+    completed: Option<(u64, Outcome)>,
+}
+
+/// How bad the weather is.
+struct Weather {
+    loss: u64,
+    copies: u64,
+    stragglers: u64,
+    /// Messages of this kind are late more often than others.
+    slow: &'static str,
+    latency: u64,
+    fsync: u64,
+    /// How often a node crashes shortly after it has promised.
+    promise_crashes: u64,
+}
+
+struct World {
+    config: Config,
+    dice: Dice,
+    weather: Weather,
+    now: u64,
+    made: u64,
+    ticks: u64,
+    events: BTreeMap<(u64, u64), Event>,
+    nodes: Vec<Node>,
+    clients: Vec<Host>,
+    broken: BTreeMap<u64, BTreeSet<(u16, u16)>>,
+    leader: u16,
+    is_calm: bool,
+    values: u64,
+    operations: BTreeMap<(ClientId, RequestNumber), Operation>,
+    watch: Watch,
+    milestones: BTreeSet<&'static str>,
+    is_traced: bool,
+    trace: Vec<String>,
+}
+
+impl World {
+    fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+        let mut dice = Dice(seed);
+        let nodes = dice.of(&[3, 3, 3, 3, 5, 5, 5, 4, 2, 7]);
+        let mut options = Options::new();
+        let reads = dice.of(&["log", "read-index", "lease", "lease"]);
+        options.insert("reads".into(), reads.into());
+        if reads == "lease" {
+            options.insert("lease_ms".into(), dice.of(&["200", "400", "800"]).into());
+            options.insert("drift_ppm".into(), DRIFT_PPM.to_string());
+        }
+        options.insert("window".into(), dice.of(&["1", "2", "8", "64"]).into());
+        options.insert("snapshot_every".into(), dice.of(&["1", "3", "20", "1000", "1000"]).into());
+        let config = Paxos::configure(nodes, &options, Mutants(mutant)).unwrap();
+        let weather = Weather {
+            loss: dice.of(&[0, 5, 20]),
+            copies: dice.of(&[0, 5, 20]),
+            stragglers: dice.of(&[0, 3, 10]),
+            slow: match reads {
+                "lease" => dice.of(&["", "P2A", "HEARTBEAT_OK", "HEARTBEAT_OK"]),
+                _ => dice.of(&["", "P1A", "P2A", "P2A"]),
+            },
+            latency: dice.of(&[500, 2_000, 10_000]),
+            fsync: dice.of(&[100, 1_000, 20_000]),
+            promise_crashes: dice.of(&[0, 0, 30]),
+        };
+        let mut world = Self {
+            config,
+            dice,
+            weather,
+            now: 0,
+            made: 0,
+            ticks: 0,
+            events: BTreeMap::new(),
+            nodes: Vec::new(),
+            clients: Vec::new(),
+            broken: BTreeMap::new(),
+            leader: 0,
+            is_calm: false,
+            values: 0,
+            operations: BTreeMap::new(),
+            watch: Watch::default(),
+            milestones: BTreeSet::new(),
+            is_traced: false,
+            trace: Vec::new(),
+        };
+        world.populate(nodes);
+        world
+    }
+
+    fn populate(&mut self, nodes: u16) {
+        for _ in 0..nodes {
+            let drift = i64::try_from(self.dice.below(2 * DRIFT_PPM + 1)).unwrap();
+            self.nodes.push(Node {
+                replica: None,
+                life: 0,
+                durable: Vec::new(),
+                damaged: None,
+                unsynced: Vec::new(),
+                is_syncing: false,
+                outbox: Outbox::default(),
+                issued: 0,
+                synced: 0,
+                held: Vec::new(),
+                timers: BTreeMap::new(),
+                dies_after: None,
+                drift: drift - i64::try_from(DRIFT_PPM).unwrap(),
+            });
+        }
+        let keys = ClusterKeys::simulated(nodes, CLIENTS);
+        for (place, keys) in (0..CLIENTS).zip(keys.clients) {
+            let core = PaxosClient::start(ClientStart {
+                me: ClientId(place),
+                incarnation: Incarnation(1),
+                config: self.config.clone(),
+                keys,
+                entropy: 0,
+            });
+            let timers = BTreeMap::new();
+            self.clients.push(Host { core, seq: 0, is_open: false, timers });
+        }
+    }
+
+    /// The whole run.
+    fn storm(&mut self) -> Result<(), String> {
+        for node in 0..u16::try_from(self.nodes.len()).unwrap() {
+            self.restart(node);
+        }
+        for client in 0..CLIENTS {
+            self.at(self.now + 10_000, Event::Invoke { client });
+        }
+        self.plan();
+        self.at(CALM_AT, Event::Calm);
+        let end = CALM_AT + PATIENCE;
+        while let Some(((time, _), event)) = self.events.pop_first() {
+            if time > end {
+                break;
+            }
+            self.now = time;
+            self.happen(event);
+            if let Some(why) = self.watch.complaint.take() {
+                return Err(why);
+            }
+            if self.is_calm && self.is_settled() {
+                break;
+            }
+        }
+        self.watch.judge(&self.operations)?;
+        self.check_progress()
+    }
+
+    /// Faults of the storm: when they begin.
+    fn plan(&mut self) {
+        let crashes = self.dice.of(&[0, 2, 6]);
+        let breaks = self.dice.of(&[0, 4, 12]);
+        let checkpoints = self.dice.of(&[0, 3]);
+        let nodes = self.nodes.len() as u64;
+        for _ in 0..crashes {
+            let node = u16::try_from(self.dice.below(nodes)).unwrap();
+            let time = self.dice.below(CALM_AT);
+            self.at(time, Event::Crash { node });
+        }
+        for _ in 0..breaks {
+            let time = self.dice.below(CALM_AT);
+            self.at(time, Event::Break);
+        }
+        for _ in 0..checkpoints {
+            let node = u16::try_from(self.dice.below(nodes)).unwrap();
+            let time = self.dice.below(CALM_AT);
+            self.at(time, Event::Checkpoint { node });
+        }
+    }
+
+    /// Everybody has been answered since the storm ended, and all that are up are at one place.
+    fn is_settled(&self) -> bool {
+        let is_answered = self.clients.iter().all(|client| !client.is_open);
+        is_answered && self.applied().len() == 1
+    }
+
+    fn check_progress(&self) -> Result<(), String> {
+        if !self.is_calm {
+            return Err("the run ended before the storm".into());
+        }
+        if let Some(place) = self.clients.iter().position(|client| client.is_open) {
+            return Err(format!("c{place} is not answered after the storm"));
+        }
+        match self.applied().len() {
+            1 => Ok(()),
+            _ => Err(format!("replicas do not come together: {:?}", self.applied())),
+        }
+    }
+
+    /// How far those that are up have executed.
+    fn applied(&self) -> BTreeSet<Slot> {
+        let nodes = (0_u16..).zip(&self.nodes).filter(|(_, node)| node.replica.is_some());
+        nodes
+            .map(|(place, _)| self.watch.applied.get(&place).copied().unwrap_or_default())
+            .collect()
+    }
+
+    fn at(&mut self, time: u64, event: Event) {
+        self.made += 1;
+        self.events.insert((time, self.made), event);
+    }
+
+    fn happen(&mut self, event: Event) {
+        if self.is_traced {
+            self.trace.push(format!("{} {event:?}", self.now));
+        }
+        match event {
+            Event::Arrive { from, to, message } => self.arrive(from, to, message),
+            Event::Timer { place, life, id, set } => self.fire(place, life, id, set),
+            Event::Synced { node, life } => self.synced(node, life),
+            Event::Crash { node } => self.cut_power(node),
+            Event::Restart { node } => self.restart(node),
+            Event::Checkpoint { node } => self.checkpoint(node),
+            Event::Break => self.break_links(),
+            Event::Mend { number } => drop(self.broken.remove(&number)),
+            Event::Invoke { client } => self.invoke(client),
+            Event::GiveUp { client, seq } => self.give_up(client, seq),
+            Event::Calm => self.calm(),
+        }
+    }
+
+    fn arrive(&mut self, from: Place, to: Place, message: Message) {
+        match (from, to) {
+            (Place::Node(from), Place::Node(to)) => {
+                self.step(to, Input::Message { from: NodeId(from), message });
+            }
+            (Place::Client(client), Place::Node(to)) => {
+                self.step(to, Input::Request { client: ClientId(client), message });
+            }
+            (Place::Node(from), Place::Client(to)) => {
+                self.client_step(to, ClientInput::Message { from: NodeId(from), message });
+            }
+            (Place::Client(_), Place::Client(_)) => unreachable!("clients do not talk"),
+        }
+    }
+
+    fn fire(&mut self, place: Place, life: u64, id: TimerId, set: u64) {
+        match place {
+            Place::Node(node) => {
+                let state = &mut self.nodes[usize::from(node)];
+                if state.life == life && state.timers.get(&id) == Some(&set) {
+                    state.timers.remove(&id);
+                    self.step(node, Input::Timer(id));
+                }
+            }
+            Place::Client(client) => {
+                let host = &mut self.clients[client as usize];
+                if host.timers.get(&id) == Some(&set) {
+                    host.timers.remove(&id);
+                    self.client_step(client, ClientInput::Timer(id));
+                }
+            }
+        }
+    }
+
+    fn local_time(&self, node: u16) -> LocalTime {
+        let drift = self.nodes[usize::from(node)].drift;
+        LocalTime(
+            u64::try_from(i64::try_from(self.now).unwrap() * (1_000_000 + drift) / 1_000_000)
+                .unwrap(),
+        )
+    }
+
+    fn step(&mut self, node: u16, input: Input<Message>) {
+        let now = self.local_time(node);
+        let state = &mut self.nodes[usize::from(node)];
+        let Some(replica) = &mut state.replica else { return };
+        replica.step(now, input, &mut state.outbox);
+        self.carry_out(node);
+    }
+
+    fn carry_out(&mut self, node: u16) {
+        let state = &mut self.nodes[usize::from(node)];
+        let effects: Vec<_> = state.outbox.drain().collect();
+        let dies_after = state.dies_after.take();
+        for (place, effect) in (0..).zip(effects) {
+            if dies_after == Some(place) {
+                return self.crash(node);
+            }
+            let state = &mut self.nodes[usize::from(node)];
+            match effect {
+                Effect::Persist { ticket, record } => {
+                    assert_eq!(ticket.0, state.issued + 1);
+                    state.issued = ticket.0;
+                    state.unsynced.push(record);
+                }
+                Effect::Send { to, message, after } => {
+                    self.hold_or_send(node, after, Place::Node(to.0), message);
+                }
+                Effect::Reply { client, message, after } => {
+                    self.hold_or_send(node, after, Place::Client(client.0), message);
+                }
+                Effect::SetTimer { id, min, max } => {
+                    self.made += 1;
+                    let set = self.made;
+                    state.timers.insert(id, set);
+                    let (life, drift) = (state.life, state.drift);
+                    let local = i64::try_from(self.dice.between(min.0, max.0)).unwrap();
+                    let span = local * 1_000_000 / (1_000_000 + drift);
+                    let time = self.now + u64::try_from(span).unwrap();
+                    self.at(time, Event::Timer { place: Place::Node(node), life, id, set });
+                }
+                Effect::CancelTimer { id } => drop(state.timers.remove(&id)),
+                Effect::Observe(observation) => {
+                    if self.is_traced {
+                        self.trace.push(format!("{} n{node} {observation}", self.now));
+                    }
+                    if matches!(observation, Observation::Elected { .. }) {
+                        self.leader = node;
+                    }
+                    let promises = matches!(observation, Observation::Promised { .. });
+                    if promises && !self.is_calm && self.dice.percent(self.weather.promise_crashes)
+                    {
+                        let time = self.now + self.dice.between(1, 30_000);
+                        self.at(time, Event::Crash { node });
+                    }
+                    self.watch.take(node, &observation);
+                    self.check_holders(&observation);
+                    self.check_leases(node, &observation);
+                }
+                Effect::Mark(milestone) => drop(self.milestones.insert(milestone.0)),
+                Effect::Ignore(_) => {}
+            }
+        }
+        let state = &mut self.nodes[usize::from(node)];
+        if !state.unsynced.is_empty() && !state.is_syncing {
+            state.is_syncing = true;
+            let life = state.life;
+            let time = self.now + self.dice.between(1, self.weather.fsync);
+            self.at(time, Event::Synced { node, life });
+        }
+    }
+
+    /// P-I11: what counts as decided is on the disks of a majority.
+    fn check_holders(&mut self, observation: &Observation) {
+        let Observation::Decided { ballot, slot, entry, .. } = observation else { return };
+        let holds = |record: &Record| match record {
+            Record::Accepted { slot: at, ballot: accepted, entry: held } => {
+                at == slot && accepted >= ballot && held.digest() == *entry
+            }
+            Record::Decided { slot: at, entry: held } => at == slot && held.digest() == *entry,
+            Record::Snapshot { snapshot } => snapshot.index >= *slot,
+            Record::Promised { .. } => false,
+        };
+        let holders = self.nodes.iter().filter(|node| node.durable.iter().any(holds)).count();
+        if holders <= self.nodes.len() / 2 {
+            self.watch.complain(format!("P-I11: {slot} is decided and held by {holders}"));
+        }
+    }
+
+    /// P-I12: while one node has a lease, no other has one, and nobody decides in a higher ballot.
+    fn check_leases(&mut self, node: u16, observation: &Observation) {
+        match observation {
+            Observation::LeaseTaken { ballot, micros, .. } => {
+                let drift = self.nodes[usize::from(node)].drift;
+                let local = i64::try_from(*micros).unwrap();
+                let span = u64::try_from(local * 1_000_000 / (1_000_000 + drift)).unwrap();
+                let now = self.now;
+                let other = self
+                    .watch
+                    .leases
+                    .iter()
+                    .find(|(other, lease)| **other != node && lease.1 > now);
+                if let Some((other, (theirs, _))) = other {
+                    let why = format!("P-I12: n{node} in {ballot} and n{other} in {theirs}");
+                    self.watch.complain(why);
+                }
+                self.watch.leases.insert(node, (*ballot, now + span));
+            }
+            Observation::SteppedDown { .. } => drop(self.watch.leases.remove(&node)),
+            Observation::Decided { ballot, .. } => {
+                let now = self.now;
+                let broken =
+                    self.watch.leases.iter().find(|(_, lease)| lease.0 < *ballot && lease.1 > now);
+                if let Some((other, (theirs, _))) = broken {
+                    let why =
+                        format!("P-I12: n{node} decides in {ballot}, n{other} leases {theirs}");
+                    self.watch.complain(why);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn hold_or_send(&mut self, node: u16, after: After, to: Place, message: Message) {
+        let state = &mut self.nodes[usize::from(node)];
+        let needs = match after {
+            After::EveryPersist => state.issued,
+            After::Ticket(ticket) => ticket.0,
+            After::Nothing => 0,
+        };
+        if needs > state.synced {
+            state.held.push((needs, to, message));
+        } else {
+            self.send(Place::Node(node), to, message);
+        }
+    }
+
+    fn synced(&mut self, node: u16, life: u64) {
+        let state = &mut self.nodes[usize::from(node)];
+        if state.life != life || state.replica.is_none() {
+            return;
+        }
+        state.is_syncing = false;
+        state.durable.append(&mut state.unsynced);
+        state.synced = state.issued;
+        let ready: Vec<_> = state.held.drain(..).collect();
+        let synced = Ticket(state.synced);
+        for (_, to, message) in ready {
+            self.send(Place::Node(node), to, message);
+        }
+        self.step(node, Input::Persisted(synced));
+    }
+
+    fn send(&mut self, from: Place, to: Place, message: Message) {
+        if let (
+            Place::Node(node),
+            Message::P1b { ballot, .. } | Message::P2b { ballot, ok: true, .. },
+        ) = (from, &message)
+        {
+            self.watch.vowed(node, *ballot);
+        }
+        if from == to {
+            return self.at(self.now, Event::Arrive { from, to, message });
+        }
+        if let (Place::Node(from), Place::Node(to)) = (from, to)
+            && self.broken.values().any(|links| links.contains(&(from, to)))
+        {
+            return;
+        }
+        if !self.is_calm && self.dice.percent(self.weather.loss) {
+            return;
+        }
+        let copies = if !self.is_calm && self.dice.percent(self.weather.copies) { 2 } else { 1 };
+        let stragglers =
+            if message.kind() == self.weather.slow { SLOW } else { self.weather.stragglers };
+        for _ in 0..copies {
+            let is_late = !self.is_calm && self.dice.percent(stragglers);
+            let most = if is_late { 1_500_000 } else { self.weather.latency };
+            let time = self.now + self.dice.between(50, most);
+            self.at(time, Event::Arrive { from, to, message: message.clone() });
+        }
+    }
+
+    /// At once, or in the middle of a step.
+    fn cut_power(&mut self, node: u16) {
+        match self.dice.below(2) {
+            0 => self.crash(node),
+            _ => self.nodes[usize::from(node)].dies_after = Some(self.dice.below(6)),
+        }
+    }
+
+    /// The node's power is cut: all but some of what is not durable is lost.
+    fn crash(&mut self, node: u16) {
+        let keeps_all = self.dice.percent(30);
+        let damages = self.config.mutants.deviates(Mutant::P26) || self.dice.percent(5);
+        // Whoever finds damage stays down: of two nodes, none may.
+        let is_bearable =
+            self.nodes.len() > 2 && self.nodes.iter().all(|node| node.damaged.is_none());
+        let draw = self.dice.next();
+        let state = &mut self.nodes[usize::from(node)];
+        if state.replica.take().is_none() {
+            return;
+        }
+        self.watch.leases.remove(&node);
+        state.timers.clear();
+        state.held.clear();
+        state.is_syncing = false;
+        if keeps_all {
+            state.durable.append(&mut state.unsynced);
+        }
+        state.unsynced.clear();
+        if damages && is_bearable && state.durable.len() > 2 {
+            let place = usize::try_from(draw % (state.durable.len() as u64)).unwrap();
+            state.damaged = Some(place);
+        }
+        let life = state.life;
+        let own = Place::Node(node);
+        // What it was about to tell itself is gone with it.
+        self.events.retain(|_, event| {
+            !matches!(event, Event::Arrive { from, to, .. } if from == to && *from == own)
+        });
+        assert!(life > 0);
+        let most = self.dice.of(&[20_000, 1_000_000]);
+        let time = self.now + self.dice.between(1_000, most);
+        self.at(time, Event::Restart { node });
+    }
+
+    fn restart(&mut self, node: u16) {
+        let now = self.local_time(node);
+        let keys = ClusterKeys::simulated(1, 0).nodes.remove(0);
+        let state = &mut self.nodes[usize::from(node)];
+        if state.replica.is_some() {
+            return;
+        }
+        state.life += 1;
+        state.outbox = Outbox::default();
+        (state.issued, state.synced) = (0, 0);
+        let records = state.durable.iter().enumerate().map(|(place, record)| {
+            if state.damaged == Some(place) {
+                Recovered::Corrupt { place: "wal".into() }
+            } else {
+                Recovered::Intact(record.clone())
+            }
+        });
+        let records = records.collect();
+        self.watch.started(node, &state.durable);
+        let started = PaxosReplica::start(
+            Start {
+                me: NodeId(node),
+                incarnation: Incarnation(state.life),
+                config: self.config.clone(),
+                keys,
+                entropy: 0,
+                now,
+                records,
+            },
+            &mut state.outbox,
+        );
+        match started {
+            Ok(replica) => {
+                // Whoever starts with a damaged record has cut the log there.
+                if let Some(place) = state.damaged.take() {
+                    state.durable.truncate(place);
+                    self.watch.started(node, &state.durable);
+                }
+                state.replica = Some(replica);
+                self.carry_out(node);
+            }
+            Err(_) => assert!(state.damaged.is_some(), "only damage keeps a node down"),
+        }
+    }
+
+    fn checkpoint(&mut self, node: u16) {
+        let life = self.nodes[usize::from(node)].life;
+        self.synced(node, life);
+        let state = &mut self.nodes[usize::from(node)];
+        if let Some(replica) = &state.replica
+            && state.unsynced.is_empty()
+        {
+            state.durable = replica.checkpoint();
+        }
+    }
+
+    /// Breaks links for a while: one node's or several's, in one direction or both, the leader's more often.
+    fn break_links(&mut self) {
+        let nodes = u16::try_from(self.nodes.len()).unwrap();
+        let mut side: BTreeSet<u16> = BTreeSet::new();
+        if self.dice.percent(60) {
+            side.insert(self.leader);
+        }
+        for node in 0..nodes {
+            if side.is_empty() || (self.dice.percent(30) && side.len() < usize::from(nodes / 2)) {
+                side.insert(node);
+            }
+        }
+        let (outward, inward) =
+            self.dice.of(&[(true, true), (true, true), (true, false), (false, true)]);
+        let crossing = |from: u16, to: u16| {
+            (outward && side.contains(&from) && !side.contains(&to))
+                || (inward && !side.contains(&from) && side.contains(&to))
+        };
+        let pairs = (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to)));
+        let links = pairs.filter(|(from, to)| crossing(*from, *to)).collect();
+        let number = self.made;
+        self.broken.insert(number, links);
+        let time = self.now + self.dice.between(100_000, 2_000_000);
+        self.at(time, Event::Mend { number });
+    }
+
+    /// The storm is over: all links and nodes are well, and each client asks once more.
+    fn calm(&mut self) {
+        self.is_calm = true;
+        self.broken.clear();
+        self.nodes.iter_mut().for_each(|node| node.dies_after = None);
+        for node in 0..u16::try_from(self.nodes.len()).unwrap() {
+            self.restart(node);
+        }
+        for client in 0..CLIENTS {
+            if self.clients[client as usize].is_open {
+                let seq = self.clients[client as usize].seq;
+                self.give_up(client, seq);
+            }
+            self.invoke(client);
+        }
+    }
+
+    fn invoke(&mut self, client: u32) {
+        let host = &mut self.clients[client as usize];
+        if host.is_open {
+            return;
+        }
+        host.is_open = true;
+        host.seq += 1;
+        let seq = host.seq;
+        let key = Key(self.dice.below(KEYS));
+        let command = if self.dice.percent(50) {
+            Command::Read { key }
+        } else {
+            self.values += 1;
+            Command::Write { key, value: Value(self.values) }
+        };
+        self.ticks += 1;
+        let operation =
+            Operation { command: command.clone(), invoked: self.ticks, completed: None };
+        self.operations.insert((ClientId(client), number(seq)), operation);
+        self.client_step(client, ClientInput::Invoke(command));
+        if !self.is_calm {
+            let time = self.now + self.dice.between(300_000, 1_500_000);
+            self.at(time, Event::GiveUp { client, seq });
+        }
+    }
+
+    fn give_up(&mut self, client: u32, seq: u64) {
+        let host = &mut self.clients[client as usize];
+        if host.is_open && host.seq == seq && (!self.is_calm || self.now == CALM_AT) {
+            host.is_open = false;
+            self.client_step(client, ClientInput::GiveUp);
+            if self.now < CALM_AT {
+                self.at(self.now + 1_000, Event::Invoke { client });
+            }
+        }
+    }
+
+    fn client_step(&mut self, client: u32, input: ClientInput<Message>) {
+        let mut effects = Vec::new();
+        self.clients[client as usize].core.step(LocalTime(self.now), input, &mut effects);
+        for effect in effects {
+            let host = &mut self.clients[client as usize];
+            match effect {
+                ClientEffect::Send { to, message } => {
+                    self.send(Place::Client(client), Place::Node(to.0), message);
+                }
+                ClientEffect::Complete(outcome) => {
+                    assert!(host.is_open);
+                    host.is_open = false;
+                    let key = (ClientId(client), number(host.seq));
+                    self.ticks += 1;
+                    self.operations.get_mut(&key).unwrap().completed = Some((self.ticks, outcome));
+                    if !self.is_calm {
+                        let time = self.now + self.dice.between(100, 20_000);
+                        self.at(time, Event::Invoke { client });
+                    }
+                }
+                ClientEffect::SetTimer { id, min: Micros(min), max: Micros(max) } => {
+                    self.made += 1;
+                    let set = self.made;
+                    host.timers.insert(id, set);
+                    let time = self.now + self.dice.between(min, max);
+                    self.at(time, Event::Timer { place: Place::Client(client), life: 0, id, set });
+                }
+                ClientEffect::CancelTimer { id } => drop(host.timers.remove(&id)),
+                ClientEffect::Observe(_) | ClientEffect::Mark(_) | ClientEffect::Ignore(_) => {}
+            }
+        }
+    }
+}
+
+fn number(seq: u64) -> RequestNumber {
+    RequestNumber { incarnation: Incarnation(1), seq }
+}
+
+/// What has been seen, and the first thing that was wrong.
+#[derive(Default)]
+struct Watch {
+    decided: BTreeMap<Slot, u64>,
+    proposed: BTreeMap<(Slot, Ballot), u64>,
+    ballots: BTreeSet<Ballot>,
+    /// The highest ballot that an acceptor has told anybody that it promised or accepted in.
+    vows: BTreeMap<u16, Ballot>,
+    /// Who holds a lease, in which ballot, until when.
+    leases: BTreeMap<u16, (Ballot, u64)>,
+    chains: BTreeMap<Slot, Chain>,
+    /// In which slot a request took effect, and the other way round.
+    effects: BTreeMap<(ClientId, RequestNumber), Slot>,
+    log: BTreeMap<Slot, (ClientId, RequestNumber)>,
+    applied: BTreeMap<u16, Slot>,
+    complaint: Option<String>,
+}
+
+impl Watch {
+    fn complain(&mut self, why: String) {
+        self.complaint.get_or_insert(why);
+    }
+
+    /// An acceptor has told that it promised `ballot`, or accepted in it.
+    fn vowed(&mut self, node: u16, ballot: Ballot) {
+        let vow = self.vows.entry(node).or_default();
+        *vow = ballot.max(*vow);
+    }
+
+    /// A node starts from these records: it has executed what its last snapshot stands for.
+    fn started(&mut self, node: u16, records: &[Record]) {
+        let index = records.iter().rev().find_map(|record| match record {
+            Record::Snapshot { snapshot } => Some(snapshot.index),
+            Record::Promised { .. } | Record::Accepted { .. } | Record::Decided { .. } => None,
+        });
+        self.applied.insert(node, index.unwrap_or_default());
+    }
+
+    fn take(&mut self, node: u16, observation: &Observation) {
+        match observation {
+            Observation::BallotUsed { ballot, .. } => {
+                if !self.ballots.insert(*ballot) {
+                    self.complain(format!("P-I4: ballot {ballot} is used twice"));
+                }
+            }
+            Observation::Proposed { ballot, slot, entry, .. } => {
+                let known = *self.proposed.entry((*slot, *ballot)).or_insert(*entry);
+                if known != *entry {
+                    self.complain(format!("P-I3: two proposals in {slot} of {ballot}"));
+                }
+            }
+            Observation::Decided { slot, entry, .. } | Observation::Learned { slot, entry, .. } => {
+                let known = *self.decided.entry(*slot).or_insert(*entry);
+                if known != *entry {
+                    self.complain(format!("P-I6: {slot} is decided twice"));
+                }
+            }
+            Observation::Executed { slot, chain, request, is_first } => {
+                self.executed(node, *slot, *chain, *request, *is_first);
+            }
+            Observation::SnapshotInstalled { index, chain, .. } => {
+                self.applied.insert(node, *index);
+                self.compare(*index, *chain);
+            }
+            Observation::SnapshotTaken { index, chain, .. } => self.compare(*index, *chain),
+            Observation::Promised { ballot, .. } | Observation::Accepted { ballot, .. } => {
+                let vow = self.vows.get(&node).copied().unwrap_or_default();
+                if *ballot < vow {
+                    self.complain(format!("P-I1: n{node} said {vow} and goes back to {ballot}"));
+                }
+            }
+            Observation::Elected { .. }
+            | Observation::LeaseGranted { .. }
+            | Observation::LeaseTaken { .. }
+            | Observation::ReadServed { .. }
+            | Observation::SteppedDown { .. } => {}
+        }
+    }
+
+    fn executed(
+        &mut self,
+        node: u16,
+        slot: Slot,
+        chain: Chain,
+        request: Option<(ClientId, RequestNumber)>,
+        is_first: bool,
+    ) {
+        let before = self.applied.insert(node, slot).unwrap_or_default();
+        if slot != before.next() {
+            self.complain(format!("P-I8: n{node} executes {slot} after {before}"));
+        }
+        self.compare(slot, chain);
+        let (Some(request), true) = (request, is_first) else { return };
+        let known = *self.effects.entry(request).or_insert(slot);
+        if known != slot {
+            self.complain(format!("P-I9: {request:?} takes effect in {known} and {slot}"));
+        }
+        self.log.insert(slot, request);
+    }
+
+    fn compare(&mut self, slot: Slot, chain: Chain) {
+        if *self.chains.entry(slot).or_insert(chain) != chain {
+            self.complain(format!("P-I8: two histories up to {slot}"));
+        }
+    }
+
+    /// The log is the order of all that took effect. Every answer must be what it gives, and the order of
+    /// real time must be kept: what was completed before something began comes before it.
+    fn judge(
+        &self,
+        operations: &BTreeMap<(ClientId, RequestNumber), Operation>,
+    ) -> Result<(), String> {
+        let states = self.states(operations);
+        let mut moments: Vec<(u64, bool, (ClientId, RequestNumber))> = Vec::new();
+        for (id, operation) in operations {
+            moments.push((operation.invoked, false, *id));
+            moments.extend(operation.completed.as_ref().map(|(tick, _)| (*tick, true, *id)));
+        }
+        moments.sort_unstable_by_key(|(tick, ..)| *tick);
+        // The first place that the operations completed so far leave free; and what it was at each
+        // invocation.
+        let mut floor = Slot::ZERO;
+        let mut floors = BTreeMap::new();
+        // Where operations that are out of the log were placed, with the moment at which they were completed.
+        for (_, is_completion, id) in &moments {
+            if !is_completion {
+                floors.insert(*id, floor);
+                continue;
+            }
+            let operation = &operations[id];
+            let (_, outcome) = operation.completed.as_ref().unwrap();
+            let least = floors[id];
+            let place = match self.effects.get(id) {
+                Some(slot) => {
+                    if *outcome != states.outcomes[id] {
+                        return Err(format!("{id:?} was told {outcome:?}, the log says otherwise"));
+                    }
+                    *slot
+                }
+                None => states.place(operation, outcome, least).ok_or_else(|| {
+                    format!("LIN: {id:?} {:?} was told {outcome:?}, at no place", operation.command)
+                })?,
+            };
+            if place < least {
+                return Err(format!("LIN: {id:?} takes place before what came before it"));
+            }
+            floor = floor.max(place);
+        }
+        // Also what was never answered took effect after all that had been answered when it began.
+        for (id, slot) in &self.effects {
+            if floors.get(id).is_none_or(|least| slot <= least) {
+                return Err(format!("LIN: {id:?} takes effect before what came before it"));
+            }
+        }
+        Ok(())
+    }
+
+    fn states(&self, operations: &BTreeMap<(ClientId, RequestNumber), Operation>) -> States {
+        let mut states = States::default();
+        for (slot, id) in &self.log {
+            let outcome = match &operations[id].command {
+                &Command::Read { key } => Outcome::Read(states.last(key)),
+                &Command::Write { key, value } => {
+                    states.writes.entry(key).or_default().insert(*slot, value);
+                    Outcome::Written
+                }
+                other => panic!("no client asks to {other}"),
+            };
+            states.outcomes.insert(*id, outcome);
+        }
+        states
+    }
+}
+
+/// What the log gives: each variable's values from slot to slot, and the outcome of each request in it.
+#[derive(Default)]
+struct States {
+    writes: BTreeMap<Key, BTreeMap<Slot, Value>>,
+    outcomes: BTreeMap<(ClientId, RequestNumber), Outcome>,
+}
+
+impl States {
+    fn last(&self, key: Key) -> Option<Value> {
+        self.writes.get(&key)?.last_key_value().map(|(_, value)| *value)
+    }
+
+    /// The first place from `least` on where a read that was answered without the log could have seen what
+    /// it was told.
+    fn place(&self, operation: &Operation, outcome: &Outcome, least: Slot) -> Option<Slot> {
+        let (Command::Read { key }, Outcome::Read(seen)) = (&operation.command, outcome) else {
+            return None;
+        };
+        let nothing = BTreeMap::new();
+        let writes = self.writes.get(key).unwrap_or(&nothing);
+        let present = writes.range(..=least).next_back().map(|(_, value)| *value);
+        if present == *seen {
+            return Some(least);
+        }
+        writes
+            .range(least.next()..)
+            .find(|(_, value)| Some(**value) == *seen)
+            .map(|(slot, _)| *slot)
+    }
+}
