@@ -233,14 +233,14 @@ impl Command {
     /// Whether `outcome` can be the end of it.
     pub fn is_answered_by(&self, outcome: &Outcome) -> bool {
         match (self, outcome) {
-            (_, Outcome::Failed(_) | Outcome::Unknown(_)) => true,
-            (Self::Read { .. }, Outcome::Read(_) | Outcome::List(_)) => true,
-            (Self::Write { .. }, Outcome::Written) => true,
-            (Self::Cas { .. }, Outcome::Swapped | Outcome::NotSwapped(_)) => true,
-            (Self::Append { .. }, Outcome::Appended) => true,
-            (Self::Delete { .. }, Outcome::Deleted) => true,
-            (Self::Add { .. }, Outcome::Added) => true,
-            (Self::Propose { .. }, Outcome::Decided(_)) => true,
+            (_, Outcome::Failed(_) | Outcome::Unknown(_))
+            | (Self::Read { .. }, Outcome::Read(_) | Outcome::List(_))
+            | (Self::Write { .. }, Outcome::Written)
+            | (Self::Cas { .. }, Outcome::Swapped | Outcome::NotSwapped(_))
+            | (Self::Append { .. }, Outcome::Appended)
+            | (Self::Delete { .. }, Outcome::Deleted)
+            | (Self::Add { .. }, Outcome::Added)
+            | (Self::Propose { .. }, Outcome::Decided(_)) => true,
             (Self::Transaction(parts), Outcome::Transaction(outcomes)) => {
                 // What is done is done as a whole.
                 let is_done = |(part, outcome): (&Self, &Outcome)| {

@@ -149,7 +149,9 @@ impl Store {
                 }
                 Content::List(values) => {
                     digest.add(values.len() as u64);
-                    values.iter().for_each(|value| digest.add(value.0));
+                    for value in values {
+                        digest.add(value.0);
+                    }
                 }
             }
         }
@@ -258,7 +260,7 @@ impl Store {
     }
 }
 
-/// Numbers, taken in one after the other: SplitMix64's finalizer (Steele, Lea, Flood 2014) over what was before.
+/// Numbers, taken in one after the other: the finalizer of `SplitMix64` (Steele, Lea, Flood 2014) over what was before.
 struct Digest(u64);
 
 impl Digest {

@@ -136,7 +136,7 @@ impl<'a> Recorded<'a> {
     /// Every operation that happened, or that somebody has seen, in its place: reads that saw the same share one.
     fn placed(&self) -> Vec<Placed<'a>> {
         let mut places: FxHashMap<i64, usize> = FxHashMap::default();
-        let mut placed = Vec::new();
+        let mut all = Vec::new();
         let (mut place, mut length) = (1, 0);
         for read in &self.reads {
             if read.seen.len() > length {
@@ -146,16 +146,16 @@ impl<'a> Recorded<'a> {
             for element in &read.seen {
                 places.entry(*element).or_insert(place - 1);
             }
-            placed.push(Placed { operation: read.operation, place, element: None });
+            all.push(Placed { operation: read.operation, place, element: None });
         }
         for (element, operation) in &self.additions {
             let seen = places.get(element).copied();
             if let Some(place) = seen.or(operation.is_ok().then_some(place + 1)) {
-                placed.push(Placed { operation, place, element: Some(*element) });
+                all.push(Placed { operation, place, element: Some(*element) });
             }
         }
-        placed.sort_by_key(|placed| placed.operation.invoke);
-        placed
+        all.sort_by_key(|one: &Placed<'_>| one.operation.invoke);
+        all
     }
 
     /// Two operations in the one order in real time, and in the other by what was seen.

@@ -27,14 +27,13 @@ fn done(state: &mut State, f: &str, key: u64, argument: &Value) -> Option<Value>
     let held = state.get(&key).cloned().unwrap_or_default();
     let after = match (f, &held, argument) {
         ("read" | "r", _, _) => return Some(held),
-        ("write" | "w", _, _) => argument.clone(),
+        ("write" | "w", _, _) | ("add", Value::Nil, _) => argument.clone(),
         ("delete", _, _) => Value::Nil,
         ("cas", _, Value::List(pair)) => (pair[0] == held).then(|| pair[1].clone())?,
         ("append", Value::Nil, _) => Value::List(vec![argument.clone()]),
         ("append", Value::List(values), _) => {
-            Value::List([values.as_slice(), &[argument.clone()]].concat())
+            Value::List([values.as_slice(), std::slice::from_ref(argument)].concat())
         }
-        ("add", Value::Nil, _) => argument.clone(),
         ("add", Value::Int(sum), Value::Int(amount)) => Value::Int(sum + amount),
         _ => return None,
     };
@@ -122,10 +121,13 @@ struct World<'a> {
     state: State,
     seen: Vec<Value>,
     /// By process: its id, its operation, and the result once it has happened.
-    running: Vec<(u64, Option<(Step, Option<Value>)>)>,
+    running: Vec<(u64, Doing)>,
     values: i64,
     builder: Builder,
 }
+
+/// An operation, and the result once it has happened.
+type Doing = Option<(Step, Option<Value>)>;
 
 /// How many operations by how many processes a history has, and how often it is wrong.
 #[derive(Clone, Copy)]

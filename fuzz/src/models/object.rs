@@ -30,7 +30,7 @@ impl Object {
         let held = self.0.get(&key).cloned().unwrap_or_default();
         let after = match (f, held, argument) {
             ("read" | "r", held, _) => return Some(held),
-            ("write" | "w", _, value) => value.clone(),
+            ("write" | "w", _, value) | ("add", Value::Nil, value) => value.clone(),
             ("delete", _, _) => Value::Nil,
             ("cas", held, Value::List(pair)) => match pair.as_slice() {
                 [expected, new] if *expected == held => new.clone(),
@@ -41,7 +41,6 @@ impl Object {
                 values.push(value.clone());
                 Value::List(values)
             }
-            ("add", Value::Nil, value) => value.clone(),
             ("add", Value::Int(sum), Value::Int(amount)) => Value::Int(sum + amount),
             _ => return None,
         };

@@ -38,12 +38,15 @@ pub(super) fn record(input: &[u8]) -> Recorded {
     Recorded { history: recording.builder.finish(), model, is_real }
 }
 
+/// An operation, and what came of it, once something did.
+type Doing = Option<(Step, Option<Value>)>;
+
 struct Recording {
     model: &'static str,
     is_real: bool,
     builder: Builder,
     /// By client: its process, and its operation with what came of it, once something did.
-    clients: Vec<(u64, Option<(Step, Option<Value>)>)>,
+    clients: Vec<(u64, Doing)>,
     object: Object,
     begun: i64,
 }
@@ -96,7 +99,7 @@ impl Recording {
         }
     }
 
-    fn put(&mut self, client: usize, process: u64, doing: Option<(Step, Option<Value>)>) {
+    fn put(&mut self, client: usize, process: u64, doing: Doing) {
         if let Some(client) = self.clients.get_mut(client) {
             *client = (process, doing);
         }

@@ -155,10 +155,11 @@ impl WorkloadKind {
     /// that nobody else writes.
     pub const fn closing(self, key: u64, value: u64) -> PlannedOperation {
         match self {
-            Self::Register | Self::CasRegister => PlannedOperation::Write { key, value },
             Self::Append | Self::Set => PlannedOperation::Append { key, value },
             Self::Transaction if holds_list(key) => PlannedOperation::Append { key, value },
-            Self::Transaction => PlannedOperation::Write { key, value },
+            Self::Register | Self::CasRegister | Self::Transaction => {
+                PlannedOperation::Write { key, value }
+            }
             Self::Counter => PlannedOperation::Add { key, value: 1 },
             Self::Consensus => PlannedOperation::Propose { key, value },
         }

@@ -67,7 +67,7 @@ impl Client<Quorum> for QuorumClient {
 
     fn step(&mut self, _now: LocalTime, input: ClientInput<Message>, out: &mut Effects) {
         match input {
-            ClientInput::Invoke(command) => self.invoke(command, out),
+            ClientInput::Invoke(command) => self.invoke(&command, out),
             ClientInput::Reconfigure(options) => self.reconfigure(&options, out),
             ClientInput::Message { from, message } => self.on_message(from, message, out),
             ClientInput::Timer(_) => self.on_timer(out),
@@ -77,9 +77,9 @@ impl Client<Quorum> for QuorumClient {
 }
 
 impl QuorumClient {
-    fn invoke(&mut self, command: Command, out: &mut Effects) {
+    fn invoke(&mut self, command: &Command, out: &mut Effects) {
         assert!(matches!(self.open, Open::Nothing), "the driver invokes one operation at a time");
-        let Some(command) = Access::of(&command) else {
+        let Some(command) = Access::of(command) else {
             return self.complete(Outcome::Failed("registers only read and write".into()), out);
         };
         self.seq += 1;

@@ -175,9 +175,9 @@ fn precedes(first: &Operation, second: &Operation) -> bool {
 fn short(content: &Content) -> String {
     match content {
         Content::List(list) if list.len() > SHOWN_MAX => {
-            let shown = list.values().into_iter().skip(list.len() - SHOWN_MAX);
-            let last: Vec<String> = shown.map(|value| value.to_string()).collect();
-            format!("a list of {} elements that ends with {}", list.len(), last.join(", "))
+            let tail = list.values().into_iter().skip(list.len() - SHOWN_MAX);
+            let texts: Vec<String> = tail.map(|value| value.to_string()).collect();
+            format!("a list of {} elements that ends with {}", list.len(), texts.join(", "))
         }
         Content::Nil | Content::Int(_) | Content::List(_) => content.to_string(),
     }

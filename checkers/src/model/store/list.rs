@@ -106,7 +106,7 @@ impl Drop for List {
 
 const EMPTY: u64 = 0;
 
-/// SplitMix64's finalizer (Steele, Lea, Flood 2014) over what was before and the value.
+/// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014) over what was before and the value.
 const fn mix(before: u64, value: i64) -> u64 {
     let mut mixed =
         (before.rotate_left(23) ^ value.cast_unsigned()).wrapping_add(0x9e37_79b9_7f4a_7c15);
