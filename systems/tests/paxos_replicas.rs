@@ -13,6 +13,7 @@ use quorate_systems::contract::{
     StartError, System, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
+use quorate_systems::kv::Store;
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos::{
     Ballot, Chain, Entry, Lease, Message, Observation, Paxos, PaxosReplica, Promise, Reads, Record,
@@ -369,7 +370,8 @@ impl Dice {
         let (index, chain) = (self.slot(), Chain(self.next()));
         let session = Session { number: self.request_number(), outcome: Outcome::Written };
         let clients = BTreeMap::from([(ClientId(1), session)]);
-        let store = BTreeMap::from([(Key(1), Value(self.below(9)))]);
+        let mut store = Store::new();
+        store.apply(&Command::Write { key: Key(1), value: Value(self.below(9)) });
         Snapshot { index, chain, store, clients }
     }
 

@@ -56,14 +56,16 @@ pub(super) fn part(word: &str, key: i64, value: Value) -> Value {
 
 fn parts(argument: &Value) -> Vec<(&str, i64, &Value)> {
     let Value::List(parts) = argument else { return Vec::new() };
-    let part = |part| match part {
-        &Value::List(ref items) => match items.as_slice() {
-            [Value::Text(word), Value::Int(key), value] => Some((word.as_str(), *key, value)),
-            _ => None,
-        },
-        Value::Nil | Value::Int(_) | Value::Text(_) => None,
-    };
-    parts.iter().filter_map(part).collect()
+    parts.iter().filter_map(of_part).collect()
+}
+
+/// A part's function, key and value.
+fn of_part(part: &Value) -> Option<(&str, i64, &Value)> {
+    let Value::List(items) = part else { return None };
+    match items.as_slice() {
+        [Value::Text(word), Value::Int(key), value] => Some((word, *key, value)),
+        _ => None,
+    }
 }
 
 /// Whether there is an order of the operations that keeps to real time, has all that were done and any of those of which

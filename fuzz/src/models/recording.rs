@@ -34,7 +34,9 @@ pub(super) fn record(input: &[u8]) -> Recorded {
         object: Object::default(),
         begun: 0,
     };
-    acts.iter().for_each(|act| recording.act(*act));
+    for act in acts {
+        recording.act(*act);
+    }
     Recorded { history: recording.builder.finish(), model, is_real }
 }
 
@@ -120,9 +122,8 @@ impl Recording {
             ("cas-register", 1) => ("write", small),
             ("cas-register", 2) => ("cas", pair),
             ("cas-register", 3) if choice / 16 == 3 => ("delete", Value::Nil),
-            ("append-list", 1) => ("append", own),
+            ("append-list", 1) | ("set", 1 | 3) => ("append", own),
             ("append-list", 3) => ("append", small),
-            ("set", 1 | 3) => ("append", own),
             ("counter", 1 | 3) => ("add", small),
             _ => ("read", Value::Nil),
         };

@@ -184,7 +184,8 @@ fn every_mutant_is_planted_at_exactly_one_place_of_its_systems() {
     use quorate_systems::mutant::Mutant;
 
     let turns = |module: &str, mutant: &Mutant| -> usize {
-        let code = sources(&format!("systems/src/{module}"))
+        let folder = format!("systems/src/{module}");
+        let code = sources(&folder)
             .filter(|path| !path.to_string_lossy().contains("test"))
             .map(|path| product_code(&fs::read_to_string(path).unwrap()));
         code.map(|code| code.matches(&format!("deviates(Mutant::{mutant})")).count()).sum()

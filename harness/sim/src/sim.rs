@@ -470,7 +470,9 @@ impl<S: Watched> Sim<S> {
             && let crate::client::Asked::Operation(command) = &open.what
         {
             let keys: Vec<Key> = command.keys().collect();
-            keys.into_iter().for_each(|key| self.note_use(key));
+            for key in keys {
+                self.note_use(key);
+            }
         }
         self.on_progress(client, &progress);
     }

@@ -1,5 +1,6 @@
 //! Every workload from the generator to the verdict: its operations, done by the key-value store at one moment each,
 //! are a history that its model allows; and a store that forgets is found out.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may panic")]
 
 use std::collections::BTreeSet;
 

@@ -164,7 +164,6 @@ impl Naive {
         };
         let held = command.key().and_then(|key| get(self, key));
         Some(match (command, held) {
-            (Command::Propose { .. }, _) => return None,
             (Command::Transaction(parts), _) => {
                 let mut copy = self.clone();
                 let mut outcomes = Vec::new();
@@ -209,11 +208,30 @@ impl Naive {
                 self.set(*key, Some(Content::Number(Value(held.0.checked_add(value.0)?))));
                 Outcome::Added
             }
-            (
+            (Command::Propose { .. }, _)
+            | (
                 Command::Cas { .. } | Command::Append { .. } | Command::Add { .. },
                 Some(Content::List(_) | Content::Number(_)),
             ) => return None,
         })
+    }
+}
+
+#[test]
+fn what_changes_nothing_is_answered_without_a_change() {
+    let (key, value) = (Key(1), Value(7));
+    let mut store = Store::new();
+    store.apply(&Command::Write { key, value });
+    let read = Command::Read { key };
+    let seen = Outcome::Read(Some(value));
+    assert_eq!(store.look(&read), Some(seen.clone()));
+    let both = Command::Transaction(vec![read.clone(), read.clone()]);
+    assert_eq!(store.look(&both), Some(Outcome::Transaction(vec![seen.clone(), seen])));
+    let writes = Command::Transaction(vec![read.clone(), Command::Delete { key }]);
+    let none = Command::Transaction(Vec::new());
+    let many = Command::Transaction(vec![read; Command::PARTS_MAX + 1]);
+    for other in [writes, none, many, Command::Write { key, value }] {
+        assert_eq!(store.look(&other), None, "{other}");
     }
 }
 
