@@ -208,6 +208,7 @@ fn ends_of_nodes(history: &str) -> u64 {
 /// Logs that are not what the run left, in any way that could be thought of: none of them passes for it.
 fn tampered_logs_are_found_out(sandbox: &Sandbox) {
     let logs = Tampered::of(sandbox);
+    damaged_logs_are_not_shrunk_by_way_of_something_else(&logs);
     changed_logs_are_refused(&logs);
     exchanged_logs_are_refused(&logs);
     logs_that_break_off_leave_it_unknown(&logs);
@@ -291,6 +292,19 @@ impl<'a> Tampered<'a> {
         }
         begins
     }
+}
+
+/// What came of the plan with other seeds would be of no run that there was.
+fn damaged_logs_are_not_shrunk_by_way_of_something_else(logs: &Tampered<'_>) {
+    let mut damaged = logs.whole[0].clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&logs.paths[0], damaged).unwrap();
+    let shrunk = logs.sandbox.quorate(&["shrink", "store/latest", "--time-limit", "6s"]);
+    assert_eq!(shrunk.code, 254, "{shrunk}");
+    assert!(shrunk.stderr.contains("nodes/n0/inputs.log, byte "), "{shrunk}");
+    assert!(shrunk.stderr.contains("\nhint: copy the whole folder anew"), "{shrunk}");
+    logs.restore();
 }
 
 /// A digest that is another one, a bit that is, entries that are gone or stand there twice, bytes behind the end.

@@ -169,7 +169,7 @@ impl Reexecuted {
 }
 
 /// What to do about a log that is not what the run left.
-const COPY_ANEW: &str = "copy the whole folder anew from where the run was recorded (quorate pack puts it into one file)";
+pub(crate) const COPY_ANEW: &str = "copy the whole folder anew from where the run was recorded (quorate pack puts it into one file)";
 
 impl Came {
     fn of(entry: &Entry, file: &HistoryFile) -> Result<Self, CliError> {
