@@ -92,8 +92,10 @@ fn of_a_run_that_was_cut_off_it_is_said_how_far_it_came_back() {
     history.truncate(20);
     let ended = replay(&sandbox, &write(&sandbox, "cut.jsonl", &history));
     assert_eq!(ended.code, 2, "{ended}");
-    let told = "UNKNOWN  the run was cut off: its 19 events came back";
+    let told = "UNKNOWN  the run was cut off: its 19 events came back; run to its end, it has ";
     assert!(ended.stdout.starts_with(told), "{ended}");
+    let told = " is broken; recorded up to where it was cut off: nothing yet\n";
+    assert!(ended.stdout.contains(told), "{ended}");
 }
 
 #[test]

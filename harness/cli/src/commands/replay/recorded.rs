@@ -162,12 +162,7 @@ impl Replayed {
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         self.tell_came(&mut text);
-        let shows = if self.recorded == self.now {
-            format!("{}, as recorded", self.now.text())
-        } else {
-            format!("{}; recorded was that {}", self.now.text(), self.recorded.text())
-        };
-        output::line(&mut text, "shows", &shows);
+        output::line(&mut text, "shows", &self.shows());
         if let Some(mutant) = self.mutant {
             output::line(&mut text, "planted", mutant);
         }
@@ -179,6 +174,25 @@ impl Replayed {
             );
         }
         text
+    }
+
+    /// What it shows, beside what it showed. What a run that was cut off had not broken by then it may have been about
+    /// to break.
+    fn shows(&self) -> String {
+        let Self { recorded, now, came, .. } = self;
+        let is_cut = matches!(came, Came::AsFarAsItGoes { .. });
+        let now_shows = now.text();
+        match recorded {
+            Showing::Nothing if is_cut => {
+                format!("{now_shows}; recorded up to where it was cut off: nothing yet")
+            }
+            Showing::Nothing | Showing::Breaks(_) | Showing::Undecided if recorded == now => {
+                format!("{now_shows}, as recorded")
+            }
+            Showing::Nothing | Showing::Breaks(_) | Showing::Undecided => {
+                format!("{now_shows}; recorded was that {}", recorded.text())
+            }
+        }
     }
 
     fn tell_came(&self, text: &mut String) {
@@ -194,7 +208,9 @@ impl Replayed {
                 output::line(text, "digest", digest);
             }
             Came::AsFarAsItGoes { events: known } => {
-                let what = format!("the run was cut off: its {known} events came back, of {all}");
+                let what = format!(
+                    "the run was cut off: its {known} events came back; run to its end, it has {all}"
+                );
                 output::line(text, "UNKNOWN", &what);
             }
             Came::OnlyHistory { differs } => {
