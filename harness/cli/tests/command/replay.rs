@@ -411,6 +411,36 @@ fn a_history_that_was_cut_before_anything_was_broken_is_no_alarm() {
     states(&sandbox, "tests", 0, &[("cut.jsonl", "still-found")]);
 }
 
+#[test]
+fn a_folder_calls_no_run_another_one_of_which_no_digest_was_kept() {
+    let sandbox = Sandbox::new();
+    let folder = found(&sandbox, "3");
+    let history = lines(&folder.join("history.jsonl"));
+    let told = replay(&sandbox, &folder).stdout;
+    let breaks = told.lines().find_map(|line| line.strip_prefix("shows    ")).unwrap();
+    let plan = plan_that_shows(
+        &folder.join("history.jsonl"),
+        breaks.split(' ').next().unwrap(),
+        Some("Q01"),
+    );
+    write(&sandbox, "tests/a.jsonl", &history[..history.len() - 1]);
+    let no_digest = with_footer(&history, |footer| {
+        footer.as_object_mut().unwrap().remove("run");
+    });
+    write(&sandbox, "tests/b.jsonl", &no_digest);
+    write(&sandbox, "tests/c.toml", &[plan]);
+    let ended = sandbox.quorate(&["replay", "tests"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    let told: Vec<&str> = ended.stdout.lines().collect();
+    for cut in &told[..2] {
+        assert!(
+            cut.ends_with(", the same run as far as it goes: no digest of it was kept"),
+            "{cut}"
+        );
+    }
+    assert!(told[2].ends_with(", perhaps another run: no digest of it was kept"), "{ended}");
+}
+
 /// Two liars of five, where one is promised to be borne: the read does not see the write.
 const HARM: &str = r#"
 name = "too-many-liars"

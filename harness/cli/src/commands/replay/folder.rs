@@ -213,7 +213,14 @@ fn judge(entry: &Entry, replayed: &Replayed, correct: &Showing) -> Stands {
     let expects_harm = entry.expects_harm();
     let was = || format!("{}; recorded was that {}", now.text(), recorded.text());
     let way = || {
-        let way = if *came == Came::Back { "the same run" } else { "another run" };
+        let way = match came {
+            Came::Back => "the same run",
+            Came::AsFarAsItGoes { .. } => {
+                "the same run as far as it goes: no digest of it was kept"
+            }
+            Came::InKind => "perhaps another run: no digest of it was kept",
+            Came::OnlyHistory { .. } | Came::AnotherWay { .. } | Came::Not { .. } => "another run",
+        };
         format!("{}, {way}", now.text())
     };
     if let Some(differs) = came.says_other() {
