@@ -202,7 +202,8 @@ fn live(entry: &Entry, budget: Budget) -> Result<Stands, CliError> {
         (0, Showing::Breaks(_)) => State::StillBroken,
         (_, _) => State::Unknown,
     };
-    Ok((state, cores.sentence()))
+    let remark = cores.sentence();
+    Ok((state, again.not_judged().map_or_else(|| remark.clone(), |why| format!("{remark}; {why}"))))
 }
 
 const SAYS_OTHER: &str = "header or footer say something else of it than is so";

@@ -46,7 +46,12 @@ pub(super) struct Difference {
 const WORLD_DIGEST: &str = "run.digest";
 
 impl Difference {
-    fn between(what: &'static str, recorded: &impl ToString, now: &impl ToString) -> Option<Self> {
+    /// What stands there, where it is not what is so.
+    pub(super) fn between(
+        what: &'static str,
+        recorded: &impl ToString,
+        now: &impl ToString,
+    ) -> Option<Self> {
         let (recorded, now) = (recorded.to_string(), now.to_string());
         (recorded != now).then_some(Self { what, recorded, now })
     }
