@@ -441,6 +441,25 @@ fn a_folder_calls_no_run_another_one_of_which_no_digest_was_kept() {
     assert!(told[2].ends_with(", perhaps another run: no digest of it was kept"), "{ended}");
 }
 
+#[test]
+fn a_run_that_differs_by_the_version_that_recorded_it_is_told_as_such() {
+    let sandbox = Sandbox::new();
+    let mut history = lines(&found(&sandbox, "3").join("history.jsonl"));
+    history[0] = history[0].replace("\"mutant\":\"Q01\"", "\"mutant\":null");
+    let path = write(&sandbox, "tests/edited.jsonl", &history);
+    let told = "this very version recorded it: its protocol cores were changed since then, or the file was";
+    let folder = sandbox.quorate(&["replay", "tests"]);
+    let ended = replay(&sandbox, &path);
+    assert_eq!((folder.code, ended.code), (0, 1), "{folder}\n{ended}");
+    assert!(folder.stdout.starts_with("fixed  edited.jsonl: "), "{folder}");
+    assert!(folder.stdout.contains(told) && ended.stdout.contains(told), "{folder}\n{ended}");
+    // Of another program nothing else is to be expected.
+    history[0] = history[0].replace("quorate 0", "quorate 9");
+    write(&sandbox, "tests/edited.jsonl", &history);
+    let folder = sandbox.quorate(&["replay", "tests"]);
+    assert!(folder.stdout.starts_with("fixed  ") && !folder.stdout.contains(told), "{folder}");
+}
+
 /// Two liars of five, where one is promised to be borne: the read does not see the write.
 const HARM: &str = r#"
 name = "too-many-liars"

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::again::{Again, Showing};
 use super::alone::Alone;
 use super::entry::Entry;
-use super::recorded::{Came, Replayed};
+use super::recorded::{BY_ITSELF, Came, Replayed};
 use super::tests::Tests;
 use crate::commands::run::plan_file;
 use crate::error::CliError;
@@ -177,7 +177,10 @@ fn stands(path: &Path, budget: Budget) -> Result<Stands, CliError> {
     } else {
         Again::run(&entry.plan, Mutants::NONE, budget)?.showing()
     };
-    Ok(judge(&entry, &replayed, &correct))
+    let (state, remark) = judge(&entry, &replayed, &correct);
+    let remark =
+        if replayed.differs_by_itself() { format!("{remark}; {BY_ITSELF}") } else { remark };
+    Ok((state, remark))
 }
 
 /// Cores that do again what they did broke then what they would break now.

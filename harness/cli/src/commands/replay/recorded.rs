@@ -25,6 +25,8 @@ pub(super) struct Replayed {
     /// What it shows now.
     pub(super) now: Showing,
     pub(super) came: Came,
+    /// Whether it says that this very version recorded it.
+    by_this_program: bool,
     /// How many events the history of the run of now has.
     events: u64,
     /// How many events there were in its world.
@@ -32,6 +34,10 @@ pub(super) struct Replayed {
     /// Their digest.
     digest: String,
 }
+
+/// What may be behind it where a program does not do again what it did: of a run it knows nothing but its file.
+pub(super) const BY_ITSELF: &str =
+    "this very version recorded it: its protocol cores were changed since then, or the file was";
 
 /// Something that a file says of its run, and what is so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -150,6 +156,7 @@ impl Replayed {
             recorded,
             now,
             came,
+            by_this_program: entry.program() == Some(PROGRAM),
             events: again.history.len(),
             world_events: again.digest.steps,
             digest: again.digest.digest,
@@ -178,7 +185,15 @@ impl Replayed {
                 &format!("recorded by {program}, this is {PROGRAM}"),
             );
         }
+        if self.differs_by_itself() {
+            output::line(&mut text, "program", BY_ITSELF);
+        }
         text
+    }
+
+    /// Whether a run goes another way though this very version is said to have recorded it.
+    pub(super) fn differs_by_itself(&self) -> bool {
+        self.by_this_program && self.came.is_another_way()
     }
 
     /// What it shows, beside what it showed. What a run that was cut off had not broken by then it may have been about
@@ -259,6 +274,15 @@ fn tell_digests(text: &mut String, recorded: &str, now: &str) {
 }
 
 impl Came {
+    /// Whether other events came than those that were recorded, in the history or behind it.
+    fn is_another_way(&self) -> bool {
+        match self {
+            Self::AnotherWay { .. } | Self::Not { .. } => true,
+            Self::OnlyHistory { .. } => self.says_other().is_none(),
+            Self::Back | Self::AsFarAsItGoes { .. } | Self::InKind => false,
+        }
+    }
+
     /// What its file says of it and is not so, though its events and its world came back; nothing if that is not how it
     /// is.
     pub(super) fn says_other(&self) -> Option<String> {
