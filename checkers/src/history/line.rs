@@ -1,5 +1,7 @@
 //! The lines of a history file, as JSON.
 
+mod plan;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -273,6 +275,7 @@ pub(super) struct HeaderLine {
     #[serde(deserialize_with = "Option::deserialize")]
     mutant: Option<String>,
     model: String,
+    #[serde(deserialize_with = "plan::strict")]
     plan: serde_json::Value,
 }
 

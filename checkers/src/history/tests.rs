@@ -426,3 +426,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_name_that_stands_twice_in_the_plan_is_refused_at_any_depth() {
+    assert!(read(HEADER.as_bytes()).is_ok());
+    let twice = [
+        ("\"seed\":7", "\"seed\":7,\"seed\":8", "seed"),
+        ("\"seed\":7", "\"seed\":[{\"at\":-1.5,\"\\u0061t\":null}]", "at"),
+    ];
+    for (old, new, name) in twice {
+        let error = read(HEADER.replace(old, new).as_bytes()).unwrap_err();
+        assert_eq!(error.line, 1);
+        let told = format!("duplicate field `{name}`");
+        assert!(error.to_string().ends_with(&told), "{error}");
+    }
+    let plan = serde_json::json!({"a": [1, -2, 0.5, true, null, "x"], "b": {"a": {}}});
+    let header = HEADER.replace("{\"name\":\"quorum\",\"seed\":7}", &plan.to_string());
+    assert_eq!(read(header.as_bytes()).unwrap().header.plan, plan);
+}

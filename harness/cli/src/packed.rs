@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use flate2::Compression;
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use tar::{Archive, Builder, EntryType, Header};
 use tempfile::TempDir;
@@ -159,7 +159,12 @@ fn unpack(path: &Path, into: &Path) -> Result<(), CliError> {
         let why = format_args!("it is larger than {} GiB when it is unpacked", UNPACKED_MAX >> 30);
         return Err(wrong(path, &why));
     }
-    Ok(())
+    let mut behind = stream.into_inner().into_inner();
+    match behind.fill_buf() {
+        Ok([]) => Ok(()),
+        Ok(_) => Err(wrong(path, &"something follows its end")),
+        Err(error) => Err(regular::cannot_read(path, &error)),
+    }
 }
 
 /// Copies all there is; the inner error is one of reading, the outer one of writing.
@@ -259,6 +264,18 @@ mod tests {
             }
         }
         assert!(harmless < 8, "{harmless}");
+    }
+
+    #[test]
+    fn whatever_follows_is_refused() {
+        let (folder, out) = packed();
+        let bytes = fs::read(&out).unwrap();
+        let longer = folder.path().join("longer.tar.gz");
+        for more in [&b"\0"[..], b"junk", &bytes] {
+            fs::write(&longer, [&bytes, more].concat()).unwrap();
+            let told = complaint(&longer);
+            assert!(told.ends_with("is no packed run: something follows its end"), "{told}");
+        }
     }
 
     #[test]

@@ -237,3 +237,23 @@ fn a_story_has_its_steps_its_diagram_and_its_picture() {
     }
     assert_eq!((text, svg), (story.text(), story.svg()));
 }
+
+/// Five nodes answer in the same microsecond, and the third of them completes the write.
+const ALL_AT_ONCE: &str = r#"
+name = "all-at-once"
+seed = 1
+world = "sim"
+system = { kind = "quorum", nodes = 5 }
+workload = { clients = 1 }
+durations = { time_limit_ms = 100 }
+weather = { delay = { kind = "constant", us = 1000 }, sync_min_us = 200, sync_max_us = 200 }
+scripts = [{ client = 0, do = [{ f = "write", key = 0, value = 1 }] }]
+"#;
+
+#[test]
+fn what_arrives_behind_the_end_of_an_operation_did_not_complete_it() {
+    let (_, tape) = tape(&from_toml(ALL_AT_ONCE).unwrap(), Mutants::NONE);
+    let steps = Story::new(tape, "Q-I3", "").steps();
+    let written = steps.iter().find(|step| step.starts_with("c0 has written 1: ")).unwrap();
+    assert!(written.ends_with("UPDATE_OK from n0, n1 and n2"), "{written}");
+}

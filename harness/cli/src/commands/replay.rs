@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use self::entry::Entry;
+pub(crate) use self::live::COPY_ANEW;
 use self::tests::Tests;
 use crate::commands::check::BudgetArguments;
 use crate::commands::run::World;

@@ -165,7 +165,60 @@ fn a_run_of_real_processes_is_replayed_from_the_inputs_of_its_cores() {
     assert!(replay.stdout.starts_with("DIFFERS"), "{replay}");
     fs::write(&history, &recorded).unwrap();
 
+    what_was_broken_is_judged_again(&sandbox, &recorded);
     tampered_logs_are_found_out(&sandbox);
+}
+
+/// The history again without its violations, or with others: nobody takes its word for it.
+fn what_was_broken_is_judged_again(sandbox: &Sandbox, recorded: &str) {
+    let history = sandbox.latest().join("history.jsonl");
+    let told = |code: i32, first: &str, said: &str| {
+        let replay = sandbox.quorate(&["replay", "store/latest"]);
+        assert_eq!(replay.code, code, "{replay}");
+        assert!(replay.stdout.starts_with(first), "{replay}");
+        assert!(replay.stdout.contains(said), "{said}: {replay}");
+        let verdicts = ["SAME ", "DIFFERS ", "UNKNOWN "];
+        let is_verdict = |line: &&str| verdicts.iter().any(|verdict| line.starts_with(verdict));
+        assert_eq!(replay.stdout.lines().filter(is_verdict).count(), 1, "{replay}");
+    };
+    told(0, "SAME ", "judged   anew, by what its nodes and clients told of themselves");
+    let without = sealed(recorded, |line| !line.contains("\"type\":\"violation\""));
+    fs::write(&history, without.replace("\"verdict\":\"invalid\"", "\"verdict\":\"valid\""))
+        .unwrap();
+    told(1, "DIFFERS  the file says", "violations: recorded 0 in all, now number 1 is Q-I2 of ");
+    told(1, "DIFFERS  the file says", "\ncores    re-executed exactly: ");
+    let renamed = recorded.replace("\"demand\":\"Q-I2\"", "\"demand\":\"Q-I6\"");
+    fs::write(&history, sealed(&renamed, |_| true)).unwrap();
+    told(1, "DIFFERS  the file says", "violations: recorded number 1 is Q-I6 of ");
+    let tests = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(sandbox.latest(), tests.path().join("run")).unwrap();
+    let folder = sandbox.quorate(&["replay", tests.path().to_str().unwrap()]);
+    assert_eq!(folder.code, 2, "{folder}");
+    assert!(folder.stdout.starts_with("damaged  run: "), "{folder}");
+    fs::write(&history, recorded).unwrap();
+
+    let observed = sandbox.latest().join("nodes/n0/observed.jsonl");
+    let whole = fs::read(&observed).unwrap();
+    fs::remove_file(&observed).unwrap();
+    told(0, "SAME ", "what was broken is the file's word and was not judged again: ");
+    fs::write(&observed, whole).unwrap();
+}
+
+/// The history with some of its events, as the footer has to say it.
+fn sealed(history: &str, keep: impl Fn(&str) -> bool) -> String {
+    let lines: Vec<&str> = history.lines().collect();
+    let (header, footer) = (lines[0], lines[lines.len() - 1]);
+    let mut events = String::new();
+    let mut count: u64 = 0;
+    for line in lines[1..lines.len() - 1].iter().filter(|line| keep(line)) {
+        let (_, rest) = line.split_once(',').unwrap();
+        events += &format!("{{\"index\":{count},{rest}\n");
+        count += 1;
+    }
+    let mut footer: serde_json::Value = serde_json::from_str(footer).unwrap();
+    footer["events"] = count.into();
+    footer["digest"] = blake3::hash(events.as_bytes()).to_hex().to_string().into();
+    format!("{header}\n{events}{footer}\n")
 }
 
 /// In one file, far from its store, and as one test among others.
@@ -208,6 +261,7 @@ fn ends_of_nodes(history: &str) -> u64 {
 /// Logs that are not what the run left, in any way that could be thought of: none of them passes for it.
 fn tampered_logs_are_found_out(sandbox: &Sandbox) {
     let logs = Tampered::of(sandbox);
+    damaged_logs_are_not_shrunk_by_way_of_something_else(&logs);
     changed_logs_are_refused(&logs);
     exchanged_logs_are_refused(&logs);
     logs_that_break_off_leave_it_unknown(&logs);
@@ -291,6 +345,19 @@ impl<'a> Tampered<'a> {
         }
         begins
     }
+}
+
+/// What came of the plan with other seeds would be of no run that there was.
+fn damaged_logs_are_not_shrunk_by_way_of_something_else(logs: &Tampered<'_>) {
+    let mut damaged = logs.whole[0].clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&logs.paths[0], damaged).unwrap();
+    let shrunk = logs.sandbox.quorate(&["shrink", "store/latest", "--time-limit", "6s"]);
+    assert_eq!(shrunk.code, 254, "{shrunk}");
+    assert!(shrunk.stderr.contains("nodes/n0/inputs.log, byte "), "{shrunk}");
+    assert!(shrunk.stderr.contains("\nhint: copy the whole folder anew"), "{shrunk}");
+    logs.restore();
 }
 
 /// A digest that is another one, a bit that is, entries that are gone or stand there twice, bytes behind the end.
@@ -419,7 +486,7 @@ fn logs_of_a_killed_harness_may_end_anywhere(logs: &Tampered<'_>) {
         let replay = logs.sandbox.quorate(&["replay", "store/latest"]);
         // Nobody knows what the run showed; its cores do what they did.
         assert_eq!(replay.code, 2, "{cut}: {replay}");
-        assert!(replay.stdout.contains("\nSAME     re-executed exactly: "), "{cut}: {replay}");
+        assert!(replay.stdout.contains("\ncores    re-executed exactly: "), "{cut}: {replay}");
         assert!(replay.stdout.contains("the history has no end"), "{cut}: {replay}");
     }
     logs.restore();
@@ -640,7 +707,7 @@ fn a_killed_harness_leaves_no_process_and_a_history_that_check_reads() {
     let replay = sandbox.quorate(&["replay", history.to_str().unwrap()]);
     assert_eq!(replay.code, 2, "{replay}");
     assert!(replay.stdout.starts_with("UNKNOWN  the history breaks off behind "), "{replay}");
-    assert!(replay.stdout.contains("\nSAME     re-executed exactly: "), "{replay}");
+    assert!(replay.stdout.contains("\ncores    re-executed exactly: "), "{replay}");
     let tests = sandbox.quorate(&["replay", "store"]);
     assert_eq!(tests.code, 2, "{tests}");
     assert!(tests.stdout.starts_with("unknown  quorum-register/"), "{tests}");

@@ -92,8 +92,10 @@ fn of_a_run_that_was_cut_off_it_is_said_how_far_it_came_back() {
     history.truncate(20);
     let ended = replay(&sandbox, &write(&sandbox, "cut.jsonl", &history));
     assert_eq!(ended.code, 2, "{ended}");
-    let told = "UNKNOWN  the run was cut off: its 19 events came back";
+    let told = "UNKNOWN  the run was cut off: its 19 events came back; run to its end, it has ";
     assert!(ended.stdout.starts_with(told), "{ended}");
+    let told = " is broken; recorded up to where it was cut off: nothing yet\n";
+    assert!(ended.stdout.contains(told), "{ended}");
 }
 
 #[test]
@@ -407,6 +409,55 @@ fn a_history_that_was_cut_before_anything_was_broken_is_no_alarm() {
     // What is broken in the part that there is stays found.
     write(&sandbox, "tests/cut.jsonl", &history[..history.len() - 1]);
     states(&sandbox, "tests", 0, &[("cut.jsonl", "still-found")]);
+}
+
+#[test]
+fn a_folder_calls_no_run_another_one_of_which_no_digest_was_kept() {
+    let sandbox = Sandbox::new();
+    let folder = found(&sandbox, "3");
+    let history = lines(&folder.join("history.jsonl"));
+    let told = replay(&sandbox, &folder).stdout;
+    let breaks = told.lines().find_map(|line| line.strip_prefix("shows    ")).unwrap();
+    let plan = plan_that_shows(
+        &folder.join("history.jsonl"),
+        breaks.split(' ').next().unwrap(),
+        Some("Q01"),
+    );
+    write(&sandbox, "tests/a.jsonl", &history[..history.len() - 1]);
+    let no_digest = with_footer(&history, |footer| {
+        footer.as_object_mut().unwrap().remove("run");
+    });
+    write(&sandbox, "tests/b.jsonl", &no_digest);
+    write(&sandbox, "tests/c.toml", &[plan]);
+    let ended = sandbox.quorate(&["replay", "tests"]);
+    assert_eq!(ended.code, 0, "{ended}");
+    let told: Vec<&str> = ended.stdout.lines().collect();
+    for cut in &told[..2] {
+        assert!(
+            cut.ends_with(", the same run as far as it goes: no digest of it was kept"),
+            "{cut}"
+        );
+    }
+    assert!(told[2].ends_with(", perhaps another run: no digest of it was kept"), "{ended}");
+}
+
+#[test]
+fn a_run_that_differs_by_the_version_that_recorded_it_is_told_as_such() {
+    let sandbox = Sandbox::new();
+    let mut history = lines(&found(&sandbox, "3").join("history.jsonl"));
+    history[0] = history[0].replace("\"mutant\":\"Q01\"", "\"mutant\":null");
+    let path = write(&sandbox, "tests/edited.jsonl", &history);
+    let told = "this very version recorded it: its protocol cores were changed since then, or the file was";
+    let folder = sandbox.quorate(&["replay", "tests"]);
+    let ended = replay(&sandbox, &path);
+    assert_eq!((folder.code, ended.code), (0, 1), "{folder}\n{ended}");
+    assert!(folder.stdout.starts_with("fixed  edited.jsonl: "), "{folder}");
+    assert!(folder.stdout.contains(told) && ended.stdout.contains(told), "{folder}\n{ended}");
+    // Of another program nothing else is to be expected.
+    history[0] = history[0].replace("quorate 0", "quorate 9");
+    write(&sandbox, "tests/edited.jsonl", &history);
+    let folder = sandbox.quorate(&["replay", "tests"]);
+    assert!(folder.stdout.starts_with("fixed  ") && !folder.stdout.contains(told), "{folder}");
 }
 
 /// Two liars of five, where one is promised to be borne: the read does not see the write.

@@ -1,9 +1,9 @@
 //! Hands what happened to the invariants of the system.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use quorate_checkers::history::{Time, Violation};
-use quorate_plan::{Endpoint, SystemPlan};
+use quorate_plan::{Endpoint, Plan, SystemPlan};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ClientId, NodeId, System};
 use quorate_systems::mutant::Mutants;
@@ -45,6 +45,18 @@ pub(crate) struct Judgement {
 pub(crate) fn judge(scene: Scene) -> Judgement {
     let kind = scene.kind;
     registry::with_watched(kind, scene)
+}
+
+/// Judges a run anew by what its nodes and clients told of themselves in `folder`: what does not hold, in the order
+/// in which it was seen; or why the invariants cannot see the whole run.
+///
+/// When its history began is not known here: `happened` counts from another moment, and so does the time in `what`.
+pub fn judge_again(folder: &Path, plan: &Plan, mutants: Mutants) -> Result<Vec<Violation>, String> {
+    let system = plan.system.clone();
+    let kind = registry::find(&system.kind).map_err(|error| error.to_string())?;
+    let scene = Scene { folder: folder.to_owned(), kind, system, mutants, began: 0 };
+    let Judgement { violations, trouble } = judge(scene);
+    trouble.map_or(Ok(violations), Err)
 }
 
 impl Scene {

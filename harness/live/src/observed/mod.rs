@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::NODES;
 use crate::inputs::{CLIENT_INPUTS, INPUTS};
 
+pub use judge::judge_again;
 pub(crate) use judge::{Judgement, Scene, judge};
 pub(crate) use log::{Log, SharedLog};
 

@@ -19,7 +19,7 @@ pub(super) fn steps(story: &Story) -> Vec<String> {
         let step = match &event.what {
             Happened::Invoked(place) => operation(story, *place).map(begun),
             Happened::Completed(place) => {
-                operation(story, *place).map(|operation| ended(story, operation))
+                operation(story, *place).map(|operation| ended(story, *place, operation))
             }
             Happened::Started(node) if event.at_us > 0 => Some(format!("n{node} is up again")),
             Happened::Crashed(node) => Some(format!("n{node} is down")),
@@ -67,7 +67,7 @@ fn begun(operation: &Operation) -> String {
     }
 }
 
-fn ended(story: &Story, operation: &Operation) -> String {
+fn ended(story: &Story, place: usize, operation: &Operation) -> String {
     let Operation { client, f, command, .. } = operation;
     let how = match (&operation.ended, command) {
         (Ended::Ok(_), Command::Write { value, .. }) => {
@@ -95,20 +95,21 @@ fn ended(story: &Story, operation: &Operation) -> String {
             format!("c{client} gives up its {f}: whether it happened, nobody knows")
         }
     };
-    let heard = heard(story, operation);
+    let heard = heard(story, place, operation);
     if heard.is_empty() { how } else { format!("{how}: {}", heard.join("; ")) }
 }
 
-/// Of whom a client heard what while its operation was open.
-fn heard(story: &Story, operation: &Operation) -> Vec<String> {
-    let to_us = operation.to_us.unwrap_or(u64::MAX);
+/// Of whom a client heard what while its operation was open. What arrives at the moment of its end, behind it, is not
+/// meant: the order of events tells, not the time.
+fn heard(story: &Story, ended: usize, operation: &Operation) -> Vec<String> {
+    let is_end = |what: &Happened| matches!(what, Happened::Completed(place) if *place == ended);
     let me = Endpoint::Client(operation.client);
     let mut heard: Vec<(&str, Vec<String>)> = Vec::new();
-    for event in story.events() {
+    for event in story.events().take_while(|event| !is_end(&event.what)) {
         let Happened::Arrived(place) = event.what else { continue };
         let Some(message) = story.tape.messages.get(place) else { continue };
-        let is_meanwhile = (operation.from_us..=to_us).contains(&event.at_us);
-        if !is_meanwhile || message.to != me || message.sent_us < operation.from_us {
+        // What arrives for the operation was sent in it, so that it also arrives in it.
+        if message.to != me || message.sent_us < operation.from_us {
             continue;
         }
         let from = story.name(message.from);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::again::{Again, Showing};
 use super::alone::Alone;
 use super::entry::Entry;
-use super::recorded::{Came, Replayed};
+use super::recorded::{BY_ITSELF, Came, Replayed};
 use super::tests::Tests;
 use crate::commands::run::plan_file;
 use crate::error::CliError;
@@ -177,7 +177,10 @@ fn stands(path: &Path, budget: Budget) -> Result<Stands, CliError> {
     } else {
         Again::run(&entry.plan, Mutants::NONE, budget)?.showing()
     };
-    Ok(judge(&entry, &replayed, &correct))
+    let (state, remark) = judge(&entry, &replayed, &correct);
+    let remark =
+        if replayed.differs_by_itself() { format!("{remark}; {BY_ITSELF}") } else { remark };
+    Ok((state, remark))
 }
 
 /// Cores that do again what they did broke then what they would break now.
@@ -202,7 +205,8 @@ fn live(entry: &Entry, budget: Budget) -> Result<Stands, CliError> {
         (0, Showing::Breaks(_)) => State::StillBroken,
         (_, _) => State::Unknown,
     };
-    Ok((state, cores.sentence()))
+    let remark = cores.sentence();
+    Ok((state, again.not_judged().map_or_else(|| remark.clone(), |why| format!("{remark}; {why}"))))
 }
 
 const SAYS_OTHER: &str = "header or footer say something else of it than is so";
@@ -213,7 +217,14 @@ fn judge(entry: &Entry, replayed: &Replayed, correct: &Showing) -> Stands {
     let expects_harm = entry.expects_harm();
     let was = || format!("{}; recorded was that {}", now.text(), recorded.text());
     let way = || {
-        let way = if *came == Came::Back { "the same run" } else { "another run" };
+        let way = match came {
+            Came::Back => "the same run",
+            Came::AsFarAsItGoes { .. } => {
+                "the same run as far as it goes: no digest of it was kept"
+            }
+            Came::InKind => "perhaps another run: no digest of it was kept",
+            Came::OnlyHistory { .. } | Came::AnotherWay { .. } | Came::Not { .. } => "another run",
+        };
         format!("{}, {way}", now.text())
     };
     if let Some(differs) = came.says_other() {

@@ -109,13 +109,15 @@ impl Reexecuted {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// For people. If it `decides` on the run it begins with a verdict.
+    pub(super) fn text(&self, decides: bool) -> String {
         let mut text = String::new();
+        let label = |verdict| if decides { verdict } else { "cores" };
         match &self.came {
             Came::Back { counts } => {
                 let what =
                     format!("re-executed exactly: {}, every effect as it was", counts.text());
-                output::line(&mut text, "SAME", &what);
+                output::line(&mut text, label("SAME"), &what);
                 counts.tell_rest(&mut text);
             }
             Came::Not { counts, mismatch } => {
@@ -128,7 +130,7 @@ impl Reexecuted {
                     "re-executed as far as there are inputs: {}, every effect as it was",
                     counts.text()
                 );
-                output::line(&mut text, "UNKNOWN", &what);
+                output::line(&mut text, label("UNKNOWN"), &what);
                 for missing in missing {
                     output::line(&mut text, "missing", missing);
                 }
@@ -137,7 +139,7 @@ impl Reexecuted {
                     output::line(&mut text, "hint", &hint);
                 }
             }
-            Came::Unknown { why } => self.tell_unknown(&mut text, why),
+            Came::Unknown { why } => self.tell_unknown(&mut text, label("UNKNOWN"), why),
         }
         if !self.has_footer {
             let what = "the history has no end, since the harness was killed: nobody knows how long the logs were";
@@ -150,9 +152,9 @@ impl Reexecuted {
         text
     }
 
-    fn tell_unknown(&self, text: &mut String, why: &str) {
+    fn tell_unknown(&self, text: &mut String, label: &str, why: &str) {
         let file = &self.file;
-        output::line(text, "UNKNOWN", &format!("a run of real processes: {why}"));
+        output::line(text, label, &format!("a run of real processes: {why}"));
         let hints = [
             "a run that was valid keeps no inputs".to_owned(),
             format!("once more with processes: quorate replay {file} --world live"),
@@ -169,7 +171,7 @@ impl Reexecuted {
 }
 
 /// What to do about a log that is not what the run left.
-const COPY_ANEW: &str = "copy the whole folder anew from where the run was recorded (quorate pack puts it into one file)";
+pub(crate) const COPY_ANEW: &str = "copy the whole folder anew from where the run was recorded (quorate pack puts it into one file)";
 
 impl Came {
     fn of(entry: &Entry, file: &HistoryFile) -> Result<Self, CliError> {

@@ -25,6 +25,8 @@ pub(super) struct Replayed {
     /// What it shows now.
     pub(super) now: Showing,
     pub(super) came: Came,
+    /// Whether it says that this very version recorded it.
+    by_this_program: bool,
     /// How many events the history of the run of now has.
     events: u64,
     /// How many events there were in its world.
@@ -32,6 +34,10 @@ pub(super) struct Replayed {
     /// Their digest.
     digest: String,
 }
+
+/// What may be behind it where a program does not do again what it did: of a run it knows nothing but its file.
+pub(super) const BY_ITSELF: &str =
+    "this very version recorded it: its protocol cores were changed since then, or the file was";
 
 /// Something that a file says of its run, and what is so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,7 +52,12 @@ pub(super) struct Difference {
 const WORLD_DIGEST: &str = "run.digest";
 
 impl Difference {
-    fn between(what: &'static str, recorded: &impl ToString, now: &impl ToString) -> Option<Self> {
+    /// What stands there, where it is not what is so.
+    pub(super) fn between(
+        what: &'static str,
+        recorded: &impl ToString,
+        now: &impl ToString,
+    ) -> Option<Self> {
         let (recorded, now) = (recorded.to_string(), now.to_string());
         (recorded != now).then_some(Self { what, recorded, now })
     }
@@ -145,6 +156,7 @@ impl Replayed {
             recorded,
             now,
             came,
+            by_this_program: entry.program() == Some(PROGRAM),
             events: again.history.len(),
             world_events: again.digest.steps,
             digest: again.digest.digest,
@@ -162,12 +174,7 @@ impl Replayed {
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         self.tell_came(&mut text);
-        let shows = if self.recorded == self.now {
-            format!("{}, as recorded", self.now.text())
-        } else {
-            format!("{}; recorded was that {}", self.now.text(), self.recorded.text())
-        };
-        output::line(&mut text, "shows", &shows);
+        output::line(&mut text, "shows", &self.shows());
         if let Some(mutant) = self.mutant {
             output::line(&mut text, "planted", mutant);
         }
@@ -178,7 +185,34 @@ impl Replayed {
                 &format!("recorded by {program}, this is {PROGRAM}"),
             );
         }
+        if self.differs_by_itself() {
+            output::line(&mut text, "program", BY_ITSELF);
+        }
         text
+    }
+
+    /// Whether a run goes another way though this very version is said to have recorded it.
+    pub(super) fn differs_by_itself(&self) -> bool {
+        self.by_this_program && self.came.is_another_way()
+    }
+
+    /// What it shows, beside what it showed. What a run that was cut off had not broken by then it may have been about
+    /// to break.
+    fn shows(&self) -> String {
+        let Self { recorded, now, came, .. } = self;
+        let is_cut = matches!(came, Came::AsFarAsItGoes { .. });
+        let now_shows = now.text();
+        match recorded {
+            Showing::Nothing if is_cut => {
+                format!("{now_shows}; recorded up to where it was cut off: nothing yet")
+            }
+            Showing::Nothing | Showing::Breaks(_) | Showing::Undecided if recorded == now => {
+                format!("{now_shows}, as recorded")
+            }
+            Showing::Nothing | Showing::Breaks(_) | Showing::Undecided => {
+                format!("{now_shows}; recorded was that {}", recorded.text())
+            }
+        }
     }
 
     fn tell_came(&self, text: &mut String) {
@@ -194,7 +228,9 @@ impl Replayed {
                 output::line(text, "digest", digest);
             }
             Came::AsFarAsItGoes { events: known } => {
-                let what = format!("the run was cut off: its {known} events came back, of {all}");
+                let what = format!(
+                    "the run was cut off: its {known} events came back; run to its end, it has {all}"
+                );
                 output::line(text, "UNKNOWN", &what);
             }
             Came::OnlyHistory { differs } => {
@@ -238,6 +274,15 @@ fn tell_digests(text: &mut String, recorded: &str, now: &str) {
 }
 
 impl Came {
+    /// Whether other events came than those that were recorded, in the history or behind it.
+    fn is_another_way(&self) -> bool {
+        match self {
+            Self::AnotherWay { .. } | Self::Not { .. } => true,
+            Self::OnlyHistory { .. } => self.says_other().is_none(),
+            Self::Back | Self::AsFarAsItGoes { .. } | Self::InKind => false,
+        }
+    }
+
     /// What its file says of it and is not so, though its events and its world came back; nothing if that is not how it
     /// is.
     pub(super) fn says_other(&self) -> Option<String> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use quorate_checkers::history::HistoryFile;
 use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
+use quorate_live::ReexecuteError;
 use quorate_plan::{Plan, TraceStep, WorldKind};
 use quorate_sim::SimError;
 use quorate_sim::shrink::{self, ShrinkError};
@@ -13,6 +14,7 @@ use quorate_systems::mutant::Mutants;
 use quorate_world::inputs::{Account, Cut, Down, Syncs};
 
 use crate::commands::check;
+use crate::commands::replay::COPY_ANEW;
 use crate::commands::run::simulated;
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
@@ -96,16 +98,16 @@ impl Search<'_> {
     fn go(mut self, results: &Results) -> Result<Told, CliError> {
         let Live { folder, file, plan, mutants } = self.live;
         let account = panics::quietly(|| quorate_live::account(folder, file, plan, *mutants));
-        let mut why = None;
-        match account {
+        let why = match account {
             Ok(account) => {
                 if let Some(found) = self.among_parts(&account, results)? {
                     return Ok(Told::Found(Box::new(found)));
                 }
+                None
             }
-            Err(error) => why = Some(error.to_string()),
-        }
-        if let Some(found) = self.with_other_seeds()? {
+            Err(error) => Some(gone(&error)?),
+        };
+        if let Some(found) = self.with_other_seeds(why.as_deref())? {
             return Ok(Told::Found(Box::new(found)));
         }
         let (demand, stopped) = (self.demand.to_owned(), self.stopped());
@@ -173,15 +175,20 @@ impl Search<'_> {
         Ok(self.shows(&plan)?.then_some(plan))
     }
 
-    /// The plan of the run as it is: what it leaves to chance may come out in the same way.
-    fn with_other_seeds(&mut self) -> Result<Option<FromLive>, CliError> {
+    /// The plan of the run as it is: what it leaves to chance may come out in the same way. `why` the inputs were of
+    /// no use is said, if they were of none.
+    fn with_other_seeds(&mut self, why: Option<&str>) -> Result<Option<FromLive>, CliError> {
+        let why = why.map_or_else(
+            || "which did not show it".to_owned(),
+            |why| format!("which is gone ({why})"),
+        );
         let first = self.live.plan.seed;
         for seed in std::iter::once(first).chain(1..=SEEDS) {
             let plan = Plan { seed, world: WorldKind::Sim, shows: None, ..self.live.plan.clone() };
             if self.shows(&plan)? {
                 let how = format!(
-                    "from the plan of the live run with seed {seed}, not from what its cores took in, which did \
-                     not show it; breaks {} as the live run did",
+                    "from the plan of the live run with seed {seed}, not from what its cores took in, {why}; \
+                     breaks {} as the live run did",
                     self.demand
                 );
                 return Ok(Some(FromLive { plan, how, demand: self.demand.to_owned() }));
@@ -214,6 +221,20 @@ impl Search<'_> {
                 | ShrinkError::NothingBroken,
             ) => Ok(false),
         }
+    }
+}
+
+/// How inputs are told that nobody kept. Whoever gives logs that are damaged or of another run learns that instead:
+/// nothing that is made without them would be of his run.
+fn gone(error: &ReexecuteError) -> Result<String, CliError> {
+    match error {
+        ReexecuteError::Missing { .. } => Ok(error.to_string()),
+        ReexecuteError::NoFile { .. }
+        | ReexecuteError::Unread { .. }
+        | ReexecuteError::Damaged(_)
+        | ReexecuteError::Changed { .. }
+        | ReexecuteError::Unlike { .. } => Err(CliError::usage(error).hint(COPY_ANEW)),
+        ReexecuteError::System(_) | ReexecuteError::Options(_) => Err(CliError::usage(error)),
     }
 }
 
