@@ -208,13 +208,11 @@ fn what_was_broken_is_judged_again(sandbox: &Sandbox, recorded: &str) {
 fn sealed(history: &str, keep: impl Fn(&str) -> bool) -> String {
     let lines: Vec<&str> = history.lines().collect();
     let (header, footer) = (lines[0], lines[lines.len() - 1]);
-    let mut events = String::new();
-    let mut count: u64 = 0;
-    for line in lines[1..lines.len() - 1].iter().filter(|line| keep(line)) {
-        let (_, rest) = line.split_once(',').unwrap();
-        events += &format!("{{\"index\":{count},{rest}\n");
-        count += 1;
-    }
+    let kept = lines[1..lines.len() - 1].iter().filter(|line| keep(line));
+    let rest = kept.map(|line| line.split_once(',').unwrap().1);
+    let events = rest.enumerate().map(|(index, rest)| format!("{{\"index\":{index},{rest}\n"));
+    let events: Vec<String> = events.collect();
+    let (count, events) = (events.len(), events.concat());
     let mut footer: serde_json::Value = serde_json::from_str(footer).unwrap();
     footer["events"] = count.into();
     footer["digest"] = blake3::hash(events.as_bytes()).to_hex().to_string().into();
