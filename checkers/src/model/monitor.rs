@@ -33,7 +33,7 @@ pub(super) struct Wrong<'a> {
     pub(super) sentence: String,
 }
 
-/// A [`Monitor`] as a model.
+/// A monitor as a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Monitored<M>(pub(super) M);
 
