@@ -55,6 +55,8 @@ impl Desk {
         let Some(entry) = self.entries.get_mut(&key) else {
             return self.begin((config, seen), key, VecDeque::from([asker]), out);
         };
+        // Somebody still wants to know: what was about to be given up goes on.
+        entry.proposal.renew();
         if entry.askers.contains(&asker) {
             return out.ignore("REQUEST that is being run");
         }

@@ -71,6 +71,8 @@ pub(super) enum Progress {
 /// A proposal is given up after so many repeats without an answer that helps, some eight seconds: its client
 /// asks again if it still wants to know.
 const RESENDS_MAX: u32 = 12;
+/// After so many it waits no longer from one repeat to the next.
+const RESENDS_OLD: u32 = 2;
 
 // Milestones, as the vocabulary lists them.
 const ADOPTED: &str = "adopted-accepted-value";
@@ -110,6 +112,18 @@ impl Proposal {
     /// Whether it has gone on for so long without success that it is given up.
     pub(super) const fn is_spent(&self) -> bool {
         self.resent >= RESENDS_MAX
+    }
+
+    /// It is not given up for as long again.
+    pub(super) const fn renew(&mut self) {
+        if self.is_old() {
+            self.resent = RESENDS_OLD;
+        }
+    }
+
+    /// Whether it waits as long as it ever does between two repeats.
+    const fn is_old(&self) -> bool {
+        self.resent > RESENDS_OLD
     }
 
     /// Takes an answer to a message about this instance.
