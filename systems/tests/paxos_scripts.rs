@@ -2,16 +2,14 @@
 //!
 //! `REWRITE=1 cargo test -p quorate-systems --test paxos_scripts` writes down what happens now.
 
-#[path = "support/stage.rs"]
-mod stage;
+#[path = "support/script.rs"]
+mod script;
 mod support;
-
-use std::fs;
 
 use quorate_systems::contract::TimerId;
 use quorate_systems::mutant::Mutant;
 use quorate_systems::paxos::{Paxos, Record};
-use stage::{Stage, Subject, complaint, scripts, subject_of};
+use script::{Scripted, Stage, complaint};
 
 const FOLDER: &str = "tests/scripts/paxos";
 
@@ -29,51 +27,38 @@ const SUBJECTS: &[&str] = &[
     "A2.2, window",
 ];
 
-fn stage() -> Stage<Paxos> {
-    Stage::new(Subject {
-        timers: &[
-            ("election", TimerId(0)),
-            ("heartbeat", TimerId(1)),
-            ("retransmit", TimerId(2)),
-            ("fetch", TimerId(3)),
-        ],
-        mutants: Mutant::PAXOS,
-        in_words,
-    })
-}
+impl Scripted for Paxos {
+    const TIMERS: &'static [(&'static str, TimerId)] = &[
+        ("election", TimerId(0)),
+        ("heartbeat", TimerId(1)),
+        ("retransmit", TimerId(2)),
+        ("fetch", TimerId(3)),
+    ];
+    const MUTANTS: &'static [Mutant] = Mutant::PAXOS;
 
-fn in_words(record: &Record) -> String {
-    match record {
-        Record::Promised { ballot } => format!("promised {ballot}"),
-        Record::Accepted { slot, ballot, entry } => format!("{slot} {ballot} {entry}"),
-        Record::Decided { slot, entry } => format!("{slot} decided {entry}"),
-        Record::Snapshot { snapshot } => format!("snapshot {}", snapshot.index),
+    fn in_words(record: &Record) -> Option<String> {
+        Some(match record {
+            Record::Promised { ballot } => format!("promised {ballot}"),
+            Record::Accepted { slot, ballot, entry } => format!("{slot} {ballot} {entry}"),
+            Record::Decided { slot, entry } => format!("{slot} decided {entry}"),
+            Record::Snapshot { snapshot } => format!("snapshot {}", snapshot.index),
+        })
     }
 }
 
 #[test]
 fn what_happens_is_what_is_written() {
-    for path in scripts(FOLDER) {
-        datadriven::walk(path.to_str().unwrap(), |file| {
-            let mut stage = stage();
-            file.run(|case| stage.play(case));
-        });
-        assert_eq!(complaint(&fs::read_to_string(&path).unwrap()), None, "{}", path.display());
-    }
+    script::play_all::<Paxos>(FOLDER);
 }
 
 #[test]
 fn every_rule_has_its_script() {
-    let read = |path| subject_of(&fs::read_to_string(path).unwrap());
-    let mut subjects: Vec<String> = scripts(FOLDER).into_iter().map(read).collect();
-    subjects.sort();
-    subjects.dedup();
-    assert_eq!(subjects, SUBJECTS);
+    assert_eq!(script::subjects(FOLDER, &[':']), SUBJECTS);
 }
 
 #[test]
 fn what_cannot_be_played_is_refused() {
-    let mut stage = stage();
+    let mut stage = Stage::<Paxos>::empty();
     let mut refuses = |line: &str| stage.line(line).unwrap_err();
     assert_eq!(refuses("invoke c0 read k0"), "there is no cluster yet");
     assert!(refuses("dance c0").starts_with("there is no command `dance`"));

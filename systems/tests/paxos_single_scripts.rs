@@ -26,7 +26,7 @@ fn what_happens_is_what_is_written() {
 
 #[test]
 fn every_rule_and_every_flaw_has_its_script() {
-    assert_eq!(script::subjects(FOLDER), SUBJECTS);
+    assert_eq!(script::subjects(FOLDER, &[' ', ':']), SUBJECTS);
 }
 
 impl Scripted for PaxosSingle {

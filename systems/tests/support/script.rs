@@ -1,4 +1,4 @@
-//! Plays scripts: what happens in a cluster, told line by line. `scripts/quorum/README.md` tells the commands.
+//! Plays scripts: what happens in a cluster, told line by line. The README.md beside the scripts tells the commands.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,18 +12,26 @@ use std::fs;
 use std::path::PathBuf;
 
 use datadriven::TestCase;
-use quorate_systems::contract::{Describe, Replica, System};
+use quorate_systems::contract::{Describe, LocalTime, Replica, System, TimerId};
 use quorate_systems::mutant::{Mutant, Mutants};
 
 use crate::support::{Flight, Net, Place, c, n, propose, read, write};
 
 /// A system that scripts can be played with.
 pub(crate) trait Scripted: System {
+    /// The timers of its nodes by name; without any, `timer n0` is the one that is set.
+    const TIMERS: &'static [(&'static str, TimerId)] = &[];
+
+    /// The planted bugs that a script may ask for.
+    const MUTANTS: &'static [Mutant] = Mutant::ALL;
+
     /// What a record of a checkpoint says, unless it is only there to save memory.
     fn in_words(record: &Self::Record) -> Option<String>;
 
     /// Makes an answer say something else; false if it is none that can be forged.
-    fn forge(message: &mut Self::Message, forged: Forged) -> bool;
+    fn forge(_message: &mut Self::Message, _forged: Forged) -> bool {
+        false
+    }
 }
 
 /// The scripts in a folder.
@@ -46,11 +54,11 @@ pub(crate) fn play_all<S: Scripted>(folder: &str) {
     }
 }
 
-/// Which rules and flaws the scripts in a folder are about, each once, by the first word of their first line.
-pub(crate) fn subjects(folder: &str) -> Vec<String> {
+/// Which rules and flaws the scripts in a folder are about, each once: their first line up to one of these.
+pub(crate) fn subjects(folder: &str, end: &[char]) -> Vec<String> {
     let subject = |path: &PathBuf| {
         let text = fs::read_to_string(path).unwrap();
-        text.trim_start_matches("# ").split([' ', ':']).next().unwrap().to_owned()
+        text.trim_start_matches("# ").split(end).next().unwrap().to_owned()
     };
     let mut subjects: Vec<String> = scripts(folder).iter().map(subject).collect();
     subjects.sort();
@@ -121,7 +129,7 @@ impl Words {
 
     /// The words that are written in capitals: kinds of messages.
     fn kinds<S: System>(&mut self) -> Result<Vec<&'static str>, String> {
-        let is_kind = |word: &str| word.chars().all(|l| l.is_ascii_uppercase() || l == '_');
+        let is_kind = |word: &str| word.starts_with(|l: char| l.is_ascii_uppercase());
         let words: Vec<String> = self.0.keys().filter(|word| is_kind(word)).cloned().collect();
         let messages = S::vocabulary().messages;
         let known = |word: String| {
@@ -181,6 +189,18 @@ impl<S: Scripted> Stage<S> {
                 let flying = &self.net()?.flying;
                 flying.iter().map(|f| format!("{} -> {} {}", f.from, f.to, f.message)).collect()
             }
+            "count" => {
+                words.end()?;
+                let sent = std::mem::take(&mut self.net()?.sent);
+                sent.iter().map(|(kind, count)| format!("{kind} {count}")).collect()
+            }
+            "wait" => {
+                let millis = words.number("ms")?.ok_or("how many `ms=`?")?;
+                words.end()?;
+                let net = self.net()?;
+                net.now = LocalTime(net.now.0 + 1_000 * millis);
+                Vec::new()
+            }
             "deliver" | "drop" | "duplicate" | "forge" => self.messages(name, words)?,
             "invoke" | "give-up" | "timer" | "reconfigure" => self.place(name, words)?,
             "sync" | "crash" | "restart" | "checkpoint" => self.node(name, words)?,
@@ -204,13 +224,12 @@ impl<S: Scripted> Stage<S> {
         let nodes = words.number("nodes")?.ok_or("how many nodes?")?;
         let clients = words.number("clients")?.ok_or("how many clients?")?;
         let (nodes, clients) = (u16::try_from(nodes).unwrap(), u32::try_from(clients).unwrap());
-        let mutants = match words.values("mutant") {
-            None => Mutants::NONE,
-            Some(names) => {
-                let mutant = names.concat().parse::<Mutant>();
-                Mutants(Some(mutant.map_err(|_| format!("there is no mutant {}", names.concat()))?))
-            }
+        let known = |name: String| {
+            let found = S::MUTANTS.iter().find(|mutant| mutant.name() == name);
+            found.copied().ok_or_else(|| format!("there is no mutant {name}"))
         };
+        let mutant = words.values("mutant").map(|names| known(names.concat()));
+        let mutants = Mutants(mutant.transpose()?);
         let is_slow = words.values("disks").is_some_and(|disks| disks == ["slow"]);
         let options: Vec<_> =
             words.0.iter().map(|(name, values)| (name.clone(), values.join(","))).collect();
@@ -265,6 +284,15 @@ impl<S: Scripted> Stage<S> {
             _ => return Err("whose?".into()),
         };
         match (name, place) {
+            ("timer", Place::Node(_)) if !S::TIMERS.is_empty() => {
+                let meant = S::TIMERS.iter().find(|(timer, _)| words.flag(timer));
+                words.end()?;
+                let (timer, id) = meant.ok_or("which timer?")?;
+                if !net.is_set(place, *id) {
+                    return Err(format!("the {timer} timer is not set"));
+                }
+                net.fire_one(place, *id);
+            }
             ("timer", place) => {
                 words.end()?;
                 net.fire(place);
