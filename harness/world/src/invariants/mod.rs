@@ -6,6 +6,8 @@
 
 mod paxos_single;
 mod quorum;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 

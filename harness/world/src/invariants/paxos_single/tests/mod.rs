@@ -2,85 +2,18 @@
 
 mod refusals;
 
-use std::collections::BTreeMap;
-
-use quorate_systems::contract::{ClientId, Incarnation, Key, NodeId, System, Ticket, Value};
-use quorate_systems::mutant::Mutants;
+use quorate_systems::contract::{ClientId, Key, NodeId, Value};
 use quorate_systems::paxos_single::{Accepted, Ballot, Message, Observation, PaxosSingle, Record};
 use quorate_systems::quorum::{NodeSet, Party};
 
-use super::PaxosSingleInvariants;
-use crate::invariants::{Broken, Invariants, Seen, Who};
+use crate::invariants::testing::{self, c, n as n_};
+use crate::invariants::{Seen, Who};
 
-/// A run told event by event.
-struct Watch {
-    invariants: PaxosSingleInvariants,
-    broken: Vec<Broken>,
-    /// The last ticket of each node.
-    tickets: BTreeMap<u16, u64>,
-}
+type Watch = testing::Watch<PaxosSingle>;
 
 impl Watch {
-    fn new(nodes: u16, options: &[(&str, &str)]) -> Self {
-        let options = options.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        let options: BTreeMap<_, _> = options.collect();
-        let config = PaxosSingle::configure(nodes, &options, Mutants::NONE).unwrap();
-        let invariants = PaxosSingleInvariants::new(&config);
-        Self { invariants, broken: Vec::new(), tickets: BTreeMap::new() }
-    }
-
-    fn see(&mut self, seen: &Seen<'_, PaxosSingle>) -> &mut Self {
-        self.invariants.see(seen, &mut self.broken);
-        self
-    }
-
-    /// So far all is well.
-    fn holds(&mut self) -> &mut Self {
-        assert_eq!(self.broken, []);
-        self
-    }
-
-    /// Since it was last asked this invariant broke once, and no other; gives what was said.
-    fn breaks(&mut self, invariant: &str) -> String {
-        let broken = std::mem::take(&mut self.broken);
-        let names: Vec<&str> = broken.iter().map(|broken| broken.invariant).collect();
-        assert_eq!(names, [invariant], "{broken:?}");
-        broken[0].what.clone()
-    }
-
-    fn start(&mut self, node: u16, incarnation: u64) -> &mut Self {
-        self.tickets.insert(node, 0);
-        let incarnation = Incarnation(incarnation);
-        self.see(&Seen::Started { node: NodeId(node), incarnation })
-    }
-
-    fn find(&mut self, node: u16, record: &Record) -> &mut Self {
-        self.see(&Seen::Found { node: NodeId(node), record })
-    }
-
-    fn persist(&mut self, node: u16, record: &Record) -> &mut Self {
-        let ticket = self.tickets.entry(node).or_default();
-        *ticket += 1;
-        let ticket = Ticket(*ticket);
-        self.see(&Seen::Persisted { node: NodeId(node), ticket, record })
-    }
-
-    /// All that the node has asked for is durable.
-    fn sync(&mut self, node: u16) -> &mut Self {
-        let ticket = Ticket(self.tickets.get(&node).copied().unwrap_or(0));
-        self.see(&Seen::Durable { node: NodeId(node), ticket })
-    }
-
     fn store(&mut self, node: u16, record: &Record) -> &mut Self {
         self.persist(node, record).sync(node)
-    }
-
-    fn send(&mut self, from: Who, to: Who, message: &Message) -> &mut Self {
-        self.see(&Seen::Sent { from, to, message })
-    }
-
-    fn observe(&mut self, by: Who, observation: &Observation) -> &mut Self {
-        self.see(&Seen::Observed { by, observation })
     }
 
     /// The node promises durably, and tells.
@@ -105,14 +38,6 @@ impl Watch {
             &accept(proposal),
         )
     }
-}
-
-fn n_(node: u16) -> Who {
-    Who::Node(NodeId(node))
-}
-
-fn c(client: u32) -> Who {
-    Who::Client(ClientId(client))
 }
 
 const KEY: Key = Key(7);

@@ -52,7 +52,7 @@ fn many_keys(nodes: u16, options: &[(&str, &str)]) {
         read_back(&mut run, Key(key / 2), key / 2 + 1);
         run.holds();
     }
-    run.start(1);
+    run.start(1, 2);
     for key in 0..keys {
         run.find(1, &Record::Stored { key: Key(key), pair: pair(key + 1, key + 1) });
     }
@@ -74,7 +74,7 @@ fn a_restart_does_not_push_out_the_keys_in_use() {
     for key in 0..2_000 {
         write_to(&mut run, Key(key), key + 1);
     }
-    run.start(1);
+    run.start(1, 2);
     for key in 0..2_000 {
         run.find(1, &Record::Stored { key: Key(key), pair: pair(key + 1, key + 1) });
     }

@@ -82,7 +82,7 @@ fn a_change_by_a_joint_configuration_passes_q_i4_and_one_without_does_not() {
 #[test]
 fn what_a_disk_holds_from_before_is_a_configuration_of_its_own() {
     let mut run = start();
-    run.start(0).find(0, &configured(&stable(4, heavy()))).sync(0).holds();
+    run.start(0, 2).find(0, &configured(&stable(4, heavy()))).sync(0).holds();
     let next = Configuration { id: 5, stage: Stage::Joint(heavy(), even()) };
     run.observe(n(0), &entered(&next)).holds();
 }
@@ -144,8 +144,8 @@ fn a_server_says_where_it_is_when_that_is_durable() {
     run.answer(0, &Message::ConfigureOk { op: changing(1) }).breaks(Q_I8);
     run.sync(0).answer(0, &wrong).answer(0, &Message::ConfigureOk { op: changing(1) }).holds();
     // A crash leaves it there, if the disk says so.
-    run.start(0).find(0, &configured(&joint())).sync(0).answer(0, &wrong).holds();
-    run.start(0).sync(0).answer(0, &wrong).breaks(Q_I8);
+    run.start(0, 2).find(0, &configured(&joint())).sync(0).answer(0, &wrong).holds();
+    run.start(0, 2).sync(0).answer(0, &wrong).breaks(Q_I8);
     // That question is long gone.
     run.send(c(2), n(1), &configure(2, &joint()));
     run.answer(1, &Message::ConfigureOk { op: changing(1) }).holds();

@@ -4,82 +4,23 @@ mod bounds;
 mod changes;
 mod refusals;
 
-use std::collections::BTreeMap;
-
-use quorate_systems::contract::{ClientId, Incarnation, Key, NodeId, System, Ticket, Value};
+use quorate_systems::contract::{ClientId, Key, NodeId, Value};
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::quorum::{
     Config, Message, NodeSet, Observation, OpId, Pair, Party, Phase, Quorum, Record, Timestamp,
     WriteId,
 };
 
-use super::QuorumInvariants;
-use crate::invariants::{Broken, Invariants, Seen, Who};
+use crate::invariants::testing::{self, c, n};
+use crate::invariants::{Invariants, Seen};
+
+type Watch = testing::Watch<Quorum>;
 
 fn config(nodes: u16, options: &[(&str, &str)], mutant: Option<Mutant>) -> Config {
-    let options = options.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-    Quorum::configure(nodes, &options.collect::<BTreeMap<_, _>>(), Mutants(mutant)).unwrap()
-}
-
-/// A run told event by event.
-struct Watch {
-    invariants: QuorumInvariants,
-    broken: Vec<Broken>,
-    /// The last ticket of each node.
-    tickets: BTreeMap<u16, u64>,
+    testing::config::<Quorum>(nodes, options, Mutants(mutant))
 }
 
 impl Watch {
-    fn new(nodes: u16, options: &[(&str, &str)]) -> Self {
-        Self::with(&config(nodes, options, None))
-    }
-
-    fn with(config: &Config) -> Self {
-        let invariants = QuorumInvariants::new(config);
-        Self { invariants, broken: Vec::new(), tickets: BTreeMap::new() }
-    }
-
-    fn see(&mut self, seen: &Seen<'_, Quorum>) -> &mut Self {
-        self.invariants.see(seen, &mut self.broken);
-        self
-    }
-
-    /// So far all is well.
-    fn holds(&mut self) -> &mut Self {
-        assert_eq!(self.broken, []);
-        self
-    }
-
-    /// Since it was last asked this invariant broke once, and no other; gives what was said.
-    fn breaks(&mut self, invariant: &str) -> String {
-        let broken = std::mem::take(&mut self.broken);
-        let names: Vec<&str> = broken.iter().map(|broken| broken.invariant).collect();
-        assert_eq!(names, [invariant], "{broken:?}");
-        broken[0].what.clone()
-    }
-
-    fn start(&mut self, node: u16) -> &mut Self {
-        self.tickets.insert(node, 0);
-        self.see(&Seen::Started { node: NodeId(node), incarnation: Incarnation(2) })
-    }
-
-    fn find(&mut self, node: u16, record: &Record) -> &mut Self {
-        self.see(&Seen::Found { node: NodeId(node), record })
-    }
-
-    fn persist(&mut self, node: u16, record: &Record) -> &mut Self {
-        let ticket = self.tickets.entry(node).or_default();
-        *ticket += 1;
-        let ticket = Ticket(*ticket);
-        self.see(&Seen::Persisted { node: NodeId(node), ticket, record })
-    }
-
-    /// All that the node has asked for is durable.
-    fn sync(&mut self, node: u16) -> &mut Self {
-        let ticket = Ticket(self.tickets.get(&node).copied().unwrap_or(0));
-        self.see(&Seen::Durable { node: NodeId(node), ticket })
-    }
-
     /// The node has stored `pair` durably.
     fn store(&mut self, node: u16, pair: &Pair) -> &mut Self {
         self.persist(node, &stored(pair)).sync(node)
@@ -89,26 +30,10 @@ impl Watch {
         self.see(&Seen::Lies { node: NodeId(node) })
     }
 
-    fn send(&mut self, from: Who, to: Who, message: &Message) -> &mut Self {
-        self.see(&Seen::Sent { from, to, message })
-    }
-
     /// The node answers client `c0`.
     fn answer(&mut self, node: u16, message: &Message) -> &mut Self {
         self.send(n(node), c(0), message)
     }
-
-    fn observe(&mut self, by: Who, observation: &Observation) -> &mut Self {
-        self.see(&Seen::Observed { by, observation })
-    }
-}
-
-fn n(node: u16) -> Who {
-    Who::Node(NodeId(node))
-}
-
-fn c(client: u32) -> Who {
-    Who::Client(ClientId(client))
 }
 
 const KEY: Key = Key(7);

@@ -17,11 +17,15 @@ fn a_restart_without_what_was_durable_breaks_q_i1() {
     let (old, new) = (pair(1, 1), pair(2, 2));
     let mut run = Watch::new(3, &[]);
     run.store(0, &old).store(0, &new).store(1, &new);
-    run.start(0).find(0, &stored(&new)).find(0, &stored(&old)).answer(0, &query_ok(&new)).holds();
-    run.start(0).find(0, &stored(&old)).holds();
+    run.start(0, 2)
+        .find(0, &stored(&new))
+        .find(0, &stored(&old))
+        .answer(0, &query_ok(&new))
+        .holds();
+    run.start(0, 2).find(0, &stored(&old)).holds();
     // It refuses to start from such a disk; put right, it starts.
-    run.start(0).find(0, &stored(&new)).sync(0).holds();
-    let what = run.start(0).find(0, &stored(&old)).sync(0).breaks(Q_I1);
+    run.start(0, 2).find(0, &stored(&new)).sync(0).holds();
+    let what = run.start(0, 2).find(0, &stored(&old)).sync(0).breaks(Q_I1);
     let expected =
         "n0 restarts with 10 @1.c0.1.1 under k7, and had 20 @2.c0.1.2 on its disk before";
     assert_eq!(what, expected);
@@ -33,7 +37,7 @@ fn a_crash_may_take_back_what_was_not_durable() {
     let (old, new) = (pair(1, 1), pair(2, 2));
     let mut run = Watch::new(3, &[]);
     run.store(0, &old).persist(0, &stored(&new));
-    run.start(0).find(0, &stored(&old)).answer(0, &query_ok(&old)).holds();
+    run.start(0, 2).find(0, &stored(&old)).answer(0, &query_ok(&old)).holds();
     run.persist(0, &stored(&new)).sync(0).answer(0, &query_ok(&new)).holds();
 }
 
@@ -60,7 +64,7 @@ fn two_values_with_one_timestamp_break_q_i2() {
     let elsewhere = Record::Stored { key: Key(8), pair: other.clone() };
     run.persist(2, &elsewhere).holds();
     run.observe(c(0), &chosen(1, &other, &[0, 1])).breaks(Q_I2);
-    run.start(2).find(2, &stored(&other)).breaks(Q_I2);
+    run.start(2, 2).find(2, &stored(&other)).breaks(Q_I2);
 }
 
 #[test]
@@ -91,9 +95,9 @@ fn an_operation_complete_without_a_write_quorum_breaks_q_i3() {
 fn what_a_crash_took_back_does_not_count_for_q_i3() {
     let new = pair(2, 2);
     let mut run = Watch::new(3, &[]);
-    run.store(0, &new).persist(1, &stored(&new)).start(1).observe(c(0), &completed(2, &new));
+    run.store(0, &new).persist(1, &stored(&new)).start(1, 2).observe(c(0), &completed(2, &new));
     run.breaks(Q_I3);
-    run.start(1).find(1, &stored(&new)).sync(1).observe(c(0), &completed(2, &new)).holds();
+    run.start(1, 2).find(1, &stored(&new)).sync(1).observe(c(0), &completed(2, &new)).holds();
 }
 
 #[test]
@@ -182,7 +186,7 @@ fn an_abort_after_a_commit_breaks_q_i6() {
     let decided =
         Observation::Decided { write: write(1), ts: locked(4, 1).ts, voters: nodes(&[0]) };
     // A crash takes a decision back that nobody was told of.
-    run.observe(n(0), &decided).start(0).observe(n(1), &aborted).holds();
+    run.observe(n(0), &decided).start(0, 2).observe(n(1), &aborted).holds();
     run.send(n(0), n(2), &commit(&locked(4, 2), 2)).holds();
     let what = run.observe(n(1), &Observation::Aborted { write: write(2) }).breaks(Q_I6);
     assert_eq!(what, "n1 aborts lock write n0.1.2, and n0 has committed it");
@@ -279,7 +283,7 @@ fn a_vote_sent_before_it_is_durable_breaks_q_i8() {
         "n1 sends OK with clock 3 for lock write n0.1.1 to n0 before its vote is durable"
     );
     run.sync(1).send(n(1), n(0), &ok).holds();
-    run.start(1).find(1, &vote).send(n(1), n(0), &ok).holds();
+    run.start(1, 2).find(1, &vote).send(n(1), n(0), &ok).holds();
 }
 
 #[test]
@@ -288,7 +292,7 @@ fn a_node_that_lies_is_not_judged_from_then_on() {
     let (old, new) = (pair(1, 1), pair(2, 2));
     run.store(0, &new).lie(0);
     run.persist(0, &stored(&old)).sync(0).answer(0, &query_ok(&pair(9, 9))).holds();
-    run.start(0).answer(0, &query_ok(&old)).answer(0, &query_ok(&pair(9, 9))).holds();
+    run.start(0, 2).answer(0, &query_ok(&old)).answer(0, &query_ok(&pair(9, 9))).holds();
 }
 
 #[test]
