@@ -86,17 +86,17 @@ fn carry_out(target: &Target, job: Job) -> io::Result<String> {
             Ok(shown.collect::<io::Result<Vec<_>>>()?.join("\n"))
         }
         Job::Plan { input, output } => {
-            let plan = plan_of(target, &input)?;
-            let told = schedule::plan_toml(plan, mutant::mutants()).map_err(io::Error::other)?;
-            fs::write(&output, &told.text)?;
-            Ok(format!("{}: the plan is in {}; {told}", target.name, output.display()))
+            let mut plan = plan_of(target, &input)?;
+            let said = schedule::show(&mut plan, mutant::mutants()).map_err(io::Error::other)?;
+            fs::write(&output, schedule::plan_toml(&plan, mutant::mutants()))?;
+            Ok(format!("{}: the plan is in {}; {said}", target.name, output.display()))
         }
         Job::History { input, output } => {
-            let plan = plan_of(target, &input)?;
+            let mut plan = plan_of(target, &input)?;
             let file = fs::File::create(&output)?;
             schedule::history(&plan, mutant::mutants(), now(), file).map_err(io::Error::other)?;
-            let told = schedule::plan_toml(plan, mutant::mutants()).map_err(io::Error::other)?;
-            Ok(format!("{}: the history is in {}; {told}", target.name, output.display()))
+            let said = schedule::show(&mut plan, mutant::mutants()).map_err(io::Error::other)?;
+            Ok(format!("{}: the history is in {}; {said}", target.name, output.display()))
         }
         Job::Seeds { folder } => {
             fs::create_dir_all(&folder)?;

@@ -1,6 +1,5 @@
 //! What the other tools take: the plan of an input, and the history of its run.
 
-use std::fmt;
 use std::io::Write;
 
 use quorate_checkers::history::{Header, Time, What, WriteError, Writer};
@@ -35,41 +34,26 @@ pub enum ExportError {
     Write(#[from] WriteError),
 }
 
-/// A plan for people, and what a run of it shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// The plan as TOML. It says what it shows, so that `quorate replay` takes it.
-    pub text: String,
-    /// The demand that a run of it breaks.
-    pub breaks: Option<String>,
-    /// The planted bug that was on.
-    pub mutants: Mutants,
-}
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with = self.mutants.0.map_or("no planted bug", Mutant::name);
-        match &self.breaks {
-            Some(demand) => write!(f, "with {with} it breaks {demand}"),
-            None => write!(f, "with {with} it breaks nothing: {MUTANT} names a bug to run with"),
-        }
-    }
-}
-
-/// A plan as TOML with what a run of it shows, and the planted bug that it runs with in a comment.
-pub fn plan_toml(mut plan: Plan, mutants: Mutants) -> Result<Told, ExportError> {
+/// Has the plan say what a run of it breaks, if it breaks something, so that `quorate replay` takes it. Gives the same
+/// in words.
+pub fn show(plan: &mut Plan, mutants: Mutants) -> Result<String, ExportError> {
     let kind = registry::find(&plan.system.kind)?;
-    let breaks = Hunter::new(kind).try_plan(&plan, mutants)?.found;
-    let ran = quorate_sim::run(&plan, mutants)?;
+    let judged = Hunter::new(kind).judge_plan(plan, mutants)?;
     let mutant = mutants.0.map(|mutant| Mutant::name(mutant).to_owned());
-    plan.shows = breaks.clone().map(|breaks| Shows {
-        breaks,
-        mutant: mutant.clone(),
-        digest: Some(ran.outcome.digest.digest),
-    });
-    let with = mutant.map(|mutant| format!(" --mutant {mutant}")).unwrap_or_default();
-    let text = format!("# run: quorate run --plan FILE{with}\n\n{}", to_toml(&plan));
-    Ok(Told { text, breaks, mutants })
+    let with = mutant.as_deref().unwrap_or("no planted bug");
+    let said = match &judged.found {
+        Some(demand) => format!("with {with} it breaks {demand}"),
+        None => format!("with {with} it breaks nothing: {MUTANT} names a bug to run with"),
+    };
+    let digest = Some(judged.outcome.digest.digest);
+    plan.shows = judged.found.map(|breaks| Shows { breaks, mutant, digest });
+    Ok(said)
+}
+
+/// A plan as TOML, with the planted bug that it runs with in a comment.
+pub fn plan_toml(plan: &Plan, mutants: Mutants) -> String {
+    let with = mutants.0.map(|mutant| format!(" --mutant {}", mutant.name()));
+    format!("# run: quorate run --plan FILE{}\n\n{}", with.unwrap_or_default(), to_toml(plan))
 }
 
 /// Runs a plan and writes its history, which began at `started`.

@@ -24,7 +24,7 @@ use quorate_world::invariants::Watched;
 
 use crate::Target;
 
-pub use export::{ExportError, history, plan_toml};
+pub use export::{ExportError, history, plan_toml, show};
 pub use judge::{COUNTERS, PROGRESS, TWICE};
 
 /// Schedules of quorum registers.

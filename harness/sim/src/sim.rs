@@ -469,8 +469,9 @@ impl<S: Watched> Sim<S> {
         if let Some(open) = begun
             && let crate::client::Asked::Operation(command) = &open.what
         {
-            let keys: Vec<Key> = command.keys().collect();
-            for key in keys {
+            // Most are copied without an allocation.
+            let command = command.clone();
+            for key in command.keys() {
                 self.note_use(key);
             }
         }
