@@ -11,10 +11,12 @@
 extern crate alloc;
 
 mod canonical;
+mod command;
 pub mod contract;
 pub mod keys;
 pub mod kv;
 pub mod mutant;
+pub mod parties;
 pub mod paxos;
 pub mod paxos_single;
 pub mod quorum;

@@ -11,7 +11,7 @@ use super::describe;
 use super::entry::{Chain, Entry, RequestNumber};
 use super::machine::Snapshot;
 use crate::contract::{ClientId, Command, Describe, NodeId, Outcome};
-use crate::quorum::NodeSet;
+use crate::parties::NodeSet;
 
 /// What an acceptor reports of one slot in its promise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use crate::contract::NodeId;
 use crate::mutant::{Mutant, Mutants};
-use crate::quorum::NodeSet;
+use crate::parties::NodeSet;
 
 /// Who has voted: a set and not a counter, since messages come twice.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,7 +9,7 @@ use super::message::{Accepted, Message, Observation, Record};
 use super::options::{Config, Line, Rules};
 use crate::contract::{After, Key, Outbox, Ticket};
 use crate::mutant::Mutant;
-use crate::quorum::Party;
+use crate::parties::Party;
 
 /// What one acceptor has promised and accepted, under each key.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::options::{Config, Line};
 use crate::contract::{ClientId, Key, NodeId};
 use crate::mutant::Mutant;
-use crate::quorum::Party;
+use crate::parties::Party;
 
 /// A proposal number: compared field by field. The proposer and its life make it unique, so that a proposer
 /// that restarts and forgets what it did never uses a number again; the life is durable.

@@ -12,7 +12,7 @@ use crate::contract::{
     Client, ClientEffect, ClientInput, ClientStart, Command, Key, LocalTime, NodeId, Outcome,
     TimerId, Value,
 };
-use crate::quorum::Party;
+use crate::parties::Party;
 
 type Effects = Vec<ClientEffect<PaxosSingle>>;
 

@@ -5,7 +5,7 @@ use core::fmt;
 use super::ballot::Ballot;
 use super::message::{Message, Observation, RequestId};
 use crate::contract::{Command, Describe, Identify, Key, Outcome, Value};
-use crate::quorum::Party;
+use crate::parties::Party;
 
 /// The number in the field `name` of a message.
 pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {

@@ -8,7 +8,7 @@ use super::options::Config;
 use super::tally::Tally;
 use crate::contract::{After, Key, Micros, NodeId, Outbox, TimerId};
 use crate::mutant::Mutant;
-use crate::quorum::NodeSet;
+use crate::parties::NodeSet;
 
 /// What one learner knows to be decided. In memory only: what is decided can be learned again.
 #[derive(Debug, Default)]

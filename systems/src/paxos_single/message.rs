@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ballot::Ballot;
 use super::describe;
 use crate::contract::{Command, Describe, Key, Outcome, Value};
-use crate::quorum::NodeSet;
+use crate::parties::NodeSet;
 
 /// Ties a node's answer to a client's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::vocabulary::VOCABULARY;
 use crate::contract::{ConfigError, NodeId, Options};
 use crate::mutant::Mutants;
-use crate::quorum::NodeSet;
+use crate::parties::NodeSet;
 
 /// Checked options of a cluster of single-decree Paxos.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::port::Port;
 use super::tally::Tally;
 use crate::contract::{Key, Micros, NodeId, TimerId, Value};
 use crate::mutant::Mutant;
-use crate::quorum::NodeSet;
+use crate::parties::NodeSet;
 
 /// A proposal for one instance, or a read of it: a proposal without a value of its own.
 #[derive(Debug)]

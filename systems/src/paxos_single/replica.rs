@@ -13,7 +13,7 @@ use crate::contract::{
     ClientId, Command, Input, Key, LocalTime, NodeId, Outbox, Recovered, Replica, Start,
     StartError, TimerId,
 };
-use crate::quorum::Party;
+use crate::parties::Party;
 
 /// One node of single-decree Paxos.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::options::Config;
 use crate::contract::NodeId;
 use crate::mutant::Mutant;
-use crate::quorum::NodeSet;
+use crate::parties::NodeSet;
 
 /// Answers to one question. A set, not a counter: repeated answers must not add up (F-P7).
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use super::configuration::Epoch;
 use super::construction::{Construction, Purpose};
 use super::message::Message;
-use super::nodes::NodeSet;
 use super::replies::Replies;
-use super::stamp::{Pair, Party, Proof, Timestamp};
+use super::stamp::{Pair, Proof, Timestamp};
 use crate::contract::{ClientId, FORGED_VALUES, Key, Keyring, Lie, PublicKeys, Value};
 use crate::keys;
 use crate::mutant::Mutant;
+use crate::parties::{NodeSet, Party};
 
 /// The bytes that a writer signs: what they are for, then every field at its full width.
 fn canonical(key: Key, ts: Timestamp, value: Value) -> Vec<u8> {

@@ -39,11 +39,11 @@ use super::configuration::{Configuration, Epoch, Stage};
 use super::construction::{Form, Quorums};
 use super::coordinator::{Desk, Port, Progress, patience};
 use super::message::{Message, Observation, OpId, Phase};
-use super::nodes::NodeSet;
 use super::shape;
 use super::stamp::{Pair, Timestamp};
 use crate::contract::{Key, NodeId, Options, Outcome, TimerId};
 use crate::mutant::Mutant;
+use crate::parties::NodeSet;
 
 /// A change that an administrator works on.
 #[derive(Debug)]

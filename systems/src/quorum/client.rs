@@ -10,11 +10,11 @@ use super::change::Change;
 use super::coordinator::{Desk, Operation, Port, Progress, patience};
 use super::message::{Message, RequestId};
 use super::options::Seat;
-use super::stamp::Party;
 use crate::contract::{
     Client, ClientEffect, ClientInput, ClientStart, Command, LocalTime, NodeId, Options, Outcome,
     TimerId,
 };
+use crate::parties::Party;
 
 type Effects = Vec<ClientEffect<Quorum>>;
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::construction::{Construction, Form, Purpose, Quorums};
 use super::draw::Draw;
-use super::nodes::NodeSet;
 use crate::mutant::Mutants;
+use crate::parties::NodeSet;
 
 /// What all agree on for a while. It travels, and a server makes it durable before it acts by it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::draw::Draw;
 use super::intersection::NODES_MAX;
-use super::nodes::NodeSet;
 use crate::contract::NodeId;
 use crate::mutant::{Mutant, Mutants};
+use crate::parties::NodeSet;
 
 /// What a set of nodes is asked to suffice for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

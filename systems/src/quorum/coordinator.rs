@@ -12,15 +12,15 @@ use super::configuration::{Configuration, Epoch};
 use super::construction::{Construction, Purpose};
 use super::draw::Draw;
 use super::message::{Message, Observation, OpId, Phase};
-use super::nodes::NodeSet;
 use super::options::{Config, Contact, Protocol};
 use super::replies::Replies;
-use super::stamp::{Pair, Party, Timestamp};
+use super::stamp::{Pair, Timestamp};
 use crate::contract::{
     After, ClientEffect, Ignored, Key, Keyring, Micros, Milestone, NodeId, Outbox, Outcome,
     TimerId, Value,
 };
 use crate::mutant::Mutant;
+use crate::parties::{NodeSet, Party};
 
 /// Where a coordinator's effects go: a client's or a node's.
 pub(super) trait Port {

@@ -4,8 +4,9 @@ use core::fmt;
 
 use super::access::Access;
 use super::message::{Message, Observation, OpId, Phase, RequestId, WriteId};
-use super::stamp::{Pair, Party, Timestamp};
+use super::stamp::{Pair, Timestamp};
 use crate::contract::{Describe, Identify, Key, Outcome, Value};
+use crate::parties::Party;
 
 /// The number in the field `name` of a message.
 pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {

@@ -12,11 +12,11 @@ use super::Quorum;
 use super::construction::Purpose;
 use super::coordinator::{Desk, patience};
 use super::message::{Message, Observation, OpId, Phase, Record, WriteId};
-use super::nodes::NodeSet;
 use super::service::timer_of;
-use super::stamp::{Pair, Party};
+use super::stamp::Pair;
 use crate::contract::{After, ClientId, Key, Micros, NodeId, Outbox, Outcome, Value};
 use crate::mutant::Mutant;
+use crate::parties::{NodeSet, Party};
 
 /// A write that has no quorum of votes after so many repeats, some two seconds, is aborted.
 const PROPOSE_RESENDS_MAX: u32 = 4;

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::construction::{Construction, Purpose, Quorums};
-use super::nodes::NodeSet;
 use crate::contract::{ConfigError, NodeId};
+use crate::parties::NodeSet;
 
 /// Larger clusters cannot be checked by enumeration in a blink.
 pub(super) const NODES_MAX: u16 = 16;

@@ -15,10 +15,10 @@ use alloc::vec::Vec;
 use super::Quorum;
 use super::construction::Quorums;
 use super::message::{Message, Observation, OpId, Phase, Record, WriteId};
-use super::nodes::NodeSet;
 use super::server::{DURABLE, Server, after, respond};
-use super::stamp::{Pair, Party, Timestamp};
+use super::stamp::{Pair, Timestamp};
 use crate::contract::{After, Key, Micros, NodeId, Outbox, Ticket, TimerId, Value};
+use crate::parties::{NodeSet, Party};
 
 /// The timer of the termination query.
 pub(super) const TERMINATE: TimerId = TimerId(0);

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::access::Access;
 use super::configuration::Configuration;
 use super::describe;
-use super::nodes::NodeSet;
-use super::stamp::{Pair, Party, Timestamp};
+use super::stamp::{Pair, Timestamp};
 use crate::contract::{Describe, Key, NodeId, Outcome, Value};
+use crate::parties::{NodeSet, Party};
 
 /// Which part of an operation a message belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

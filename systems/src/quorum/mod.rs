@@ -13,7 +13,6 @@ mod initiator;
 mod intersection;
 mod member;
 mod message;
-mod nodes;
 mod options;
 mod replica;
 mod replies;
@@ -28,10 +27,11 @@ pub use client::QuorumClient;
 pub use configuration::{Configuration, Epoch, Stage};
 pub use construction::{Construction, Form, GridForm, Purpose, Quorums};
 pub use message::{Message, Observation, OpId, Phase, Record, RequestId, WriteId};
-pub use nodes::NodeSet;
 pub use options::{Config, Contact, Protocol, Seat};
 pub use replica::QuorumReplica;
-pub use stamp::{Pair, Party, Proof, Timestamp};
+pub use stamp::{Pair, Proof, Timestamp};
+
+pub use crate::parties::{NodeSet, Party};
 
 use crate::SystemKind;
 use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};

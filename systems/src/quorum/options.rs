@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 
 use super::construction::{Construction, Form, GridForm, Quorums};
 use super::intersection::{self, NODES_MAX};
-use super::nodes::NodeSet;
 use super::vocabulary::VOCABULARY;
 use crate::contract::{ConfigError, NodeId};
 use crate::mutant::Mutants;
+use crate::parties::NodeSet;
 
 /// Checked options of a cluster of quorum registers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use super::message::{Message, OpId, Phase, Record, RequestId, WriteId};
 use super::options::{Protocol, Seat};
 use super::server::Server;
 use super::service::{Service, number_of};
-use super::stamp::Party;
 use crate::contract::{
     ClientId, Input, LocalTime, NodeId, Outbox, Recovered, Replica, Start, StartError, TimerId,
 };
+use crate::parties::Party;
 
 /// One node of the registers.
 #[derive(Debug)]

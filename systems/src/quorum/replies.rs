@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::nodes::NodeSet;
 use super::stamp::Pair;
 use crate::contract::NodeId;
+use crate::parties::NodeSet;
 
 /// The first answer of each server, in the order of their places. A handful, so that a list does; its
 /// memory goes from one operation to the next.

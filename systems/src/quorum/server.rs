@@ -9,9 +9,10 @@ use super::byzantine;
 use super::configuration::Configuration;
 use super::construction::{Construction, Quorums};
 use super::message::{Message, Observation, OpId, Phase, Record};
-use super::stamp::{Pair, Party, Timestamp};
+use super::stamp::{Pair, Timestamp};
 use crate::contract::{After, Key, NodeId, Outbox, PublicKeys, Ticket};
 use crate::mutant::{Mutant, Mutants};
+use crate::parties::Party;
 
 /// The pairs of one replica, and the configuration in which it answers.
 #[derive(Debug)]

@@ -6,25 +6,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{ClientId, NodeId, Value};
-
-/// Whoever runs an operation: a client, or a node for a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Party {
-    /// A client.
-    Client(ClientId),
-    /// A node.
-    Node(NodeId),
-}
-
-impl fmt::Display for Party {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Client(client) => write!(f, "{client}"),
-            Self::Node(node) => write!(f, "{node}"),
-        }
-    }
-}
+use crate::contract::{ClientId, Value};
+use crate::parties::Party;
 
 /// When a value was written, in an order that all nodes agree on: compared field by field (Lynch and
 /// Shvartsman 1997). The writer, its incarnation and its operation make it unique, also when the writer

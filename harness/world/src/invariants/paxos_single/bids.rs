@@ -1,8 +1,8 @@
 //! Numbers: one proposer uses each (P-I4), with one value (P-I3), on a majority of promises (P-I5).
 
 use quorate_systems::contract::Key;
+use quorate_systems::parties::NodeSet;
 use quorate_systems::paxos_single::{Accepted, Ballot};
-use quorate_systems::quorum::NodeSet;
 
 use super::{P_I3, P_I4, P_I5, PaxosSingleInvariants, show};
 use crate::invariants::{Broken, Who};

@@ -1,8 +1,8 @@
 //! Decisions: one for each instance (P-I6), submitted by somebody (P-I7), and held by a majority (P-I11).
 
 use quorate_systems::contract::Key;
+use quorate_systems::parties::NodeSet;
 use quorate_systems::paxos_single::Accepted;
-use quorate_systems::quorum::NodeSet;
 
 use super::nodes::Standing;
 use super::{P_I6, P_I7, P_I11, PaxosSingleInvariants};

@@ -3,8 +3,8 @@
 mod refusals;
 
 use quorate_systems::contract::{ClientId, Key, NodeId, Value};
+use quorate_systems::parties::{NodeSet, Party};
 use quorate_systems::paxos_single::{Accepted, Ballot, Message, Observation, PaxosSingle, Record};
-use quorate_systems::quorum::{NodeSet, Party};
 
 use crate::invariants::testing::{self, c, n as n_};
 use crate::invariants::{Seen, Who};

@@ -1,10 +1,28 @@
-//! Sets of nodes.
+//! Who takes part: a node or a client, and sets of nodes.
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::NodeId;
+use crate::contract::{ClientId, NodeId};
+
+/// Whoever runs an operation: a client, or a node for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Party {
+    /// A client.
+    Client(ClientId),
+    /// A node.
+    Node(NodeId),
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => write!(f, "{client}"),
+            Self::Node(node) => write!(f, "{node}"),
+        }
+    }
+}
 
 /// A set of nodes, one bit each: distinct by construction, so that repeated answers never add up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
