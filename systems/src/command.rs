@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{Key, Value};
 
-/// What a client asks for. A system supports some of the functions ([`System::functions`](crate::contract::System::functions)); it is asked for no
-/// others.
+/// What a client asks for. A system supports some of the functions; it is asked for no others
+/// ([`System::functions`](crate::contract::System::functions)).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Command {
     /// The present value of `key`.

@@ -1,19 +1,6 @@
-//! Multi-Paxos in a storm: a small world in virtual time, in which messages are lost, doubled, late and
-//! overtake each other, links break one way or both, clocks run wrong within bounds, nodes crash and lose
-//! what was not durable.
-//!
-//! What is watched: acceptors keep their word, what is decided is on the disks of a majority, every slot is
-//! decided once, replicas execute the same history, each request takes effect once, leases exclude each
-//! other, answers are those of the log in an order that keeps to real time, and after the storm everything
-//! goes on. Each planted bug must show here: otherwise the watch proves nothing.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test's tool may stop the test"
-)]
+//! The storm: nodes, clients, disks, links and clocks, in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Effect,
@@ -23,9 +10,10 @@ use quorate_systems::contract::{
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos::{
-    Ballot, Chain, Config, Message, Observation, Paxos, PaxosClient, PaxosReplica, Reads, Record,
-    RequestNumber, Slot,
+    Config, Message, Observation, Paxos, PaxosClient, PaxosReplica, Record, RequestNumber, Slot,
 };
+
+use super::watch::Watch;
 
 /// When the storm is over, in microseconds.
 const CALM_AT: u64 = 6_000_000;
@@ -37,90 +25,6 @@ const SLOW: u64 = 30;
 const KEYS: u64 = 2;
 /// Clocks run at most so much too fast or too slow, in millionths, and the options say so.
 const DRIFT_PPM: u64 = 50_000;
-
-/// A planted bug must show within so many seeds.
-const SEEDS_MAX: u64 = 1_000;
-
-/// Too rare to be waited for: a script shows it.
-const RARE: &str = "ordered-twice";
-
-/// `FIRST=1000 SEEDS=5000 cargo test …` goes through other seeds, and more of them.
-#[test]
-fn in_any_storm_the_correct_system_keeps_its_promises() {
-    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(200));
-    let mut milestones = BTreeMap::from([(RARE, 0)]);
-    for seed in first..first + seeds {
-        let reached = run(seed, None).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
-        for name in reached {
-            *milestones.entry(name).or_default() += 1;
-        }
-    }
-    println!("{milestones:#?}");
-    // What has never happened was never tested.
-    for milestone in Paxos::vocabulary().milestones {
-        assert!(milestones.contains_key(milestone.name), "{} never happened", milestone.name);
-    }
-}
-
-#[test]
-fn every_planted_bug_is_seen() {
-    for mutant in Mutant::PAXOS {
-        let found = (0..SEEDS_MAX).find_map(|seed| Some((seed, run(seed, Some(*mutant)).err()?)));
-        let Some((seed, why)) = found else { panic!("{mutant} is not seen") };
-        println!("{mutant} seed {seed}: {why}");
-    }
-}
-
-/// With clocks that run eight times as wrong as the options allow for, leases overlap: the margins are what
-/// keeps them apart, and the watch would see if they did not.
-#[test]
-fn clocks_beyond_their_bounds_break_leases() {
-    let storm = |seed: u64| {
-        let mut world = World::new(seed, None);
-        if !matches!(world.config.reads, Reads::Lease(_)) {
-            return None;
-        }
-        for node in &mut world.nodes {
-            node.drift *= 8;
-        }
-        world.storm().err()
-    };
-    let found = (0..SEEDS_MAX).find_map(|seed| Some((seed, storm(seed)?)));
-    let (seed, why) = found.expect("leases hold whatever clocks do");
-    println!("seed {seed}: {why}");
-    assert!(why.starts_with("P-I12"), "{why}");
-}
-
-#[test]
-fn equal_seeds_make_equal_runs() {
-    for seed in 0..5 {
-        let trace = |seed| {
-            let mut world = World::new(seed, None);
-            world.is_traced = true;
-            world.storm().unwrap();
-            world.trace
-        };
-        let first = trace(seed);
-        assert!(first.len() > 1_000, "much happens");
-        assert_eq!(first, trace(seed));
-    }
-}
-
-/// One run; a panic of a core is a finding as well. Milestones that were reached, or what was wrong.
-fn run(seed: u64, mutant: Option<Mutant>) -> Result<BTreeSet<&'static str>, String> {
-    let mut world = World::new(seed, mutant);
-    let played = catch_unwind(AssertUnwindSafe(|| world.storm()));
-    match played {
-        Ok(Ok(())) => Ok(world.milestones),
-        Ok(Err(why)) => Err(why),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
-            Err(format!("panic: {}", text.unwrap_or_default()))
-        }
-    }
-}
 
 /// `SplitMix64`.
 struct Dice(u64);
@@ -172,7 +76,7 @@ enum Event {
     Calm,
 }
 
-struct Node {
+pub(super) struct Node {
     replica: Option<PaxosReplica>,
     life: u64,
     durable: Vec<Record>,
@@ -188,7 +92,7 @@ struct Node {
     /// Its power is cut within its next step, after so many effects of it.
     dies_after: Option<u64>,
     /// By how many millionths its clock runs too fast; negative if too slow.
-    drift: i64,
+    pub(super) drift: i64,
 }
 
 struct Host {
@@ -200,11 +104,11 @@ struct Host {
 
 /// One operation of one client, as the client saw it.
 #[derive(Clone, Debug)]
-struct Operation {
-    command: Command,
+pub(super) struct Operation {
+    pub(super) command: Command,
     /// The order of invocations and completions: a clock that ticks with each.
-    invoked: u64,
-    completed: Option<(u64, Outcome)>,
+    pub(super) invoked: u64,
+    pub(super) completed: Option<(u64, Outcome)>,
 }
 
 /// How bad the weather is.
@@ -220,15 +124,15 @@ struct Weather {
     promise_crashes: u64,
 }
 
-struct World {
-    config: Config,
+pub(super) struct World {
+    pub(super) config: Config,
     dice: Dice,
     weather: Weather,
     now: u64,
     made: u64,
     ticks: u64,
     events: BTreeMap<(u64, u64), Event>,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     clients: Vec<Host>,
     broken: BTreeMap<u64, BTreeSet<(u16, u16)>>,
     leader: u16,
@@ -236,13 +140,13 @@ struct World {
     values: u64,
     operations: BTreeMap<(ClientId, RequestNumber), Operation>,
     watch: Watch,
-    milestones: BTreeSet<&'static str>,
-    is_traced: bool,
-    trace: Vec<String>,
+    pub(super) milestones: BTreeSet<&'static str>,
+    pub(super) is_traced: bool,
+    pub(super) trace: Vec<String>,
 }
 
 impl World {
-    fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+    pub(super) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let mut dice = Dice(seed);
         let nodes = dice.of(&[3, 3, 3, 3, 5, 5, 5, 4, 2, 7]);
         let mut options = Options::new();
@@ -325,7 +229,7 @@ impl World {
     }
 
     /// The whole run.
-    fn storm(&mut self) -> Result<(), String> {
+    pub(super) fn storm(&mut self) -> Result<(), String> {
         for node in 0..u16::try_from(self.nodes.len()).unwrap() {
             self.restart(node);
         }
@@ -864,209 +768,4 @@ impl World {
 
 fn number(seq: u64) -> RequestNumber {
     RequestNumber { incarnation: Incarnation(1), seq }
-}
-
-/// What has been seen, and the first thing that was wrong.
-#[derive(Default)]
-struct Watch {
-    decided: BTreeMap<Slot, u64>,
-    proposed: BTreeMap<(Slot, Ballot), u64>,
-    ballots: BTreeSet<Ballot>,
-    /// The highest ballot that an acceptor has told anybody that it promised or accepted in.
-    vows: BTreeMap<u16, Ballot>,
-    /// Who holds a lease, in which ballot, until when.
-    leases: BTreeMap<u16, (Ballot, u64)>,
-    chains: BTreeMap<Slot, Chain>,
-    /// In which slot a request took effect, and the other way round.
-    effects: BTreeMap<(ClientId, RequestNumber), Slot>,
-    log: BTreeMap<Slot, (ClientId, RequestNumber)>,
-    applied: BTreeMap<u16, Slot>,
-    complaint: Option<String>,
-}
-
-impl Watch {
-    fn complain(&mut self, why: String) {
-        self.complaint.get_or_insert(why);
-    }
-
-    /// An acceptor has told that it promised `ballot`, or accepted in it.
-    fn vowed(&mut self, node: u16, ballot: Ballot) {
-        let vow = self.vows.entry(node).or_default();
-        *vow = ballot.max(*vow);
-    }
-
-    /// A node starts from these records: it has executed what its last snapshot stands for.
-    fn started(&mut self, node: u16, records: &[Record]) {
-        let index = records.iter().rev().find_map(|record| match record {
-            Record::Snapshot { snapshot } => Some(snapshot.index),
-            Record::Promised { .. } | Record::Accepted { .. } | Record::Decided { .. } => None,
-        });
-        self.applied.insert(node, index.unwrap_or_default());
-    }
-
-    fn take(&mut self, node: u16, observation: &Observation) {
-        match observation {
-            Observation::BallotUsed { ballot, .. } => {
-                if !self.ballots.insert(*ballot) {
-                    self.complain(format!("P-I4: ballot {ballot} is used twice"));
-                }
-            }
-            Observation::Proposed { ballot, slot, entry, .. } => {
-                let known = *self.proposed.entry((*slot, *ballot)).or_insert(*entry);
-                if known != *entry {
-                    self.complain(format!("P-I3: two proposals in {slot} of {ballot}"));
-                }
-            }
-            Observation::Decided { slot, entry, .. } | Observation::Learned { slot, entry, .. } => {
-                let known = *self.decided.entry(*slot).or_insert(*entry);
-                if known != *entry {
-                    self.complain(format!("P-I6: {slot} is decided twice"));
-                }
-            }
-            Observation::Executed { slot, chain, request, is_first } => {
-                self.executed(node, *slot, *chain, *request, *is_first);
-            }
-            Observation::SnapshotInstalled { index, chain, .. } => {
-                self.applied.insert(node, *index);
-                self.compare(*index, *chain);
-            }
-            Observation::SnapshotTaken { index, chain, .. } => self.compare(*index, *chain),
-            Observation::Promised { ballot, .. } | Observation::Accepted { ballot, .. } => {
-                let vow = self.vows.get(&node).copied().unwrap_or_default();
-                if *ballot < vow {
-                    self.complain(format!("P-I1: n{node} said {vow} and goes back to {ballot}"));
-                }
-            }
-            Observation::Elected { .. }
-            | Observation::LeaseGranted { .. }
-            | Observation::LeaseTaken { .. }
-            | Observation::ReadServed { .. }
-            | Observation::SteppedDown { .. } => {}
-        }
-    }
-
-    fn executed(
-        &mut self,
-        node: u16,
-        slot: Slot,
-        chain: Chain,
-        request: Option<(ClientId, RequestNumber)>,
-        is_first: bool,
-    ) {
-        let before = self.applied.insert(node, slot).unwrap_or_default();
-        if slot != before.next() {
-            self.complain(format!("P-I8: n{node} executes {slot} after {before}"));
-        }
-        self.compare(slot, chain);
-        let (Some(request), true) = (request, is_first) else { return };
-        let known = *self.effects.entry(request).or_insert(slot);
-        if known != slot {
-            self.complain(format!("P-I9: {request:?} takes effect in {known} and {slot}"));
-        }
-        self.log.insert(slot, request);
-    }
-
-    fn compare(&mut self, slot: Slot, chain: Chain) {
-        if *self.chains.entry(slot).or_insert(chain) != chain {
-            self.complain(format!("P-I8: two histories up to {slot}"));
-        }
-    }
-
-    /// The log is the order of all that took effect. Every answer must be what it gives, and the order of
-    /// real time must be kept: what was completed before something began comes before it.
-    fn judge(
-        &self,
-        operations: &BTreeMap<(ClientId, RequestNumber), Operation>,
-    ) -> Result<(), String> {
-        let states = self.states(operations);
-        let mut moments: Vec<(u64, bool, (ClientId, RequestNumber))> = Vec::new();
-        for (id, operation) in operations {
-            moments.push((operation.invoked, false, *id));
-            moments.extend(operation.completed.as_ref().map(|(tick, _)| (*tick, true, *id)));
-        }
-        moments.sort_unstable_by_key(|(tick, ..)| *tick);
-        // The first place that the operations completed so far leave free; and what it was at each
-        // invocation.
-        let mut floor = Slot::ZERO;
-        let mut floors = BTreeMap::new();
-        // Where operations that are out of the log were placed, with the moment at which they were completed.
-        for (_, is_completion, id) in &moments {
-            if !is_completion {
-                floors.insert(*id, floor);
-                continue;
-            }
-            let operation = &operations[id];
-            let (_, outcome) = operation.completed.as_ref().unwrap();
-            let least = floors[id];
-            let place = match self.effects.get(id) {
-                Some(slot) => {
-                    if *outcome != states.outcomes[id] {
-                        return Err(format!("{id:?} was told {outcome:?}, the log says otherwise"));
-                    }
-                    *slot
-                }
-                None => states.place(operation, outcome, least).ok_or_else(|| {
-                    format!("LIN: {id:?} {:?} was told {outcome:?}, at no place", operation.command)
-                })?,
-            };
-            if place < least {
-                return Err(format!("LIN: {id:?} takes place before what came before it"));
-            }
-            floor = floor.max(place);
-        }
-        // Also what was never answered took effect after all that had been answered when it began.
-        for (id, slot) in &self.effects {
-            if floors.get(id).is_none_or(|least| slot <= least) {
-                return Err(format!("LIN: {id:?} takes effect before what came before it"));
-            }
-        }
-        Ok(())
-    }
-
-    fn states(&self, operations: &BTreeMap<(ClientId, RequestNumber), Operation>) -> States {
-        let mut states = States::default();
-        for (slot, id) in &self.log {
-            let outcome = match &operations[id].command {
-                &Command::Read { key } => Outcome::Read(states.last(key)),
-                &Command::Write { key, value } => {
-                    states.writes.entry(key).or_default().insert(*slot, value);
-                    Outcome::Written
-                }
-                other => panic!("no client asks to {other}"),
-            };
-            states.outcomes.insert(*id, outcome);
-        }
-        states
-    }
-}
-
-/// What the log gives: each variable's values from slot to slot, and the outcome of each request in it.
-#[derive(Default)]
-struct States {
-    writes: BTreeMap<Key, BTreeMap<Slot, Value>>,
-    outcomes: BTreeMap<(ClientId, RequestNumber), Outcome>,
-}
-
-impl States {
-    fn last(&self, key: Key) -> Option<Value> {
-        self.writes.get(&key)?.last_key_value().map(|(_, value)| *value)
-    }
-
-    /// The first place from `least` on where a read that was answered without the log could have seen what
-    /// it was told.
-    fn place(&self, operation: &Operation, outcome: &Outcome, least: Slot) -> Option<Slot> {
-        let (Command::Read { key }, Outcome::Read(seen)) = (&operation.command, outcome) else {
-            return None;
-        };
-        let nothing = BTreeMap::new();
-        let writes = self.writes.get(key).unwrap_or(&nothing);
-        let present = writes.range(..=least).next_back().map(|(_, value)| *value);
-        if present == *seen {
-            return Some(least);
-        }
-        writes
-            .range(least.next()..)
-            .find(|(_, value)| Some(**value) == *seen)
-            .map(|(slot, _)| *slot)
-    }
 }

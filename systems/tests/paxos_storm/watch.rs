@@ -1,0 +1,213 @@
+//! What is watched in a storm.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate_systems::contract::{ClientId, Command, Key, Outcome, Value};
+use quorate_systems::paxos::{Ballot, Chain, Observation, Record, RequestNumber, Slot};
+
+use super::world::Operation;
+
+/// What has been seen, and the first thing that was wrong.
+#[derive(Default)]
+pub(super) struct Watch {
+    decided: BTreeMap<Slot, u64>,
+    proposed: BTreeMap<(Slot, Ballot), u64>,
+    ballots: BTreeSet<Ballot>,
+    /// The highest ballot that an acceptor has told anybody that it promised or accepted in.
+    vows: BTreeMap<u16, Ballot>,
+    /// Who holds a lease, in which ballot, until when.
+    pub(super) leases: BTreeMap<u16, (Ballot, u64)>,
+    chains: BTreeMap<Slot, Chain>,
+    /// In which slot a request took effect, and the other way round.
+    effects: BTreeMap<(ClientId, RequestNumber), Slot>,
+    log: BTreeMap<Slot, (ClientId, RequestNumber)>,
+    pub(super) applied: BTreeMap<u16, Slot>,
+    pub(super) complaint: Option<String>,
+}
+
+impl Watch {
+    pub(super) fn complain(&mut self, why: String) {
+        self.complaint.get_or_insert(why);
+    }
+
+    /// An acceptor has told that it promised `ballot`, or accepted in it.
+    pub(super) fn vowed(&mut self, node: u16, ballot: Ballot) {
+        let vow = self.vows.entry(node).or_default();
+        *vow = ballot.max(*vow);
+    }
+
+    /// A node starts from these records: it has executed what its last snapshot stands for.
+    pub(super) fn started(&mut self, node: u16, records: &[Record]) {
+        let index = records.iter().rev().find_map(|record| match record {
+            Record::Snapshot { snapshot } => Some(snapshot.index),
+            Record::Promised { .. } | Record::Accepted { .. } | Record::Decided { .. } => None,
+        });
+        self.applied.insert(node, index.unwrap_or_default());
+    }
+
+    pub(super) fn take(&mut self, node: u16, observation: &Observation) {
+        match observation {
+            Observation::BallotUsed { ballot, .. } => {
+                if !self.ballots.insert(*ballot) {
+                    self.complain(format!("P-I4: ballot {ballot} is used twice"));
+                }
+            }
+            Observation::Proposed { ballot, slot, entry, .. } => {
+                let known = *self.proposed.entry((*slot, *ballot)).or_insert(*entry);
+                if known != *entry {
+                    self.complain(format!("P-I3: two proposals in {slot} of {ballot}"));
+                }
+            }
+            Observation::Decided { slot, entry, .. } | Observation::Learned { slot, entry, .. } => {
+                let known = *self.decided.entry(*slot).or_insert(*entry);
+                if known != *entry {
+                    self.complain(format!("P-I6: {slot} is decided twice"));
+                }
+            }
+            Observation::Executed { slot, chain, request, is_first } => {
+                self.executed(node, *slot, *chain, *request, *is_first);
+            }
+            Observation::SnapshotInstalled { index, chain, .. } => {
+                self.applied.insert(node, *index);
+                self.compare(*index, *chain);
+            }
+            Observation::SnapshotTaken { index, chain, .. } => self.compare(*index, *chain),
+            Observation::Promised { ballot, .. } | Observation::Accepted { ballot, .. } => {
+                let vow = self.vows.get(&node).copied().unwrap_or_default();
+                if *ballot < vow {
+                    self.complain(format!("P-I1: n{node} said {vow} and goes back to {ballot}"));
+                }
+            }
+            Observation::Elected { .. }
+            | Observation::LeaseGranted { .. }
+            | Observation::LeaseTaken { .. }
+            | Observation::ReadServed { .. }
+            | Observation::SteppedDown { .. } => {}
+        }
+    }
+
+    fn executed(
+        &mut self,
+        node: u16,
+        slot: Slot,
+        chain: Chain,
+        request: Option<(ClientId, RequestNumber)>,
+        is_first: bool,
+    ) {
+        let before = self.applied.insert(node, slot).unwrap_or_default();
+        if slot != before.next() {
+            self.complain(format!("P-I8: n{node} executes {slot} after {before}"));
+        }
+        self.compare(slot, chain);
+        let (Some(request), true) = (request, is_first) else { return };
+        let known = *self.effects.entry(request).or_insert(slot);
+        if known != slot {
+            self.complain(format!("P-I9: {request:?} takes effect in {known} and {slot}"));
+        }
+        self.log.insert(slot, request);
+    }
+
+    fn compare(&mut self, slot: Slot, chain: Chain) {
+        if *self.chains.entry(slot).or_insert(chain) != chain {
+            self.complain(format!("P-I8: two histories up to {slot}"));
+        }
+    }
+
+    /// The log is the order of all that took effect. Every answer must be what it gives, and the order of
+    /// real time must be kept: what was completed before something began comes before it.
+    pub(super) fn judge(
+        &self,
+        operations: &BTreeMap<(ClientId, RequestNumber), Operation>,
+    ) -> Result<(), String> {
+        let states = self.states(operations);
+        let mut moments: Vec<(u64, bool, (ClientId, RequestNumber))> = Vec::new();
+        for (id, operation) in operations {
+            moments.push((operation.invoked, false, *id));
+            moments.extend(operation.completed.as_ref().map(|(tick, _)| (*tick, true, *id)));
+        }
+        moments.sort_unstable_by_key(|(tick, ..)| *tick);
+        // The first place that the operations completed so far leave free; and what it was at each
+        // invocation.
+        let mut floor = Slot::ZERO;
+        let mut floors = BTreeMap::new();
+        // Where operations that are out of the log were placed, with the moment at which they were completed.
+        for (_, is_completion, id) in &moments {
+            if !is_completion {
+                floors.insert(*id, floor);
+                continue;
+            }
+            let operation = &operations[id];
+            let (_, outcome) = operation.completed.as_ref().unwrap();
+            let least = floors[id];
+            let place = match self.effects.get(id) {
+                Some(slot) => {
+                    if *outcome != states.outcomes[id] {
+                        return Err(format!("{id:?} was told {outcome:?}, the log says otherwise"));
+                    }
+                    *slot
+                }
+                None => states.place(operation, outcome, least).ok_or_else(|| {
+                    format!("LIN: {id:?} {:?} was told {outcome:?}, at no place", operation.command)
+                })?,
+            };
+            if place < least {
+                return Err(format!("LIN: {id:?} takes place before what came before it"));
+            }
+            floor = floor.max(place);
+        }
+        // Also what was never answered took effect after all that had been answered when it began.
+        for (id, slot) in &self.effects {
+            if floors.get(id).is_none_or(|least| slot <= least) {
+                return Err(format!("LIN: {id:?} takes effect before what came before it"));
+            }
+        }
+        Ok(())
+    }
+
+    fn states(&self, operations: &BTreeMap<(ClientId, RequestNumber), Operation>) -> States {
+        let mut states = States::default();
+        for (slot, id) in &self.log {
+            let outcome = match &operations[id].command {
+                &Command::Read { key } => Outcome::Read(states.last(key)),
+                &Command::Write { key, value } => {
+                    states.writes.entry(key).or_default().insert(*slot, value);
+                    Outcome::Written
+                }
+                other => panic!("no client asks to {other}"),
+            };
+            states.outcomes.insert(*id, outcome);
+        }
+        states
+    }
+}
+
+/// What the log gives: each variable's values from slot to slot, and the outcome of each request in it.
+#[derive(Default)]
+struct States {
+    writes: BTreeMap<Key, BTreeMap<Slot, Value>>,
+    outcomes: BTreeMap<(ClientId, RequestNumber), Outcome>,
+}
+
+impl States {
+    fn last(&self, key: Key) -> Option<Value> {
+        self.writes.get(&key)?.last_key_value().map(|(_, value)| *value)
+    }
+
+    /// The first place from `least` on where a read that was answered without the log could have seen what
+    /// it was told.
+    fn place(&self, operation: &Operation, outcome: &Outcome, least: Slot) -> Option<Slot> {
+        let (Command::Read { key }, Outcome::Read(seen)) = (&operation.command, outcome) else {
+            return None;
+        };
+        let nothing = BTreeMap::new();
+        let writes = self.writes.get(key).unwrap_or(&nothing);
+        let present = writes.range(..=least).next_back().map(|(_, value)| *value);
+        if present == *seen {
+            return Some(least);
+        }
+        writes
+            .range(least.next()..)
+            .find(|(_, value)| Some(**value) == *seen)
+            .map(|(slot, _)| *slot)
+    }
+}
