@@ -758,11 +758,13 @@ fn too_few_open_files_are_told_as_what_they_are() {
 #[test]
 fn a_failing_run_of_real_processes_is_shrunk_by_way_of_a_simulated_one_that_does_the_same() {
     let sandbox = Sandbox::for_clusters();
-    // Whether a run shows the bug is a matter of its timing, and so is whether a simulated one can be told the same:
-    // what timers do is not written down.
-    let shrunk = (1..=6).find_map(|seed: u64| {
+    // Whether a simulated run can be told the same is a matter of timing: what timers do is not written down. The bug
+    // itself shows in every run in which clients ask no more nodes than they must, and often.
+    let shrunk = (1..=3).find_map(|seed: u64| {
         let seed = seed.to_string();
-        let arguments = ["run", "--mutant", "Q01", "--faults", "partition", "--time-limit", "6s"];
+        let arguments = "run --mutant Q01 --nodes 3 --option contact=quorum --concurrency 5n --rate 100 \
+                         --faults partition --time-limit 6s";
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
         let run = sandbox.quorate(&[&arguments[..], &["--seed", &seed]].concat());
         if run.code != 1 || !run.stdout.contains("Q-I3 does not hold") {
             return None;
@@ -777,7 +779,7 @@ fn a_failing_run_of_real_processes_is_shrunk_by_way_of_a_simulated_one_that_does
         is_told.then_some(live)
     });
     let live =
-        shrunk.expect("a bug that every other run shows, and that nearly every run can be told of");
+        shrunk.expect("a bug that every run shows, and that nearly every run can be told of");
 
     let folder = sandbox.latest();
     assert_ne!(folder, live);
