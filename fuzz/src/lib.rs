@@ -8,6 +8,7 @@
 //! Adding a target: a function, one entry in [`TARGETS`], and a binary of three lines under `targets/`.
 
 pub mod checker;
+mod commands;
 pub mod coverage;
 pub mod memory;
 pub mod models;
@@ -52,6 +53,8 @@ pub const TARGETS: &[Target] = &[
     stream::quorum::STREAM,
     stream::quorum::LOCK_STREAM,
     stream::quorum::CLIENT_STREAM,
+    stream::paxos_single::STREAM,
+    stream::paxos_single::CLIENT_STREAM,
     parsers::messages::TARGET,
     parsers::wal::TARGET,
     parsers::input_log::TARGET,
@@ -62,6 +65,7 @@ pub const TARGETS: &[Target] = &[
     checker::TARGET,
     models::TARGET,
     schedule::QUORUM,
+    schedule::PAXOS_SINGLE,
 ];
 
 /// Makes a binary of a [`Target`]: libFuzzer's under cargo-fuzz, else a tool that replays and shows inputs.

@@ -16,11 +16,15 @@ use quorate_world::inputs::{self, Entry};
 use quorate_world::invariants::Who;
 use quorate_world::weather;
 
+use crate::commands::call;
+
 /// Enough to come across everything that a system can do.
 const CLUSTERS: u64 = 32;
 /// Of one kind, so many are kept.
 const OF_A_KIND: usize = 2;
 const CLIENTS: u32 = 2;
+/// How often each client changes something: in the second round, one node is away.
+const ROUNDS: u64 = 3;
 /// A cluster that has not come to rest by then keeps itself busy for ever.
 const STEPS_MAX: usize = 4_000;
 /// Of the inputs, so many entries are kept.
@@ -154,15 +158,19 @@ impl<'k, S: System> Cluster<'k, S> {
         self.entries.push(Entry::Did { who: Who::Client(me), effects });
     }
 
-    /// Two clients write and read a few keys, at once and one after the other; then the system is changed, where it
+    /// Two clients change and read a few keys, at once and one after the other; then the system is changed, where it
     /// can be, and all is read once more.
     fn perform(&mut self, dice: &mut dyn FnMut(u64) -> u64) {
-        for round in 0..3 {
+        let functions = S::functions(&self.config);
+        let mut changes = functions.iter().copied().filter(|name| *name != "read").cycle();
+        for round in 0..ROUNDS {
             let of_node = u16::try_from(dice(self.nodes.len() as u64)).unwrap_or(0);
             self.away = (round == 1).then_some(Who::Node(NodeId(of_node)));
             for client in 0..CLIENTS {
                 let value = Value(round * 10 + u64::from(client) + 1);
-                let command = Command::Write { key: Key(dice(2)), value };
+                let key = Key(dice(2));
+                let Some(change) = changes.next() else { continue };
+                let command = call(functions, change, key, value);
                 self.client_takes(ClientId(client), ClientInput::Invoke(command));
             }
             self.come_to_rest();

@@ -19,7 +19,7 @@ pub(super) struct Head {
     pub(super) ranks: u8,
     /// Loss, copies, disks.
     pub(super) rough: u8,
-    /// Clients, keys, operations.
+    /// Clients, keys, operations, and which of the workloads that there are.
     pub(super) load: u8,
     /// Whether there is a core, and when clients lose patience.
     pub(super) end: u8,

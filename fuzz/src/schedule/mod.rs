@@ -19,6 +19,7 @@ mod tests;
 
 use quorate_plan::Plan;
 use quorate_systems::SystemKind;
+use quorate_systems::paxos_single::PaxosSingle;
 use quorate_systems::quorum::Quorum;
 use quorate_world::invariants::Watched;
 
@@ -33,8 +34,15 @@ pub const QUORUM: Target = target::<Quorum>(
     "Small plans for quorum registers, run in the simulator: nothing is broken, and twice gives the same.",
 );
 
+/// Schedules of single-decree Paxos.
+pub const PAXOS_SINGLE: Target = target::<PaxosSingle>(
+    "paxos_single_schedule",
+    "Small plans for single-decree Paxos, run in the simulator: nothing is broken, and twice gives the same.",
+);
+
 /// The systems whose schedules are fuzzed, by the names of their targets.
-pub const SCHEDULES: &[(&str, SystemKind)] = &[(QUORUM.name, SystemKind::Quorum)];
+pub const SCHEDULES: &[(&str, SystemKind)] =
+    &[(QUORUM.name, SystemKind::Quorum), (PAXOS_SINGLE.name, SystemKind::PaxosSingle)];
 
 /// The target that runs schedules of a system.
 pub const fn target<S: Watched>(name: &'static str, about: &'static str) -> Target {

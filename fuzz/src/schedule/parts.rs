@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    Act, Disk, Endpoint, Fault, FaultClass, Function, Grudge, LIES, MessageMatch, Moment,
-    NodeMatch, ObservationMatch, OperationMatch, PartitionShape, PlannedFault, PlannedOperation,
-    Rule, ScriptedOperation,
+    Act, Disk, Endpoint, Fault, FaultClass, Grudge, LIES, MessageMatch, Moment, NodeMatch,
+    ObservationMatch, OperationMatch, PartitionShape, PlannedFault, PlannedOperation, Rule,
+    ScriptedOperation, WorkloadKind,
 };
 use quorate_systems::vocabulary::Vocabulary;
 
@@ -15,6 +15,7 @@ use super::bytes::{Record, one_of, time_ms};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cast {
     pub(super) vocabulary: &'static Vocabulary,
+    pub(super) kind: WorkloadKind,
     pub(super) nodes: u16,
     pub(super) clients: u32,
     pub(super) keys: u8,
@@ -56,24 +57,59 @@ impl Cast {
         let client = u32::from(record.choice()) % self.clients;
         let key = u64::from((what >> 1) % self.keys.max(1));
         let when = self.moment(moment);
-        (client, self.command(what & 1 == 0, key, nth, when))
+        let operation = self.command(what & 1 == 0, (key, nth), what >> 2);
+        (client, ScriptedOperation::of(&operation, when))
     }
 
-    /// A read, or a write.
+    /// A read, or a change of the workload's kind; which one, where there are several, `choice` says. In a workload
+    /// of transactions it is one that begins with that.
     pub(super) fn command(
         &self,
         reads: bool,
-        key: u64,
-        nth: u64,
-        when: Option<Moment>,
-    ) -> ScriptedOperation {
+        (key, nth): (u64, u64),
+        choice: u8,
+    ) -> PlannedOperation {
         let value = if self.few_values { nth % FEW } else { nth + 1 };
-        let operation = if reads {
-            PlannedOperation::Read { key }
-        } else {
-            PlannedOperation::Write { key, value }
+        match self.kind {
+            WorkloadKind::Transaction => self.transaction(reads, (key, nth), choice),
+            _ if reads => PlannedOperation::Read { key },
+            WorkloadKind::Register => PlannedOperation::Write { key, value },
+            WorkloadKind::CasRegister => self.conditional((key, value), nth, choice),
+            WorkloadKind::Append => PlannedOperation::Append { key, value },
+            // An element is added once.
+            WorkloadKind::Set => PlannedOperation::Append { key, value: nth + 1 },
+            WorkloadKind::Counter => {
+                PlannedOperation::Add { key, value: 1 + u64::from(choice & 3) }
+            }
+            WorkloadKind::Consensus => PlannedOperation::Propose { key, value },
+        }
+    }
+
+    /// A write, a delete, or a compare-and-set that expects one of the last values.
+    fn conditional(&self, (key, value): (u64, u64), nth: u64, choice: u8) -> PlannedOperation {
+        let back = u64::from(choice >> 2 & 3);
+        let expected = if self.few_values { back % FEW } else { nth.saturating_sub(back).max(1) };
+        match choice & 3 {
+            0 => PlannedOperation::Write { key, value },
+            1 | 2 => PlannedOperation::Cas { key, expected, value },
+            _ => PlannedOperation::Delete { key },
+        }
+    }
+
+    /// Reads and changes of some keys, those with odd numbers lists.
+    fn transaction(&self, reads: bool, (key, nth): (u64, u64), choice: u8) -> PlannedOperation {
+        let count = 1 + u64::from(choice & 3) % PARTS_MAX;
+        let part = |part: u64| {
+            let key = (key + part) % (u64::from(self.keys) + 1);
+            let value = if self.few_values { nth % FEW } else { nth * PARTS_MAX + part + 1 };
+            let reads = if part == 0 { reads } else { choice >> (1 + part) & 1 == 1 };
+            match (reads, key % 2) {
+                (true, _) => PlannedOperation::Read { key },
+                (false, 0) => PlannedOperation::Write { key, value },
+                (false, _) => PlannedOperation::Append { key, value },
+            }
         };
-        ScriptedOperation::of(&operation, when)
+        PlannedOperation::Transaction((0..count).map(part).collect())
     }
 
     /// A fault.
@@ -158,7 +194,7 @@ impl Cast {
             MessageMatch { kind, from, to, fields: BTreeMap::new(), nth }
         };
         let operation = || {
-            let f = one_of(&[Function::Read, Function::Write], kind).filter(|_| kind < 128);
+            let f = one_of(self.kind.functions(), kind).filter(|_| kind < 128);
             let f = f.map(|f| f.name().to_owned());
             OperationMatch { client, f, key: None, nth }
         };
@@ -252,6 +288,8 @@ impl Cast {
 
 /// How many values there are where there are few.
 const FEW: u64 = 3;
+/// A transaction has at most so many parts.
+const PARTS_MAX: u64 = 3;
 
 fn bit(mask: u8, node: u16) -> bool {
     mask.checked_shr(node.into()).is_some_and(|rest| rest & 1 == 1)

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use quorate_plan::{
-    Delay, Durations, Fault, Liveness, Plan, PlannedFault, Script, SystemPlan, ValueChoice,
-    Weather, Workload, WorkloadKind, WorldKind,
+    Delay, Durations, Fault, Liveness, Plan, PlannedFault, Script, ScriptedOperation, SystemPlan,
+    ValueChoice, Weather, Workload, WorkloadKind, WorldKind,
 };
 use quorate_systems::contract::{NodeId, System};
 use quorate_systems::mutant::Mutants;
+use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::weather;
 
 use super::bytes::{Head, Parts, Record, dice, one_of};
 use super::parts::{Cast, FaultDraft, Timed};
+use crate::commands::workloads;
 
 /// When the run ends at the latest, in virtual milliseconds; most end with their scripts.
 const LIMIT_MS: u64 = 3_000;
@@ -53,6 +55,7 @@ fn of_sort(records: &[Record], sorts: std::ops::Range<u8>) -> impl Iterator<Item
 fn cast<S: System>(head: Head, nodes: u16) -> Cast {
     Cast {
         vocabulary: S::vocabulary(),
+        kind: workload_kind(S::vocabulary(), head),
         nodes,
         clients: 1 + u32::from(head.load.wrapping_add(1) & 3),
         keys: 1 + (head.load >> 2 & 1),
@@ -61,9 +64,15 @@ fn cast<S: System>(head: Head, nodes: u16) -> Cast {
     }
 }
 
+/// One of the workloads that the system can serve.
+fn workload_kind(vocabulary: &Vocabulary, head: Head) -> WorkloadKind {
+    let kinds: Vec<WorkloadKind> = workloads(vocabulary).collect();
+    one_of(&kinds, head.load >> 5).unwrap_or(WorkloadKind::Register)
+}
+
 fn workload(head: Head, cast: &Cast) -> Workload {
     Workload {
-        kind: WorkloadKind::Register,
+        kind: cast.kind,
         clients: cast.clients,
         rate_per_s: 0,
         keys: cast.keys.into(),
@@ -95,7 +104,9 @@ fn scripts(head: Head, cast: &Cast, records: impl Iterator<Item = Record>) -> Ve
             let draw = weather::draw(head.seed.into(), "operation", &[nth]);
             let reads = draw % 100 < u64::from(read_percent(head));
             let key = draw / 100 % u64::from(cast.keys);
-            script.operations.push(cast.command(reads, key, nth, None));
+            let choice = u8::try_from(draw >> 32 & 0xFF).expect("a byte");
+            let operation = cast.command(reads, (key, nth), choice);
+            script.operations.push(ScriptedOperation::of(&operation, None));
             nth += 1;
         }
     }

@@ -75,7 +75,9 @@ impl<S: Streamed, M: Machine<S>> Bench<S, M> {
             let (of, _) = Header::split(&header).expect("it has its length");
             let mut machine = M::new(cluster);
             machine.begin(of, &Trail::default());
-            let steps = recorded::follow(&mut machine, &recorded::happenings(&tape, seat));
+            let functions = S::functions(&cluster.config);
+            let happenings = recorded::happenings(&tape, seat, functions);
+            let steps = recorded::follow(&mut machine, &happenings);
             Seed { name: format!("recorded-{place}"), bytes: input(header, &steps) }
         };
         self.clusters.iter().zip(0..).map(seed).collect()

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use quorate_systems::contract::{
-    Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, Incarnation, Key, LocalTime,
-    NodeId, TimerId, Value,
+    Client, ClientEffect, ClientId, ClientInput, ClientStart, Incarnation, LocalTime, NodeId,
+    TimerId,
 };
 use quorate_world::invariants::Who;
 
@@ -14,6 +14,7 @@ use super::pool::Pool;
 use super::step::{Dice, Header, Step};
 use super::trail::Trail;
 use super::{CLIENTS, Cluster, Model as _, NoModel, Scope, Streamed};
+use crate::commands::{Choice, command};
 use crate::coverage;
 
 /// A second opinion on what a client does.
@@ -242,11 +243,8 @@ impl<S: Streamed> ClientMachine<S> {
             let options = place.and_then(|place| self.cluster.changes.get(place));
             ClientInput::Reconfigure(options.cloned().unwrap_or_default())
         } else {
-            let key = Key(u64::from(dice.data & 1));
-            ClientInput::Invoke(match dice.kind % 2 {
-                0 => Command::Read { key },
-                _ => Command::Write { key, value: Value(1 + u64::from(dice.data >> 1 & 3)) },
-            })
+            let choice = Choice { function: dice.kind, data: dice.data, parts: dice.name };
+            ClientInput::Invoke(command(S::functions(&self.cluster.config), choice))
         };
         self.trail.note(|| format!("it is asked to {input:?}"));
         self.is_open = true;

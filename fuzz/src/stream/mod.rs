@@ -25,11 +25,14 @@ mod bench;
 pub mod client;
 mod disk;
 mod expected;
+pub mod paxos_single;
 mod pool;
 pub mod quorum;
 mod recorded;
 pub mod replica;
 mod step;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod trail;

@@ -15,6 +15,7 @@ use quorate_systems::contract::Describe as _;
 use super::bench::Machine;
 use super::step::{STEPS_MAX, Step};
 use super::{Cluster, Dice, Streamed, parse};
+use crate::commands::{Choice, choice_of, workload};
 
 /// What happened to one core.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub(super) fn run<S: Streamed>(cluster: &Cluster<S>, me: u16) -> Tape {
             operations_per_key: 100,
             read_percent: 40,
             values: ValueChoice::Few,
-            ..Workload::default()
+            ..workload(S::vocabulary())
         },
         durations: Durations { time_limit_ms: 40, ..Durations::default() },
         weather: Some(Weather {
@@ -70,7 +71,7 @@ pub(super) fn run<S: Streamed>(cluster: &Cluster<S>, me: u16) -> Tape {
 }
 
 /// What happened to this node or client in a run, in its order.
-pub(super) fn happenings(tape: &Tape, who: Endpoint) -> Vec<Happening> {
+pub(super) fn happenings(tape: &Tape, who: Endpoint, functions: &[&str]) -> Vec<Happening> {
     let happening = |what: &Happened| match what {
         Happened::Arrived(place) => {
             let message = tape.messages.get(*place)?;
@@ -88,13 +89,8 @@ pub(super) fn happenings(tape: &Tape, who: Endpoint) -> Vec<Happening> {
         Happened::Invoked(place) => {
             let asked = tape.operations.get(*place)?;
             (Endpoint::Client(asked.client) == who).then(|| {
-                let byte = |number: u64| u8::try_from(number & 3).unwrap_or(0);
-                let command = &asked.command;
-                let kind = u8::from(!command.is_read());
-                let value = command.value().map_or(0, |value| value.0);
-                let key = command.keys().next().map_or(0, |key| key.0);
-                let data = byte(key & 1) | byte(value) << 1;
-                Happening::Asked(Dice { kind, data, ..Dice::default() })
+                let Choice { function, data, parts } = choice_of(functions, &asked.command);
+                Happening::Asked(Dice { kind: function, data, name: parts, ..Dice::default() })
             })
         }
         Happened::Sent(_)

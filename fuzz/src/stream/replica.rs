@@ -163,7 +163,7 @@ impl<S: Streamed> ReplicaMachine<S> {
         self.said.clear();
         self.steps = 0;
         self.model.reset(&self.cluster, self.me);
-        self.watch.reset(&self.cluster);
+        self.watch.reset(&self.cluster, self.me);
     }
 
     /// All that a crash takes, but what the disk loses.
