@@ -223,6 +223,10 @@ pub trait System: Sized + Send + Sync + 'static {
     /// How many nodes may lie at once while every promise still holds; 0 where none may.
     fn liars_tolerated(config: &Self::Config) -> u16;
 
+    /// By how many millionths a node's clock may go too fast or too slow while every promise still holds, and
+    /// then it may not jump at all. `None` where clocks may show what they like.
+    fn drift_tolerated(config: &Self::Config) -> Option<u32>;
+
     /// Draws a cluster to be tested: how many nodes, and options that go together. Nothing but the dice
     /// decides: the same numbers give the same cluster, whatever is planted in it.
     fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options);

@@ -41,17 +41,20 @@ pub enum SystemKind {
     Quorum,
     /// Consensus on one value for each key (Lamport 1998, 2001).
     PaxosSingle,
+    /// A key-value store replicated by Multi-Paxos (Lamport 1998; van Renesse, Altinbuken 2015).
+    Paxos,
 }
 
 impl SystemKind {
     /// Every system there is, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle];
+    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle, Self::Paxos];
 
     /// The name on the command line and in plans.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Quorum => "quorum",
             Self::PaxosSingle => "paxos-single",
+            Self::Paxos => "paxos",
         }
     }
 
@@ -107,5 +110,6 @@ pub fn with_system<W: WithSystem>(kind: SystemKind, job: W) -> W::Out {
     match kind {
         SystemKind::Quorum => job.with::<quorum::Quorum>(),
         SystemKind::PaxosSingle => job.with::<paxos_single::PaxosSingle>(),
+        SystemKind::Paxos => job.with::<paxos::Paxos>(),
     }
 }

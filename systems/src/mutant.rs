@@ -94,21 +94,11 @@ impl Mutant {
         Self::P09,
         Self::P10,
         Self::P11,
-        Self::P19,
-    ];
-
-    /// Planted in Multi-Paxos, which cannot be asked for yet.
-    pub const PAXOS: &[Self] = &[
-        Self::P01,
-        Self::P02,
-        Self::P03,
-        Self::P05,
-        Self::P06,
-        Self::P10,
         Self::P12,
         Self::P13,
         Self::P14,
         Self::P16,
+        Self::P19,
         Self::P20,
         Self::P21,
         Self::P26,

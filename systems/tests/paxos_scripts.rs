@@ -7,7 +7,6 @@ mod script;
 mod support;
 
 use quorate_systems::contract::TimerId;
-use quorate_systems::mutant::Mutant;
 use quorate_systems::paxos::{Paxos, Record};
 use script::{Scripted, Stage, complaint};
 
@@ -34,7 +33,6 @@ impl Scripted for Paxos {
         ("retransmit", TimerId(2)),
         ("fetch", TimerId(3)),
     ];
-    const MUTANTS: &'static [Mutant] = Mutant::PAXOS;
 
     fn in_words(record: &Record) -> Option<String> {
         Some(match record {

@@ -221,6 +221,10 @@ impl System for Toy {
         true
     }
 
+    fn drift_tolerated(_: &Fault) -> Option<u32> {
+        None
+    }
+
     fn liars_tolerated(_: &Fault) -> u16 {
         0
     }

@@ -93,7 +93,8 @@ pub enum Control {
     /// Nothing but to answer.
     Status,
     /// Let its clock jump by `offset_ms` and go at `rate_ppm` millionths of the right speed from now on.
-    /// `offset_ms: 0, rate_ppm: 1000000` puts it right again; it never shows less than it has shown.
+    /// `offset_ms: 0, rate_ppm: 1000000` puts it right again: the jump is taken back, what its speed won or
+    /// lost stays, and it never shows less than it has shown.
     Clock {
         /// Against the right time.
         offset_ms: i64,

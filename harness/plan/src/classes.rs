@@ -125,17 +125,19 @@ pub enum FaultChoice {
 }
 
 impl FaultChoice {
-    /// The classes, for a system in which up to `liars` nodes may lie at once and which may be able to
-    /// change its options while it runs.
+    /// The classes, for a system in which up to `liars` nodes may lie at once, whose clocks may go wrong by
+    /// `drift_ppm` (absent: as they like), and which may be able to change its options while it runs.
     pub fn classes(
         &self,
         liars: u16,
+        drift_ppm: Option<u32>,
         reconfigurable: bool,
     ) -> Result<Vec<FaultClass>, FaultsError> {
         match self {
             Self::All => {
                 let makes_sense = |class: &FaultClass| match class {
                     FaultClass::Byzantine => liars > 0,
+                    FaultClass::Clock => drift_ppm != Some(0),
                     FaultClass::Reconfigure => reconfigurable,
                     _ => true,
                 };
@@ -143,6 +145,11 @@ impl FaultChoice {
             }
             Self::Named(classes) if classes.contains(&FaultClass::Byzantine) && liars == 0 => {
                 Err(FaultsError::NoLiarsTolerated)
+            }
+            Self::Named(classes)
+                if classes.contains(&FaultClass::Clock) && drift_ppm == Some(0) =>
+            {
+                Err(FaultsError::NoDriftTolerated)
             }
             Self::Named(classes)
                 if classes.contains(&FaultClass::Reconfigure) && !reconfigurable =>
@@ -206,6 +213,12 @@ pub enum FaultsError {
          Byzantine constructions, or leave the class out"
     )]
     NoLiarsTolerated,
+    /// The system promises nothing as soon as one clock goes wrong.
+    #[error(
+        "fault class `clock`: the system as configured relies on clocks that are never wrong; let it allow \
+         for some drift, or leave the class out"
+    )]
+    NoDriftTolerated,
     /// Nodes are to lie, and no way to lie is allowed.
     #[error("fault class `byzantine`: no lie is allowed, and one is needed")]
     NoLies,
@@ -274,14 +287,15 @@ mod tests {
 
     #[test]
     fn lies_are_left_out_of_all_but_refused_by_name_where_nobody_may_lie() {
-        let all = |liars, reconfigurable| FaultChoice::All.classes(liars, reconfigurable).unwrap();
+        let all =
+            |liars, reconfigurable| FaultChoice::All.classes(liars, None, reconfigurable).unwrap();
         assert!(!all(0, true).contains(&FaultClass::Byzantine));
         assert!(!all(1, false).contains(&FaultClass::Reconfigure));
         assert_eq!(all(1, true), FaultClass::ALL);
         let named = FaultChoice::Named(vec![FaultClass::Byzantine]);
-        assert_eq!(named.classes(0, true), Err(FaultsError::NoLiarsTolerated));
-        assert_eq!(named.classes(1, true), Ok(vec![FaultClass::Byzantine]));
+        assert_eq!(named.classes(0, None, true), Err(FaultsError::NoLiarsTolerated));
+        assert_eq!(named.classes(1, None, true), Ok(vec![FaultClass::Byzantine]));
         let named = FaultChoice::Named(vec![FaultClass::Reconfigure]);
-        assert_eq!(named.classes(1, false), Err(FaultsError::NotReconfigurable));
+        assert_eq!(named.classes(1, None, false), Err(FaultsError::NotReconfigurable));
     }
 }

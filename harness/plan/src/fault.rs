@@ -103,7 +103,8 @@ pub enum Fault {
         /// Which nodes.
         nodes: BTreeSet<u16>,
     },
-    /// The nodes' clocks go wrong; at the end they go right again (but never backwards).
+    /// The nodes' clocks go wrong; at the end they go at the right speed again and their jump is taken back
+    /// (but never backwards). What a wrong speed has won or lost stays.
     Clock {
         /// Which nodes.
         nodes: BTreeSet<u16>,

@@ -124,6 +124,7 @@ mod tests {
             time_limit_ms: 300_000,
             liars: 1,
             lies: vec!["silent".to_owned()],
+            drift_ppm: None,
             changes: vec![[("quorum".to_owned(), "grid".to_owned())].into()],
             mid_step: true,
         })

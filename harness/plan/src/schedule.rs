@@ -39,6 +39,9 @@ pub struct FaultRequest {
     pub liars: u16,
     /// How they may lie: some of [`crate::LIES`].
     pub lies: Vec<String>,
+    /// By how many millionths clocks may go too fast or too slow, and then they do not jump; absent where
+    /// they may show what they like.
+    pub drift_ppm: Option<u32>,
     /// The options that the system can change to while it runs, one after the other; none where it cannot.
     pub changes: Vec<BTreeMap<String, String>>,
     /// Whether about half of the kills and power losses come in the middle of a step: only where the world
@@ -63,6 +66,9 @@ pub fn faults(request: &FaultRequest) -> Result<Vec<PlannedFault>, FaultsError> 
     }
     if request.classes.contains(&FaultClass::Byzantine) && request.lies.is_empty() {
         return Err(FaultsError::NoLies);
+    }
+    if request.classes.contains(&FaultClass::Clock) && request.drift_ppm == Some(0) {
+        return Err(FaultsError::NoDriftTolerated);
     }
     if request.classes.contains(&FaultClass::Reconfigure) && request.changes.is_empty() {
         return Err(FaultsError::NotReconfigurable);

@@ -11,7 +11,7 @@ use quorate_plan::{
 };
 
 fn all_classes(liars: u16) -> Vec<FaultClass> {
-    FaultChoice::All.classes(liars, true).unwrap()
+    FaultChoice::All.classes(liars, None, true).unwrap()
 }
 
 fn requests() -> impl Strategy<Value = FaultRequest> {
@@ -32,6 +32,7 @@ fn requests() -> impl Strategy<Value = FaultRequest> {
             time_limit_ms,
             liars,
             lies,
+            drift_ppm: None,
             changes,
             mid_step: true,
         }
@@ -180,9 +181,27 @@ fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
         time_limit_ms: 30_000,
         liars: 0,
         lies: lies(),
+        drift_ppm: None,
         changes: vec![BTreeMap::new()],
         mid_step: false,
     }
+}
+
+#[test]
+fn clocks_that_may_only_drift_do_not_jump_and_keep_their_bounds() {
+    let mut rates = BTreeSet::new();
+    for seed in 0..50 {
+        let asked = FaultRequest { drift_ppm: Some(1_000), ..request(seed, &[FaultClass::Clock]) };
+        for planned in faults(&asked).unwrap() {
+            let Fault::Clock { offset_ms, rate_ppm, .. } = planned.fault else { panic!() };
+            assert_eq!(offset_ms, 0);
+            assert!((999_000..=1_001_000).contains(&rate_ppm), "{rate_ppm}");
+            rates.insert(rate_ppm);
+        }
+    }
+    assert!(rates.contains(&999_000) && rates.contains(&1_001_000) && rates.len() > 5);
+    let asked = FaultRequest { drift_ppm: Some(0), ..request(1, &[FaultClass::Clock]) };
+    assert_eq!(faults(&asked), Err(FaultsError::NoDriftTolerated));
 }
 
 fn shapes(request: &FaultRequest) -> Vec<PartitionShape> {

@@ -79,6 +79,7 @@ fn a_plan_survives_being_written_as_toml_and_read_again() {
             time_limit_ms: 30_000,
             liars: 1,
             lies: LIES.iter().map(|lie| (*lie).to_owned()).collect(),
+            drift_ppm: None,
             changes: vec![BTreeMap::new()],
             mid_step: true,
         })

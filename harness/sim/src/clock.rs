@@ -6,12 +6,12 @@ use quorate_systems::contract::LocalTime;
 /// than before within one life.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
-    /// Virtual time at which it began at 0.
-    began: u64,
     /// Virtual time at which the present rate began.
     since: u64,
     /// What the clock would show then, if it could go back.
     raw: u64,
+    /// The jump that it has made, in microseconds, until it is taken back.
+    jump: i64,
     /// Millionths of the right speed.
     rate_ppm: u32,
     /// The latest that it has shown.
@@ -24,7 +24,7 @@ pub(crate) const RIGHT_PPM: u32 = 1_000_000;
 impl Clock {
     /// A right clock that begins at 0 at this virtual time.
     pub(crate) const fn new(now: u64) -> Self {
-        Self { began: now, since: now, raw: 0, rate_ppm: RIGHT_PPM, shown: 0 }
+        Self { since: now, raw: 0, jump: 0, rate_ppm: RIGHT_PPM, shown: 0 }
     }
 
     /// What it shows.
@@ -37,16 +37,20 @@ impl Clock {
     /// From now on it goes at this rate, after a jump.
     pub(crate) fn set(&mut self, now: u64, offset_us: i64, rate_ppm: u32) {
         self.raw = self.raw_at(now).saturating_add_signed(offset_us);
+        self.jump = self.jump.saturating_add(offset_us);
         self.since = now;
         self.rate_ppm = rate_ppm;
     }
 
-    /// From now on it is right again, but for what it has shown already.
+    /// From now on it goes at the right speed again, and its jumps are taken back, but for what it has shown
+    /// already. What it has won or lost by its speed stays: a clock that never jumped does not do so now.
     ///
     /// One that has shown a later time goes on from there: standing still until the right time has caught up
     /// would keep its timers from firing after everything is healed.
     pub(crate) fn set_right(&mut self, now: u64) {
-        self.raw = (now - self.began).max(self.shown);
+        let back = self.jump.saturating_neg();
+        self.raw = self.raw_at(now).saturating_add_signed(back).max(self.shown);
+        self.jump = 0;
         self.since = now;
         self.rate_ppm = RIGHT_PPM;
     }
@@ -111,6 +115,19 @@ mod tests {
         clock.set_right(2_000);
         assert_eq!(clock.show(2_500), LocalTime(ahead.0 + 500));
         assert_eq!(clock.when(2_500, LocalTime(ahead.0 + 700)), 2_700);
+    }
+
+    #[test]
+    fn a_clock_that_was_slow_keeps_what_it_lost_and_one_that_jumped_back_catches_up() {
+        let mut clock = Clock::new(0);
+        clock.set(1_000, 0, 500_000);
+        assert_eq!(clock.show(2_000), LocalTime(1_500));
+        clock.set_right(2_000);
+        assert_eq!(clock.show(2_000), LocalTime(1_500), "it does not jump");
+        assert_eq!(clock.show(3_000), LocalTime(2_500));
+        clock.set(3_000, -400, RIGHT_PPM);
+        clock.set_right(3_100);
+        assert_eq!(clock.show(3_100), LocalTime(2_600));
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub(crate) fn change_dice(seed: u64, nth: u64) -> impl FnMut(u64) -> u64 {
 /// What a cluster can bear, as far as faults are drawn by it.
 pub(crate) struct Bearing {
     pub(crate) liars: u16,
+    /// By how many millionths its clocks may go wrong; nothing where they may show what they like.
+    pub(crate) drift_ppm: Option<u32>,
     /// Whether it can change its options while it runs.
     pub(crate) reconfigurable: bool,
 }
@@ -182,6 +184,7 @@ pub(crate) fn draw_faults(
         let is_on = draw.one_in(one_in);
         let makes_sense = match class {
             FaultClass::Byzantine => bearing.liars > 0,
+            FaultClass::Clock => bearing.drift_ppm != Some(0),
             FaultClass::Reconfigure => bearing.reconfigurable,
             _ => true,
         };
@@ -203,6 +206,7 @@ pub(crate) fn draw_faults(
         time_limit_ms: plan.durations.time_limit_ms,
         liars: bearing.liars,
         lies: LIES.iter().map(|lie| (*lie).to_owned()).collect(),
+        drift_ppm: bearing.drift_ppm,
         changes,
         mid_step: true,
     };

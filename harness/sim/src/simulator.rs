@@ -143,6 +143,7 @@ impl<S: Watched> Simulator for Typed<S> {
         let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
         let bearing = Bearing {
             liars: S::liars_tolerated(&config),
+            drift_ppm: S::drift_tolerated(&config),
             reconfigurable: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
         };
         let mut last = config;

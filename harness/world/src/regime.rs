@@ -41,6 +41,21 @@ pub enum RegimeError {
         /// How many may.
         tolerated: usize,
     },
+    /// A clock goes more wrong than the system promises to bear, and the plan does not say what it expects of
+    /// that.
+    #[error(
+        "{field}: the plan goes beyond what the system promises: {how}, and it tolerates clocks that are up to \
+         {tolerated} ppm too fast or too slow and never jump; say `expect = \"invalid\"` if harm is what it is to \
+         show"
+    )]
+    BeyondDrift {
+        /// Where the clock's jump or rate stands.
+        field: String,
+        /// What the clock does.
+        how: String,
+        /// How wrong a clock may be.
+        tolerated: u32,
+    },
 }
 
 impl RegimeError {
@@ -49,10 +64,14 @@ impl RegimeError {
         match self {
             Self::Change { field, .. }
             | Self::Function { field, .. }
-            | Self::Beyond { field, .. } => field,
+            | Self::Beyond { field, .. }
+            | Self::BeyondDrift { field, .. } => field,
         }
     }
 }
+
+/// The rate of a clock that is right, in millionths.
+const RIGHT_PPM: u32 = 1_000_000;
 
 fn who_lie(liars: usize) -> String {
     if liars == 1 { "a node lies".to_owned() } else { format!("{liars} nodes lie") }
@@ -103,6 +122,26 @@ fn functions(plan: &Plan, known: &[&str]) -> Result<(), RegimeError> {
     Ok(())
 }
 
+/// No clock goes more wrong than the system has promised to bear.
+fn clocks(plan: &Plan, tolerated: Option<u32>) -> Result<(), RegimeError> {
+    let Some(tolerated) = tolerated else { return Ok(()) };
+    for (place, planned) in plan.faults.iter().enumerate() {
+        let Fault::Clock { offset_ms, rate_ppm, .. } = &planned.fault else { continue };
+        let refuse = |field: &str, how: String| {
+            let field = format!("faults[{place}].fault.{field}");
+            Err(RegimeError::BeyondDrift { field, how, tolerated })
+        };
+        if *offset_ms != 0 {
+            return refuse("offset_ms", format!("a clock jumps by {offset_ms} ms"));
+        }
+        let drift = rate_ppm.abs_diff(RIGHT_PPM);
+        if drift > tolerated {
+            return refuse("rate_ppm", format!("a clock is {drift} ppm off"));
+        }
+    }
+    Ok(())
+}
+
 /// A plan stays within what its system can do and promises to bear, or says that it expects harm. `config` is
 /// what the system's own options come to.
 pub fn check<S: System>(plan: &Plan, config: &S::Config) -> Result<(), RegimeError> {
@@ -111,6 +150,7 @@ pub fn check<S: System>(plan: &Plan, config: &S::Config) -> Result<(), RegimeErr
     if plan.expect == Expectation::Invalid {
         return Ok(());
     }
+    clocks(plan, S::drift_tolerated(config))?;
     let tolerated = usize::from(S::liars_tolerated(config));
     let mut liars: BTreeSet<u16> = BTreeSet::new();
     let mut too_many = None;

@@ -4,6 +4,7 @@ use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options, System};
 use quorate_systems::mutant::{Mutant, Mutants};
+use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
 use quorate_systems::quorum::Quorum;
 
@@ -25,6 +26,7 @@ pub fn with_watched<W: WithWatched>(kind: SystemKind, job: W) -> W::Out {
     match kind {
         SystemKind::Quorum => job.with::<Quorum>(),
         SystemKind::PaxosSingle => job.with::<PaxosSingle>(),
+        SystemKind::Paxos => job.with::<Paxos>(),
     }
 }
 
@@ -51,6 +53,9 @@ pub struct UnknownSystem {
 pub struct Promises {
     /// How many nodes may lie at once.
     pub liars_tolerated: u16,
+    /// By how many millionths clocks may go too fast or too slow, without a jump; nothing where they may show
+    /// what they like.
+    pub drift_tolerated: Option<u32>,
     /// Options that it can change to while it runs, one after the other; none where it cannot.
     pub changes: Vec<Options>,
 }
@@ -88,7 +93,8 @@ impl WithWatched for Configure<'_> {
         let config = S::configure(self.nodes, self.options, self.mutants)?;
         let changes = draw_changes::<S>(&config, self.seed);
         let liars_tolerated = S::liars_tolerated(&config);
-        Ok(Promises { liars_tolerated, changes })
+        let drift_tolerated = S::drift_tolerated(&config);
+        Ok(Promises { liars_tolerated, drift_tolerated, changes })
     }
 }
 
@@ -195,7 +201,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let error = find("raft").unwrap_err().to_string();
-        assert_eq!(error, "there is no system `raft`; there is quorum, paxos-single");
+        assert_eq!(error, "there is no system `raft`; there is quorum, paxos-single, paxos");
     }
 
     #[test]

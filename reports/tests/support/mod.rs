@@ -98,7 +98,7 @@ fn vocabulary() -> Vocabulary {
 
 /// A plan of a run so long.
 pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan {
-    let classes = choice.classes(0, false).unwrap();
+    let classes = choice.classes(0, None, false).unwrap();
     let request = FaultRequest {
         seed,
         classes: classes.clone(),
@@ -107,6 +107,7 @@ pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan 
         time_limit_ms,
         liars: 0,
         lies: Vec::new(),
+        drift_ppm: None,
         changes: Vec::new(),
         mid_step: false,
     };

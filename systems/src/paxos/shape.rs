@@ -15,6 +15,8 @@ pub(super) fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
     set("reads", reads);
     if reads == "lease" {
         set("lease_ms", pick(dice, &[(1, "100"), (2, "300"), (1, "1000")]));
+        // Clocks that are this wrong in every run show what the margin is for.
+        set("drift_ppm", pick(dice, &[(1, "10000"), (1, "200000")]));
     }
     let window = pick(dice, &[(1, 1), (1, 2), (2, 4), (2, 16), (1, 64)]);
     set("window", &window.to_string());

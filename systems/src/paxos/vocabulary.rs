@@ -8,7 +8,7 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     name: "paxos",
     summary: "a key-value store replicated by Multi-Paxos: one leader, a log of slots, snapshots",
     nodes: 5,
-    workloads: &["register"],
+    workloads: &["register", "cas-register", "append", "txn", "set", "counter"],
     messages: MESSAGES,
     observations: OBSERVATIONS,
     milestones: MILESTONES,

@@ -64,6 +64,10 @@ impl System for PaxosSingle {
         0
     }
 
+    fn drift_tolerated(_config: &Config) -> Option<u32> {
+        None
+    }
+
     fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
         shape::draw_cluster(dice)
     }

@@ -83,6 +83,10 @@ impl System for Quorum {
         config.quorums.liars()
     }
 
+    fn drift_tolerated(_config: &Config) -> Option<u32> {
+        None
+    }
+
     fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
         shape::draw_cluster(dice)
     }

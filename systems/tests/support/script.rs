@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use datadriven::TestCase;
 use quorate_systems::contract::{Describe, LocalTime, Replica, System, TimerId};
-use quorate_systems::mutant::{Mutant, Mutants};
+use quorate_systems::mutant::Mutants;
 
 use crate::support::{Flight, Net, Place, c, n, propose, read, write};
 
@@ -21,9 +21,6 @@ use crate::support::{Flight, Net, Place, c, n, propose, read, write};
 pub(crate) trait Scripted: System {
     /// The timers of its nodes by name; without any, `timer n0` is the one that is set.
     const TIMERS: &'static [(&'static str, TimerId)] = &[];
-
-    /// The planted bugs that a script may ask for.
-    const MUTANTS: &'static [Mutant] = Mutant::ALL;
 
     /// What a record of a checkpoint says, unless it is only there to save memory.
     fn in_words(record: &Self::Record) -> Option<String>;
@@ -225,8 +222,8 @@ impl<S: Scripted> Stage<S> {
         let clients = words.number("clients")?.ok_or("how many clients?")?;
         let (nodes, clients) = (u16::try_from(nodes).unwrap(), u32::try_from(clients).unwrap());
         let known = |name: String| {
-            let found = S::MUTANTS.iter().find(|mutant| mutant.name() == name);
-            found.copied().ok_or_else(|| format!("there is no mutant {name}"))
+            let found = S::KIND.mutants().find(|mutant| mutant.name() == name);
+            found.ok_or_else(|| format!("there is no mutant {name}"))
         };
         let mutant = words.values("mutant").map(|names| known(names.concat()));
         let mutants = Mutants(mutant.transpose()?);

@@ -13,11 +13,12 @@ const WAKE_MAX: Duration = Duration::from_hours(1);
 /// Microseconds since the node's boot, plus whatever is wrong with them; never goes back.
 #[derive(Debug)]
 pub(super) struct Clock {
-    boot: Instant,
     /// When the clock was last set, by the right time.
     set_at: Instant,
     /// What it began to count from then: below zero after a jump back beyond the boot.
     set_to: i128,
+    /// The jump that is part of that, in microseconds.
+    jump: i128,
     rate_ppm: u32,
     /// The latest time that anybody was told.
     shown: LocalTime,
@@ -26,24 +27,31 @@ pub(super) struct Clock {
 impl Clock {
     /// A clock that is right and shows 0 at `boot`.
     pub(super) const fn new(boot: Instant) -> Self {
-        Self { boot, set_at: boot, set_to: 0, rate_ppm: RIGHT_PPM, shown: LocalTime(0) }
+        Self { set_at: boot, set_to: 0, jump: 0, rate_ppm: RIGHT_PPM, shown: LocalTime(0) }
     }
 
-    /// Sets it to `offset_ms` from the right time, from where it goes on at `rate_ppm` millionths of the
-    /// right speed.
+    /// Lets it jump by `offset_ms`, in place of the jump before, and go on at `rate_ppm` millionths of the
+    /// right speed. What it has won or lost by its speed stays: without a jump it goes on from where it is.
     pub(super) fn set(&mut self, real: Instant, offset_ms: i64, rate_ppm: u32) {
         self.show(real);
-        self.set_to = micros(self.boot, real) + i128::from(offset_ms) * 1_000;
+        let jump = i128::from(offset_ms) * 1_000;
+        self.set_to = self.own(real) - self.jump + jump;
+        self.jump = jump;
         self.set_at = real;
         self.rate_ppm = rate_ppm;
     }
 
     /// What it shows at `real`. After a jump back it stands still until it has caught up.
     pub(super) fn show(&mut self, real: Instant) -> LocalTime {
-        let gone = micros(self.set_at, real) * i128::from(self.rate_ppm) / i128::from(RIGHT_PPM);
-        let own = u64::try_from(self.set_to + gone).unwrap_or(0);
+        let own = u64::try_from(self.own(real)).unwrap_or(0);
         self.shown = self.shown.max(LocalTime(own));
         self.shown
+    }
+
+    /// What it would show if it could go back.
+    fn own(&self, real: Instant) -> i128 {
+        let gone = micros(self.set_at, real) * i128::from(self.rate_ppm) / i128::from(RIGHT_PPM);
+        self.set_to + gone
     }
 
     /// When it is worth looking whether the clock shows `local`, as things stand: not later than it does,
@@ -121,6 +129,15 @@ mod tests {
         clock.set(at(2_000), 0, 1_000_000);
         assert_eq!(clock.show(at(3_000)), millis(4_000));
         assert_eq!(clock.show(at(5_000)), millis(5_000));
+    }
+
+    #[test]
+    fn a_clock_that_was_slow_keeps_what_it_lost() {
+        let (mut clock, at) = clock();
+        clock.set(at(1_000), 0, 500_000);
+        assert_eq!(clock.show(at(2_000)), millis(1_500));
+        clock.set(at(2_000), 0, 1_000_000);
+        assert_eq!(clock.show(at(2_001)), millis(1_501), "it does not jump");
     }
 
     #[test]

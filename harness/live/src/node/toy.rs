@@ -201,6 +201,10 @@ impl System for Toy {
         0
     }
 
+    fn drift_tolerated((): &()) -> Option<u32> {
+        None
+    }
+
     fn draw_cluster(_dice: &mut Dice<'_>) -> (u16, Options) {
         (3, Options::new())
     }

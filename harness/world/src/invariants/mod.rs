@@ -4,6 +4,7 @@
 //! The simulator hands over everything as it happens; a live run's nodes write it beside their logs, and it is
 //! handed over afterwards in the order of its times. The code that judges is the same.
 
+mod paxos;
 mod paxos_single;
 mod quorum;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::fmt;
 use quorate_systems::contract::{ClientId, Incarnation, NodeId, System, Ticket};
 use serde::{Deserialize, Serialize};
 
+pub use paxos::PaxosInvariants;
 pub use paxos_single::PaxosSingleInvariants;
 pub use quorum::QuorumInvariants;
 

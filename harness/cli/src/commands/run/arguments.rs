@@ -135,8 +135,9 @@ impl Arguments {
             })?;
         registry::check_regime(self.system, &plan, mutants).map_err(CliError::usage)?;
         let liars = promises.liars_tolerated;
+        let (drift_ppm, is_changing) = (promises.drift_tolerated, !promises.changes.is_empty());
         plan.fault_classes =
-            self.faults.classes(liars, !promises.changes.is_empty()).map_err(CliError::usage)?;
+            self.faults.classes(liars, drift_ppm, is_changing).map_err(CliError::usage)?;
         plan.faults = faults(&FaultRequest {
             seed,
             classes: plan.fault_classes.clone(),
@@ -145,6 +146,7 @@ impl Arguments {
             time_limit_ms: plan.durations.time_limit_ms,
             liars,
             lies: lies(world).iter().map(|lie| (*lie).to_owned()).collect(),
+            drift_ppm,
             changes: promises.changes,
             // Processes are killed from outside.
             mid_step: world == WorldKind::Sim,
