@@ -66,6 +66,9 @@ pub const TARGETS: &[Target] = &[
     models::TARGET,
     schedule::QUORUM,
     schedule::PAXOS_SINGLE,
+    schedule::PAXOS,
+    stream::paxos::STREAM,
+    stream::paxos::CLIENT_STREAM,
 ];
 
 /// Makes a binary of a [`Target`]: libFuzzer's under cargo-fuzz, else a tool that replays and shows inputs.

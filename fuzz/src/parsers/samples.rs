@@ -1,7 +1,8 @@
 //! Messages, records and observations of real cores, to begin with: some of every kind that there is.
 //!
 //! They come from small clusters that each system draws for itself. Here everything arrives at once and in order, and
-//! what is persisted is durable at once; only one node is away for a while, so that messages are repeated.
+//! what is persisted is durable at once; only one node is away for a while, and some messages are lost or overtaken, so
+//! that messages are repeated.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -23,10 +24,12 @@ const CLUSTERS: u64 = 32;
 /// Of one kind, so many are kept.
 const OF_A_KIND: usize = 2;
 const CLIENTS: u32 = 2;
-/// How often each client changes something: in the second round, one node is away.
-const ROUNDS: u64 = 3;
+/// How often each client changes something: in the second round, one node is away, and in the third not all arrives.
+const ROUNDS: u64 = 4;
 /// A cluster that has not come to rest by then keeps itself busy for ever.
 const STEPS_MAX: usize = 4_000;
+/// So many timers may fire where nobody waits for anything.
+const IDLE_MAX: u32 = 24;
 /// Of the inputs, so many entries are kept.
 const ENTRIES_MAX: usize = 80;
 
@@ -98,6 +101,8 @@ struct Cluster<'k, S: System> {
     waiting: BTreeSet<ClientId>,
     /// Nothing reaches it.
     away: Option<Who>,
+    /// Whether every third message is lost, and those behind others overtake them.
+    is_rough: bool,
     now: u64,
     entries: Vec<Entry>,
     kept: &'k mut Kept<S>,
@@ -117,6 +122,7 @@ impl<'k, S: System> Cluster<'k, S> {
             timers: VecDeque::new(),
             waiting: BTreeSet::new(),
             away: None,
+            is_rough: false,
             now: 1,
             entries: Vec::new(),
             kept,
@@ -166,6 +172,7 @@ impl<'k, S: System> Cluster<'k, S> {
         for round in 0..ROUNDS {
             let of_node = u16::try_from(dice(self.nodes.len() as u64)).unwrap_or(0);
             self.away = (round == 1).then_some(Who::Node(NodeId(of_node)));
+            self.is_rough = round == 2;
             for client in 0..CLIENTS {
                 let value = Value(round * 10 + u64::from(client) + 1);
                 let key = Key(dice(2));
@@ -177,6 +184,7 @@ impl<'k, S: System> Cluster<'k, S> {
             self.client_takes(ClientId(0), ClientInput::Invoke(Command::Read { key: Key(0) }));
             self.come_to_rest();
         }
+        self.is_rough = false;
         if let Some(options) = S::draw_change(&self.config, &mut |bound| dice(bound)) {
             self.client_takes(ClientId(CLIENTS), ClientInput::Reconfigure(options));
             self.come_to_rest();
@@ -187,12 +195,22 @@ impl<'k, S: System> Cluster<'k, S> {
 
     /// Delivers what is on the way, and lets timers fire when nothing is.
     fn come_to_rest(&mut self) {
-        for _ in 0..STEPS_MAX {
-            if let Some((from, to, message)) = self.on_the_way.pop_front() {
-                if Some(to) != self.away && Some(from) != self.away {
+        let mut idle = 0;
+        for step in 0..STEPS_MAX {
+            let next = if self.is_rough && step % 2 == 1 {
+                self.on_the_way.pop_back()
+            } else {
+                self.on_the_way.pop_front()
+            };
+            if let Some((from, to, message)) = next {
+                let is_lost = self.is_rough && step % 3 == 2;
+                if !is_lost && Some(to) != self.away && Some(from) != self.away {
                     self.deliver(from, to, message);
                 }
-            } else if let Some((who, id)) = self.timers.pop_front() {
+            } else if idle < IDLE_MAX
+                && let Some((who, id)) = self.timers.pop_front()
+            {
+                idle += u32::from(self.waiting.is_empty());
                 match who {
                     Who::Node(node) => self.node_takes(node, Input::Timer(id)),
                     Who::Client(client) => self.client_takes(client, ClientInput::Timer(id)),
@@ -307,5 +325,36 @@ impl<'k, S: System> Cluster<'k, S> {
 
     fn keep_observation(&mut self, observation: S::Observation) {
         keep(self.kept.observations.entry(observation.kind()).or_default(), observation);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_systems::{SystemKind, WithSystem, with_system};
+
+    use super::*;
+
+    /// What a system lists, and no sample shows.
+    struct Missing;
+
+    impl WithSystem for Missing {
+        type Out = Vec<&'static str>;
+
+        fn with<S: System>(self) -> Self::Out {
+            let Samples { messages, observations, .. } = samples::<S>();
+            let messages = messages.iter().map(Describe::kind);
+            let shown: BTreeSet<_> =
+                messages.chain(observations.iter().map(Describe::kind)).collect();
+            let listed = S::vocabulary().messages.iter().map(|kind| kind.name);
+            let listed = listed.chain(S::vocabulary().observations.iter().map(|kind| kind.name));
+            listed.filter(|name| !shown.contains(name)).collect()
+        }
+    }
+
+    #[test]
+    fn every_kind_of_message_and_observation_is_among_the_samples() {
+        let missing = SystemKind::ALL.iter().map(|kind| (kind, with_system(*kind, Missing)));
+        let missing: Vec<_> = missing.filter(|(_, missing)| !missing.is_empty()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

@@ -19,6 +19,7 @@ mod tests;
 
 use quorate_plan::Plan;
 use quorate_systems::SystemKind;
+use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
 use quorate_systems::quorum::Quorum;
 use quorate_world::invariants::Watched;
@@ -40,9 +41,18 @@ pub const PAXOS_SINGLE: Target = target::<PaxosSingle>(
     "Small plans for single-decree Paxos, run in the simulator: nothing is broken, and twice gives the same.",
 );
 
+/// Schedules of Multi-Paxos.
+pub const PAXOS: Target = target::<Paxos>(
+    "paxos_schedule",
+    "Small plans for Multi-Paxos, run in the simulator: nothing is broken, and twice gives the same.",
+);
+
 /// The systems whose schedules are fuzzed, by the names of their targets.
-pub const SCHEDULES: &[(&str, SystemKind)] =
-    &[(QUORUM.name, SystemKind::Quorum), (PAXOS_SINGLE.name, SystemKind::PaxosSingle)];
+pub const SCHEDULES: &[(&str, SystemKind)] = &[
+    (QUORUM.name, SystemKind::Quorum),
+    (PAXOS_SINGLE.name, SystemKind::PaxosSingle),
+    (PAXOS.name, SystemKind::Paxos),
+];
 
 /// The target that runs schedules of a system.
 pub const fn target<S: Watched>(name: &'static str, about: &'static str) -> Target {

@@ -22,6 +22,8 @@ const BOUND_MS: u64 = 30_000;
 /// More of these are not taken: each is looked at for every message.
 const RULES_MAX: usize = 6;
 const FAULTS_MAX: usize = 6;
+/// How fast a clock runs that is right.
+const RIGHT_PPM: u32 = 1_000_000;
 /// Of all clients together: some ten events each.
 const OPERATIONS_MAX: u64 = 10;
 
@@ -156,12 +158,13 @@ fn liveness<S: System>(head: Head, regime: &mut Regime<'_, S>) -> Option<Livenes
     Some(Liveness { core: Some(core), bound_ms: BOUND_MS })
 }
 
-/// In the order in which they must stand; no more liars than the system bears, and only changes that it can make.
+/// In the order in which they must stand; no more liars than the system bears, clocks no further off, and only changes
+/// that it can make.
 fn settled<S: System>(mut drafts: Vec<Timed>, regime: &mut Regime<'_, S>) -> Vec<PlannedFault> {
     drafts.sort_by_key(|draft| (draft.when.is_some(), draft.at_ms));
     let settle = |draft: &Timed| {
         let fault = match &draft.fault {
-            FaultDraft::Plain(fault) => fault.clone(),
+            FaultDraft::Plain(fault) => regime.bears(fault.clone()),
             FaultDraft::Lie { node, lie } => regime.lie(*node, lie)?,
             FaultDraft::Change(bytes) => regime.change(bytes)?,
         };
@@ -201,6 +204,17 @@ impl<'a, S: System> Regime<'a, S> {
         }
         let node = if self.liars.contains(&node) { node } else { *self.liars.first()? };
         Some(Fault::Byzantine { nodes: [node].into(), lie: lie.to_owned() })
+    }
+
+    /// The fault, no worse than the system bears: where it counts on clocks, they run no further off than it allows for,
+    /// and do not jump.
+    fn bears(&mut self, fault: Fault) -> Fault {
+        let Fault::Clock { nodes, offset_ms, rate_ppm } = fault else { return fault };
+        let Some(drift) = self.configs().first().and_then(S::drift_tolerated) else {
+            return Fault::Clock { nodes, offset_ms, rate_ppm };
+        };
+        let (least, most) = (RIGHT_PPM.saturating_sub(drift), RIGHT_PPM.saturating_add(drift));
+        Fault::Clock { nodes, offset_ms: 0, rate_ppm: rate_ppm.clamp(least, most) }
     }
 
     fn change(&mut self, thrown: &[u8]) -> Option<Fault> {

@@ -2,6 +2,8 @@
 
 use quorate_systems::contract::{Recovered, Ticket};
 
+use super::OnDisk;
+
 /// The records of one replica. They outlive its crashes.
 #[derive(Debug)]
 pub(super) struct Disk<R> {
@@ -82,15 +84,27 @@ impl<R: Clone> Disk<R> {
         &self.written
     }
 
+    /// What a replica finds when it comes up.
+    pub(super) fn found(&self) -> OnDisk<'_, R> {
+        let (stands_for, checkpoint) = self.checkpoint();
+        let log = self.written.get(stands_for..).unwrap_or_default();
+        OnDisk { written: &self.written, checkpoint, log }
+    }
+
+    /// The checkpoint, and how many of the records that were written it stands for.
+    fn checkpoint(&self) -> (usize, &[R]) {
+        match &self.checkpoint {
+            Some((stands_for, records)) => (*stands_for, records),
+            None => (0, &[]),
+        }
+    }
+
     /// What a replica finds when it comes up; one record of it cannot be read back, if one is damaged.
     pub(super) fn read(&self, damaged: Option<u8>) -> Vec<Recovered<R>> {
-        let (stands_for, checkpoint) = match &self.checkpoint {
-            Some((stands_for, records)) => (*stands_for, records.as_slice()),
-            None => (0, [].as_slice()),
-        };
-        let log = self.written.iter().skip(stands_for);
+        let OnDisk { written: _, checkpoint, log } = self.found();
+        let all = checkpoint.iter().chain(log);
         let mut found: Vec<Recovered<R>> =
-            checkpoint.iter().chain(log).map(|record| Recovered::Intact(record.clone())).collect();
+            all.map(|record| Recovered::Intact(record.clone())).collect();
         let place = damaged.and_then(|which| usize::from(which).checked_rem(found.len()));
         if let Some(record) = place.and_then(|place| found.get_mut(place)) {
             *record = Recovered::Corrupt { place: String::from(DAMAGED) };

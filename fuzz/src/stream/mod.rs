@@ -16,7 +16,8 @@
 //!
 //! - [`replica`] drives a replica, [`client`] a client; both know a protocol by [`Streamed`] only.
 //! - A [`Model`] is a second implementation of the protocol, of the plainest kind, that says before each step
-//!   what must come of it. It shares types with the core, and no code.
+//!   what must come of it; or it judges what comes, where a whole second implementation would be as long as the first.
+//!   It shares types with the core, and no code.
 //!
 //! Adding a protocol: the clusters, [`Streamed`] for its system, and a target of a few lines
 //! ([`quorum`] is an example). Without a model all but agreement with one is checked ([`NoModel`]).
@@ -25,6 +26,7 @@ mod bench;
 pub mod client;
 mod disk;
 mod expected;
+pub mod paxos;
 pub mod paxos_single;
 mod pool;
 pub mod quorum;
@@ -116,8 +118,8 @@ pub trait Model<S: Streamed>: Sized {
     /// From here on of node `me` of this cluster, with an empty disk.
     fn reset(&mut self, cluster: &Cluster<S>, me: NodeId);
 
-    /// The node comes up, for the time `incarnation`, and finds these records: all that it ever made durable.
-    fn start(&mut self, incarnation: u64, records: &[S::Record], expected: &mut Expected<S>);
+    /// The node comes up, for the time `incarnation`, and finds its disk so.
+    fn start(&mut self, incarnation: u64, disk: OnDisk<'_, S::Record>, expected: &mut Expected<S>);
 
     /// The node takes an input: says what must come of it.
     fn step(&mut self, input: &Input<S::Message>, expected: &mut Expected<S>);
@@ -125,11 +127,35 @@ pub trait Model<S: Streamed>: Sized {
     /// Whether the core may choose these nodes to send `message` to, which it was to choose itself.
     fn may_choose(&mut self, message: &S::Message, nodes: u64) -> bool;
 
+    /// The core asks for a record to be made durable: for models that cannot know before what must come of a step, and
+    /// judge what comes. They panic where it must not be. The other three are for them as well.
+    fn has_persisted(&mut self, _record: &S::Record) {}
+
+    /// The core sends to a node, once the ticket `after` is durable.
+    fn has_sent(&mut self, _to: NodeId, _message: &S::Message, _after: u64) {}
+
+    /// The core tells what it has done.
+    fn has_told(&mut self, _observation: &S::Observation) {}
+
+    /// The step is over: nothing more comes of it.
+    fn is_over(&mut self) {}
+
     /// How many timers must be set at least, so that the node does not fall asleep over its work.
     fn timers_min(&self) -> usize;
 
     /// A hash of the state with all detail left out: states with one hash are of one kind.
     fn state(&self) -> u64;
+}
+
+/// A disk as a replica finds it.
+#[derive(Clone, Copy, Debug)]
+pub struct OnDisk<'a, R> {
+    /// Everything that was ever written and not lost, whatever checkpoints say.
+    pub written: &'a [R],
+    /// The checkpoint.
+    pub checkpoint: &'a [R],
+    /// What was written after it.
+    pub log: &'a [R],
 }
 
 /// For protocols that have no model yet: nothing is expected.
@@ -143,7 +169,12 @@ impl<S: Streamed> Model<S> for NoModel {
 
     fn reset(&mut self, _cluster: &Cluster<S>, _me: NodeId) {}
 
-    fn start(&mut self, _incarnation: u64, _records: &[S::Record], expected: &mut Expected<S>) {
+    fn start(
+        &mut self,
+        _incarnation: u64,
+        _disk: OnDisk<'_, S::Record>,
+        expected: &mut Expected<S>,
+    ) {
         expected.know_nothing();
     }
 

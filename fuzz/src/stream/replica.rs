@@ -343,6 +343,7 @@ impl<S: Streamed> ReplicaMachine<S> {
         }
         let Self { expected, model, .. } = self;
         expected.is_over(|message, nodes| model.may_choose(message, nodes));
+        model.is_over();
         let (set, wanted) = (self.timers.len(), self.model.timers_min());
         assert!(set >= wanted, "{wanted} timers should be set at least, and {set} are");
         Life::Goes
@@ -355,6 +356,7 @@ impl<S: Streamed> ReplicaMachine<S> {
                 assert!(to.0 < self.cluster.nodes, "sent to {to}, which there is not: {message}");
                 let waits = self.ticket_of(after);
                 self.expected.on_send(to, &message, waits);
+                self.model.has_sent(to, &message, waits);
                 match self.gate.waits_for(after) {
                     None => self.send(to, message),
                     Some(ticket) => self.gate.hold(ticket, Departure::Send { to, message }),
@@ -372,6 +374,7 @@ impl<S: Streamed> ReplicaMachine<S> {
             Effect::CancelTimer { id } => self.timers.retain(|timer| timer.id != id),
             Effect::Observe(observation) => {
                 let by = Who::Node(self.me);
+                self.model.has_told(&observation);
                 if S::is_told(&observation) {
                     self.watch.see(&Seen::Observed { by, observation: &observation });
                 }
@@ -394,6 +397,7 @@ impl<S: Streamed> ReplicaMachine<S> {
         self.trail.note(|| format!(" | persists {record:?} as {}", ticket.0));
         self.gate.issue(ticket);
         self.expected.on_record(&record);
+        self.model.has_persisted(&record);
         self.watch.see(&Seen::Persisted { node: self.me, ticket, record: &record });
         self.disk.write(record);
     }
@@ -481,7 +485,7 @@ impl<S: Streamed> ReplicaMachine<S> {
         assert!(is_whole || !S::NEEDS_EVERY_RECORD, "it starts without a damaged record");
         self.expected.clear();
         if is_whole {
-            self.model.start(self.incarnation, self.disk.written(), &mut self.expected);
+            self.model.start(self.incarnation, self.disk.found(), &mut self.expected);
         }
         if self.carry_out() == Life::Goes && !self.is_hard_of_hearing {
             self.settle();

@@ -20,7 +20,7 @@ use self::desk::{Asker, Desk};
 use self::learner::Learner;
 use self::proposal::Taken;
 use crate::stream::expected::bit;
-use crate::stream::{Cluster, Expected, Model, To};
+use crate::stream::{Cluster, Expected, Model, OnDisk, To};
 
 /// Everything that one node must remember.
 #[derive(Clone, Debug)]
@@ -94,9 +94,9 @@ impl Model<PaxosSingle> for PaxosSingleModel {
         node.me = me;
     }
 
-    fn start(&mut self, incarnation: u64, records: &[Record], _: &mut Expected<PaxosSingle>) {
+    fn start(&mut self, incarnation: u64, disk: OnDisk<'_, Record>, _: &mut Expected<PaxosSingle>) {
         if let Some(node) = &mut self.0 {
-            node.start(incarnation, records);
+            node.start(incarnation, disk.written);
         }
     }
 

@@ -19,7 +19,7 @@ use self::coordinator::{Desk, State};
 use self::lock::{Ended, Initiator, Member};
 use self::server::Server;
 use self::service::{REPEATS_MAX, Service};
-use crate::stream::{Cluster, Expected, Model};
+use crate::stream::{Cluster, Expected, Model, OnDisk};
 
 /// Everything that one node must remember.
 #[derive(Clone, Debug)]
@@ -69,9 +69,14 @@ impl Model<Quorum> for QuorumModel {
         node.desk.party = Party::Node(me);
     }
 
-    fn start(&mut self, incarnation: u64, records: &[Record], expected: &mut Expected<Quorum>) {
+    fn start(
+        &mut self,
+        incarnation: u64,
+        disk: OnDisk<'_, Record>,
+        expected: &mut Expected<Quorum>,
+    ) {
         if let Some(node) = &mut self.0 {
-            node.start(incarnation, records, expected);
+            node.start(incarnation, disk.written, expected);
         }
     }
 
