@@ -36,8 +36,10 @@ impl Clock {
 
     /// From now on it goes at this rate, after a jump.
     pub(crate) fn set(&mut self, now: u64, offset_us: i64, rate_ppm: u32) {
-        self.raw = self.raw_at(now).saturating_add_signed(offset_us);
-        self.jump = self.jump.saturating_add(offset_us);
+        let before = self.raw_at(now);
+        self.raw = before.saturating_add_signed(offset_us);
+        self.jump = self.jump.saturating_add_unsigned(self.raw.saturating_sub(before));
+        self.jump = self.jump.saturating_sub_unsigned(before.saturating_sub(self.raw));
         self.since = now;
         self.rate_ppm = rate_ppm;
     }
@@ -128,6 +130,9 @@ mod tests {
         clock.set(3_000, -400, RIGHT_PPM);
         clock.set_right(3_100);
         assert_eq!(clock.show(3_100), LocalTime(2_600));
+        clock.set(3_100, -9_999, RIGHT_PPM);
+        clock.set_right(3_200);
+        assert_eq!(clock.show(3_200), LocalTime(2_700), "no clock goes below 0");
     }
 
     #[test]

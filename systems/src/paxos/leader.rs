@@ -93,6 +93,17 @@ impl Leader {
         }
     }
 
+    /// It leads no more: whoever still waits for an answer is sent on, and need not wait for a timer. Their
+    /// requests may be executed nevertheless.
+    pub(super) fn dismiss(&self, successor: Option<NodeId>, out: &mut Outbox<Paxos>) {
+        let reads = self.reads.iter().map(|read| (read.client, read.number));
+        let writes = self.in_flight.iter().map(|(client, number)| (*client, *number));
+        for (client, number) in writes.chain(reads) {
+            let redirect = Message::Redirect { number, leader: successor };
+            out.reply_after(After::Nothing, client, redirect);
+        }
+    }
+
     pub(super) fn assert_invariants(&self, commit: Slot) {
         assert!(self.next > self.adopted, "new requests come after what was adopted");
         assert!(self.open.front().is_none_or(|open| open.slot > commit), "decided is not open");

@@ -11,8 +11,8 @@ use crate::contract::{After, ClientId, Command, NodeId, Outbox};
 /// A read that waits until a round has confirmed that its leader led after the read came.
 #[derive(Clone, Debug)]
 pub(super) struct Read {
-    client: ClientId,
-    number: RequestNumber,
+    pub(super) client: ClientId,
+    pub(super) number: RequestNumber,
     command: Command,
     /// This round, or a later one.
     round: u64,

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::Paxos;
 use super::ballot::{Ballot, Slot};
@@ -265,15 +266,16 @@ impl PaxosReplica {
 
     /// Gives up the ballot of its own, if it has one.
     pub(super) fn step_down(&mut self, out: &mut Outbox<Paxos>) {
-        let ballot = match &self.role {
+        let ballot = match mem::replace(&mut self.role, Role::Follower) {
             Role::Follower => return,
             Role::Candidate(candidate) => candidate.ballot,
             Role::Leader(leader) => {
                 out.cancel_timer(HEARTBEAT);
+                let successor = (self.highest > leader.ballot).then_some(self.highest.node);
+                leader.dismiss(successor, out);
                 leader.ballot
             }
         };
-        self.role = Role::Follower;
         out.observe(Observation::SteppedDown { ballot });
         out.cancel_timer(RETRANSMIT);
         self.set_election_timer(out);

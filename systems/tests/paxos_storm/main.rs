@@ -58,7 +58,7 @@ fn every_planted_bug_is_seen() {
     }
 }
 
-/// With clocks that run eight times as wrong as the options allow for, leases overlap: the margins are what
+/// With clocks that run fifteen times as wrong as the options allow for, leases overlap: the margins are what
 /// keeps them apart, and the watch would see if they did not.
 #[test]
 fn clocks_beyond_their_bounds_break_leases() {
@@ -68,7 +68,7 @@ fn clocks_beyond_their_bounds_break_leases() {
             return None;
         }
         for node in &mut world.nodes {
-            node.drift *= 8;
+            node.drift *= 15;
         }
         world.storm().err()
     };
