@@ -244,8 +244,8 @@ impl<'k, S: System> Cluster<'k, S> {
     fn node_takes(&mut self, node: NodeId, input: Input<S::Message>) {
         self.now += 1;
         let now = LocalTime(self.now);
+        self.keep_entry(|at| inputs::input(Who::Node(node), at, now, &input));
         let Some((replica, outbox)) = self.nodes.get_mut(usize::from(node.0)) else { return };
-        self.entries.push(inputs::input(Who::Node(node), self.now, now, &input));
         replica.step(now, input, outbox);
         self.settle(node);
     }
@@ -254,7 +254,7 @@ impl<'k, S: System> Cluster<'k, S> {
         let who = Who::Node(node);
         let Some((_, outbox)) = self.nodes.get_mut(usize::from(node.0)) else { return };
         let effects: Vec<Effect<S>> = outbox.drain().collect();
-        self.entries.push(Entry::Did { who, effects: inputs::of_step(&effects) });
+        self.keep_entry(|_| Entry::Did { who, effects: inputs::of_step(&effects) });
         let mut durable = None;
         for effect in effects {
             match effect {
@@ -280,14 +280,14 @@ impl<'k, S: System> Cluster<'k, S> {
     fn client_takes(&mut self, client: ClientId, input: ClientInput<S::Message>) {
         self.now += 1;
         let (who, now) = (Who::Client(client), LocalTime(self.now));
+        self.keep_entry(|at| inputs::client_input(who, at, now, &input));
         let Some(core) = self.clients.get_mut(client.0 as usize) else { return };
         if matches!(input, ClientInput::Invoke(_)) {
             self.waiting.insert(client);
         }
-        self.entries.push(inputs::client_input(who, self.now, now, &input));
         let mut effects = Vec::new();
         core.step(now, input, &mut effects);
-        self.entries.push(Entry::Did { who, effects: inputs::of_client_step(&effects) });
+        self.keep_entry(|_| Entry::Did { who, effects: inputs::of_client_step(&effects) });
         for effect in effects {
             match effect {
                 ClientEffect::Send { to, message } => self.send(who, Who::Node(to), message),
@@ -299,6 +299,13 @@ impl<'k, S: System> Cluster<'k, S> {
                 }
                 ClientEffect::Mark(_) | ClientEffect::Ignore(_) => {}
             }
+        }
+    }
+
+    /// The log of inputs goes on, as far as one is wanted: to write an entry takes longer than a step.
+    fn keep_entry(&mut self, entry: impl FnOnce(u64) -> Entry) {
+        if self.entries.len() < ENTRIES_MAX {
+            self.entries.push(entry(self.now));
         }
     }
 

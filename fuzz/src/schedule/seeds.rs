@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use quorate_plan::FaultClass;
+use quorate_plan::{FaultClass, WorkloadKind};
 use quorate_systems::contract::{Options, System};
 use quorate_systems::mutant::Mutants;
 use quorate_world::weather;
 
 use super::bytes::{DICE_LEN, Head, Parts, Record, dice};
 use crate::Seed;
+use crate::commands::workloads;
 
 /// So many strings of dice are looked at for what is wanted.
 const DICE: u64 = 2_000;
@@ -21,6 +22,7 @@ const ACTS: [&str; 6] = ["drop", "delay", "duplicate", "corrupt", "hold", "hold-
 
 pub(super) fn seeds<S: System>() -> Vec<Seed> {
     let mut seeds = clusters::<S>();
+    seeds.extend(kinds::<S>());
     seeds.extend(FaultClass::ALL.iter().zip(0..).map(|(class, choice)| fault::<S>(*class, choice)));
     let plain = thrown::<S>(|_, _, _| true);
     seeds.extend(ACTS.iter().zip(0..).map(|(act, choice)| {
@@ -52,6 +54,19 @@ fn clusters<S: System>() -> Vec<Seed> {
         }
     }
     seeds
+}
+
+/// One for each workload that there is: some operations that follow from the seed, and one of each sort.
+fn kinds<S: System>() -> Vec<Seed> {
+    let kinds = workloads(S::vocabulary()).zip(0_u8..);
+    let seed = |(kind, place): (WorkloadKind, u8)| {
+        let head = Head { load: HEAD.load | 0b1_0000 | place << 5, ..HEAD };
+        let changes = (0..4).map(|choice| Record([choice << 4, 1 | choice << 2, 0, 0, 0, 0, 0, 0]));
+        let records = changes.chain([READ]).collect();
+        let bytes = Parts { head, dice: thrown::<S>(|_, _, _| true), records }.to_bytes();
+        Seed { name: format!("workload-{}", kind.name()), bytes }
+    };
+    kinds.map(seed).collect()
 }
 
 /// One in which a fault of this class comes while clients are at work.

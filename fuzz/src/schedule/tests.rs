@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use quorate_plan::{FaultClass, check_names, from_toml, to_toml};
+use quorate_plan::{FaultClass, ScriptedOperation, check_names, from_toml, to_toml};
 use quorate_systems::mutant::Mutants;
 use quorate_world::registry;
 
 use super::bytes::LEN_MAX;
-use super::{QUORUM, SCHEDULES, plan_of};
+use super::{PAXOS, PAXOS_SINGLE, QUORUM, SCHEDULES, plan_of};
 use crate::TARGETS;
+use crate::commands::workloads;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
@@ -36,14 +37,42 @@ fn every_schedule_is_a_target() {
 
 #[test]
 fn the_seeds_have_names_of_their_own_and_every_class_of_faults() {
-    let seeds = (QUORUM.seeds)();
-    let names: BTreeSet<&str> = seeds.iter().map(|seed| seed.name.as_str()).collect();
-    assert_eq!(names.len(), seeds.len());
-    let plans = seeds.iter().filter_map(|seed| plan_of(QUORUM.name, &seed.bytes));
-    let classes: BTreeSet<FaultClass> =
-        plans.flat_map(|plan| plan.faults).map(|planned| planned.fault.class()).collect();
-    let all: BTreeSet<FaultClass> = FaultClass::ALL.iter().copied().collect();
-    assert_eq!(classes, all);
+    // What no other system bears.
+    let few = [FaultClass::Byzantine, FaultClass::Reconfigure];
+    for (target, without) in [(QUORUM, [].as_slice()), (PAXOS_SINGLE, &few), (PAXOS, &few)] {
+        let seeds = (target.seeds)();
+        let names: BTreeSet<&str> = seeds.iter().map(|seed| seed.name.as_str()).collect();
+        assert_eq!(names.len(), seeds.len());
+        let plans = seeds.iter().filter_map(|seed| plan_of(target.name, &seed.bytes));
+        let classes: BTreeSet<FaultClass> =
+            plans.flat_map(|plan| plan.faults).map(|planned| planned.fault.class()).collect();
+        let all = FaultClass::ALL.iter().filter(|class| !without.contains(class));
+        assert_eq!(classes, all.copied().collect(), "{}", target.name);
+    }
+}
+
+#[test]
+fn the_seeds_call_every_function_of_every_workload() {
+    for (target, kind) in SCHEDULES {
+        let seeds = TARGETS.iter().find(|of| of.name == *target).map(|of| (of.seeds)()).unwrap();
+        let plans: Vec<_> = seeds.iter().filter_map(|seed| plan_of(target, &seed.bytes)).collect();
+        for workload in workloads(kind.vocabulary()) {
+            let scripts = plans.iter().filter(|plan| plan.workload.kind == workload);
+            let operations: Vec<_> = scripts
+                .flat_map(|plan| &plan.scripts)
+                .flat_map(|script| &script.operations)
+                .map(ScriptedOperation::planned)
+                .collect();
+            for function in workload.functions() {
+                let is_called = operations.iter().any(|operation| {
+                    let mut parts = operation.parts().iter();
+                    operation.function() == *function
+                        || parts.any(|part| part.function() == *function)
+                });
+                assert!(is_called, "{target}: {} of {}", function.name(), workload.name());
+            }
+        }
+    }
 }
 
 #[test]

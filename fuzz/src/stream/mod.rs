@@ -119,7 +119,7 @@ pub trait Model<S: Streamed>: Sized {
     fn reset(&mut self, cluster: &Cluster<S>, me: NodeId);
 
     /// The node comes up, for the time `incarnation`, and finds its disk so.
-    fn start(&mut self, incarnation: u64, disk: OnDisk<'_, S::Record>, expected: &mut Expected<S>);
+    fn start(&mut self, incarnation: u64, disk: &OnDisk<'_, S::Record>, expected: &mut Expected<S>);
 
     /// The node takes an input: says what must come of it.
     fn step(&mut self, input: &Input<S::Message>, expected: &mut Expected<S>);
@@ -148,7 +148,7 @@ pub trait Model<S: Streamed>: Sized {
 }
 
 /// A disk as a replica finds it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct OnDisk<'a, R> {
     /// Everything that was ever written and not lost, whatever checkpoints say.
     pub written: &'a [R],
@@ -172,7 +172,7 @@ impl<S: Streamed> Model<S> for NoModel {
     fn start(
         &mut self,
         _incarnation: u64,
-        _disk: OnDisk<'_, S::Record>,
+        _disk: &OnDisk<'_, S::Record>,
         expected: &mut Expected<S>,
     ) {
         expected.know_nothing();

@@ -485,7 +485,7 @@ impl<S: Streamed> ReplicaMachine<S> {
         assert!(is_whole || !S::NEEDS_EVERY_RECORD, "it starts without a damaged record");
         self.expected.clear();
         if is_whole {
-            self.model.start(self.incarnation, self.disk.found(), &mut self.expected);
+            self.model.start(self.incarnation, &self.disk.found(), &mut self.expected);
         }
         if self.carry_out() == Life::Goes && !self.is_hard_of_hearing {
             self.settle();

@@ -41,7 +41,9 @@ impl Acceptor {
     /// From these records.
     pub(super) fn recovered(records: &[Record]) -> Self {
         let mut acceptor = Self::default();
-        records.iter().for_each(|record| acceptor.recover(record));
+        for record in records {
+            acceptor.recover(record);
+        }
         acceptor
     }
 

@@ -91,7 +91,7 @@ impl Model<Paxos> for PaxosModel {
     fn start(
         &mut self,
         incarnation: u64,
-        disk: OnDisk<'_, Record>,
+        disk: &OnDisk<'_, Record>,
         expected: &mut Expected<Paxos>,
     ) {
         expected.know_nothing();
@@ -161,10 +161,12 @@ impl Node {
         self.acceptor.base
     }
 
-    fn start(&mut self, incarnation: u64, disk: OnDisk<'_, Record>) {
+    fn start(&mut self, incarnation: u64, disk: &OnDisk<'_, Record>) {
         let ever = Acceptor::recovered(disk.written);
         let mut found = Acceptor::recovered(disk.checkpoint);
-        disk.log.iter().for_each(|record| found.recover(record));
+        for record in disk.log {
+            found.recover(record);
+        }
         ever.assert_kept(&found);
         self.incarnation = Incarnation(incarnation);
         self.acceptor = found;
@@ -269,16 +271,13 @@ impl Node {
                 acceptor.judge_promise(*ballot, first, promise, after);
                 self.answered(to, *ballot);
             }
-            Message::Nack { ballot, promised } => {
+            Message::Nack { ballot, promised }
+            | Message::P2b { ballot, slot: _, ok: false, promised } => {
                 acceptor.judge_refusal(*ballot, *promised);
                 self.answered(to, *ballot);
             }
             Message::P2b { ballot, slot, ok: true, promised } => {
                 acceptor.judge_acceptance((*ballot, *slot, *promised), after);
-                self.answered(to, *ballot);
-            }
-            Message::P2b { ballot, slot: _, ok: false, promised } => {
-                acceptor.judge_refusal(*ballot, *promised);
                 self.answered(to, *ballot);
             }
             Message::HeartbeatOk { ballot, .. } => {

@@ -94,7 +94,12 @@ impl Model<PaxosSingle> for PaxosSingleModel {
         node.me = me;
     }
 
-    fn start(&mut self, incarnation: u64, disk: OnDisk<'_, Record>, _: &mut Expected<PaxosSingle>) {
+    fn start(
+        &mut self,
+        incarnation: u64,
+        disk: &OnDisk<'_, Record>,
+        _: &mut Expected<PaxosSingle>,
+    ) {
         if let Some(node) = &mut self.0 {
             node.start(incarnation, disk.written);
         }
@@ -141,7 +146,9 @@ impl Node {
         self.acceptor = Acceptor::default();
         self.learner = Learner::default();
         self.desk = Desk::new(Party::Node(self.me), incarnation);
-        records.iter().for_each(|record| self.acceptor.recover(record));
+        for record in records {
+            self.acceptor.recover(record);
+        }
     }
 
     fn is_in(&self, role: u64) -> bool {

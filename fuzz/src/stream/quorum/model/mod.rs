@@ -72,7 +72,7 @@ impl Model<Quorum> for QuorumModel {
     fn start(
         &mut self,
         incarnation: u64,
-        disk: OnDisk<'_, Record>,
+        disk: &OnDisk<'_, Record>,
         expected: &mut Expected<Quorum>,
     ) {
         if let Some(node) = &mut self.0 {
