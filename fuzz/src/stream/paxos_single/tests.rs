@@ -99,3 +99,34 @@ fn what_peers_make_up_is_not_held_against_the_node() {
     assert_eq!(shown.matches("persists Accepted").count(), 2, "{shown}");
     assert!(!shown.contains("wrong:"), "{shown}");
 }
+
+#[test]
+fn what_is_promised_early_the_invariants_see_without_a_model() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use quorate_systems::contract::{Incarnation, Key, Ticket};
+    use quorate_systems::parties::Party;
+    use quorate_systems::paxos_single::{Ballot, Record};
+    use quorate_world::invariants::Seen;
+
+    use crate::stream::watch::Watch;
+
+    let cluster = Cluster::<PaxosSingle>::new(3, "proposer=client", Mutants::NONE);
+    let (me, other) = (NodeId(0), NodeId(1));
+    let n = Ballot { round: 1, proposer: Party::Node(other), incarnation: 1 };
+    let promise = Message::PrepareOk { key: Key(0), n, accepted: None };
+    let (from, to) = (Who::Node(me), Who::Node(other));
+    let told = Seen::Sent { from, to, message: &promise };
+    let record = Record::Promised { key: Key(0), n };
+    // The same, seen by whoever watches another node, is nobody's fault.
+    for (watched, is_found) in [(me, true), (other, false)] {
+        let mut watch = Watch::new(&cluster);
+        watch.reset(&cluster, watched);
+        watch.see(&Seen::Started { node: me, incarnation: Incarnation(1) });
+        watch.see(&Seen::Persisted { node: me, ticket: Ticket(1), record: &record });
+        let early = catch_unwind(AssertUnwindSafe(|| watch.see(&told)));
+        assert_eq!(early.is_err(), is_found, "{watched}");
+        watch.see(&Seen::Durable { node: me, ticket: Ticket(1) });
+        watch.see(&told);
+    }
+}

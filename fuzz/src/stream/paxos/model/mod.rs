@@ -324,7 +324,8 @@ impl Node {
                 self.proposer.elect(ballot, voters, majority, (commit, adopted));
             }
             Observation::Proposed { ballot, slot, entry, adopted } => {
-                assert!(!self.acceptor.is_decided(slot), "{slot} is decided");
+                // Beyond that it may know of a decision that no promise told of, which there cannot be.
+                assert!(slot > self.commit(), "{slot} is decided");
                 self.proposer.propose(ballot, slot, entry, adopted);
             }
             Observation::Decided { ballot, slot, entry, voters } => {
