@@ -14,7 +14,7 @@ pub(super) struct Places {
     nodes: usize,
     /// The slot of the first place.
     first: Slot,
-    places: VecDeque<Place>,
+    slots: VecDeque<Place>,
     /// What each node holds there: as many to each place as there are nodes.
     held: VecDeque<Held>,
 }
@@ -101,7 +101,7 @@ impl Places {
         Self {
             nodes: usize::from(nodes),
             first: Slot(1),
-            places: VecDeque::new(),
+            slots: VecDeque::new(),
             held: VecDeque::new(),
         }
     }
@@ -110,14 +110,14 @@ impl Places {
     pub(super) fn reset(&mut self, nodes: u16) {
         self.nodes = usize::from(nodes);
         self.first = Slot(1);
-        self.places.clear();
+        self.slots.clear();
         self.held.clear();
     }
 
     /// What is remembered of `slot`; nothing where it is forgotten.
     pub(super) fn get(&mut self, slot: Slot) -> Option<&mut Place> {
         let index = self.index(slot)?;
-        self.places.get_mut(index)
+        self.slots.get_mut(index)
     }
 
     /// What `node` holds in `slot`; nothing where that is forgotten, or where there is no such node.
@@ -135,7 +135,7 @@ impl Places {
 
     /// As [`Self::get`], and nothing where nothing was ever said of the slot.
     pub(super) fn look(&self, slot: Slot) -> Option<&Place> {
-        self.places.get(self.known(slot)?)
+        self.slots.get(self.known(slot)?)
     }
 
     /// Each slot with what `node` holds there, in order.
@@ -146,12 +146,12 @@ impl Places {
 
     /// The last slot of which anything was said.
     pub(super) fn last(&self) -> Slot {
-        Slot(self.first.0 - 1).plus(self.places.len() as u64)
+        Slot(self.first.0 - 1).plus(self.slots.len() as u64)
     }
 
     fn known(&self, slot: Slot) -> Option<usize> {
         let index = usize::try_from(slot.0.checked_sub(self.first.0)?).ok()?;
-        (index < self.places.len()).then_some(index)
+        (index < self.slots.len()).then_some(index)
     }
 
     #[inline]
@@ -169,17 +169,17 @@ impl Places {
             return None;
         }
         if slot.since(self.last()) >= PLACES_MAX as u64 {
-            self.places.clear();
+            self.slots.clear();
             self.held.clear();
             self.first = slot;
         }
         while self.last() < slot {
-            if self.places.len() == PLACES_MAX {
-                self.places.pop_front();
+            if self.slots.len() == PLACES_MAX {
+                self.slots.pop_front();
                 self.held.drain(..self.nodes);
                 self.first = self.first.next();
             }
-            self.places.push_back(Place::default());
+            self.slots.push_back(Place::default());
             self.held.extend(std::iter::repeat_n(Held::default(), self.nodes));
         }
         Some(())
@@ -189,20 +189,15 @@ impl Places {
 impl Place {
     /// What `ballot` stands for here; nothing where that is forgotten, or will be.
     pub(super) fn value(&mut self, ballot: Ballot) -> Option<&mut Valued> {
-        let known = self.values.iter().position(|valued| valued.ballot == ballot);
-        let place = match known {
-            Some(place) => place,
-            None => {
-                let (lowest, valued) =
-                    self.values.iter_mut().enumerate().min_by_key(|(_, valued)| valued.ballot)?;
-                if valued.ballot > ballot {
-                    return None;
-                }
-                *valued = Valued { ballot, ..Valued::default() };
-                lowest
-            }
-        };
-        self.values.get_mut(place)
+        if let Some(place) = self.values.iter().position(|valued| valued.ballot == ballot) {
+            return self.values.get_mut(place);
+        }
+        let lowest = self.values.iter_mut().min_by_key(|valued| valued.ballot)?;
+        if lowest.ballot > ballot {
+            return None;
+        }
+        *lowest = Valued { ballot, ..Valued::default() };
+        Some(lowest)
     }
 }
 

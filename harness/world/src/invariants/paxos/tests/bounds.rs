@@ -15,7 +15,9 @@ fn of_slots_that_are_forgotten_nothing_is_missed() {
     }
     let records = [accepted(1, b, &entry(1)), Record::Promised { ballot: b }];
     run.start(1, 2);
-    records.iter().for_each(|record| _ = run.find(1, record));
+    for record in &records {
+        run.find(1, record);
+    }
     run.send(n(1), n(0), &p2b(1, b)).send(n(1), n(0), &p1b(b, 0, &[told(1, b, &entry(1))]));
     run.decide(1, b, &entry(1), &[0, 1]).learn(2, 1, &entry(2)).execute(2, 1, 77, None);
     run.send(n(0), n(2), &p2a(1, b, &entry(1))).holds();

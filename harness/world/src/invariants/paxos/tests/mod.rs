@@ -41,7 +41,9 @@ impl Watch {
     /// nothing, and leads.
     fn lead(&mut self, ballot: Ballot, others: &[u16]) -> &mut Self {
         self.campaign(ballot);
-        others.iter().for_each(|node| _ = self.promise(*node, ballot, &[]));
+        for node in others {
+            self.promise(*node, ballot, &[]);
+        }
         self.elect(ballot, others)
     }
 

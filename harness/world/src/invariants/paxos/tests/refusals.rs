@@ -63,7 +63,9 @@ fn a_snapshot_stands_for_what_it_covers_and_must_be_found_as_well() {
     let promised = Record::Promised { ballot: b };
     let found = [&snapshot(1, 11), &accepted(2, b, &entry(2)), &promised];
     run.start(0, 2);
-    found.iter().for_each(|record| _ = run.find(0, record));
+    for record in found {
+        run.find(0, record);
+    }
     run.sync(0).holds();
     run.start(0, 3).find(0, &accepted(1, b, &entry(1))).find(0, &accepted(2, b, &entry(2)));
     run.find(0, &promised);
