@@ -26,8 +26,8 @@ impl Invariants<Paxos> for PaxosInvariants {
     const NAMES: &'static [(&'static str, &'static str)] = &[
         (
             P_I1,
-            "what an acceptor has promised never gets lower, it accepts nothing below it, and keeps \
-             both over restarts",
+            "what an acceptor has promised never gets lower, it accepts nothing below it, and \
+             keeps both over restarts",
         ),
         (P_I2, "an acceptor has promised the ballot that it accepts in"),
         (P_I3, "there is one entry for each slot and ballot"),
@@ -35,8 +35,8 @@ impl Invariants<Paxos> for PaxosInvariants {
         (
             P_I5,
             "a proposal stands on a majority of promises for its ballot, and has the entry of the \
-             highest ballot among what they told of its slot, or a submitted one or NOOP where they \
-             told none",
+             highest ballot among what they told of its slot, or a submitted one or NOOP where \
+             they told none",
         ),
         (P_I6, "one entry is decided in each slot"),
         (P_I7, "what is decided was submitted by a client, or is NOOP"),
@@ -45,8 +45,8 @@ impl Invariants<Paxos> for PaxosInvariants {
         (P_I10, "no promise and no acceptance leaves an acceptor before it is durable"),
         (
             P_I11,
-            "when an entry is known to be decided in a slot, a majority holds it durably, accepted in \
-             that ballot or a higher one, or decided, or in a snapshot",
+            "when an entry is known to be decided in a slot, a majority holds it durably, accepted \
+             in that ballot or a higher one, or decided, or in a snapshot",
         ),
         (
             P_I12,
