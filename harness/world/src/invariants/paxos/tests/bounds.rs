@@ -48,7 +48,6 @@ fn requests_that_are_forgotten_are_missed_nowhere() {
 
 #[test]
 fn a_watch_that_is_reset_is_as_new() {
-    use crate::invariants::Invariants;
     let b = ballot(5, 2);
     let mut run = Watch::new(3, &[]);
     run.submit(0, 1).lead(b, &[1]).propose(1, b, &entry(1)).accept(1, 1, b, &entry(1));

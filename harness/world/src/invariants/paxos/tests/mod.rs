@@ -9,8 +9,8 @@ use quorate_systems::paxos::{
     RequestNumber, Slot, Snapshot,
 };
 
-use crate::invariants::Seen;
 use crate::invariants::testing::{self, c, n};
+use crate::invariants::{Invariants, Seen};
 
 type Watch = testing::Watch<Paxos>;
 
@@ -168,4 +168,31 @@ fn a_calm_run_breaks_nothing() {
     run.decide(1, b, &entry(1), &[0, 1]).execute(0, 1, 11, Some(1));
     run.learn(2, 1, &entry(1)).execute(2, 1, 11, Some(1)).holds();
     run.see(&Seen::Lies { node: NodeId(2) }).execute(1, 9, 0, None).holds();
+}
+
+#[test]
+fn progress_tells_telling_cases_apart_and_not_which_node_it_is() {
+    let seen = |nodes: [u16; 2]| {
+        let b = ballot(1, 0);
+        let mut run = Watch::new(5, &[]);
+        let mut seen = Vec::new();
+        let mut look = |run: &mut Watch| seen.push(run.invariants.progress());
+        look(&mut run);
+        look(run.submit(0, 1).campaign(b));
+        look(run.promise(nodes[0], b, &[]).promise(nodes[1], b, &[]).elect(b, &nodes));
+        look(run.propose(1, b, &entry(1)));
+        look(run.accept(nodes[0], 1, b, &entry(1)));
+        look(run.accept(nodes[1], 1, b, &entry(1)));
+        look(run.propose(3, b, &Entry::Noop));
+        look(run.decide(1, b, &entry(1), &[0, nodes[0], nodes[1]]).execute(0, 1, 11, Some(1)));
+        look(run.store(0, &snapshot(1, 11)));
+        look(run.start(nodes[0], 2));
+        run.holds();
+        seen
+    };
+    let mut one = seen([1, 2]);
+    assert_eq!(one, seen([4, 3]));
+    one.sort_unstable();
+    one.dedup();
+    assert_eq!(one.len(), 10, "{one:?}");
 }
