@@ -26,6 +26,19 @@ fn correct_single_decree_paxos_is_never_accused() {
     }
 }
 
+#[test]
+fn correct_multi_paxos_is_never_accused() {
+    let reached = never_accused(SystemKind::Paxos, seeds(1_500));
+    for milestone in SystemKind::Paxos.vocabulary().milestones {
+        // Copies of one request must stand in slots that three leaders in a row fill: hardly a drawn plan
+        // comes to that.
+        if milestone.name == "ordered-twice" {
+            continue;
+        }
+        assert!(reached.contains(milestone.name), "{} is not reached", milestone.name);
+    }
+}
+
 /// Tries the correct system, and gives the milestones that it came to.
 fn never_accused(kind: SystemKind, seeds: u64) -> BTreeSet<String> {
     let mut hunter = Hunter::new(kind);

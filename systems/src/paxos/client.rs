@@ -95,6 +95,7 @@ impl PaxosClient {
                 self.on_redirect(from, leader, out);
             }
             Message::Request { .. }
+            | Message::Relay { .. }
             | Message::P1a { .. }
             | Message::P1b { .. }
             | Message::Nack { .. }

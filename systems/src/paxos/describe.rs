@@ -14,10 +14,14 @@ pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
         (
             Message::Request { number, .. }
             | Message::Reply { number, .. }
-            | Message::Redirect { number, .. },
+            | Message::Redirect { number, .. }
+            | Message::Relay { number, .. },
             "seq",
         ) => Some(number.seq),
-        (Message::Request { command, .. }, _) => command_field(command, name),
+        (Message::Relay { client, .. }, "client") => Some(u64::from(client.0)),
+        (Message::Request { command, .. } | Message::Relay { command, .. }, _) => {
+            command_field(command, name)
+        }
         (Message::Reply { outcome: Outcome::Read(value), .. }, "value") => {
             value.map(|value| value.0)
         }
@@ -51,6 +55,7 @@ fn ballot_of(message: &Message) -> Option<Ballot> {
         Message::Request { .. }
         | Message::Reply { .. }
         | Message::Redirect { .. }
+        | Message::Relay { .. }
         | Message::Fetch { .. }
         | Message::FetchOk { .. }
         | Message::Snapshot { .. } => None,
@@ -68,6 +73,7 @@ fn slot_of(message: &Message) -> Option<Slot> {
         Message::Request { .. }
         | Message::Reply { .. }
         | Message::Redirect { .. }
+        | Message::Relay { .. }
         | Message::P1b { .. }
         | Message::Nack { .. }
         | Message::Heartbeat { .. }
@@ -233,6 +239,7 @@ impl Identify for Message {
             Self::Fetch { from } => mix(11, from.0),
             Self::FetchOk { from, .. } => mix(12, from.0),
             Self::Snapshot { snapshot } => mix(13, snapshot.index.0),
+            Self::Relay { client, number, .. } => mix(request(14, *number), client.0.into()),
         }
     }
 }

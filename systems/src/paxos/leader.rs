@@ -121,11 +121,9 @@ impl PaxosReplica {
         command: Command,
         out: &mut Outbox<Paxos>,
     ) {
-        let Role::Leader(leader) = &mut self.role else {
-            let leader = self.leader.map(|ballot| ballot.node).filter(|node| *node != self.me);
-            let redirect = Message::Redirect { number, leader };
-            return out.reply_after(After::Nothing, client, redirect);
-        };
+        if !matches!(self.role, Role::Leader(_)) {
+            return self.on_request_elsewhere(Request { client, number, command }, out);
+        }
         match self.machine.standing(client, number) {
             Standing::Old => return out.ignore("REQUEST before the client's last"),
             Standing::Executed(outcome) => {
@@ -142,6 +140,13 @@ impl PaxosReplica {
                 return self.on_read(Read::new(client, number, command), out);
             }
         }
+        self.enqueue(Request { client, number, command }, out);
+    }
+
+    /// A request that is to stand in the log waits for its slot.
+    pub(super) fn enqueue(&mut self, request: Request, out: &mut Outbox<Paxos>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Request { client, number, .. } = request;
         if leader.in_flight.get(&client).is_some_and(|known| *known >= number) {
             return out.ignore("REQUEST that is on its way");
         }
@@ -149,7 +154,7 @@ impl PaxosReplica {
             return out.ignore("REQUEST while too many wait");
         }
         leader.in_flight.insert(client, number);
-        leader.queue.push_back(Request { client, number, command });
+        leader.queue.push_back(request);
         self.propose_queued(out);
         if matches!(&self.role, Role::Leader(leader) if !leader.queue.is_empty()) {
             out.mark("window-full");

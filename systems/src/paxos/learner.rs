@@ -70,9 +70,15 @@ impl PaxosReplica {
                 }
                 Executed::Noop | Executed::Overtaken => None,
             };
-            if let (Role::Leader(leader), Some((client, number))) = (&mut self.role, request) {
-                leader.executed(client, number);
-                if let Some(outcome) = outcome {
+            if let Some((client, number)) = request {
+                let is_relayed = self.relay.executed(client, number);
+                let is_leader = if let Role::Leader(leader) = &mut self.role {
+                    leader.executed(client, number);
+                    true
+                } else {
+                    false
+                };
+                if let Some(outcome) = outcome.filter(|_| is_leader || is_relayed) {
                     // A majority has it on disk: no crash takes that back.
                     let reply = Message::Reply { number, outcome };
                     out.reply_after(After::Nothing, client, reply);

@@ -45,6 +45,8 @@ pub enum Message {
     Reply { number: RequestNumber, outcome: Outcome },
     /// The sender does not lead; as far as it knows, `leader` does.
     Redirect { number: RequestNumber, leader: Option<NodeId> },
+    /// `client` asked the sender again and again: it seems not to reach the receiver, which leads.
+    Relay { client: ClientId, number: RequestNumber, command: Command },
     /// Phase 1: promise `ballot` in all slots, and report those from `from` on.
     P1a { ballot: Ballot, from: Slot },
     /// The sender will accept nothing below `ballot`, and reports, durably.
@@ -75,6 +77,7 @@ impl Describe for Message {
             Self::Request { .. } => "REQUEST",
             Self::Reply { .. } => "REPLY",
             Self::Redirect { .. } => "REDIRECT",
+            Self::Relay { .. } => "RELAY",
             Self::P1a { .. } => "P1A",
             Self::P1b { .. } => "P1B",
             Self::Nack { .. } => "NACK",
@@ -101,6 +104,7 @@ impl fmt::Display for Message {
             Self::Reply { number, outcome } => write!(f, "{number} {outcome}"),
             Self::Redirect { number, leader: Some(leader) } => write!(f, "{number} to {leader}"),
             Self::Redirect { number, leader: None } => write!(f, "{number} to nobody"),
+            Self::Relay { client, number, command } => write!(f, "{client}.{number} {command}"),
             Self::P1a { ballot, from } => write!(f, "{ballot} from {from}"),
             Self::P1b { ballot, promise } => {
                 write!(f, "{ballot}")?;

@@ -26,6 +26,7 @@ mod machine;
 mod message;
 mod options;
 mod reads;
+mod relay;
 mod replica;
 mod shape;
 mod tally;

@@ -7,12 +7,14 @@ use core::mem;
 use super::Paxos;
 use super::ballot::{Ballot, Slot};
 use super::candidate::Candidate;
+use super::entry::Request;
 use super::leader::Leader;
 use super::lease::{Grant, later};
 use super::log::Log;
 use super::machine::{Machine, Snapshot};
 use super::message::{Message, Observation, Record};
 use super::options::Config;
+use super::relay::Relay;
 use crate::contract::{
     ClientId, Incarnation, Input, LocalTime, Micros, NodeId, Outbox, Recovered, Replica, Start,
     StartError, TimerId,
@@ -44,6 +46,8 @@ pub struct PaxosReplica {
     pub(super) is_fetching: bool,
     /// As learner: how often it has asked without an answer.
     pub(super) unanswered: u32,
+    /// As whom clients ask that do not reach the leader.
+    pub(super) relay: Relay,
     /// The highest ballot it has heard of.
     pub(super) highest: Ballot,
     /// The ballot of the leader it last heard from.
@@ -103,6 +107,7 @@ impl Replica<Paxos> for PaxosReplica {
             heard_commit: Slot::ZERO,
             is_fetching: false,
             unanswered: 0,
+            relay: Relay::default(),
             highest: Ballot::ZERO,
             leader: None,
             is_leader_heard: false,
@@ -172,6 +177,9 @@ impl PaxosReplica {
             Message::P1a { ballot, from: first } if ballot.node == from => {
                 self.on_p1a(ballot, first, out);
             }
+            Message::Relay { client, number, command } => {
+                self.on_relay(Request { client, number, command }, out);
+            }
             Message::P1b { ballot, promise } => self.on_p1b(from, ballot, *promise, out),
             Message::Nack { ballot, promised } => self.on_nack(ballot, promised, out),
             Message::P2a { ballot, slot, entry, commit } if ballot.node == from => {
@@ -208,6 +216,7 @@ impl PaxosReplica {
             Message::Request { number, command } => self.on_request(client, number, command, out),
             Message::Reply { .. }
             | Message::Redirect { .. }
+            | Message::Relay { .. }
             | Message::P1a { .. }
             | Message::P1b { .. }
             | Message::Nack { .. }

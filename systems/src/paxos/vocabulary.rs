@@ -90,6 +90,13 @@ const MESSAGES: &[MessageKind] = &[
         &["seq", "leader"],
     ),
     message(
+        "RELAY",
+        "this client asks me again and again: execute it, and I shall answer",
+        "node to leader",
+        MODERATE,
+        &["client", "seq", "key", "value"],
+    ),
+    message(
         "HEARTBEAT",
         "I lead; all slots up to the commit index are decided",
         "leader to all nodes",
@@ -162,6 +169,10 @@ const MILESTONES: &[MilestoneSpec] = &[
     MilestoneSpec { name: "caught-up", what: "a laggard was told decided entries" },
     MilestoneSpec { name: "snapshot-installed", what: "a laggard took over a snapshot" },
     MilestoneSpec { name: "window-full", what: "a request waited, since the window was full" },
+    MilestoneSpec {
+        name: "relayed",
+        what: "a node asked the leader for a client that did not reach it",
+    },
     MilestoneSpec { name: "leader-deposed", what: "a leader learned of a higher ballot" },
     MilestoneSpec { name: "leader-alone", what: "a leader gave up, since no majority answered" },
     MilestoneSpec { name: "lease-read", what: "a leader answered a read by its lease" },

@@ -35,8 +35,16 @@ impl<S: System> Diary<S> {
         })
     }
 
+    /// A step begins; the node reads its clock for it after this.
+    pub(super) fn begin(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.begin();
+        }
+    }
+
     /// The node comes up, and finds these on its disk.
     pub(super) fn boot(&mut self, incarnation: Incarnation, records: &[Recovered<S::Record>]) {
+        self.begin();
         self.note(&Sight::Boot(incarnation));
         for record in records {
             match record {
@@ -83,6 +91,7 @@ impl<S: System> Diary<S> {
 
     /// The node is told to lie: from here on it is not to be judged.
     pub(super) fn lies(&mut self) {
+        self.begin();
         self.note(&Sight::Lies);
     }
 

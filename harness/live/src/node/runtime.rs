@@ -107,6 +107,7 @@ impl<S: System> Node<S> {
         ready: Notice,
         tell: &mut Tell<'_>,
     ) -> Ending {
+        self.diary.begin();
         let now = self.clock.show(Instant::now());
         if let Err(ending) = self.carry_out(now) {
             return ending;
@@ -206,6 +207,7 @@ impl<S: System> Node<S> {
     /// An input is about to be taken, at this time of the local clock. It is written down before anything
     /// comes of it.
     fn expect(&mut self, input: &Input<S::Message>) -> Result<LocalTime, Ending> {
+        self.diary.begin();
         let now = self.clock.show(Instant::now());
         self.inputs.takes(now, input)?;
         Ok(now)

@@ -19,7 +19,7 @@ const PIECE: u64 = 1 << 16;
 pub(crate) struct Log {
     path: PathBuf,
     file: File,
-    /// The step that is being noted, and when it began to be.
+    /// The step that is being noted, and when it began.
     step: Vec<u8>,
     time: u64,
 }
@@ -46,14 +46,18 @@ impl Log {
             Ok(file)
         };
         let file = open().map_err(|error| LogError { path: path.to_owned(), error })?;
-        Ok(Self { path: path.to_owned(), file, step: Vec::new(), time: 0 })
+        Ok(Self { path: path.to_owned(), file, step: Vec::new(), time: now() })
+    }
+
+    /// A step begins: what is noted from here on happens now. Whoever acts by a clock of its own reads it after
+    /// this, and not before: a process that stands still between the two then seems to have acted early, when
+    /// what it did was as right, and never late.
+    pub(crate) fn begin(&mut self) {
+        self.time = now();
     }
 
     /// Adds to the step that is being noted.
     pub(crate) fn note<S: System>(&mut self, by: Endpoint, saw: &Seeing<'_, S>) {
-        if self.step.is_empty() {
-            self.time = now();
-        }
         self.add(&Line { t: self.time, by, saw });
     }
 
@@ -120,6 +124,7 @@ impl SharedLog {
         let Open { log, broken } = &mut *open;
         if broken.is_none() {
             // The time is read under the lock, so that it agrees with the order.
+            log.begin();
             sights.for_each(|saw| log.note::<S>(by, &saw));
             *broken = log.write().err().map(|error| error.to_string());
         }
@@ -153,6 +158,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("observed.jsonl");
         let mut log = Log::open(&path).unwrap();
+        let before = now();
+        log.begin();
+        let after = now();
         log.note::<Quorum>(N0, &Sight::Boot(Incarnation(3)));
         log.note::<Quorum>(N0, &Sight::Lies);
         assert_eq!(std::fs::read(&path).unwrap(), b"");
@@ -161,7 +169,9 @@ mod tests {
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2);
-        assert_eq!(lines[0]["t"], lines[1]["t"]);
+        let time = lines[0]["t"].as_u64().unwrap();
+        assert!((before..=after).contains(&time), "the time at which the step began");
+        assert_eq!(lines[1]["t"], time);
         assert_eq!(lines[0]["by"], "n0");
         assert_eq!(lines[0]["saw"], serde_json::json!({ "boot": 3 }));
         assert_eq!(lines[1]["saw"], "lies");

@@ -6,8 +6,9 @@
 //!  clients ──► clients.jsonl ───────────┘
 //! ```
 //! A step is written before any effect of it is released, so that whatever it causes elsewhere has a later
-//! time, and a step that a kill keeps out of the file has caused nothing. The times of all processes are those
-//! of one clock of the machine.
+//! time, and a step that a kill keeps out of the file has caused nothing. The time of a step is that of its
+//! beginning, read before the core's own clock is: a process that is stopped between its clock and its file
+//! has not done later what its clock allowed. The times of all processes are those of one clock of the machine.
 
 mod judge;
 mod log;

@@ -7,6 +7,7 @@
 mod paxos;
 mod paxos_single;
 mod quorum;
+mod replicated_log;
 #[cfg(test)]
 mod testing;
 
