@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use quorate_plan::{
-    Delay, Durations, Endpoint, Fault, Grudge, Liveness, Plan, PlannedFault, Script,
+    Delay, Durations, Fault, Liveness, Plan, PlannedFault, Script,
     ScriptedOperation, SystemPlan, ValueChoice, Weather, Workload, WorkloadKind, WorldKind,
 };
-use quorate_systems::SystemKind;
 use quorate_systems::contract::{NodeId, System};
 use quorate_systems::mutant::Mutants;
 use quorate_systems::vocabulary::Vocabulary;
@@ -23,8 +22,6 @@ const BOUND_MS: u64 = 30_000;
 /// More of these are not taken: each is looked at for every message.
 const RULES_MAX: usize = 6;
 const FAULTS_MAX: usize = 6;
-/// A link that loses so many messages of a thousand is hardly one.
-const OFTEN: u16 = 500;
 /// How fast a clock runs that is right.
 const RIGHT_PPM: u32 = 1_000_000;
 /// Of all clients together: some ten events each.
@@ -40,7 +37,7 @@ pub(super) fn plan<S: System>(bytes: &[u8]) -> Plan {
     let faults = of_sort(&records, 5..10).take(FAULTS_MAX).filter_map(|record| cast.fault(record));
     let mut regime = Regime::<S>::of(&system);
     let faults = settled(faults.collect(), &mut regime);
-    let liveness = liveness(head, &mut regime).filter(|liveness| suffices::<S>(liveness, &faults));
+    let liveness = liveness(head, &mut regime);
     Plan {
         workload: workload(head, &cast),
         scripts: scripts(head, &cast, of_sort(&records, 0..5)),
@@ -159,50 +156,6 @@ fn liveness<S: System>(head: Head, regime: &mut Regime<'_, S>) -> Option<Livenes
     let core: BTreeSet<u16> = (0..=nodes / 2).map(|place| (first + place) % nodes).collect();
     let core = regime.lives_with(&core).then_some(core)?;
     Some(Liveness { core: Some(core), bound_ms: BOUND_MS })
-}
-
-/// Whether the core must suffice for all clients, whoever leads. A client comes to the leader by itself: where that stands
-/// outside the core, and only the client is cut off from it, nobody in the core can help.
-fn suffices<S: System>(liveness: &Liveness, faults: &[PlannedFault]) -> bool {
-    let is_led = match S::KIND {
-        SystemKind::Paxos => true,
-        SystemKind::Quorum | SystemKind::PaxosSingle => false,
-    };
-    let Some(core) = liveness.core.as_ref().filter(|_| is_led) else { return true };
-    faults.iter().all(|planned| match &planned.fault {
-        Fault::Partition { grudge, .. } => !starves(grudge, core),
-        Fault::Loss { ends, per_mille } | Fault::Corrupt { ends, per_mille } => {
-            *per_mille < OFTEN || !ends.iter().any(|end| matches!(end, Endpoint::Client(_)))
-        }
-        Fault::Delay { .. }
-        | Fault::Duplicate { .. }
-        | Fault::Reorder { .. }
-        | Fault::Kill { .. }
-        | Fault::PowerLoss { .. }
-        | Fault::Pause { .. }
-        | Fault::Clock { .. }
-        | Fault::Disk { .. }
-        | Fault::Byzantine { .. }
-        | Fault::Reconfigure { .. } => true,
-    })
-}
-
-/// Whether a node outside the core may be heard by a node of the core, and not by some client.
-fn starves(grudge: &Grudge, core: &BTreeSet<u16>) -> bool {
-    let is_cut = |from: Endpoint, to: Endpoint| {
-        let cut =
-            |to: &Endpoint, from: &Endpoint| grudge.get(to).is_some_and(|cut| cut.contains(from));
-        cut(&to, &from) || cut(&from, &to)
-    };
-    let ends: BTreeSet<Endpoint> =
-        grudge.iter().flat_map(|(to, cut)| cut.iter().chain([to])).copied().collect();
-    let is_outside = |end: &Endpoint| matches!(end, Endpoint::Node(node) if !core.contains(node));
-    ends.iter().filter(|end| is_outside(end)).any(|outside| {
-        let is_client = |end: &&Endpoint| matches!(end, Endpoint::Client(_));
-        let loses_client = ends.iter().filter(is_client).any(|client| is_cut(*client, *outside));
-        let mut inside = core.iter().map(|node| Endpoint::Node(*node));
-        loses_client && inside.any(|node| !is_cut(node, *outside))
-    })
 }
 
 /// In the order in which they must stand; no more liars than the system bears, clocks no further off, and only changes

@@ -29,7 +29,7 @@ pub(super) enum Kind {
     P2b,
     HeartbeatOk,
     Nack,
-    Reply,
+    Relay,
 }
 
 /// How often each.
@@ -43,7 +43,7 @@ pub(super) const KINDS: [Kind; 16] = [
     Kind::Snapshot,
     Kind::P2a,
     Kind::P2a,
-    Kind::Reply,
+    Kind::Relay,
     Kind::Heartbeat,
     Kind::Request,
     Kind::P1b,
@@ -102,7 +102,8 @@ pub(super) fn answer(scope: &Scope<'_, Paxos>, said: &Message, dice: Dice) -> Op
         | Message::FetchOk { .. }
         | Message::Snapshot { .. }
         | Message::Reply { .. }
-        | Message::Redirect { .. } => return None,
+        | Message::Redirect { .. }
+        | Message::Relay { .. } => return None,
     })
 }
 
@@ -328,7 +329,14 @@ impl Forger<'_> {
             }
             Kind::HeartbeatOk => Message::HeartbeatOk { ballot, round: self.dice.data.into() },
             Kind::Nack => Message::Nack { ballot, promised: self.above(ballot) },
-            Kind::Reply => Message::Reply { number: self.number(), outcome: Outcome::Written },
+            // Rarely what no node is told.
+            Kind::Relay if self.dice.time == u8::MAX => {
+                Message::Reply { number: self.number(), outcome: Outcome::Written }
+            }
+            Kind::Relay => {
+                let (client, command) = (self.client(), self.command());
+                Message::Relay { client, number: self.number(), command }
+            }
         }
     }
 }
@@ -345,6 +353,7 @@ fn ballot_of(message: &mut Message) -> Option<&mut Ballot> {
         Message::Request { .. }
         | Message::Reply { .. }
         | Message::Redirect { .. }
+        | Message::Relay { .. }
         | Message::Fetch { .. }
         | Message::FetchOk { .. }
         | Message::Snapshot { .. } => None,
@@ -362,6 +371,7 @@ fn slot_of(message: &mut Message) -> Option<&mut Slot> {
         Message::Request { .. }
         | Message::Reply { .. }
         | Message::Redirect { .. }
+        | Message::Relay { .. }
         | Message::P1b { .. }
         | Message::Nack { .. }
         | Message::Heartbeat { .. }

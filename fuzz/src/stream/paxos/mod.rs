@@ -4,8 +4,9 @@
 //! is what a candidate and a leader may say on the grounds of what they were told. When it campaigns, and what it asks
 //! for while it catches up, is its own choice.
 //!
-//! What other nodes say is made up, and contradicts itself. So no invariant is demanded that looks at several nodes; what
-//! those demand of one node the model asks for: promises that never get lower, in any slot; nothing accepted below them;
+//! What other nodes say is made up, and contradicts itself. Of the invariants P-I1, P-I2, P-I4 and P-I10 speak of one node,
+//! whatever others say: what it has promised, the ballots that it uses, what has left it before it was durable. No other
+//! is demanded; what those demand of one node the model asks for: promises that never get lower, in any slot; nothing accepted below them;
 //! nothing told before it is durable; the entry of the highest ballot among the promises that it was really given; a
 //! majority of distinct voters behind what it calls decided; execution without holes; no lease that lasts too long.
 
@@ -82,16 +83,16 @@ impl Streamed for Paxos {
     type Model = PaxosModel;
     type ClientModel = PaxosClientModel;
 
-    /// The model asks for what they demand of one node.
-    const LOCAL: &'static [&'static str] = &[];
+    const LOCAL: &'static [&'static str] = &["P-I1", "P-I2", "P-I4", "P-I10"];
     const NEEDS_EVERY_RECORD: bool = true;
 
     fn is_watched(_message: &Message, is_by_core: bool) -> bool {
         is_by_core
     }
 
-    fn is_told(_observation: &Observation) -> bool {
-        false
+    /// What an acceptor does its records and messages show.
+    fn is_told(observation: &Observation) -> bool {
+        matches!(observation, Observation::BallotUsed { .. })
     }
 
     fn forge(scope: &Scope<'_, Self>, dice: Dice) -> (Who, Message) {

@@ -222,6 +222,10 @@ impl Node {
             Message::HeartbeatOk { ballot, round } => {
                 self.proposer.beats.push((from, *ballot, *round));
             }
+            Message::Relay { client, number, command } => {
+                let (client, number, command) = (*client, *number, command.clone());
+                self.proposer.asked.push(Entry::Request(Request { client, number, command }));
+            }
             Message::FetchOk { from: first, entries } => {
                 self.told.extend(slots_from(*first).zip(entries.iter().cloned()));
             }
@@ -298,6 +302,11 @@ impl Node {
                 assert!(snapshot.index == acceptor.base, "{}", snapshot.index);
             }
             Message::Fetch { .. } => {}
+            Message::Relay { client, number, command } => {
+                let (client, number, command) = (*client, *number, command.clone());
+                let request = Entry::Request(Request { client, number, command });
+                assert!(self.proposer.asked.contains(&request), "nobody has asked: {message}");
+            }
             Message::Request { .. } | Message::Reply { .. } | Message::Redirect { .. } => {
                 panic!("not for a node: {message}");
             }
