@@ -19,6 +19,7 @@ pub mod mutant;
 pub mod parties;
 pub mod paxos;
 pub mod paxos_single;
+pub mod psb;
 pub mod quorum;
 pub mod vocabulary;
 pub mod wal;

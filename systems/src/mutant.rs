@@ -115,6 +115,22 @@ impl Mutant {
         Self::P28,
     ];
 
+    /// Planted in Paxos for System Builders, which cannot be asked for yet.
+    pub const PSB: &[Self] = &[
+        Self::P01,
+        Self::P02,
+        Self::P03,
+        Self::P05,
+        Self::P06,
+        Self::P10,
+        Self::P11,
+        Self::P13,
+        Self::P14,
+        Self::P16,
+        Self::P19,
+        Self::P26,
+    ];
+
     /// Its catalogue name.
     pub const fn name(self) -> &'static str {
         match self {
