@@ -32,9 +32,7 @@ impl PsbReplica {
         if leader == self.me {
             return self.order_if_ready(slot, out);
         }
-        if !self.config.mutants.deviates(Mutant::P01) {
-            self.follow(view, out);
-        }
+        self.follow(view, out);
         if slot.since(self.log.base()) > SPAN_MAX {
             return out.ignore("Proposal too far beyond the snapshot");
         }

@@ -185,13 +185,6 @@ const OPTIONS: &[OptionSpec] = &[
 
 const MUTANTS: &[MutantSpec] = &[
     MutantSpec {
-        name: "P01",
-        what: "accepting a Proposal of a later view does not install that view",
-        source: "Brooker 2021; CASSANDRA-17162",
-        breaks: "a slot is ordered twice",
-        flags: "--mutant P01",
-    },
-    MutantSpec {
         name: "P02",
         what: "an installed view is not durable",
         source: "the classic of storage; the paper syncs here",
