@@ -132,12 +132,20 @@ impl PsbReplica {
         self.hear(aru, from, out);
     }
 
-    /// Goes to a later view that somebody has installed: also Proposals and Accepts prove that.
+    /// Goes to a later view, if it is one, that another server must have installed: `VC_Proof`s say so, and
+    /// Proposals and Accepts prove it.
     pub(super) fn follow(&mut self, view: View, out: &mut Outbox<Psb>) {
+        if view > self.installed {
+            out.mark("pulled");
+            self.shift_to(view, out);
+        }
+    }
+
+    /// Installs a later view, if it is one, whoever leads it.
+    pub(super) fn shift_to(&mut self, view: View, out: &mut Outbox<Psb>) {
         if view <= self.installed {
             return;
         }
-        out.mark("pulled");
         if self.leads(view) {
             self.shift_to_prepare(view, out);
         } else {
@@ -146,7 +154,7 @@ impl PsbReplica {
     }
 
     /// Installs a view that another server leads: `Shift_to_Reg_Non_Leader` of the paper.
-    pub(super) fn install(&mut self, view: View, out: &mut Outbox<Psb>) {
+    fn install(&mut self, view: View, out: &mut Outbox<Psb>) {
         self.raise(view, out);
         self.state = State::RegNonleader;
         self.enter_regular(out);

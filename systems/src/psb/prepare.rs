@@ -86,7 +86,7 @@ impl PsbReplica {
             return out.ignore("Prepare of an earlier view");
         }
         if !self.config.mutants.deviates(Mutant::P19) {
-            self.follow(view, out);
+            self.shift_to(view, out);
         }
         let data = Box::new(self.data_list(aru));
         out.send(leader, Message::PrepareOk { view, data });

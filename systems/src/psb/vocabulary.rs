@@ -132,7 +132,7 @@ const MILESTONES: &[MilestoneSpec] = &[
     },
     MilestoneSpec {
         name: "pulled",
-        what: "a server went to a later view that others had installed",
+        what: "a server heard of a later view, that others had installed, without its Prepare",
     },
     MilestoneSpec { name: "elected", what: "a leader had Prepare_OK from a majority" },
     MilestoneSpec {
