@@ -115,13 +115,17 @@ pub(crate) fn keeps_its_promises<S: Stormy>() {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(200));
     let mut milestones: BTreeMap<_, u64> = S::RARE.iter().map(|name| (*name, 0)).collect();
+    let mut slowest = (0, 0);
     for seed in first..first + seeds {
-        let reached = run::<S>(seed, None).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        let run = run::<S>(seed, None);
+        let (reached, healing) = run.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        slowest = slowest.max((healing, seed));
         for name in reached {
             *milestones.entry(name).or_default() += 1;
         }
     }
     println!("{milestones:#?}");
+    println!("the slowest to be well after the storm: {} us, seed {}", slowest.0, slowest.1);
     // What has never happened was never tested.
     for milestone in S::vocabulary().milestones {
         assert!(milestones.contains_key(milestone.name), "{} never happened", milestone.name);
@@ -151,12 +155,19 @@ pub(crate) fn equal_seeds_make_equal_runs<S: Stormy>() {
     }
 }
 
-/// One run; a panic of a core is a finding as well. Milestones that were reached, or what was wrong.
-fn run<S: Stormy>(seed: u64, mutant: Option<Mutant>) -> Result<BTreeSet<&'static str>, String> {
+/// One run; a panic of a core is a finding as well. Milestones that were reached and how long the healing took,
+/// or what was wrong.
+fn run<S: Stormy>(
+    seed: u64,
+    mutant: Option<Mutant>,
+) -> Result<(BTreeSet<&'static str>, u64), String> {
     let mut world = World::<S>::new(seed, mutant);
     let played = catch_unwind(AssertUnwindSafe(|| world.storm()));
     match played {
-        Ok(Ok(())) => Ok(world.milestones),
+        Ok(Ok(())) => {
+            let healing = world.healing();
+            Ok((world.milestones, healing))
+        }
         Ok(Err(why)) => Err(why),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();

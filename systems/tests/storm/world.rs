@@ -223,6 +223,11 @@ impl<S: Stormy> World<S> {
         self.nodes.iter_mut().for_each(|node| node.drift *= factor);
     }
 
+    /// How long after the storm everybody was answered and all had come together, in microseconds.
+    pub(crate) fn healing(&self) -> u64 {
+        self.now.saturating_sub(CALM_AT)
+    }
+
     /// The whole run.
     pub(crate) fn storm(&mut self) -> Result<(), String> {
         for node in 0..u16::try_from(self.nodes.len()).unwrap() {
