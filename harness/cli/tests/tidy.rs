@@ -200,6 +200,9 @@ fn every_mutant_is_planted_at_exactly_one_place_of_its_systems() {
     for mutant in Mutant::PAXOS {
         assert_eq!(turns("paxos", mutant), 1, "{mutant} in paxos");
     }
+    for mutant in Mutant::PSB {
+        assert_eq!(turns("psb", mutant), 1, "{mutant} in psb");
+    }
 }
 
 fn root() -> PathBuf {

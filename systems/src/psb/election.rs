@@ -246,12 +246,12 @@ impl PsbReplica {
         }
     }
 
-    pub(super) fn set_vc_proof_timer(&self, out: &mut Outbox<Psb>) {
+    pub(super) fn set_vc_proof_timer(out: &mut Outbox<Psb>) {
         out.set_timer(VC_PROOF, VC_PROOF_SPAN.0, VC_PROOF_SPAN.1);
     }
 
     pub(super) fn on_vc_proof_timer(&mut self, out: &mut Outbox<Psb>) {
-        self.set_vc_proof_timer(out);
+        Self::set_vc_proof_timer(out);
         for node in self.others() {
             self.tell_view(node, out);
         }

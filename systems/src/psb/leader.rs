@@ -115,7 +115,7 @@ impl PsbReplica {
             let Some(update) = self.queue.updates.pop_front() else { return };
             leader.last_proposed = leader.last_proposed.next();
             let slot = leader.last_proposed;
-            self.propose(slot, Entry::Request(update), None, out);
+            self.propose(slot, &Entry::Request(update), None, out);
         }
         if !self.queue.is_empty() {
             out.mark("window-full");
@@ -126,7 +126,7 @@ impl PsbReplica {
     pub(super) fn propose(
         &mut self,
         slot: Slot,
-        entry: Entry,
+        entry: &Entry,
         adopted: Option<View>,
         out: &mut Outbox<Psb>,
     ) {

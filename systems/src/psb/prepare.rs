@@ -202,10 +202,10 @@ impl PsbReplica {
     fn adopt(&mut self, slot: Slot, found: Option<Report>, out: &mut Outbox<Psb>) {
         if let Some(Report { view, entry, .. }) = found {
             out.mark("adopted");
-            self.propose(slot, entry, Some(view), out);
+            self.propose(slot, &entry, Some(view), out);
         } else {
             out.mark("hole-filled");
-            self.propose(slot, Entry::Noop, None, out);
+            self.propose(slot, &Entry::Noop, None, out);
         }
     }
 }

@@ -172,7 +172,7 @@ impl PsbReplica {
         });
         self.execute_ordered(out);
         if self.config.nodes > 1 {
-            self.set_vc_proof_timer(out);
+            Self::set_vc_proof_timer(out);
         }
         if self.installed == View::ZERO || self.leads(self.installed) {
             self.shift_to_leader_election(self.installed.next(), out);

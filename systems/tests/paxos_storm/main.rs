@@ -13,6 +13,7 @@ impl Stormy for Paxos {
     type Number = Ballot;
     const MUTANTS: &'static [Mutant] = Mutant::PAXOS;
     const RARE: &'static [&'static str] = &["ordered-twice"];
+    const PATIENCE: u64 = 20_000_000;
 
     fn draw_options(dice: &mut Dice) -> Options {
         let mut options = Options::new();

@@ -13,6 +13,7 @@ impl Stormy for Psb {
     type Number = View;
     const MUTANTS: &'static [Mutant] = Mutant::PSB;
     const RARE: &'static [&'static str] = &[];
+    const PATIENCE: u64 = 6_000_000;
 
     fn draw_options(dice: &mut Dice) -> Options {
         let mut options = Options::new();

@@ -8,7 +8,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test's tool may stop the test"
+    clippy::print_stdout,
+    reason = "a test's tool may stop the test, and tell what it saw"
 )]
 #![allow(dead_code, unused_imports, reason = "each storm uses its own part")]
 
@@ -36,6 +37,9 @@ pub(crate) trait Stormy: System {
     const MUTANTS: &'static [Mutant];
     /// Milestones that are too rare to be waited for: scripts show them.
     const RARE: &'static [&'static str];
+
+    /// So long after the storm, in microseconds, everything that is asked must be answered.
+    const PATIENCE: u64;
 
     /// Options for one storm.
     fn draw_options(dice: &mut Dice) -> Options;

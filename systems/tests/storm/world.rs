@@ -16,8 +16,6 @@ use super::{Kept, Seen, Stormy};
 
 /// When the storm is over, in microseconds.
 const CALM_AT: u64 = 6_000_000;
-/// So long after it everything that is asked must be answered.
-const PATIENCE: u64 = 20_000_000;
 const CLIENTS: u32 = 4;
 /// How many in a hundred messages of the slow kind are late.
 const SLOW: u64 = 30;
@@ -238,7 +236,7 @@ impl<S: Stormy> World<S> {
         }
         self.plan();
         self.at(CALM_AT, Event::Calm);
-        let end = CALM_AT + PATIENCE;
+        let end = CALM_AT + S::PATIENCE;
         while let Some(((time, _), event)) = self.events.pop_first() {
             if time > end {
                 break;
