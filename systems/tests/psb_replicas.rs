@@ -23,6 +23,7 @@ use support::{Flight, Happened, Net, c, n, read, saw, write};
 type Cluster = Net<Psb>;
 
 const PROGRESS: TimerId = TimerId(0);
+const UPDATE: TimerId = TimerId(1);
 const VC_PROOF: TimerId = TimerId(2);
 const FETCH: TimerId = TimerId(4);
 
@@ -152,6 +153,22 @@ fn every_command_of_the_store_is_replicated() {
         assert!(Psb::functions(&net.config).contains(&command.function()));
         assert_eq!(net.run(0, command), Some(outcome));
     }
+}
+
+/// A leader finds an update on its disk that it is responsible for, and has nobody to give it to yet.
+#[test]
+fn whatever_is_pending_after_a_restart_is_seen_to() {
+    let mut net = led(3, &[], Mutants::NONE);
+    net.invoke(1, write(1, 7));
+    net.deliver(|flight| flight.is("Client_Update"));
+    net.lose(|_| true);
+    net.crash(1, 0);
+    net.restart(1).unwrap();
+    assert!(net.is_set(n(1), UPDATE) && net.outcome(1).is_none());
+    net.settle();
+    assert_eq!(net.outcome(1), Some(Outcome::Written));
+    net.fire_one(n(1), UPDATE);
+    assert!(!net.is_set(n(1), UPDATE), "nothing is pending");
 }
 
 #[test]

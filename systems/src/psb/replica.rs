@@ -174,6 +174,7 @@ impl PsbReplica {
         if self.config.nodes > 1 {
             Self::set_vc_proof_timer(out);
         }
+        self.set_update_timer(out);
         if self.installed == View::ZERO || self.leads(self.installed) {
             self.shift_to_leader_election(self.installed.next(), out);
         } else {

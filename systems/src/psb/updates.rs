@@ -94,14 +94,10 @@ impl PsbReplica {
     }
 
     /// A leader is there: it gets all that is pending here.
-    pub(super) fn forward_pending(&mut self, out: &mut Outbox<Psb>) {
-        if self.pending.is_empty() {
-            return;
-        }
+    pub(super) fn forward_pending(&self, out: &mut Outbox<Psb>) {
         for pending in self.pending.values() {
             self.forward(pending.update.clone(), out);
         }
-        self.set_update_timer(out);
     }
 
     /// This server leads: what is pending here gets in line, unless it has a slot.
@@ -114,8 +110,9 @@ impl PsbReplica {
         self.pending.append(&mut pending);
     }
 
-    fn set_update_timer(&mut self, out: &mut Outbox<Psb>) {
-        if !self.is_resending {
+    /// The Update timer runs while anything is pending.
+    pub(super) fn set_update_timer(&mut self, out: &mut Outbox<Psb>) {
+        if !self.is_resending && !self.pending.is_empty() {
             self.is_resending = true;
             out.set_timer(UPDATE, PATIENCE.0, PATIENCE.1);
         }
@@ -125,9 +122,6 @@ impl PsbReplica {
     /// cost more than it is worth.
     pub(super) fn on_update_timer(&mut self, out: &mut Outbox<Psb>) {
         self.is_resending = false;
-        if self.pending.is_empty() {
-            return;
-        }
         self.set_update_timer(out);
         let old = self.pending.values().filter(|pending| pending.is_old);
         let old: alloc::vec::Vec<Request> = old.map(|pending| pending.update.clone()).collect();
