@@ -29,7 +29,7 @@ pub(super) struct Preparing {
     snapshot: (Slot, NodeId),
 }
 
-/// No history goes on further beyond its snapshot: what a server takes has a bound of its own, which is lower.
+/// No history goes on further beyond its snapshot: what a server takes has a lower bound of its own.
 const REACH_MAX: u64 = 32_768;
 
 /// How long to wait for `Prepare_OK` before asking again.

@@ -25,7 +25,7 @@ pub struct PsbReplica {
     pub(super) me: NodeId,
     pub(super) config: Config,
     pub(super) state: State,
-    /// `Last_Attempted`: the view that it is in, or wants to be in. Of no worth to others: it promises nothing.
+    /// `Last_Attempted`: the view that it is in, or wants to be in. It promises nothing.
     pub(super) attempted: View,
     /// `Last_Installed`: nothing of earlier views is accepted, in any slot.
     pub(super) installed: View,

@@ -159,8 +159,8 @@ pub(crate) fn equal_seeds_make_equal_runs<S: Stormy>() {
     }
 }
 
-/// One run; a panic of a core is a finding as well. Milestones that were reached and how long the healing took,
-/// or what was wrong.
+/// One run; a panic of a core is a finding as well. Milestones that were reached and how long the healing
+/// took, or what was wrong.
 fn run<S: Stormy>(
     seed: u64,
     mutant: Option<Mutant>,
