@@ -19,6 +19,7 @@ pub mod mutant;
 pub mod parties;
 pub mod paxos;
 pub mod paxos_single;
+pub mod psb;
 pub mod quorum;
 pub mod vocabulary;
 pub mod wal;
@@ -43,11 +44,14 @@ pub enum SystemKind {
     PaxosSingle,
     /// A key-value store replicated by Multi-Paxos (Lamport 1998; van Renesse, Altinbuken 2015).
     Paxos,
+    /// The same replicated after "Paxos for System Builders" (Kirsch, Amir 2008): any server serves clients,
+    /// and all tell all what they accept.
+    Psb,
 }
 
 impl SystemKind {
     /// Every system there is, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle, Self::Paxos];
+    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle, Self::Paxos, Self::Psb];
 
     /// The name on the command line and in plans.
     pub const fn name(self) -> &'static str {
@@ -55,6 +59,7 @@ impl SystemKind {
             Self::Quorum => "quorum",
             Self::PaxosSingle => "paxos-single",
             Self::Paxos => "paxos",
+            Self::Psb => "psb",
         }
     }
 
@@ -111,5 +116,6 @@ pub fn with_system<W: WithSystem>(kind: SystemKind, job: W) -> W::Out {
         SystemKind::Quorum => job.with::<quorum::Quorum>(),
         SystemKind::PaxosSingle => job.with::<paxos_single::PaxosSingle>(),
         SystemKind::Paxos => job.with::<paxos::Paxos>(),
+        SystemKind::Psb => job.with::<psb::Psb>(),
     }
 }

@@ -6,6 +6,7 @@ use quorate_systems::contract::{ConfigError, Options, System};
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
+use quorate_systems::psb::Psb;
 use quorate_systems::quorum::Quorum;
 
 use crate::invariants::{Invariants, Watched};
@@ -27,6 +28,7 @@ pub fn with_watched<W: WithWatched>(kind: SystemKind, job: W) -> W::Out {
         SystemKind::Quorum => job.with::<Quorum>(),
         SystemKind::PaxosSingle => job.with::<PaxosSingle>(),
         SystemKind::Paxos => job.with::<Paxos>(),
+        SystemKind::Psb => job.with::<Psb>(),
     }
 }
 
@@ -201,7 +203,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let error = find("raft").unwrap_err().to_string();
-        assert_eq!(error, "there is no system `raft`; there is quorum, paxos-single, paxos");
+        assert_eq!(error, "there is no system `raft`; there is quorum, paxos-single, paxos, psb");
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl fmt::Display for Chain {
 }
 
 /// Spreads `word` over the state: a multiplication by an odd constant and a shift, twice.
-pub(super) const fn mix(state: u64, word: u64) -> u64 {
+pub(crate) const fn mix(state: u64, word: u64) -> u64 {
     let z = (state ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (z ^ (z >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }

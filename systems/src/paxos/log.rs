@@ -1,25 +1,28 @@
 //! The replicated log as one acceptor and learner holds it: from its snapshot on, with holes.
+//!
+//! `B` is what numbers attempts to lead: ballots here, views in Paxos for System Builders. Its default stands
+//! before every attempt.
 
 use alloc::collections::VecDeque;
 
-use super::ballot::{Ballot, Slot};
+use super::ballot::Slot;
 use super::entry::Entry;
 
 /// What is held in one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// The highest ballot in which the entry was accepted here; [`Ballot::ZERO`] where it was only learned.
-    pub(super) ballot: Ballot,
+pub(crate) struct Place<B> {
+    /// The highest ballot in which the entry was accepted here; the default where it was only learned.
+    pub(crate) ballot: B,
     /// The entry that was accepted in that ballot or, once the slot is decided, the one that is decided.
-    pub(super) entry: Entry,
+    pub(crate) entry: Entry,
     /// Its [`Entry::digest`], kept since it is told of several times.
-    pub(super) digest: u64,
+    pub(crate) digest: u64,
     /// Whether this entry is known to be decided.
-    pub(super) is_decided: bool,
+    pub(crate) is_decided: bool,
 }
 
-impl Place {
-    fn new(ballot: Ballot, entry: Entry, is_decided: bool) -> Self {
+impl<B> Place<B> {
+    fn new(ballot: B, entry: Entry, is_decided: bool) -> Self {
         Self { ballot, digest: entry.digest(), entry, is_decided }
     }
 }
@@ -29,46 +32,46 @@ impl Place {
 ///               base                    commit                           last
 /// ```
 #[derive(Clone, Debug, Default)]
-pub(super) struct Log {
+pub(crate) struct Log<B> {
     /// The slot before the first place.
     base: Slot,
     /// Every slot up to it is known to be decided.
     commit: Slot,
-    places: VecDeque<Option<Place>>,
+    places: VecDeque<Option<Place<B>>>,
 }
 
-impl Log {
+impl<B: Copy + Ord + Default> Log<B> {
     /// The last slot that is only in the snapshot.
-    pub(super) fn base(&self) -> Slot {
+    pub(crate) fn base(&self) -> Slot {
         self.base
     }
 
     /// The commit index: every slot up to it is known to be decided.
-    pub(super) fn commit(&self) -> Slot {
+    pub(crate) fn commit(&self) -> Slot {
         self.commit
     }
 
-    pub(super) fn get(&self, slot: Slot) -> Option<&Place> {
+    pub(crate) fn get(&self, slot: Slot) -> Option<&Place<B>> {
         let index = usize::try_from(slot.since(self.base).checked_sub(1)?).ok()?;
         self.places.get(index)?.as_ref()
     }
 
-    pub(super) fn is_decided(&self, slot: Slot) -> bool {
+    pub(crate) fn is_decided(&self, slot: Slot) -> bool {
         slot <= self.commit || self.get(slot).is_some_and(|place| place.is_decided)
     }
 
     /// The last slot of which there may be something to say.
-    pub(super) fn last(&self) -> Slot {
+    pub(crate) fn last(&self) -> Slot {
         self.base.plus(self.places.len() as u64)
     }
 
     /// Whether an entry was accepted in this slot and ballot.
-    pub(super) fn has_accepted(&self, slot: Slot, ballot: Ballot) -> bool {
+    pub(crate) fn has_accepted(&self, slot: Slot, ballot: B) -> bool {
         self.get(slot).is_some_and(|place| place.ballot == ballot)
     }
 
     /// What is held from `from` on, in order.
-    pub(super) fn suffix(&self, from: Slot) -> impl Iterator<Item = (Slot, &Place)> {
+    pub(crate) fn suffix(&self, from: Slot) -> impl Iterator<Item = (Slot, &Place<B>)> {
         let skipped = from.since(self.base).saturating_sub(1);
         let first = self.base.plus(skipped).next();
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
@@ -78,7 +81,7 @@ impl Log {
 
     /// Accepts an entry. What is decided stays: an entry that is proposed for a decided slot is the decided
     /// one.
-    pub(super) fn accept(&mut self, slot: Slot, ballot: Ballot, entry: Entry) {
+    pub(crate) fn accept(&mut self, slot: Slot, ballot: B, entry: Entry) {
         match self.place(slot) {
             Some(Some(place)) if place.is_decided => place.ballot = ballot,
             Some(place) => *place = Some(Place::new(ballot, entry, false)),
@@ -88,7 +91,7 @@ impl Log {
     }
 
     /// The entry that was accepted here is decided. False where that was known.
-    pub(super) fn decide(&mut self, slot: Slot) -> bool {
+    pub(crate) fn decide(&mut self, slot: Slot) -> bool {
         match self.place(slot) {
             Some(Some(place)) if !place.is_decided => place.is_decided = true,
             Some(_) | None => return false,
@@ -98,18 +101,18 @@ impl Log {
     }
 
     /// `entry` is decided, whatever was accepted here.
-    pub(super) fn settle(&mut self, slot: Slot, entry: Entry) {
+    pub(crate) fn settle(&mut self, slot: Slot, entry: Entry) {
         match self.place(slot) {
             Some(Some(place)) if place.is_decided => {}
             Some(Some(place)) if place.entry == entry => place.is_decided = true,
-            Some(place) => *place = Some(Place::new(Ballot::ZERO, entry, true)),
+            Some(place) => *place = Some(Place::new(B::default(), entry, true)),
             None => {}
         }
         self.advance();
     }
 
     /// A snapshot tells of all slots up to `index`.
-    pub(super) fn truncate(&mut self, index: Slot) {
+    pub(crate) fn truncate(&mut self, index: Slot) {
         let gone = index.since(self.base);
         let held =
             usize::try_from(gone).map_or(self.places.len(), |gone| gone.min(self.places.len()));
@@ -127,7 +130,7 @@ impl Log {
     }
 
     /// The place of a slot, made if need be; none of what is truncated.
-    fn place(&mut self, slot: Slot) -> Option<&mut Option<Place>> {
+    fn place(&mut self, slot: Slot) -> Option<&mut Option<Place<B>>> {
         let index = usize::try_from(slot.since(self.base).checked_sub(1)?).ok()?;
         if index >= self.places.len() {
             self.places.resize(index + 1, None);
@@ -147,6 +150,7 @@ mod tests {
 
     use super::*;
     use crate::contract::{ClientId, Command, Incarnation, Key, NodeId};
+    use crate::paxos::ballot::Ballot;
     use crate::paxos::entry::{Request, RequestNumber};
 
     fn ballot(round: u64) -> Ballot {
@@ -161,13 +165,13 @@ mod tests {
         })
     }
 
-    fn slots(log: &Log, from: u64) -> Vec<u64> {
+    fn slots(log: &Log<Ballot>, from: u64) -> Vec<u64> {
         log.suffix(Slot(from)).map(|(slot, _)| slot.0).collect()
     }
 
     #[test]
     fn the_commit_index_stops_before_a_hole_and_passes_it_once_it_is_filled() {
-        let mut log = Log::default();
+        let mut log = Log::<Ballot>::default();
         for slot in [1, 3] {
             log.accept(Slot(slot), ballot(1), entry(slot));
             assert!(log.decide(Slot(slot)));
@@ -181,14 +185,14 @@ mod tests {
 
     #[test]
     fn nothing_is_decided_where_nothing_is_held() {
-        let mut log = Log::default();
+        let mut log = Log::<Ballot>::default();
         assert!(!log.decide(Slot(1)));
         assert_eq!(log.commit(), Slot::ZERO);
     }
 
     #[test]
     fn a_higher_ballot_replaces_what_was_accepted_and_nothing_replaces_what_is_decided() {
-        let mut log = Log::default();
+        let mut log = Log::<Ballot>::default();
         log.accept(Slot(1), ballot(1), entry(1));
         log.accept(Slot(1), ballot(2), entry(2));
         assert_eq!(log.get(Slot(1)).unwrap().entry, entry(2));
@@ -201,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_suffix_names_slots_with_and_without_a_truncated_prefix() {
-        let mut log = Log::default();
+        let mut log = Log::<Ballot>::default();
         for slot in [1, 2, 4] {
             log.accept(Slot(slot), ballot(1), entry(slot));
         }
@@ -219,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_beyond_the_log_leaves_nothing_of_it() {
-        let mut log = Log::default();
+        let mut log = Log::<Ballot>::default();
         log.accept(Slot(1), ballot(1), entry(1));
         log.truncate(Slot(7));
         assert_eq!((log.base(), log.commit()), (Slot(7), Slot(7)));

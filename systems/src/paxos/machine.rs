@@ -35,7 +35,7 @@ pub struct Snapshot {
 
 /// What became of a decided entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Executed {
+pub(crate) enum Executed {
     /// It was nothing.
     Noop,
     /// A request was executed for the first time.
@@ -48,7 +48,7 @@ pub(super) enum Executed {
 
 /// How a request stands to the table of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing<'a> {
+pub(crate) enum Standing<'a> {
     /// It is newer than all that was executed for its client.
     New,
     /// It was executed, and ended so.
@@ -59,29 +59,29 @@ pub(super) enum Standing<'a> {
 
 /// The state of one replica. It changes by [`Machine::execute`] and by snapshots, and by nothing else.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Machine(Snapshot);
+pub(crate) struct Machine(Snapshot);
 
 impl Machine {
-    pub(super) fn new(snapshot: Snapshot) -> Self {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
         Self(snapshot)
     }
 
     /// The last slot that was executed.
-    pub(super) fn applied(&self) -> Slot {
+    pub(crate) fn applied(&self) -> Slot {
         self.0.index
     }
 
-    pub(super) fn chain(&self) -> Chain {
+    pub(crate) fn chain(&self) -> Chain {
         self.0.chain
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         self.0.clone()
     }
 
     /// Executes the entry of a later slot. The table is looked at here and not only when a request arrives:
     /// an old and a new leader can order one request in two slots.
-    pub(super) fn execute(&mut self, slot: Slot, entry: &Entry, digest: u64) -> Executed {
+    pub(crate) fn execute(&mut self, slot: Slot, entry: &Entry, digest: u64) -> Executed {
         assert!(slot > self.0.index, "slots are executed in order");
         self.0.chain = self.0.chain.after(slot, digest);
         self.0.index = slot;
@@ -101,11 +101,11 @@ impl Machine {
     }
 
     /// Answers a command that changes nothing from the state as it is.
-    pub(super) fn look(&self, command: &Command) -> Option<Outcome> {
+    pub(crate) fn look(&self, command: &Command) -> Option<Outcome> {
         self.0.store.look(command)
     }
 
-    pub(super) fn standing(&self, client: ClientId, number: RequestNumber) -> Standing<'_> {
+    pub(crate) fn standing(&self, client: ClientId, number: RequestNumber) -> Standing<'_> {
         match self.0.clients.get(&client) {
             Some(session) if session.number > number => Standing::Old,
             Some(session) if session.number == number => Standing::Executed(&session.outcome),
@@ -115,7 +115,7 @@ impl Machine {
 }
 
 /// Whether a command changes nothing, so that it may be answered outside the log.
-pub(super) fn is_read(command: &Command) -> bool {
+pub(crate) fn is_read(command: &Command) -> bool {
     Store::new().look(command).is_some()
 }
 

@@ -41,6 +41,13 @@ pub use message::{Message, Observation, Promise, Record, Report};
 pub use options::{Config, Reads};
 pub use replica::PaxosReplica;
 
+// Paxos for System Builders replicates the same machine by the same log.
+pub(crate) use entry::mix;
+pub(crate) use log::Log;
+pub(crate) use machine::{Executed, Machine, Standing};
+pub(crate) use options::{number, refuse_unknown};
+pub(crate) use shape::pick;
+
 use crate::SystemKind;
 use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};
 use crate::mutant::Mutants;

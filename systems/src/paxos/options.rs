@@ -8,6 +8,7 @@ use super::lease::{Lease, PPM};
 use super::vocabulary::VOCABULARY;
 use crate::contract::{ConfigError, Micros, NodeId, Options};
 use crate::mutant::Mutants;
+use crate::vocabulary::Vocabulary;
 
 /// Checked options of a cluster of Multi-Paxos replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub(super) fn configure(
     options: &Options,
     mutants: Mutants,
 ) -> Result<Config, ConfigError> {
-    refuse_unknown(options)?;
+    refuse_unknown(&VOCABULARY, options)?;
     if nodes == 0 || nodes > NODES_MAX {
         return Err(ConfigError::Impossible(format!(
             "{nodes} nodes: Multi-Paxos runs on 1 to {NODES_MAX} nodes"
@@ -111,8 +112,12 @@ pub(super) fn configure(
     Ok(Config { nodes, reads, window, snapshot_every, mutants })
 }
 
-fn refuse_unknown(options: &Options) -> Result<(), ConfigError> {
-    let known: Vec<&str> = VOCABULARY.options.iter().map(|option| option.name).collect();
+/// Refuses an option that a system does not list.
+pub(crate) fn refuse_unknown(
+    vocabulary: &Vocabulary,
+    options: &Options,
+) -> Result<(), ConfigError> {
+    let known: Vec<&str> = vocabulary.options.iter().map(|option| option.name).collect();
     match options.keys().find(|name| !known.contains(&name.as_str())) {
         Some(name) => {
             Err(ConfigError::UnknownOption { name: name.clone(), known: known.join(", ") })
@@ -122,7 +127,7 @@ fn refuse_unknown(options: &Options) -> Result<(), ConfigError> {
 }
 
 /// A number within bounds, both included: digits and nothing else.
-fn number(
+pub(crate) fn number(
     options: &Options,
     name: &'static str,
     (least, most): (u64, u64),

@@ -35,7 +35,7 @@ pub struct PaxosReplica {
     /// As acceptor: to whom it has granted a lease.
     pub(super) grant: Grant,
     /// As acceptor and learner: what it accepted, and what it knows to be decided.
-    pub(super) log: Log,
+    pub(super) log: Log<Ballot>,
     /// As learner: the state after all slots executed so far.
     pub(super) machine: Machine,
     /// As learner: the state that stands for the slots no longer in the log.

@@ -26,7 +26,7 @@ pub(super) fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
 }
 
 /// One of these, each as likely as its weight says; the weights are not all 0.
-fn pick<T: Copy>(dice: &mut Dice<'_>, choices: &[(u64, T)]) -> T {
+pub(crate) fn pick<T: Copy>(dice: &mut Dice<'_>, choices: &[(u64, T)]) -> T {
     let mut rest = dice(choices.iter().map(|(weight, _)| weight).sum());
     for (weight, choice) in choices {
         if rest < *weight {

@@ -1,61 +1,96 @@
-//! Multi-Paxos in a storm: a small world in virtual time, in which messages are lost, doubled, late and
-//! overtake each other, links break one way or both, clocks run wrong within bounds, nodes crash and lose
-//! what was not durable.
-//!
-//! What is watched: acceptors keep their word, what is decided is on the disks of a majority, every slot is
-//! decided once, replicas execute the same history, each request takes effect once, leases exclude each
-//! other, answers are those of the log in an order that keeps to real time, and after the storm everything
-//! goes on. Each planted bug must show here: otherwise the watch proves nothing.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test's tool may stop the test"
-)]
+//! Multi-Paxos in a storm: see `storm`, which says what is watched there.
 
-mod watch;
-mod world;
+#[path = "../storm/mod.rs"]
+mod storm;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use quorate_systems::contract::Options;
+use quorate_systems::paxos::{Ballot, Message, Observation, Paxos, Reads, Record};
 
-use quorate_systems::contract::System;
-use quorate_systems::mutant::Mutant;
-use quorate_systems::paxos::{Paxos, Reads};
+use storm::{DRIFT_PPM, Dice, Kept, SEEDS_MAX, Seen, Stormy, World};
 
-use world::World;
+impl Stormy for Paxos {
+    type Number = Ballot;
+    const RARE: &'static [&'static str] = &["ordered-twice"];
+    const PATIENCE: u64 = 20_000_000;
 
-/// A planted bug must show within so many seeds.
-const SEEDS_MAX: u64 = 1_000;
+    fn draw_options(dice: &mut Dice) -> Options {
+        let mut options = Options::new();
+        let reads = dice.of(&["log", "read-index", "lease", "lease"]);
+        options.insert("reads".into(), reads.into());
+        if reads == "lease" {
+            options.insert("lease_ms".into(), dice.of(&["200", "400", "800"]).into());
+            options.insert("drift_ppm".into(), DRIFT_PPM.to_string());
+        }
+        options.insert("window".into(), dice.of(&["1", "2", "8", "64"]).into());
+        options.insert("snapshot_every".into(), dice.of(&["1", "3", "20", "1000", "1000"]).into());
+        options
+    }
 
-/// Too rare to be waited for: a script shows it.
-const RARE: &str = "ordered-twice";
-
-/// `FIRST=1000 SEEDS=5000 cargo test …` goes through other seeds, and more of them.
-#[test]
-fn in_any_storm_the_correct_system_keeps_its_promises() {
-    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(200));
-    let mut milestones = BTreeMap::from([(RARE, 0)]);
-    for seed in first..first + seeds {
-        let reached = run(seed, None).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
-        for name in reached {
-            *milestones.entry(name).or_default() += 1;
+    fn draw_slow(dice: &mut Dice, options: &Options) -> &'static str {
+        match options.get("reads").map(String::as_str) {
+            Some("lease") => dice.of(&["", "P2A", "HEARTBEAT_OK", "HEARTBEAT_OK"]),
+            _ => dice.of(&["", "P1A", "P2A", "P2A"]),
         }
     }
-    println!("{milestones:#?}");
-    // What has never happened was never tested.
-    for milestone in Paxos::vocabulary().milestones {
-        assert!(milestones.contains_key(milestone.name), "{} never happened", milestone.name);
+
+    fn seen(observation: &Observation) -> Seen<Ballot> {
+        match *observation {
+            Observation::BallotUsed { ballot, .. } => Seen::BallotUsed { ballot },
+            Observation::Promised { ballot, .. } => Seen::Promised { ballot },
+            Observation::Elected { .. } => Seen::Elected,
+            Observation::Proposed { ballot, slot, entry, .. } => {
+                Seen::Proposed { ballot, slot, entry }
+            }
+            Observation::Accepted { ballot, .. } => Seen::Accepted { ballot },
+            Observation::Decided { ballot, slot, entry, .. } => {
+                Seen::Decided { ballot, slot, entry }
+            }
+            Observation::Learned { slot, entry, .. } => Seen::Learned { slot, entry },
+            Observation::Executed { slot, chain, request, is_first } => {
+                Seen::Executed { slot, chain, request, is_first }
+            }
+            Observation::SnapshotTaken { index, chain, .. } => Seen::SnapshotTaken { index, chain },
+            Observation::SnapshotInstalled { index, chain, .. } => {
+                Seen::SnapshotInstalled { index, chain }
+            }
+            Observation::LeaseTaken { ballot, micros, .. } => Seen::LeaseTaken { ballot, micros },
+            Observation::SteppedDown { .. } => Seen::SteppedDown,
+            Observation::LeaseGranted { .. } | Observation::ReadServed { .. } => Seen::Other,
+        }
+    }
+
+    fn kept(record: &Record) -> Kept<'_, Ballot> {
+        match record {
+            Record::Accepted { slot, ballot, entry } => {
+                Kept::Accepted { slot: *slot, ballot: *ballot, entry }
+            }
+            Record::Decided { slot, entry } => Kept::Decided { slot: *slot, entry },
+            Record::Snapshot { snapshot } => Kept::Snapshot { index: snapshot.index },
+            Record::Promised { .. } => Kept::Other,
+        }
+    }
+
+    fn vow(message: &Message) -> Option<Ballot> {
+        match message {
+            Message::P1b { ballot, .. } | Message::P2b { ballot, ok: true, .. } => Some(*ballot),
+            _ => None,
+        }
     }
 }
 
 #[test]
+fn in_any_storm_the_correct_system_keeps_its_promises() {
+    storm::keeps_its_promises::<Paxos>();
+}
+
+#[test]
 fn every_planted_bug_is_seen() {
-    for mutant in Paxos::KIND.mutants() {
-        let found = (0..SEEDS_MAX).find_map(|seed| Some((seed, run(seed, Some(mutant)).err()?)));
-        let Some((seed, why)) = found else { panic!("{mutant} is not seen") };
-        println!("{mutant} seed {seed}: {why}");
-    }
+    storm::every_planted_bug_is_seen::<Paxos>();
+}
+
+#[test]
+fn equal_seeds_make_equal_runs() {
+    storm::equal_seeds_make_equal_runs::<Paxos>();
 }
 
 /// With clocks that run fifteen times as wrong as the options allow for, leases overlap: the margins are what
@@ -63,47 +98,15 @@ fn every_planted_bug_is_seen() {
 #[test]
 fn clocks_beyond_their_bounds_break_leases() {
     let storm = |seed: u64| {
-        let mut world = World::new(seed, None);
+        let mut world = World::<Paxos>::new(seed, None);
         if !matches!(world.config.reads, Reads::Lease(_)) {
             return None;
         }
-        for node in &mut world.nodes {
-            node.drift *= 15;
-        }
+        world.worsen_clocks(15);
         world.storm().err()
     };
     let found = (0..SEEDS_MAX).find_map(|seed| Some((seed, storm(seed)?)));
     let (seed, why) = found.expect("leases hold whatever clocks do");
     println!("seed {seed}: {why}");
     assert!(why.starts_with("P-I12"), "{why}");
-}
-
-#[test]
-fn equal_seeds_make_equal_runs() {
-    for seed in 0..5 {
-        let trace = |seed| {
-            let mut world = World::new(seed, None);
-            world.is_traced = true;
-            world.storm().unwrap();
-            world.trace
-        };
-        let first = trace(seed);
-        assert!(first.len() > 1_000, "much happens");
-        assert_eq!(first, trace(seed));
-    }
-}
-
-/// One run; a panic of a core is a finding as well. Milestones that were reached, or what was wrong.
-fn run(seed: u64, mutant: Option<Mutant>) -> Result<BTreeSet<&'static str>, String> {
-    let mut world = World::new(seed, mutant);
-    let played = catch_unwind(AssertUnwindSafe(|| world.storm()));
-    match played {
-        Ok(Ok(())) => Ok(world.milestones),
-        Ok(Err(why)) => Err(why),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
-            Err(format!("panic: {}", text.unwrap_or_default()))
-        }
-    }
 }

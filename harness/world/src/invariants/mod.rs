@@ -6,6 +6,7 @@
 
 mod paxos;
 mod paxos_single;
+mod psb;
 mod quorum;
 mod replicated_log;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use paxos::PaxosInvariants;
 pub use paxos_single::PaxosSingleInvariants;
+pub use psb::PsbInvariants;
 pub use quorum::QuorumInvariants;
 
 /// A system whose runs are watched.

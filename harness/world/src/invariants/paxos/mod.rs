@@ -121,6 +121,7 @@ fn sent(log: &mut ReplicatedLog, by: NodeId, message: &Message, broken: &mut Vec
         | Message::Request { .. }
         | Message::Reply { .. }
         | Message::Redirect { .. }
+        | Message::Relay { .. }
         | Message::Nack { .. }
         | Message::HeartbeatOk { .. }
         | Message::Fetch { .. }

@@ -4,30 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Effect,
-    Incarnation, Input, Key, LocalTime, Micros, NodeId, Options, Outbox, Outcome, Recovered,
-    Replica, Start, System, Ticket, TimerId, Value,
+    Incarnation, Input, Key, LocalTime, Micros, NodeId, Outbox, Outcome, Recovered, Replica, Start,
+    Ticket, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::{Mutant, Mutants};
-use quorate_systems::paxos::{
-    Config, Message, Observation, Paxos, PaxosClient, PaxosReplica, Record, RequestNumber, Slot,
-};
+use quorate_systems::paxos::{RequestNumber, Slot};
 
 use super::watch::Watch;
+use super::{Kept, Seen, Stormy};
 
 /// When the storm is over, in microseconds.
 const CALM_AT: u64 = 6_000_000;
-/// So long after it everything that is asked must be answered.
-const PATIENCE: u64 = 20_000_000;
 const CLIENTS: u32 = 4;
 /// How many in a hundred messages of the slow kind are late.
 const SLOW: u64 = 30;
 const KEYS: u64 = 2;
 /// Clocks run at most so much too fast or too slow, in millionths, and the options say so.
-const DRIFT_PPM: u64 = 50_000;
+pub(crate) const DRIFT_PPM: u64 = 50_000;
 
 /// `SplitMix64`.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -50,7 +47,7 @@ impl Dice {
         self.below(100) < chance
     }
 
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
     }
 }
@@ -62,8 +59,8 @@ enum Place {
 }
 
 #[derive(Debug)]
-enum Event {
-    Arrive { from: Place, to: Place, message: Message },
+enum Event<M> {
+    Arrive { from: Place, to: Place, message: M },
     Timer { place: Place, life: u64, id: TimerId, set: u64 },
     Synced { node: u16, life: u64 },
     Crash { node: u16 },
@@ -76,27 +73,27 @@ enum Event {
     Calm,
 }
 
-pub(super) struct Node {
-    replica: Option<PaxosReplica>,
+struct Node<S: Stormy> {
+    replica: Option<S::Replica>,
     life: u64,
-    durable: Vec<Record>,
+    durable: Vec<S::Record>,
     /// The place of a damaged record among these.
     damaged: Option<usize>,
-    unsynced: Vec<Record>,
+    unsynced: Vec<S::Record>,
     is_syncing: bool,
-    outbox: Outbox<Paxos>,
+    outbox: Outbox<S>,
     issued: u64,
     synced: u64,
-    held: Vec<(u64, Place, Message)>,
+    held: Vec<(u64, Place, S::Message)>,
     timers: BTreeMap<TimerId, u64>,
     /// Its power is cut within its next step, after so many effects of it.
     dies_after: Option<u64>,
     /// By how many millionths its clock runs too fast; negative if too slow.
-    pub(super) drift: i64,
+    drift: i64,
 }
 
-struct Host {
-    core: PaxosClient,
+struct Host<S: Stormy> {
+    core: S::Client,
     seq: u64,
     is_open: bool,
     timers: BTreeMap<TimerId, u64>,
@@ -104,11 +101,11 @@ struct Host {
 
 /// One operation of one client, as the client saw it.
 #[derive(Clone, Debug)]
-pub(super) struct Operation {
-    pub(super) command: Command,
+pub(crate) struct Operation {
+    pub(crate) command: Command,
     /// The order of invocations and completions: a clock that ticks with each.
-    pub(super) invoked: u64,
-    pub(super) completed: Option<(u64, Outcome)>,
+    pub(crate) invoked: u64,
+    pub(crate) completed: Option<(u64, Outcome)>,
 }
 
 /// How bad the weather is.
@@ -124,55 +121,46 @@ struct Weather {
     promise_crashes: u64,
 }
 
-pub(super) struct World {
-    pub(super) config: Config,
+pub(crate) struct World<S: Stormy> {
+    pub(crate) config: S::Config,
+    mutant: Option<Mutant>,
     dice: Dice,
     weather: Weather,
     now: u64,
     made: u64,
     ticks: u64,
-    events: BTreeMap<(u64, u64), Event>,
-    pub(super) nodes: Vec<Node>,
-    clients: Vec<Host>,
+    events: BTreeMap<(u64, u64), Event<S::Message>>,
+    nodes: Vec<Node<S>>,
+    clients: Vec<Host<S>>,
     broken: BTreeMap<u64, BTreeSet<(u16, u16)>>,
     leader: u16,
     is_calm: bool,
     values: u64,
     operations: BTreeMap<(ClientId, RequestNumber), Operation>,
-    watch: Watch,
-    pub(super) milestones: BTreeSet<&'static str>,
-    pub(super) is_traced: bool,
-    pub(super) trace: Vec<String>,
+    watch: Watch<S::Number>,
+    pub(crate) milestones: BTreeSet<&'static str>,
+    pub(crate) is_traced: bool,
+    pub(crate) trace: Vec<String>,
 }
 
-impl World {
-    pub(super) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+impl<S: Stormy> World<S> {
+    pub(crate) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let mut dice = Dice(seed);
         let nodes = dice.of(&[3, 3, 3, 3, 5, 5, 5, 4, 2, 7]);
-        let mut options = Options::new();
-        let reads = dice.of(&["log", "read-index", "lease", "lease"]);
-        options.insert("reads".into(), reads.into());
-        if reads == "lease" {
-            options.insert("lease_ms".into(), dice.of(&["200", "400", "800"]).into());
-            options.insert("drift_ppm".into(), DRIFT_PPM.to_string());
-        }
-        options.insert("window".into(), dice.of(&["1", "2", "8", "64"]).into());
-        options.insert("snapshot_every".into(), dice.of(&["1", "3", "20", "1000", "1000"]).into());
-        let config = Paxos::configure(nodes, &options, Mutants(mutant)).unwrap();
+        let options = S::draw_options(&mut dice);
+        let config = S::configure(nodes, &options, Mutants(mutant)).unwrap();
         let weather = Weather {
             loss: dice.of(&[0, 5, 20]),
             copies: dice.of(&[0, 5, 20]),
             stragglers: dice.of(&[0, 3, 10]),
-            slow: match reads {
-                "lease" => dice.of(&["", "P2A", "HEARTBEAT_OK", "HEARTBEAT_OK"]),
-                _ => dice.of(&["", "P1A", "P2A", "P2A"]),
-            },
+            slow: S::draw_slow(&mut dice, &options),
             latency: dice.of(&[500, 2_000, 10_000]),
             fsync: dice.of(&[100, 1_000, 20_000]),
             promise_crashes: dice.of(&[0, 0, 30]),
         };
         let mut world = Self {
             config,
+            mutant,
             dice,
             weather,
             now: 0,
@@ -216,7 +204,7 @@ impl World {
         }
         let keys = ClusterKeys::simulated(nodes, CLIENTS);
         for (place, keys) in (0..CLIENTS).zip(keys.clients) {
-            let core = PaxosClient::start(ClientStart {
+            let core = S::Client::start(ClientStart {
                 me: ClientId(place),
                 incarnation: Incarnation(1),
                 config: self.config.clone(),
@@ -228,8 +216,18 @@ impl World {
         }
     }
 
+    /// Makes every clock run so many times as wrong.
+    pub(crate) fn worsen_clocks(&mut self, factor: i64) {
+        self.nodes.iter_mut().for_each(|node| node.drift *= factor);
+    }
+
+    /// How long after the storm everybody was answered and all had come together, in microseconds.
+    pub(crate) fn healing(&self) -> u64 {
+        self.now.saturating_sub(CALM_AT)
+    }
+
     /// The whole run.
-    pub(super) fn storm(&mut self) -> Result<(), String> {
+    pub(crate) fn storm(&mut self) -> Result<(), String> {
         for node in 0..u16::try_from(self.nodes.len()).unwrap() {
             self.restart(node);
         }
@@ -238,7 +236,7 @@ impl World {
         }
         self.plan();
         self.at(CALM_AT, Event::Calm);
-        let end = CALM_AT + PATIENCE;
+        let end = CALM_AT + S::PATIENCE;
         while let Some(((time, _), event)) = self.events.pop_first() {
             if time > end {
                 break;
@@ -305,12 +303,12 @@ impl World {
             .collect()
     }
 
-    fn at(&mut self, time: u64, event: Event) {
+    fn at(&mut self, time: u64, event: Event<S::Message>) {
         self.made += 1;
         self.events.insert((time, self.made), event);
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: Event<S::Message>) {
         if self.is_traced {
             self.trace.push(format!("{} {event:?}", self.now));
         }
@@ -329,7 +327,7 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, from: Place, to: Place, message: Message) {
+    fn arrive(&mut self, from: Place, to: Place, message: S::Message) {
         match (from, to) {
             (Place::Node(from), Place::Node(to)) => {
                 self.step(to, Input::Message { from: NodeId(from), message });
@@ -371,7 +369,7 @@ impl World {
         )
     }
 
-    fn step(&mut self, node: u16, input: Input<Message>) {
+    fn step(&mut self, node: u16, input: Input<S::Message>) {
         let now = self.local_time(node);
         let state = &mut self.nodes[usize::from(node)];
         let Some(replica) = &mut state.replica else { return };
@@ -415,18 +413,19 @@ impl World {
                     if self.is_traced {
                         self.trace.push(format!("{} n{node} {observation}", self.now));
                     }
-                    if matches!(observation, Observation::Elected { .. }) {
+                    let seen = S::seen(&observation);
+                    if matches!(seen, Seen::Elected) {
                         self.leader = node;
                     }
-                    let promises = matches!(observation, Observation::Promised { .. });
+                    let promises = matches!(seen, Seen::Promised { .. });
                     if promises && !self.is_calm && self.dice.percent(self.weather.promise_crashes)
                     {
                         let time = self.now + self.dice.between(1, 30_000);
                         self.at(time, Event::Crash { node });
                     }
-                    self.watch.take(node, &observation);
-                    self.check_holders(&observation);
-                    self.check_leases(node, &observation);
+                    self.watch.take(node, seen);
+                    self.check_holders(seen);
+                    self.check_leases(node, seen);
                 }
                 Effect::Mark(milestone) => drop(self.milestones.insert(milestone.0)),
                 Effect::Ignore(_) => {}
@@ -442,15 +441,15 @@ impl World {
     }
 
     /// P-I11: what counts as decided is on the disks of a majority.
-    fn check_holders(&mut self, observation: &Observation) {
-        let Observation::Decided { ballot, slot, entry, .. } = observation else { return };
-        let holds = |record: &Record| match record {
-            Record::Accepted { slot: at, ballot: accepted, entry: held } => {
-                at == slot && accepted >= ballot && held.digest() == *entry
+    fn check_holders(&mut self, seen: Seen<S::Number>) {
+        let Seen::Decided { ballot, slot, entry } = seen else { return };
+        let holds = |record: &S::Record| match S::kept(record) {
+            Kept::Accepted { slot: at, ballot: accepted, entry: held } => {
+                at == slot && accepted >= ballot && held.digest() == entry
             }
-            Record::Decided { slot: at, entry: held } => at == slot && held.digest() == *entry,
-            Record::Snapshot { snapshot } => snapshot.index >= *slot,
-            Record::Promised { .. } => false,
+            Kept::Decided { slot: at, entry: held } => at == slot && held.digest() == entry,
+            Kept::Snapshot { index } => index >= slot,
+            Kept::Other => false,
         };
         let holders = self.nodes.iter().filter(|node| node.durable.iter().any(holds)).count();
         if holders <= self.nodes.len() / 2 {
@@ -459,11 +458,11 @@ impl World {
     }
 
     /// P-I12: while one node has a lease, no other has one, and nobody decides in a higher ballot.
-    fn check_leases(&mut self, node: u16, observation: &Observation) {
-        match observation {
-            Observation::LeaseTaken { ballot, micros, .. } => {
+    fn check_leases(&mut self, node: u16, seen: Seen<S::Number>) {
+        match seen {
+            Seen::LeaseTaken { ballot, micros } => {
                 let drift = self.nodes[usize::from(node)].drift;
-                let local = i64::try_from(*micros).unwrap();
+                let local = i64::try_from(micros).unwrap();
                 let span = u64::try_from(local * 1_000_000 / (1_000_000 + drift)).unwrap();
                 let now = self.now;
                 let other = self
@@ -475,13 +474,13 @@ impl World {
                     let why = format!("P-I12: n{node} in {ballot} and n{other} in {theirs}");
                     self.watch.complain(why);
                 }
-                self.watch.leases.insert(node, (*ballot, now + span));
+                self.watch.leases.insert(node, (ballot, now + span));
             }
-            Observation::SteppedDown { .. } => drop(self.watch.leases.remove(&node)),
-            Observation::Decided { ballot, .. } => {
+            Seen::SteppedDown => drop(self.watch.leases.remove(&node)),
+            Seen::Decided { ballot, .. } => {
                 let now = self.now;
                 let broken =
-                    self.watch.leases.iter().find(|(_, lease)| lease.0 < *ballot && lease.1 > now);
+                    self.watch.leases.iter().find(|(_, lease)| lease.0 < ballot && lease.1 > now);
                 if let Some((other, (theirs, _))) = broken {
                     let why =
                         format!("P-I12: n{node} decides in {ballot}, n{other} leases {theirs}");
@@ -492,7 +491,7 @@ impl World {
         }
     }
 
-    fn hold_or_send(&mut self, node: u16, after: After, to: Place, message: Message) {
+    fn hold_or_send(&mut self, node: u16, after: After, to: Place, message: S::Message) {
         let state = &mut self.nodes[usize::from(node)];
         let needs = match after {
             After::EveryPersist => state.issued,
@@ -522,13 +521,9 @@ impl World {
         self.step(node, Input::Persisted(synced));
     }
 
-    fn send(&mut self, from: Place, to: Place, message: Message) {
-        if let (
-            Place::Node(node),
-            Message::P1b { ballot, .. } | Message::P2b { ballot, ok: true, .. },
-        ) = (from, &message)
-        {
-            self.watch.vowed(node, *ballot);
+    fn send(&mut self, from: Place, to: Place, message: S::Message) {
+        if let (Place::Node(node), Some(ballot)) = (from, S::vow(&message)) {
+            self.watch.vowed(node, ballot);
         }
         if from == to {
             return self.at(self.now, Event::Arrive { from, to, message });
@@ -563,7 +558,7 @@ impl World {
     /// The node's power is cut: all but some of what is not durable is lost.
     fn crash(&mut self, node: u16) {
         let keeps_all = self.dice.percent(30);
-        let damages = self.config.mutants.deviates(Mutant::P26) || self.dice.percent(5);
+        let damages = self.mutant == Some(Mutant::P26) || self.dice.percent(5);
         // Whoever finds damage stays down: of two nodes, none may.
         let is_bearable =
             self.nodes.len() > 2 && self.nodes.iter().all(|node| node.damaged.is_none());
@@ -614,8 +609,8 @@ impl World {
             }
         });
         let records = records.collect();
-        self.watch.started(node, &state.durable);
-        let started = PaxosReplica::start(
+        self.watch.started(node, snapshot_in::<S>(&state.durable));
+        let started = S::Replica::start(
             Start {
                 me: NodeId(node),
                 incarnation: Incarnation(state.life),
@@ -632,7 +627,7 @@ impl World {
                 // Whoever starts with a damaged record has cut the log there.
                 if let Some(place) = state.damaged.take() {
                     state.durable.truncate(place);
-                    self.watch.started(node, &state.durable);
+                    self.watch.started(node, snapshot_in::<S>(&state.durable));
                 }
                 state.replica = Some(replica);
                 self.carry_out(node);
@@ -732,7 +727,7 @@ impl World {
         }
     }
 
-    fn client_step(&mut self, client: u32, input: ClientInput<Message>) {
+    fn client_step(&mut self, client: u32, input: ClientInput<S::Message>) {
         let mut effects = Vec::new();
         self.clients[client as usize].core.step(LocalTime(self.now), input, &mut effects);
         for effect in effects {
@@ -764,6 +759,15 @@ impl World {
             }
         }
     }
+}
+
+/// What the last snapshot among these records stands for.
+fn snapshot_in<S: Stormy>(records: &[S::Record]) -> Slot {
+    let index = records.iter().rev().find_map(|record| match S::kept(record) {
+        Kept::Snapshot { index } => Some(index),
+        Kept::Accepted { .. } | Kept::Decided { .. } | Kept::Other => None,
+    });
+    index.unwrap_or_default()
 }
 
 fn number(seq: u64) -> RequestNumber {

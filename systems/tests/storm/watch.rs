@@ -1,88 +1,82 @@
 //! What is watched in a storm.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use quorate_systems::contract::{ClientId, Command, Key, Outcome, Value};
-use quorate_systems::paxos::{Ballot, Chain, Observation, Record, RequestNumber, Slot};
+use quorate_systems::paxos::{Chain, RequestNumber, Slot};
 
+use super::Seen;
 use super::world::Operation;
 
 /// What has been seen, and the first thing that was wrong.
 #[derive(Default)]
-pub(super) struct Watch {
+pub(crate) struct Watch<N> {
     decided: BTreeMap<Slot, u64>,
-    proposed: BTreeMap<(Slot, Ballot), u64>,
-    ballots: BTreeSet<Ballot>,
+    proposed: BTreeMap<(Slot, N), u64>,
+    ballots: BTreeSet<N>,
     /// The highest ballot that an acceptor has told anybody that it promised or accepted in.
-    vows: BTreeMap<u16, Ballot>,
+    vows: BTreeMap<u16, N>,
     /// Who holds a lease, in which ballot, until when.
-    pub(super) leases: BTreeMap<u16, (Ballot, u64)>,
+    pub(crate) leases: BTreeMap<u16, (N, u64)>,
     chains: BTreeMap<Slot, Chain>,
     /// In which slot a request took effect, and the other way round.
     effects: BTreeMap<(ClientId, RequestNumber), Slot>,
     log: BTreeMap<Slot, (ClientId, RequestNumber)>,
-    pub(super) applied: BTreeMap<u16, Slot>,
-    pub(super) complaint: Option<String>,
+    pub(crate) applied: BTreeMap<u16, Slot>,
+    pub(crate) complaint: Option<String>,
 }
 
-impl Watch {
-    pub(super) fn complain(&mut self, why: String) {
+impl<N: Copy + Ord + Default + Display> Watch<N> {
+    pub(crate) fn complain(&mut self, why: String) {
         self.complaint.get_or_insert(why);
     }
 
     /// An acceptor has told that it promised `ballot`, or accepted in it.
-    pub(super) fn vowed(&mut self, node: u16, ballot: Ballot) {
+    pub(crate) fn vowed(&mut self, node: u16, ballot: N) {
         let vow = self.vows.entry(node).or_default();
         *vow = ballot.max(*vow);
     }
 
-    /// A node starts from these records: it has executed what its last snapshot stands for.
-    pub(super) fn started(&mut self, node: u16, records: &[Record]) {
-        let index = records.iter().rev().find_map(|record| match record {
-            Record::Snapshot { snapshot } => Some(snapshot.index),
-            Record::Promised { .. } | Record::Accepted { .. } | Record::Decided { .. } => None,
-        });
-        self.applied.insert(node, index.unwrap_or_default());
+    /// A node starts: it has executed what its last snapshot stands for.
+    pub(crate) fn started(&mut self, node: u16, index: Slot) {
+        self.applied.insert(node, index);
     }
 
-    pub(super) fn take(&mut self, node: u16, observation: &Observation) {
-        match observation {
-            Observation::BallotUsed { ballot, .. } => {
-                if !self.ballots.insert(*ballot) {
+    pub(crate) fn take(&mut self, node: u16, seen: Seen<N>) {
+        match seen {
+            Seen::BallotUsed { ballot } => {
+                if !self.ballots.insert(ballot) {
                     self.complain(format!("P-I4: ballot {ballot} is used twice"));
                 }
             }
-            Observation::Proposed { ballot, slot, entry, .. } => {
-                let known = *self.proposed.entry((*slot, *ballot)).or_insert(*entry);
-                if known != *entry {
+            Seen::Proposed { ballot, slot, entry } => {
+                let known = *self.proposed.entry((slot, ballot)).or_insert(entry);
+                if known != entry {
                     self.complain(format!("P-I3: two proposals in {slot} of {ballot}"));
                 }
             }
-            Observation::Decided { slot, entry, .. } | Observation::Learned { slot, entry, .. } => {
-                let known = *self.decided.entry(*slot).or_insert(*entry);
-                if known != *entry {
+            Seen::Decided { slot, entry, .. } | Seen::Learned { slot, entry } => {
+                let known = *self.decided.entry(slot).or_insert(entry);
+                if known != entry {
                     self.complain(format!("P-I6: {slot} is decided twice"));
                 }
             }
-            Observation::Executed { slot, chain, request, is_first } => {
-                self.executed(node, *slot, *chain, *request, *is_first);
+            Seen::Executed { slot, chain, request, is_first } => {
+                self.executed(node, slot, chain, request, is_first);
             }
-            Observation::SnapshotInstalled { index, chain, .. } => {
-                self.applied.insert(node, *index);
-                self.compare(*index, *chain);
+            Seen::SnapshotInstalled { index, chain } => {
+                self.applied.insert(node, index);
+                self.compare(index, chain);
             }
-            Observation::SnapshotTaken { index, chain, .. } => self.compare(*index, *chain),
-            Observation::Promised { ballot, .. } | Observation::Accepted { ballot, .. } => {
+            Seen::SnapshotTaken { index, chain } => self.compare(index, chain),
+            Seen::Promised { ballot } | Seen::Accepted { ballot } => {
                 let vow = self.vows.get(&node).copied().unwrap_or_default();
-                if *ballot < vow {
+                if ballot < vow {
                     self.complain(format!("P-I1: n{node} said {vow} and goes back to {ballot}"));
                 }
             }
-            Observation::Elected { .. }
-            | Observation::LeaseGranted { .. }
-            | Observation::LeaseTaken { .. }
-            | Observation::ReadServed { .. }
-            | Observation::SteppedDown { .. } => {}
+            Seen::Elected | Seen::LeaseTaken { .. } | Seen::SteppedDown | Seen::Other => {}
         }
     }
 
@@ -115,7 +109,7 @@ impl Watch {
 
     /// The log is the order of all that took effect. Every answer must be what it gives, and the order of
     /// real time must be kept: what was completed before something began comes before it.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         &self,
         operations: &BTreeMap<(ClientId, RequestNumber), Operation>,
     ) -> Result<(), String> {
