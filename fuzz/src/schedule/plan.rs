@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use quorate_plan::{
-    Delay, Durations, Fault, Liveness, Plan, PlannedFault, Script,
-    ScriptedOperation, SystemPlan, ValueChoice, Weather, Workload, WorkloadKind, WorldKind,
+    Delay, Durations, Fault, Liveness, Plan, PlannedFault, Script, ScriptedOperation, SystemPlan,
+    ValueChoice, Weather, Workload, WorkloadKind, WorldKind,
 };
 use quorate_systems::contract::{NodeId, System};
 use quorate_systems::mutant::Mutants;
