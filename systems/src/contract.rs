@@ -220,6 +220,10 @@ pub trait System: Sized + Send + Sync + 'static {
     /// Whether these nodes, up and connected with each other and all clients, suffice for every operation.
     fn is_live(config: &Self::Config, nodes: &[NodeId]) -> bool;
 
+    /// Whether every node answers every client that asks it, sooner or later, also where others have answered.
+    /// Otherwise a node may drop what its client needs no more, and only operations must end.
+    fn answers_all(config: &Self::Config) -> bool;
+
     /// How many nodes may lie at once while every promise still holds; 0 where none may.
     fn liars_tolerated(config: &Self::Config) -> u16;
 

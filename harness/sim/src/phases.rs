@@ -41,8 +41,16 @@ impl<S: Watched> Sim<S> {
         let away = u64::from(plan.system.nodes) - nodes.len() as u64;
         let core_bound_us = bound_us + away * PATIENCE_US;
         let is_demanded = configs.iter().all(|config| S::is_live(config, &nodes));
-        self.liveness =
-            Some(Liveness { core, bound_us, core_bound_us, is_demanded, since: 0, idle_since: 0 });
+        let answers_all = configs.iter().all(S::answers_all);
+        self.liveness = Some(Liveness {
+            core,
+            bound_us,
+            core_bound_us,
+            is_demanded,
+            answers_all,
+            since: 0,
+            idle_since: 0,
+        });
     }
 
     /// The next phase begins, unless it has: it may come early.
@@ -249,7 +257,9 @@ impl<S: Watched> Sim<S> {
             self.phase == Phase::Whole || core.is_none_or(|core| core.contains(&node.me.0))
         };
         let cluster = self.nodes.iter().take(usize::from(self.nodes_count)).filter(counts);
-        let silent = cluster.filter(|node| node.replica.is_none() || node.duty == Duty::Asked);
+        let answers_all = self.liveness.as_ref().is_some_and(|liveness| liveness.answers_all);
+        let owes = |node: &Node<S>| node.duty == Duty::Asked && answers_all;
+        let silent = cluster.filter(|node| node.replica.is_none() || owes(node));
         silent.map(|node| node.me).collect()
     }
 }

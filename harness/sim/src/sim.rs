@@ -68,6 +68,8 @@ pub(crate) struct Liveness {
     pub(crate) core_bound_us: u64,
     /// Whether the nodes that must suffice do.
     pub(crate) is_demanded: bool,
+    /// Whether every node that is asked must answer.
+    pub(crate) answers_all: bool,
     /// When the present phase began.
     pub(crate) since: u64,
     /// When everybody had done all that the phase asks of them, if they have.

@@ -26,6 +26,8 @@ pub struct PaxosClient {
     open: Option<Open>,
     /// Whom it takes for the leader.
     node: NodeId,
+    /// Whom it asked last without being sent there: the nodes take turns in that.
+    turn: NodeId,
 }
 
 /// The operation that is under way.
@@ -46,7 +48,7 @@ impl Client<Paxos> for PaxosClient {
     fn start(start: ClientStart<Paxos>) -> Self {
         let ClientStart { me, incarnation, config, .. } = start;
         let node = u16::try_from(me.0 % u32::from(config.nodes)).map_or(NodeId(0), NodeId);
-        Self { config, incarnation, seq: 0, open: None, node }
+        Self { config, incarnation, seq: 0, open: None, node, turn: node }
     }
 
     fn step(&mut self, _now: LocalTime, input: ClientInput<Message>, out: &mut Effects) {
@@ -60,7 +62,7 @@ impl Client<Paxos> for PaxosClient {
             ClientInput::Timer(_) => self.on_timer(out),
             ClientInput::GiveUp => {
                 // Whoever did not answer may be cut off.
-                self.node = self.next_node();
+                self.take_turn();
                 self.open = None;
                 out.push(ClientEffect::CancelTimer { id: RESEND });
             }
@@ -130,7 +132,7 @@ impl PaxosClient {
         };
         open.resent = open.resent.saturating_add(1);
         open.redirects_left = redirects;
-        self.node = self.next_node();
+        self.take_turn();
         self.ask(out);
     }
 
@@ -146,8 +148,10 @@ impl PaxosClient {
         RequestNumber { incarnation: self.incarnation, seq: self.seq }
     }
 
-    fn next_node(&self) -> NodeId {
-        NodeId((self.node.0 + 1) % self.config.nodes)
+    /// Turns to the next node, which knows a way to the leader perhaps, where this client has none.
+    fn take_turn(&mut self) {
+        self.turn = NodeId((self.turn.0 + 1) % self.config.nodes);
+        self.node = self.turn;
     }
 }
 

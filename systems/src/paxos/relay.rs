@@ -4,9 +4,9 @@
 //!   client ── REQUEST ──► node ── RELAY ──► leader ── P2A ──► node ── REPLY ──► client
 //! ```
 //!
-//! Whoever asks a node that does not lead is told who does. One that comes again with the same request has
-//! not been answered there: the node asks the leader for it, and answers once it has executed the request
-//! itself. A relayed read goes through the log, since only that comes by the node.
+//! Whoever asks a node that does not lead is told who does. One that comes again, and has not had a request
+//! executed meanwhile, has not been answered there: the node asks the leader for it, and answers once it has
+//! executed the request itself. A relayed read goes through the log, since only that comes by the node.
 
 use alloc::collections::BTreeMap;
 
@@ -32,12 +32,11 @@ struct Asked {
 const CLIENTS_MAX: usize = 1_024;
 
 impl Relay {
-    /// Whether a client asks again what it has asked here before.
+    /// Whether a client asks again: the same as before, or something else in place of what it has given up.
     fn ask(&mut self, client: ClientId, number: RequestNumber) -> bool {
         if let Some(asked) = self.0.get_mut(&client) {
-            let is_again = asked.number == number;
-            *asked = Asked { number, is_relayed: is_again };
-            return is_again;
+            *asked = Asked { number, is_relayed: true };
+            return true;
         }
         if self.0.len() >= CLIENTS_MAX {
             self.0.pop_first();
@@ -48,11 +47,12 @@ impl Relay {
 
     /// A request was executed: whether its client waits for an answer from here.
     pub(super) fn executed(&mut self, client: ClientId, number: RequestNumber) -> bool {
-        let is_this = |asked: &Asked| asked.number == number;
-        if !self.0.get(&client).is_some_and(is_this) {
+        let Some(asked) = self.0.get(&client).copied() else { return false };
+        if asked.number > number {
             return false;
         }
-        self.0.remove(&client).is_some_and(|asked| asked.is_relayed)
+        self.0.remove(&client);
+        asked.is_relayed && asked.number == number
     }
 }
 

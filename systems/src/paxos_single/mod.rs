@@ -60,6 +60,10 @@ impl System for PaxosSingle {
         config.is_majority(nodes.iter().copied().collect())
     }
 
+    fn answers_all(_config: &Config) -> bool {
+        true
+    }
+
     fn liars_tolerated(_config: &Config) -> u16 {
         0
     }

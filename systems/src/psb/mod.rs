@@ -81,6 +81,10 @@ impl System for Psb {
         u32::try_from(members).is_ok_and(|members| members >= config.majority())
     }
 
+    fn answers_all(_config: &Config) -> bool {
+        false
+    }
+
     fn liars_tolerated(_config: &Config) -> u16 {
         0
     }

@@ -79,6 +79,10 @@ impl System for Quorum {
             .all(|purpose| config.quorums.suffices(purpose, set))
     }
 
+    fn answers_all(_config: &Config) -> bool {
+        true
+    }
+
     fn liars_tolerated(config: &Config) -> u16 {
         config.quorums.liars()
     }
