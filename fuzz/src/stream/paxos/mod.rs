@@ -4,11 +4,12 @@
 //! is what a candidate and a leader may say on the grounds of what they were told. When it campaigns, and what it asks
 //! for while it catches up, is its own choice.
 //!
-//! What other nodes say is made up, and contradicts itself. Of the invariants P-I1, P-I2, P-I4 and P-I10 speak of one node,
-//! whatever others say: what it has promised, the ballots that it uses, what has left it before it was durable. No other
-//! is demanded; what those demand of one node the model asks for: promises that never get lower, in any slot; nothing accepted below them;
-//! nothing told before it is durable; the entry of the highest ballot among the promises that it was really given; a
-//! majority of distinct voters behind what it calls decided; execution without holes; no lease that lasts too long.
+//! What other nodes say is made up, and contradicts itself. Of the invariants P-I1, P-I2, P-I4 and P-I10 speak of one
+//! node, whatever others say: what it has promised, the ballots that it uses, what has left it before it was durable. No
+//! other is demanded; what those demand of one node the model asks for: promises that never get lower, in any slot;
+//! nothing accepted below them; nothing told before it is durable; the entry of the highest ballot among the promises that
+//! it was really given; a majority of distinct voters behind what it calls decided; execution without holes; no lease that
+//! lasts too long.
 
 mod forge;
 mod model;
