@@ -12,7 +12,7 @@ mod statistics;
 mod story;
 mod strip;
 mod timeline;
-mod units;
+pub mod units;
 mod verdict;
 mod violations;
 mod words;

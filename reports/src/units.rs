@@ -1,7 +1,7 @@
 //! Numbers for people.
 
 /// Nanoseconds as a span with three digits: `870 µs`, `12.3 ms`, `1.25 s`.
-pub(crate) fn span(nanoseconds: u64) -> String {
+pub fn span(nanoseconds: u64) -> String {
     match nanoseconds {
         0..1_000 => format!("{nanoseconds} ns"),
         1_000..1_000_000 => three_digits(nanoseconds, 1_000, "µs"),

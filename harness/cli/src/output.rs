@@ -9,6 +9,7 @@ use quorate_checkers::explain::timeline;
 use quorate_checkers::judge::Results;
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::Expectation;
+use quorate_reports::units::span;
 
 use crate::error::CliError;
 
@@ -105,6 +106,18 @@ pub(crate) fn notes(results: &Results) -> String {
     let mut text = String::new();
     for note in &results.vacuity.notes {
         line(&mut text, "note", note);
+    }
+    text
+}
+
+/// How many operations were done a second, and how long they took; nothing where none was.
+pub(crate) fn speed(results: &Results) -> String {
+    let all = &results.statistics.all;
+    let mut text = String::new();
+    if let Some(latency) = all.latency {
+        let (p50, p99) = (span(latency.p50_ns), span(latency.p99_ns));
+        let rate = all.ok_per_second;
+        line(&mut text, "speed", &format!("{rate:.0} ok a second; latency: p50 {p50}, p99 {p99}"));
     }
     text
 }

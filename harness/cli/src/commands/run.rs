@@ -183,8 +183,10 @@ impl Run {
         let history = folder.path.join(store::HISTORY);
         let page = folder.path.join(store::REPORT);
         output::line(&mut text, "seed", &plan.seed.to_string());
-        if let Some(simulation) = &finished.simulation {
-            simulation.tell(&mut text);
+        match &finished.simulation {
+            Some(simulation) => simulation.tell(&mut text),
+            // In virtual time they would say how the weather was.
+            None => text += &output::speed(&finished.results),
         }
         output::line(&mut text, "again", &report::again(&history, self.mutant.0.map(Mutant::name)));
         // A valid run of real processes keeps no inputs to be replayed from.
