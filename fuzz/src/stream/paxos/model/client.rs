@@ -19,6 +19,8 @@ struct Client {
     open: Option<Command>,
     /// Whom it takes for the leader.
     node: u16,
+    /// Whose turn it was last to be asked by nobody's leave.
+    turn: u16,
     /// How often it still lets itself be sent elsewhere before it waits.
     hops: u16,
 }
@@ -31,7 +33,8 @@ impl ClientModel<Paxos> for PaxosClientModel {
     fn reset(&mut self, cluster: &Cluster<Paxos>, me: ClientId, incarnation: u64) {
         let node = u16::try_from(me.0 % u32::from(cluster.nodes)).expect("below a number of nodes");
         let nodes = cluster.nodes;
-        self.0 = Some(Client { nodes, incarnation, begun: 0, open: None, node, hops: 0 });
+        self.0 =
+            Some(Client { nodes, incarnation, begun: 0, open: None, node, turn: node, hops: 0 });
     }
 
     fn step(&mut self, input: &ClientInput<Message>, expected: &mut Expected<Paxos>) {
@@ -47,12 +50,12 @@ impl ClientModel<Paxos> for PaxosClientModel {
             ClientInput::Timer(_) => {
                 if client.open.is_some() {
                     client.hops = client.nodes;
-                    client.node = (client.node + 1) % client.nodes;
+                    client.pass_on();
                     client.ask(expected);
                 }
             }
             ClientInput::GiveUp => {
-                client.node = (client.node + 1) % client.nodes;
+                client.pass_on();
                 client.open = None;
             }
             // Nothing can be changed here.
@@ -72,6 +75,7 @@ impl ClientModel<Paxos> for PaxosClientModel {
         state.add(client.begun.min(3));
         state.add(u64::from(client.open.is_some()));
         state.add(client.node.into());
+        state.add(client.turn.into());
         state.add(client.hops.into());
         state.0
     }
@@ -80,6 +84,11 @@ impl ClientModel<Paxos> for PaxosClientModel {
 impl Client {
     const fn number(&self) -> RequestNumber {
         RequestNumber { incarnation: Incarnation(self.incarnation), seq: self.begun }
+    }
+
+    fn pass_on(&mut self) {
+        self.turn = (self.turn + 1) % self.nodes;
+        self.node = self.turn;
     }
 
     fn ask(&self, expected: &mut Expected<Paxos>) {

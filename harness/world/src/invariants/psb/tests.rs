@@ -171,14 +171,18 @@ fn two_entries_ordered_in_one_slot_break_p_i6() {
 
 #[test]
 fn what_nobody_submitted_breaks_p_i7() {
-    let mut run = calm();
-    let learn = |run: &mut Watch, slot: u64, entry: u64| {
-        run.observe(n(2), &Observation::Learned { slot: Slot(slot), entry });
+    let mut run = Watch::new(3, &[]);
+    run.lead(1, &[0]);
+    for node in [0, 1] {
+        run.accept(node, 1, 1, &Entry::Noop).accept(node, 2, 1, &entry(2));
+    }
+    let learn = |run: &mut Watch, slot: u64, entry: &Entry| {
+        let (slot, entry) = (Slot(slot), entry.digest());
+        run.observe(n(2), &Observation::Learned { slot, entry });
     };
-    run.propose(1, 1, &Entry::Noop).accept(0, 1, 1, &Entry::Noop);
-    learn(&mut run, 1, Entry::Noop.digest());
+    learn(&mut run, 1, &Entry::Noop);
     run.holds();
-    learn(&mut run, 2, entry(7).digest());
+    learn(&mut run, 2, &entry(2));
     run.breaks(P_I7);
 }
 
