@@ -15,6 +15,7 @@ const FOLDER: &str = "tests/scripts/paxos";
 /// The rules of A2.2 of which each has its script.
 const SUBJECTS: &[&str] = &[
     "A0, at most once",
+    "A0, relay",
     "A2.2, catching up",
     "A2.2, commit index",
     "A2.2, durability",
