@@ -67,6 +67,7 @@ pub const TARGETS: &[Target] = &[
     schedule::QUORUM,
     schedule::PAXOS_SINGLE,
     schedule::PAXOS,
+    schedule::PSB,
     stream::paxos::STREAM,
     stream::paxos::CLIENT_STREAM,
 ];

@@ -33,9 +33,10 @@ use crate::vocabulary::Vocabulary;
 /// The length of a frame's header, in bytes.
 pub const HEADER_LEN: usize = 12;
 
-/// The longest body that is sent or read, in bytes: no message of a system comes near it, and a reader
-/// never keeps more than this for one connection.
-pub const BODY_MAX: usize = 1 << 20;
+/// The longest body that is sent or read, in bytes, and no less than a record on disk may have: a replicated
+/// store travels as one snapshot, and some million values fit. A reader never keeps more than this for one
+/// connection.
+pub const BODY_MAX: usize = 1 << 24;
 
 const MAGIC: u8 = b'Q';
 const VERSION: u8 = 1;

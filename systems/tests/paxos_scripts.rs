@@ -12,7 +12,7 @@ use script::{Scripted, Stage, complaint};
 
 const FOLDER: &str = "tests/scripts/paxos";
 
-/// The rules of A2.2 of which each has its script.
+/// The rules of A2.2, and the flaw that is one of leaders, of which each has its script.
 const SUBJECTS: &[&str] = &[
     "A0, at most once",
     "A0, relay",
@@ -25,6 +25,7 @@ const SUBJECTS: &[&str] = &[
     "A2.2, read-index",
     "A2.2, snapshots",
     "A2.2, window",
+    "F-P11",
 ];
 
 impl Scripted for Paxos {

@@ -21,6 +21,7 @@ use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
+use quorate_systems::psb::Psb;
 use quorate_systems::quorum::Quorum;
 use quorate_world::invariants::Watched;
 
@@ -47,11 +48,18 @@ pub const PAXOS: Target = target::<Paxos>(
     "Small plans for Multi-Paxos, run in the simulator: nothing is broken, and twice gives the same.",
 );
 
+/// Schedules of Paxos for System Builders.
+pub const PSB: Target = target::<Psb>(
+    "psb_schedule",
+    "Small plans for Paxos for System Builders, run in the simulator: nothing is broken, and twice gives the same.",
+);
+
 /// The systems whose schedules are fuzzed, by the names of their targets.
 pub const SCHEDULES: &[(&str, SystemKind)] = &[
     (QUORUM.name, SystemKind::Quorum),
     (PAXOS_SINGLE.name, SystemKind::PaxosSingle),
     (PAXOS.name, SystemKind::Paxos),
+    (PSB.name, SystemKind::Psb),
 ];
 
 /// The target that runs schedules of a system.

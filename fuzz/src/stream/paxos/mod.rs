@@ -1,6 +1,6 @@
 //! Multi-Paxos: a replica that is proposer, acceptor and learner, and a client.
 //!
-//! The replica is judged and not foretold ([`model`]): its rules as acceptor are modelled in full, slot by slot, and so
+//! The replica is judged and not foretold (`model`): its rules as acceptor are modelled in full, slot by slot, and so
 //! is what a candidate and a leader may say on the grounds of what they were told. When it campaigns, and what it asks
 //! for while it catches up, is its own choice.
 //!
