@@ -137,13 +137,37 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Gives a bad disk to the next of `nodes` nodes; all other faults stay as they are. For faults that must bite
-    /// and do not, since their node has nothing to write.
+    /// Aims a fault better that must bite and did not. A bad disk goes to the next of `nodes` nodes, since this one
+    /// may have nothing to write; a fault of messages hits those of all nodes, twice as many, and up to a second
+    /// twice as far, since few may have been sent, and none been overtaken. All other faults stay as they are.
     pub fn aim_elsewhere(&mut self, nodes: u16) {
-        if let Self::Disk { node, .. } = self {
-            *node = (*node + 1) % nodes.max(1);
+        const WITHIN_MAX_MS: u64 = 1_000;
+        match self {
+            Self::Disk { node, .. } => *node = (*node + 1) % nodes.max(1),
+            Self::Duplicate { ends, per_mille, within_ms }
+            | Self::Reorder { ends, per_mille, within_ms } => {
+                aim_wider(ends, per_mille, nodes);
+                *within_ms = (2 * *within_ms).clamp(*within_ms, WITHIN_MAX_MS.max(*within_ms));
+            }
+            Self::Loss { ends, per_mille } | Self::Corrupt { ends, per_mille } => {
+                aim_wider(ends, per_mille, nodes);
+            }
+            Self::Delay { ends, .. } => ends.extend((0..nodes).map(Endpoint::Node)),
+            Self::Partition { .. }
+            | Self::Kill { .. }
+            | Self::PowerLoss { .. }
+            | Self::Pause { .. }
+            | Self::Clock { .. }
+            | Self::Byzantine { .. }
+            | Self::Reconfigure { .. } => {}
         }
     }
+}
+
+/// Twice as many messages, of all nodes.
+fn aim_wider(ends: &mut BTreeSet<Endpoint>, per_mille: &mut u16, nodes: u16) {
+    ends.extend((0..nodes).map(Endpoint::Node));
+    *per_mille = (*per_mille).saturating_mul(2).min(1_000);
 }
 
 /// How a disk misbehaves.
@@ -218,4 +242,26 @@ pub enum FaultClass {
     Byzantine,
     /// [`Fault::Reconfigure`].
     Reconfigure,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_messages_is_aimed_wider_each_time_and_no_further_than_there_is() {
+        let ends = |nodes: &[u16]| nodes.iter().copied().map(Endpoint::Node).collect();
+        let mut reorder = Fault::Reorder { ends: ends(&[1]), per_mille: 107, within_ms: 8 };
+        reorder.aim_elsewhere(3);
+        let wider = Fault::Reorder { ends: ends(&[0, 1, 2]), per_mille: 214, within_ms: 16 };
+        assert_eq!(reorder, wider);
+        for _ in 0..20 {
+            reorder.aim_elsewhere(3);
+        }
+        let widest = Fault::Reorder { ends: ends(&[0, 1, 2]), per_mille: 1_000, within_ms: 1_000 };
+        assert_eq!(reorder, widest);
+        let mut disk = Fault::Disk { node: 2, disk: Disk::Full };
+        disk.aim_elsewhere(3);
+        assert_eq!(disk, Fault::Disk { node: 0, disk: Disk::Full });
+    }
 }
