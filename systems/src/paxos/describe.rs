@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::ballot::{Ballot, Slot};
-use super::entry::{Chain, Entry, RequestNumber, mix};
+use super::entry::{Chain, Request, RequestNumber, mix};
 use super::message::{Message, Observation};
 use crate::contract::{Command, Describe, Identify, Outcome};
 
@@ -37,7 +37,7 @@ pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
             Some(*round)
         }
         (_, "slot") => slot_of(message).map(|slot| slot.0),
-        (Message::P2a { entry, .. }, _) => entry_field(entry, name),
+        (Message::P2a { entry, .. }, _) => request_field(entry.request()?, name),
         _ => None,
     })
 }
@@ -89,8 +89,8 @@ fn ballot_field(ballot: Ballot, name: &str) -> Option<u64> {
     }
 }
 
-fn entry_field(entry: &Entry, name: &str) -> Option<u64> {
-    let request = entry.request()?;
+/// The number in the field `name` of a request.
+pub(crate) fn request_field(request: &Request, name: &str) -> Option<u64> {
     match name {
         "client" => Some(u64::from(request.client.0)),
         "seq" => Some(request.number.seq),
@@ -215,7 +215,7 @@ impl fmt::Display for Observation {
 }
 
 /// The first half of a hash: enough for people to tell a few of them apart.
-struct Short(u64);
+pub(crate) struct Short(pub(crate) u64);
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,9 +226,9 @@ impl fmt::Display for Short {
 impl Identify for Message {
     fn identity(&self) -> u64 {
         match self {
-            Self::Request { number, .. } => request(1, *number),
-            Self::Reply { number, .. } => request(2, *number),
-            Self::Redirect { number, .. } => request(3, *number),
+            Self::Request { number, .. } => request_identity(1, *number),
+            Self::Reply { number, .. } => request_identity(2, *number),
+            Self::Redirect { number, .. } => request_identity(3, *number),
             Self::P1a { ballot, .. } => proposal(4, *ballot, 0),
             Self::P1b { ballot, .. } => proposal(5, *ballot, 0),
             Self::Nack { ballot, .. } => proposal(6, *ballot, 0),
@@ -239,12 +239,15 @@ impl Identify for Message {
             Self::Fetch { from } => mix(11, from.0),
             Self::FetchOk { from, .. } => mix(12, from.0),
             Self::Snapshot { snapshot } => mix(13, snapshot.index.0),
-            Self::Relay { client, number, .. } => mix(request(14, *number), client.0.into()),
+            Self::Relay { client, number, .. } => {
+                mix(request_identity(14, *number), client.0.into())
+            }
         }
     }
 }
 
-fn request(kind: u64, number: RequestNumber) -> u64 {
+/// The identity of a message of this kind that is about a request.
+pub(crate) fn request_identity(kind: u64, number: RequestNumber) -> u64 {
     mix(mix(kind, number.incarnation.0), number.seq)
 }
 

@@ -16,8 +16,6 @@ use crate::mutant::Mutant;
 const GAP_SPAN: (Micros, Micros) = (Micros(20_000), Micros(40_000));
 /// How long an answer may take before another node is asked.
 const PATIENCE: (Micros, Micros) = (Micros(80_000), Micros(120_000));
-/// So many entries are told at once.
-const ENTRIES_MAX: u64 = 128;
 /// Entries further beyond the present commit index than this are of no use yet.
 const AHEAD_MAX: u64 = 8_192;
 
@@ -163,9 +161,7 @@ impl PaxosReplica {
             let snapshot = self.snapshot.clone();
             return out.send_after(After::Nothing, node, Message::Snapshot { snapshot });
         }
-        let last = self.log.commit().min(from.plus(ENTRIES_MAX - 1));
-        let held = self.log.suffix(from).take_while(|(slot, _)| *slot <= last);
-        let entries: Vec<Entry> = held.map(|(_, place)| place.entry.clone()).collect();
+        let entries = self.log.decided_from(from);
         if entries.is_empty() {
             return out.ignore("FETCH of what is not known to be decided");
         }

@@ -4,9 +4,13 @@
 //! before every attempt.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use super::ballot::Slot;
 use super::entry::Entry;
+
+/// So many entries are told at once.
+const ENTRIES_MAX: u64 = 128;
 
 /// What is held in one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +81,13 @@ impl<B: Copy + Ord + Default> Log<B> {
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
         let places = self.places.iter().skip(skipped);
         places.zip(first.0..).filter_map(|(place, slot)| Some((Slot(slot), place.as_ref()?)))
+    }
+
+    /// The entries from `from` on that are decided without a gap, and no more than a message may have.
+    pub(crate) fn decided_from(&self, from: Slot) -> Vec<Entry> {
+        let last = self.commit.min(from.plus(ENTRIES_MAX - 1));
+        let held = self.suffix(from).take_while(|(slot, _)| *slot <= last);
+        held.map(|(_, place)| place.entry.clone()).collect()
     }
 
     /// Accepts an entry. What is decided stays: an entry that is proposed for a decided slot is the decided

@@ -42,6 +42,7 @@ pub use options::{Config, Reads};
 pub use replica::PaxosReplica;
 
 // Paxos for System Builders replicates the same machine by the same log.
+pub(crate) use describe::{Short, request_field, request_identity};
 pub(crate) use entry::mix;
 pub(crate) use log::Log;
 pub(crate) use machine::{Executed, Machine, Standing};

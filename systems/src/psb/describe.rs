@@ -4,8 +4,8 @@ use core::fmt;
 
 use super::message::{Message, Observation};
 use super::view::View;
-use crate::contract::{Command, Describe, Identify, Outcome};
-use crate::paxos::{Chain, Request, RequestNumber, Slot, mix};
+use crate::contract::{Describe, Identify, Outcome};
+use crate::paxos::{Chain, Request, Short, Slot, mix, request_field, request_identity};
 
 /// The number in the field `name` of a message. `slot` is the sequence number; of a `VC_Proof` or Prepare the
 /// sender's `Local_Aru`.
@@ -14,8 +14,8 @@ pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
         "view" => view_of(message).map(|view| view.0),
         "slot" => slot_of(message).map(|slot| slot.0),
         _ => match message {
-            Message::ClientUpdate { update } => update_field(update, name),
-            Message::Proposal { entry, .. } => update_field(entry.request()?, name),
+            Message::ClientUpdate { update } => request_field(update, name),
+            Message::Proposal { entry, .. } => request_field(entry.request()?, name),
             Message::Reply { number, .. } if name == "seq" => Some(number.seq),
             Message::Reply { outcome: Outcome::Read(value), .. } if name == "value" => {
                 value.map(|value| value.0)
@@ -64,22 +64,6 @@ fn slot_of(message: &Message) -> Option<Slot> {
         | Message::Reply { .. }
         | Message::ViewChange { .. }
         | Message::PrepareOk { .. } => None,
-    }
-}
-
-fn update_field(update: &Request, name: &str) -> Option<u64> {
-    match name {
-        "client" => Some(u64::from(update.client.0)),
-        "seq" => Some(update.number.seq),
-        _ => command_field(&update.command, name),
-    }
-}
-
-fn command_field(command: &Command, name: &str) -> Option<u64> {
-    match name {
-        "key" => command.key().map(|key| key.0),
-        "value" => command.value().map(|value| value.0),
-        _ => None,
     }
 }
 
@@ -170,22 +154,13 @@ impl fmt::Display for Observation {
     }
 }
 
-/// The first half of a hash: enough for people to tell a few of them apart.
-pub(super) struct Short(pub(super) u64);
-
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", self.0 >> 32)
-    }
-}
-
 impl Identify for Message {
     fn identity(&self) -> u64 {
         match self {
             Self::ClientUpdate { update: Request { client, number, .. } } => {
-                update(1 << 32 | u64::from(client.0), *number)
+                request_identity(1 << 32 | u64::from(client.0), *number)
             }
-            Self::Reply { number, .. } => update(2, *number),
+            Self::Reply { number, .. } => request_identity(2, *number),
             Self::ViewChange { attempted } => proposal(3, *attempted, Slot::ZERO),
             Self::VcProof { installed, aru } => proposal(4, *installed, *aru),
             Self::Prepare { view, .. } => proposal(5, *view, Slot::ZERO),
@@ -197,10 +172,6 @@ impl Identify for Message {
             Self::Snapshot { snapshot } => mix(11, snapshot.index.0),
         }
     }
-}
-
-fn update(kind: u64, number: RequestNumber) -> u64 {
-    mix(mix(kind, number.incarnation.0), number.seq)
 }
 
 fn proposal(kind: u64, view: View, slot: Slot) -> u64 {

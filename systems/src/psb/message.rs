@@ -10,7 +10,7 @@ use super::describe;
 use super::view::View;
 use crate::contract::{ClientId, Describe, Outcome};
 use crate::parties::NodeSet;
-use crate::paxos::{Chain, Entry, Request, RequestNumber, Slot, Snapshot};
+use crate::paxos::{Chain, Entry, Request, RequestNumber, Short, Slot, Snapshot};
 
 /// What a server holds of one slot, as it tells a new leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl fmt::Display for Message {
             }
             Self::Proposal { view, slot, entry } => write!(f, "{view} {slot} {entry}"),
             Self::Accept { view, slot, entry } => {
-                write!(f, "{view} {slot} {}", describe::Short(*entry))
+                write!(f, "{view} {slot} {}", Short(*entry))
             }
             Self::Fetch { from } => write!(f, "from {from}"),
             Self::FetchOk { from, entries } => {
