@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use quorate_plan::{
-    Delay, Durations, Fault, Liveness, Plan, PlannedFault, Script, ScriptedOperation, SystemPlan,
-    ValueChoice, Weather, Workload, WorkloadKind, WorldKind,
+    Delay, Durations, Fault, Liveness, Plan, PlannedFault, RIGHT_RATE_PPM, Script,
+    ScriptedOperation, SystemPlan, ValueChoice, Weather, Workload, WorkloadKind, WorldKind,
 };
 use quorate_systems::contract::{NodeId, System};
 use quorate_systems::mutant::Mutants;
@@ -22,8 +22,6 @@ const BOUND_MS: u64 = 30_000;
 /// More of these are not taken: each is looked at for every message.
 const RULES_MAX: usize = 6;
 const FAULTS_MAX: usize = 6;
-/// How fast a clock runs that is right.
-const RIGHT_PPM: u32 = 1_000_000;
 /// Of all clients together: some ten events each.
 const OPERATIONS_MAX: u64 = 10;
 
@@ -213,7 +211,8 @@ impl<'a, S: System> Regime<'a, S> {
         let Some(drift) = self.configs().first().and_then(S::drift_tolerated) else {
             return Fault::Clock { nodes, offset_ms, rate_ppm };
         };
-        let (least, most) = (RIGHT_PPM.saturating_sub(drift), RIGHT_PPM.saturating_add(drift));
+        let (least, most) =
+            (RIGHT_RATE_PPM.saturating_sub(drift), RIGHT_RATE_PPM.saturating_add(drift));
         Fault::Clock { nodes, offset_ms: 0, rate_ppm: rate_ppm.clamp(least, most) }
     }
 

@@ -124,39 +124,44 @@ pub enum FaultChoice {
     Named(Vec<FaultClass>),
 }
 
-impl FaultChoice {
-    /// The classes, for a system in which up to `liars` nodes may lie at once, whose clocks may go wrong by
-    /// `drift_ppm` (absent: as they like), and which may be able to change its options while it runs.
-    pub fn classes(
-        &self,
-        liars: u16,
-        drift_ppm: Option<u32>,
-        reconfigurable: bool,
-    ) -> Result<Vec<FaultClass>, FaultsError> {
-        match self {
-            Self::All => {
-                let makes_sense = |class: &FaultClass| match class {
-                    FaultClass::Byzantine => liars > 0,
-                    FaultClass::Clock => drift_ppm != Some(0),
-                    FaultClass::Reconfigure => reconfigurable,
-                    _ => true,
-                };
-                Ok(FaultClass::ALL.iter().copied().filter(makes_sense).collect())
-            }
-            Self::Named(classes) if classes.contains(&FaultClass::Byzantine) && liars == 0 => {
-                Err(FaultsError::NoLiarsTolerated)
-            }
-            Self::Named(classes)
-                if classes.contains(&FaultClass::Clock) && drift_ppm == Some(0) =>
-            {
+/// What a system bears of the faults that not every system bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bearing {
+    /// How many nodes may lie at once.
+    pub liars: u16,
+    /// By how many millionths clocks may go too fast or too slow, without a jump; absent where they may show what
+    /// they like.
+    pub drift_ppm: Option<u32>,
+    /// Whether it can change its options while it runs.
+    pub is_changing: bool,
+}
+
+impl Bearing {
+    /// Whether faults of this class make sense for the system, or why they do not.
+    pub const fn check(self, class: FaultClass) -> Result<(), FaultsError> {
+        match class {
+            FaultClass::Byzantine if self.liars == 0 => Err(FaultsError::NoLiarsTolerated),
+            FaultClass::Clock if matches!(self.drift_ppm, Some(0)) => {
                 Err(FaultsError::NoDriftTolerated)
             }
-            Self::Named(classes)
-                if classes.contains(&FaultClass::Reconfigure) && !reconfigurable =>
-            {
-                Err(FaultsError::NotReconfigurable)
+            FaultClass::Reconfigure if !self.is_changing => Err(FaultsError::NotReconfigurable),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FaultChoice {
+    /// The classes, for a system that bears so much. One that was named and that it does not bear is an error.
+    pub fn classes(&self, bearing: Bearing) -> Result<Vec<FaultClass>, FaultsError> {
+        match self {
+            Self::All => {
+                let makes_sense = |class: &FaultClass| bearing.check(*class).is_ok();
+                Ok(FaultClass::ALL.iter().copied().filter(makes_sense).collect())
             }
-            Self::Named(classes) => Ok(classes.clone()),
+            Self::Named(classes) => {
+                classes.iter().try_for_each(|class| bearing.check(*class))?;
+                Ok(classes.clone())
+            }
         }
     }
 }
@@ -287,15 +292,28 @@ mod tests {
 
     #[test]
     fn lies_are_left_out_of_all_but_refused_by_name_where_nobody_may_lie() {
-        let all =
-            |liars, reconfigurable| FaultChoice::All.classes(liars, None, reconfigurable).unwrap();
+        let bears = |liars, is_changing| Bearing { liars, drift_ppm: None, is_changing };
+        let all = |liars, is_changing| FaultChoice::All.classes(bears(liars, is_changing)).unwrap();
         assert!(!all(0, true).contains(&FaultClass::Byzantine));
         assert!(!all(1, false).contains(&FaultClass::Reconfigure));
         assert_eq!(all(1, true), FaultClass::ALL);
         let named = FaultChoice::Named(vec![FaultClass::Byzantine]);
-        assert_eq!(named.classes(0, None, true), Err(FaultsError::NoLiarsTolerated));
-        assert_eq!(named.classes(1, None, true), Ok(vec![FaultClass::Byzantine]));
+        assert_eq!(named.classes(bears(0, true)), Err(FaultsError::NoLiarsTolerated));
+        assert_eq!(named.classes(bears(1, true)), Ok(vec![FaultClass::Byzantine]));
         let named = FaultChoice::Named(vec![FaultClass::Reconfigure]);
-        assert_eq!(named.classes(1, None, false), Err(FaultsError::NotReconfigurable));
+        assert_eq!(named.classes(bears(1, false)), Err(FaultsError::NotReconfigurable));
+    }
+
+    #[test]
+    fn clocks_are_left_out_of_all_but_refused_by_name_where_they_must_be_right() {
+        let bears = |drift_ppm| Bearing { liars: 0, drift_ppm, is_changing: false };
+        let named = FaultChoice::Named(vec![FaultClass::Clock]);
+        for drift_ppm in [None, Some(1)] {
+            let all = FaultChoice::All.classes(bears(drift_ppm)).unwrap();
+            assert!(all.contains(&FaultClass::Clock));
+            assert_eq!(named.classes(bears(drift_ppm)), Ok(vec![FaultClass::Clock]));
+        }
+        assert!(!FaultChoice::All.classes(bears(Some(0))).unwrap().contains(&FaultClass::Clock));
+        assert_eq!(named.classes(bears(Some(0))), Err(FaultsError::NoDriftTolerated));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::{Disk, Endpoint, Fault, Grudge, PartitionShape};
+use crate::{Disk, Endpoint, Fault, Grudge, PartitionShape, RIGHT_RATE_PPM};
 
 impl Fault {
     /// Its class and the nodes that it hits, or the shape of a partition: a few words, so that several fit
@@ -48,10 +48,11 @@ impl fmt::Display for Fault {
             }
             Self::Pause { .. } => f.write_str(&names(&self.targets())),
             Self::Clock { offset_ms, rate_ppm, .. } => {
-                let (whole, hundredths) = (rate_ppm / 1_000_000, rate_ppm % 1_000_000 / 10_000);
+                let whole = rate_ppm / RIGHT_RATE_PPM;
+                let hundredths = rate_ppm % RIGHT_RATE_PPM / (RIGHT_RATE_PPM / 100);
                 let nodes = names(&self.targets());
                 match (*offset_ms, *rate_ppm) {
-                    (offset_ms, 1_000_000) => write!(f, "{offset_ms:+} ms at {nodes}"),
+                    (offset_ms, RIGHT_RATE_PPM) => write!(f, "{offset_ms:+} ms at {nodes}"),
                     (0, _) => write!(f, "{whole}.{hundredths:02} times as fast at {nodes}"),
                     _ => write!(
                         f,

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 
 use crate::schedule::{FaultRequest, Strength, Swarm, Turn};
 use crate::seed::{Seed, Stream};
-use crate::{Disk, Endpoint, Fault, FaultClass, PartitionShape, PlannedFault};
+use crate::{Disk, Endpoint, Fault, FaultClass, PartitionShape, PlannedFault, RIGHT_RATE_PPM};
 
 /// Fills in turns, in the order of their times.
 pub(crate) struct Drawer<'a> {
@@ -30,8 +30,6 @@ const KILL_ALL_ONE_IN: u32 = 6;
 const KILL_ALL_MAX_MS: u64 = 1_500;
 /// Few steps have more effects than this, and a crash that waits for one of those comes late or never.
 const AFTER_EFFECTS_MAX: u8 = 4;
-/// The rate of a clock that is right, in millionths.
-const RIGHT_PPM: u32 = 1_000_000;
 /// A node that has just come back is left alone for so long, if there is another one to take.
 const RECOVERY_MS: u64 = 500;
 
@@ -218,19 +216,22 @@ impl<'a> Drawer<'a> {
         let rate_ppm = match rng.random_range(0..3_u32) {
             0 => rng.random_range(500_000..1_000_000),
             1 => rng.random_range(1_000_001..=2_000_000),
-            _ => RIGHT_PPM,
+            _ => RIGHT_RATE_PPM,
         };
         match self.request.drift_ppm {
             None => Fault::Clock { nodes, offset_ms, rate_ppm },
             Some(most) => {
                 // As wrong as may be, more often than not: what is in between shows less.
                 let drift = if rng.random_ratio(2, 3) { most } else { rng.random_range(0..=most) };
-                let is_slow =
-                    if rate_ppm == RIGHT_PPM { offset_ms < 0 } else { rate_ppm < RIGHT_PPM };
-                let rate_ppm = if is_slow {
-                    RIGHT_PPM.saturating_sub(drift)
+                let is_slow = if rate_ppm == RIGHT_RATE_PPM {
+                    offset_ms < 0
                 } else {
-                    RIGHT_PPM.saturating_add(drift)
+                    rate_ppm < RIGHT_RATE_PPM
+                };
+                let rate_ppm = if is_slow {
+                    RIGHT_RATE_PPM.saturating_sub(drift)
+                } else {
+                    RIGHT_RATE_PPM.saturating_add(drift)
                 };
                 Fault::Clock { nodes, offset_ms: 0, rate_ppm }
             }

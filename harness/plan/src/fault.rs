@@ -136,6 +136,9 @@ pub enum Fault {
     },
 }
 
+/// The rate of a clock that is right: [`Fault::Clock`] says rates in millionths of it.
+pub const RIGHT_RATE_PPM: u32 = 1_000_000;
+
 impl Fault {
     /// Aims a fault better that must bite and did not. A bad disk goes to the next of `nodes` nodes, since this one
     /// may have nothing to write; a fault of messages hits those of all nodes, twice as many, and up to a second
@@ -147,7 +150,7 @@ impl Fault {
             Self::Duplicate { ends, per_mille, within_ms }
             | Self::Reorder { ends, per_mille, within_ms } => {
                 aim_wider(ends, per_mille, nodes);
-                *within_ms = (2 * *within_ms).clamp(*within_ms, WITHIN_MAX_MS.max(*within_ms));
+                *within_ms = (2 * *within_ms).min(WITHIN_MAX_MS).max(*within_ms);
             }
             Self::Loss { ends, per_mille } | Self::Corrupt { ends, per_mille } => {
                 aim_wider(ends, per_mille, nodes);

@@ -25,10 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use classes::{FaultChoice, FaultsError, UnknownFaultClass};
+pub use classes::{Bearing, FaultChoice, FaultsError, UnknownFaultClass};
 pub use describe::names;
 pub use endpoint::{BadEndpoint, Endpoint};
-pub use fault::{Disk, Fault, FaultClass, Grudge, PartitionShape, PlannedFault};
+pub use fault::{Disk, Fault, FaultClass, Grudge, PartitionShape, PlannedFault, RIGHT_RATE_PPM};
 pub use generator::{FEW_VALUES, Generator, PlannedOperation};
 pub use moment::{MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMatch};
 pub use part::Part;

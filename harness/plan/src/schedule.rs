@@ -19,7 +19,7 @@ use rand::{Rng, RngExt};
 
 use crate::draw::Drawer;
 use crate::seed::{Seed, Stream};
-use crate::{FaultClass, FaultsError, PlannedFault};
+use crate::{Bearing, FaultClass, FaultsError, PlannedFault};
 
 /// What a schedule of faults is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,15 @@ pub struct FaultRequest {
 }
 
 impl FaultRequest {
+    /// What the system bears.
+    const fn bearing(&self) -> Bearing {
+        Bearing {
+            liars: self.liars,
+            drift_ppm: self.drift_ppm,
+            is_changing: !self.changes.is_empty(),
+        }
+    }
+
     /// How many nodes may be down at once: a minority, but at least one.
     pub(crate) fn down_max(&self) -> u16 {
         (self.nodes.saturating_sub(1) / 2).max(1)
@@ -61,17 +70,10 @@ impl FaultRequest {
 /// At most a minority of the nodes is down (killed, without power, paused, or with a bad disk) at once,
 /// except that now and then all of them are killed for a moment, which a durable system survives.
 pub fn faults(request: &FaultRequest) -> Result<Vec<PlannedFault>, FaultsError> {
-    if request.classes.contains(&FaultClass::Byzantine) && request.liars == 0 {
-        return Err(FaultsError::NoLiarsTolerated);
-    }
+    let bearing = request.bearing();
+    request.classes.iter().try_for_each(|class| bearing.check(*class))?;
     if request.classes.contains(&FaultClass::Byzantine) && request.lies.is_empty() {
         return Err(FaultsError::NoLies);
-    }
-    if request.classes.contains(&FaultClass::Clock) && request.drift_ppm == Some(0) {
-        return Err(FaultsError::NoDriftTolerated);
-    }
-    if request.classes.contains(&FaultClass::Reconfigure) && request.changes.is_empty() {
-        return Err(FaultsError::NotReconfigurable);
     }
     if request.classes.is_empty() {
         return Ok(Vec::new());

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use quorate_plan::{
-    Durations, Fault, FaultChoice, FaultClass, FaultRequest, FaultsError, LIES, LIES_LIVE,
+    Bearing, Durations, Fault, FaultChoice, FaultClass, FaultRequest, FaultsError, LIES, LIES_LIVE,
     PartitionShape, Plan, PlannedFault, SystemPlan, Workload, WorldKind, faults,
 };
 
 fn all_classes(liars: u16) -> Vec<FaultClass> {
-    FaultChoice::All.classes(liars, None, true).unwrap()
+    FaultChoice::All.classes(Bearing { liars, drift_ppm: None, is_changing: true }).unwrap()
 }
 
 fn requests() -> impl Strategy<Value = FaultRequest> {

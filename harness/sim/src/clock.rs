@@ -1,5 +1,6 @@
 //! A clock that can be wrong.
 
+use quorate_plan::RIGHT_RATE_PPM;
 use quorate_systems::contract::LocalTime;
 
 /// What one node or client takes for the time: it goes at some rate, may jump, and never shows an earlier time
@@ -18,13 +19,10 @@ pub(crate) struct Clock {
     shown: u64,
 }
 
-/// The right speed.
-pub(crate) const RIGHT_PPM: u32 = 1_000_000;
-
 impl Clock {
     /// A right clock that begins at 0 at this virtual time.
     pub(crate) const fn new(now: u64) -> Self {
-        Self { since: now, raw: 0, jump: 0, rate_ppm: RIGHT_PPM, shown: 0 }
+        Self { since: now, raw: 0, jump: 0, rate_ppm: RIGHT_RATE_PPM, shown: 0 }
     }
 
     /// What it shows.
@@ -54,7 +52,7 @@ impl Clock {
         self.raw = self.raw_at(now).saturating_add_signed(back).max(self.shown);
         self.jump = 0;
         self.since = now;
-        self.rate_ppm = RIGHT_PPM;
+        self.rate_ppm = RIGHT_RATE_PPM;
     }
 
     /// The first virtual time, not before `now`, at which it will show `local`.
@@ -62,7 +60,7 @@ impl Clock {
         if local.0 <= self.shown {
             return now;
         }
-        let ahead = u128::from(local.0.saturating_sub(self.raw)) * u128::from(RIGHT_PPM);
+        let ahead = u128::from(local.0.saturating_sub(self.raw)) * u128::from(RIGHT_RATE_PPM);
         let us = ahead.div_ceil(u128::from(self.rate_ppm.max(1)));
         self.since.saturating_add(u64::try_from(us).unwrap_or(u64::MAX)).max(now)
     }
@@ -70,10 +68,10 @@ impl Clock {
     #[inline]
     fn raw_at(&self, now: u64) -> u64 {
         let elapsed = now - self.since;
-        if self.rate_ppm == RIGHT_PPM {
+        if self.rate_ppm == RIGHT_RATE_PPM {
             return self.raw + elapsed;
         }
-        let us = u128::from(elapsed) * u128::from(self.rate_ppm) / u128::from(RIGHT_PPM);
+        let us = u128::from(elapsed) * u128::from(self.rate_ppm) / u128::from(RIGHT_RATE_PPM);
         self.raw.saturating_add(u64::try_from(us).unwrap_or(u64::MAX))
     }
 }
@@ -103,7 +101,7 @@ mod tests {
     fn after_a_jump_back_a_clock_stands_still_until_it_has_caught_up() {
         let mut clock = Clock::new(0);
         assert_eq!(clock.show(1_000), LocalTime(1_000));
-        clock.set(1_000, -400, RIGHT_PPM);
+        clock.set(1_000, -400, RIGHT_RATE_PPM);
         assert_eq!(clock.show(1_200), LocalTime(1_000));
         assert_eq!(clock.when(1_200, LocalTime(1_100)), 1_500);
         assert_eq!(clock.show(1_500), LocalTime(1_100));
@@ -112,7 +110,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_far_ahead_goes_on_from_there_once_it_is_right() {
         let mut clock = Clock::new(0);
-        clock.set(1_000, 3_600_000_000, RIGHT_PPM);
+        clock.set(1_000, 3_600_000_000, RIGHT_RATE_PPM);
         let ahead = clock.show(2_000);
         clock.set_right(2_000);
         assert_eq!(clock.show(2_500), LocalTime(ahead.0 + 500));
@@ -127,10 +125,10 @@ mod tests {
         clock.set_right(2_000);
         assert_eq!(clock.show(2_000), LocalTime(1_500), "it does not jump");
         assert_eq!(clock.show(3_000), LocalTime(2_500));
-        clock.set(3_000, -400, RIGHT_PPM);
+        clock.set(3_000, -400, RIGHT_RATE_PPM);
         clock.set_right(3_100);
         assert_eq!(clock.show(3_100), LocalTime(2_600));
-        clock.set(3_100, -9_999, RIGHT_PPM);
+        clock.set(3_100, -9_999, RIGHT_RATE_PPM);
         clock.set_right(3_200);
         assert_eq!(clock.show(3_200), LocalTime(2_700), "no clock goes below 0");
     }

@@ -7,8 +7,8 @@
 //! what is planted.
 
 use quorate_plan::{
-    Delay, Durations, FaultClass, FaultRequest, LIES, Liveness, Plan, SystemPlan, ValueChoice,
-    Weather, Workload, WorkloadKind, WorldKind, faults,
+    Bearing, Delay, Durations, FaultClass, FaultRequest, LIES, Liveness, Plan, SystemPlan,
+    ValueChoice, Weather, Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::contract::Options;
 use quorate_systems::vocabulary::Vocabulary;
@@ -60,15 +60,6 @@ pub(crate) fn cluster_dice(seed: u64) -> impl FnMut(u64) -> u64 {
 pub(crate) fn change_dice(seed: u64, nth: u64) -> impl FnMut(u64) -> u64 {
     let mut draw = Draw::new(weather::draw(seed, "change", &[nth]), "change");
     move |bound| draw.below(bound)
-}
-
-/// What a cluster can bear, as far as faults are drawn by it.
-pub(crate) struct Bearing {
-    pub(crate) liars: u16,
-    /// By how many millionths its clocks may go wrong; nothing where they may show what they like.
-    pub(crate) drift_ppm: Option<u32>,
-    /// Whether it can change its options while it runs.
-    pub(crate) reconfigurable: bool,
 }
 
 /// One of the workloads that a system lists; nothing is drawn where there is no choice.
@@ -169,7 +160,7 @@ const fn mean_us(delay: Delay) -> u64 {
 /// the other, and is only asked where there are changes.
 pub(crate) fn draw_faults(
     plan: &mut Plan,
-    bearing: &Bearing,
+    bearing: Bearing,
     change: impl FnMut(u64) -> Option<Options>,
 ) {
     let seed = plan.seed;
@@ -182,13 +173,7 @@ pub(crate) fn draw_faults(
     for class in FaultClass::ALL {
         // Drawn for every class, so that what one system cannot bear does not change the others.
         let is_on = draw.one_in(one_in);
-        let makes_sense = match class {
-            FaultClass::Byzantine => bearing.liars > 0,
-            FaultClass::Clock => bearing.drift_ppm != Some(0),
-            FaultClass::Reconfigure => bearing.reconfigurable,
-            _ => true,
-        };
-        if is_on && makes_sense {
+        if is_on && bearing.check(*class).is_ok() {
             classes.push(*class);
         }
     }

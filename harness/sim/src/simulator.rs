@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use quorate_checkers::history::{Builder, History, Time, Violation, What};
-use quorate_plan::{Plan, PlanError};
+use quorate_plan::{Bearing, Plan, PlanError};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options};
 use quorate_systems::mutant::Mutants;
@@ -16,7 +16,7 @@ use quorate_world::registry::{self, UnknownSystem, WithWatched};
 
 use crate::queue::QueueKind;
 use crate::remote::Remote;
-use crate::search::{self, Bearing};
+use crate::search;
 use crate::sim::{Outcome, Sim, Sink};
 use crate::states::States;
 use crate::tape::Tape;
@@ -144,10 +144,10 @@ impl<S: Watched> Simulator for Typed<S> {
         let bearing = Bearing {
             liars: S::liars_tolerated(&config),
             drift_ppm: S::drift_tolerated(&config),
-            reconfigurable: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
+            is_changing: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
         };
         let mut last = config;
-        search::draw_faults(&mut plan, &bearing, |nth| {
+        search::draw_faults(&mut plan, bearing, |nth| {
             let options = S::draw_change(&last, &mut search::change_dice(seed, nth))?;
             last = S::change(&last, &options).expect("what a system draws it can change to");
             Some(options)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use quorate_plan::{Expectation, Fault, Function, Plan, PlannedOperation};
+use quorate_plan::{Expectation, Fault, Function, Plan, PlannedOperation, RIGHT_RATE_PPM};
 use quorate_systems::contract::{ConfigError, System};
 
 /// What a plan asks of its system that this cannot do, or has not promised to bear: one line that begins with
@@ -70,9 +70,6 @@ impl RegimeError {
     }
 }
 
-/// The rate of a clock that is right, in millionths.
-const RIGHT_PPM: u32 = 1_000_000;
-
 fn who_lie(liars: usize) -> String {
     if liars == 1 { "a node lies".to_owned() } else { format!("{liars} nodes lie") }
 }
@@ -134,7 +131,7 @@ fn clocks(plan: &Plan, tolerated: Option<u32>) -> Result<(), RegimeError> {
         if *offset_ms != 0 {
             return refuse("offset_ms", format!("a clock jumps by {offset_ms} ms"));
         }
-        let drift = rate_ppm.abs_diff(RIGHT_PPM);
+        let drift = rate_ppm.abs_diff(RIGHT_RATE_PPM);
         if drift > tolerated {
             return refuse("rate_ppm", format!("a clock is {drift} ppm off"));
         }

@@ -1,6 +1,6 @@
 //! The systems by name, for those who may not know their types.
 
-use quorate_plan::Plan;
+use quorate_plan::{Bearing, Plan};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options, System};
 use quorate_systems::mutant::{Mutant, Mutants};
@@ -60,6 +60,17 @@ pub struct Promises {
     pub drift_tolerated: Option<u32>,
     /// Options that it can change to while it runs, one after the other; none where it cannot.
     pub changes: Vec<Options>,
+}
+
+impl Promises {
+    /// What faults it bears.
+    pub fn bearing(&self) -> Bearing {
+        Bearing {
+            liars: self.liars_tolerated,
+            drift_ppm: self.drift_tolerated,
+            is_changing: !self.changes.is_empty(),
+        }
+    }
 }
 
 /// How many changes of its options are drawn for a run: more than any has.

@@ -15,7 +15,7 @@ use quorate_checkers::history::{
 use quorate_checkers::judge::{Demands, Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_plan::{
-    Durations, FaultChoice, FaultClass, FaultRequest, Generator, Plan, PlannedOperation,
+    Bearing, Durations, FaultChoice, FaultClass, FaultRequest, Generator, Plan, PlannedOperation,
     SystemPlan, Vocabulary, Workload, WorldKind, faults,
 };
 use quorate_reports::{Page, ReportError, page};
@@ -98,7 +98,8 @@ fn vocabulary() -> Vocabulary {
 
 /// A plan of a run so long.
 pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan {
-    let classes = choice.classes(0, None, false).unwrap();
+    let classes =
+        choice.classes(Bearing { liars: 0, drift_ppm: None, is_changing: false }).unwrap();
     let request = FaultRequest {
         seed,
         classes: classes.clone(),

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use quorate_plan::RIGHT_RATE_PPM;
 use quorate_systems::contract::Lie;
 use quorate_world::weather;
 use rustix::process::Signal;
@@ -136,7 +137,7 @@ impl Machines for Cluster {
 
     async fn set_clock(&self, node: u16, offset_ms: i64, rate_ppm: u32) -> Result<Status, Trouble> {
         if let Some(member) = self.node(node) {
-            let right = (offset_ms, rate_ppm) == (0, 1_000_000);
+            let right = (offset_ms, rate_ppm) == (0, RIGHT_RATE_PPM);
             lock(&member.ailments).clock = (!right).then_some((offset_ms, rate_ppm));
         }
         self.order(node, Control::Clock { offset_ms, rate_ppm }).await

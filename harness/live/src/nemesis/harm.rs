@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 
 use futures_util::future::join_all;
-use quorate_plan::{Disk, Endpoint, Fault};
+use quorate_plan::{Disk, Endpoint, Fault, RIGHT_RATE_PPM};
 use quorate_systems::contract::Lie;
 use tokio::time::Instant;
 
@@ -193,7 +193,7 @@ async fn set_clocks<M: Machines>(
 async fn right_all<M: Machines>(machines: &M, nodes: &BTreeSet<u16>) {
     for node in nodes {
         // It is down: what matters is that it is not told again when it comes up.
-        let _ = machines.set_clock(*node, 0, RIGHT_RATE).await;
+        let _ = machines.set_clock(*node, 0, RIGHT_RATE_PPM).await;
     }
 }
 
@@ -223,7 +223,7 @@ async fn right_clocks<M: Machines>(machines: &M, clocks: Vec<WrongClock>) -> (u6
     }));
     let bites = count(seen.await.into_iter().filter(|seen| *seen).count());
     let troubles = failures(nodes, |node| async move {
-        machines.set_clock(node, 0, RIGHT_RATE).await.map(drop).or_else(will_be_right)
+        machines.set_clock(node, 0, RIGHT_RATE_PPM).await.map(drop).or_else(will_be_right)
     })
     .await;
     (bites, troubles)
@@ -373,6 +373,3 @@ fn count(len: usize) -> u64 {
 fn micros(duration: std::time::Duration) -> u64 {
     duration.as_micros().try_into().unwrap_or(u64::MAX)
 }
-
-/// The right speed of a clock, in millionths of itself.
-const RIGHT_RATE: u32 = 1_000_000;

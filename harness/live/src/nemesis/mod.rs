@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use quorate_checkers::history::{Nemesis as Event, NemesisPhase};
-use quorate_plan::{Endpoint, Fault, FaultClass, PlannedFault};
+use quorate_plan::{Endpoint, Fault, FaultClass, PlannedFault, RIGHT_RATE_PPM};
 use quorate_systems::contract::Options;
 use quorate_world::untold::{self, NeverBegan};
 use tokio::sync::watch;
@@ -316,7 +316,7 @@ impl<M: Machines> Nemesis<M> {
         machines.resume(node).await?;
         machines.set_lie(node, None).await?;
         machines.mend_disk(node).await?;
-        machines.set_clock(node, 0, 1_000_000).await?;
+        machines.set_clock(node, 0, RIGHT_RATE_PPM).await?;
         Ok(())
     }
 

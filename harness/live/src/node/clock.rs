@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use quorate_plan::RIGHT_RATE_PPM;
 use quorate_systems::contract::LocalTime;
-
-/// The rate of a clock that is right, in millionths.
-const RIGHT_PPM: u32 = 1_000_000;
 
 /// How far ahead a wake is planned at most; a slow clock is then asked again.
 const WAKE_MAX: Duration = Duration::from_hours(1);
@@ -27,7 +25,7 @@ pub(super) struct Clock {
 impl Clock {
     /// A clock that is right and shows 0 at `boot`.
     pub(super) const fn new(boot: Instant) -> Self {
-        Self { set_at: boot, set_to: 0, jump: 0, rate_ppm: RIGHT_PPM, shown: LocalTime(0) }
+        Self { set_at: boot, set_to: 0, jump: 0, rate_ppm: RIGHT_RATE_PPM, shown: LocalTime(0) }
     }
 
     /// Lets it jump by `offset_ms`, in place of the jump before, and go on at `rate_ppm` millionths of the
@@ -50,7 +48,8 @@ impl Clock {
 
     /// What it would show if it could go back.
     fn own(&self, real: Instant) -> i128 {
-        let gone = micros(self.set_at, real) * i128::from(self.rate_ppm) / i128::from(RIGHT_PPM);
+        let gone =
+            micros(self.set_at, real) * i128::from(self.rate_ppm) / i128::from(RIGHT_RATE_PPM);
         self.set_to + gone
     }
 
@@ -66,7 +65,7 @@ impl Clock {
             return latest;
         }
         let rate = i128::from(self.rate_ppm.max(1));
-        let gone = (missing.max(0) * i128::from(RIGHT_PPM)).div_euclid(rate) + 1;
+        let gone = (missing.max(0) * i128::from(RIGHT_RATE_PPM)).div_euclid(rate) + 1;
         let gone = Duration::from_micros(u64::try_from(gone).unwrap_or(u64::MAX));
         self.set_at.checked_add(gone).map_or(latest, |at| at.clamp(real, latest))
     }

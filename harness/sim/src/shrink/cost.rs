@@ -1,6 +1,8 @@
 //! How much there is in a plan: what a reader has to take in. Less is better.
 
-use quorate_plan::{Act, Fault, MessageMatch, Moment, Plan, PlannedFault, Rule, Weather};
+use quorate_plan::{
+    Act, Fault, MessageMatch, Moment, Plan, PlannedFault, RIGHT_RATE_PPM, Rule, Weather,
+};
 
 /// The sizes of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -95,7 +97,7 @@ fn fault(planned: &PlannedFault) -> u64 {
         }
         Fault::Pause { nodes } | Fault::Byzantine { nodes, .. } => 4 * nodes.len() as u64,
         Fault::Clock { nodes, offset_ms, rate_ppm } => {
-            let is_fast = u64::from(*rate_ppm != 1_000_000);
+            let is_fast = u64::from(*rate_ppm != RIGHT_RATE_PPM);
             4 * nodes.len() as u64 + digits(offset_ms.unsigned_abs()) + is_fast
         }
         Fault::Disk { .. } => 5,

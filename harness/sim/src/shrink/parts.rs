@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use quorate_plan::{Act, Endpoint, Fault, Moment, Plan, PlannedFault, Rule};
+use quorate_plan::{Act, Endpoint, Fault, Moment, Plan, PlannedFault, RIGHT_RATE_PPM, Rule};
 
 use super::Work;
 use super::calm::exactly;
@@ -166,7 +166,7 @@ impl Work<'_> {
             Fault::Kill { after_effects, .. } | Fault::PowerLoss { after_effects, .. } => {
                 *after_effects = None;
             }
-            Fault::Clock { rate_ppm, .. } => *rate_ppm = 1_000_000,
+            Fault::Clock { rate_ppm, .. } => *rate_ppm = RIGHT_RATE_PPM,
             _ => {}
         });
         self.with_fault(place, |planned| {

@@ -134,19 +134,17 @@ impl Arguments {
                 CliError::usage(error).hint("see `quorate list options` for what the system takes")
             })?;
         registry::check_regime(self.system, &plan, mutants).map_err(CliError::usage)?;
-        let liars = promises.liars_tolerated;
-        let (drift_ppm, is_changing) = (promises.drift_tolerated, !promises.changes.is_empty());
-        plan.fault_classes =
-            self.faults.classes(liars, drift_ppm, is_changing).map_err(CliError::usage)?;
+        let bearing = promises.bearing();
+        plan.fault_classes = self.faults.classes(bearing).map_err(CliError::usage)?;
         plan.faults = faults(&FaultRequest {
             seed,
             classes: plan.fault_classes.clone(),
             nodes,
             clients: plan.workload.clients,
             time_limit_ms: plan.durations.time_limit_ms,
-            liars,
+            liars: bearing.liars,
             lies: lies(world).iter().map(|lie| (*lie).to_owned()).collect(),
-            drift_ppm,
+            drift_ppm: bearing.drift_ppm,
             changes: promises.changes,
             // Processes are killed from outside.
             mid_step: world == WorldKind::Sim,
