@@ -3,14 +3,14 @@
 #[cfg(test)]
 mod tests;
 
-use quorate_systems::contract::NodeId;
+use quorate_systems::contract::{ClientId, NodeId};
 use quorate_systems::paxos::{Config, Entry, Message, Observation, Paxos, Record, Report, Request};
 
 use super::replicated_log::{
     Deed, P_I1, P_I2, P_I3, P_I4, P_I5, P_I6, P_I7, P_I8, P_I9, P_I10, P_I11, P_I12, ReplicatedLog,
-    Reported,
+    Replicates, Reported,
 };
-use super::{Broken, Invariants, Seen, Watched, Who};
+use super::{Broken, Invariants, Seen, Watched};
 
 impl Watched for Paxos {
     type Invariants = PaxosInvariants;
@@ -63,38 +63,7 @@ impl Invariants<Paxos> for PaxosInvariants {
     }
 
     fn see(&mut self, seen: &Seen<'_, Paxos>, broken: &mut Vec<Broken>) {
-        let log = &mut self.log;
-        match *seen {
-            Seen::Started { node, incarnation } => log.started(node, incarnation),
-            Seen::Found { node, record } => log.found(node, deed(record)),
-            Seen::Persisted { node, ticket, record } => {
-                if let Some(node) = log.judged(Who::Node(node), broken) {
-                    log.persisted(node, ticket, deed(record), broken);
-                }
-            }
-            Seen::Durable { node, ticket } => {
-                if let Some(node) = log.judged(Who::Node(node), broken) {
-                    log.durable(node, ticket, broken);
-                }
-            }
-            Seen::Sent { from: Who::Client(client), to: _, message } => {
-                if let Message::Request { number, command } = message {
-                    let (number, command) = (*number, command.clone());
-                    log.submitted(Entry::Request(Request { client, number, command }).digest());
-                }
-            }
-            Seen::Sent { from, to: _, message } => {
-                if let Some(node) = log.judged(from, broken) {
-                    sent(log, node, message, broken);
-                }
-            }
-            Seen::Observed { by, observation } => {
-                if let Some(node) = log.judged(by, broken) {
-                    observed(log, node, observation, broken);
-                }
-            }
-            Seen::Lies { node: _ } => log.lies(),
-        }
+        self.log.see(seen, broken);
     }
 
     fn progress(&self) -> u64 {
@@ -102,82 +71,90 @@ impl Invariants<Paxos> for PaxosInvariants {
     }
 }
 
-fn sent(log: &mut ReplicatedLog, by: NodeId, message: &Message, broken: &mut Vec<Broken>) {
-    match message {
-        Message::P1a { ballot, .. } | Message::Heartbeat { ballot, .. } => {
-            log.uses(by, *ballot, broken);
-        }
-        Message::P1b { ballot, promise } => {
-            let reports = promise.reports.iter().map(reported);
-            log.promise_sent(by, *ballot, promise.snapshot, reports, broken);
-        }
-        Message::P2a { ballot, slot, entry, commit: _ } => {
-            log.proposed(by, (*slot, *ballot), entry.digest(), broken);
-        }
-        Message::P2b { ballot, slot, ok: true, promised } => {
-            log.acceptance_sent(by, (*slot, *ballot), Some(*promised), broken);
-        }
-        Message::P2b { ok: false, .. }
-        | Message::Request { .. }
-        | Message::Reply { .. }
-        | Message::Redirect { .. }
-        | Message::Relay { .. }
-        | Message::Nack { .. }
-        | Message::HeartbeatOk { .. }
-        | Message::Fetch { .. }
-        | Message::FetchOk { .. }
-        | Message::Snapshot { .. } => {}
+impl Replicates for Paxos {
+    fn submitted(client: ClientId, message: &Message) -> Option<u64> {
+        let Message::Request { number, command } = message else { return None };
+        let (number, command) = (*number, command.clone());
+        Some(Entry::Request(Request { client, number, command }).digest())
     }
-}
 
-fn observed(
-    log: &mut ReplicatedLog,
-    by: NodeId,
-    observation: &Observation,
-    broken: &mut Vec<Broken>,
-) {
-    match *observation {
-        Observation::BallotUsed { ballot, from } => log.begun(by, ballot, from, broken),
-        Observation::Elected { ballot, voters, commit: _, adopted: _ } => {
-            log.elected(by, ballot, voters, broken);
-        }
-        Observation::Proposed { ballot, slot, entry, adopted: _ } => {
-            log.proposed(by, (slot, ballot), entry, broken);
-        }
-        Observation::Decided { ballot, slot, entry, voters } => {
-            log.decided(by, (slot, ballot), entry, voters, broken);
-        }
-        // The leader may know it from an earlier ballot than its own.
-        Observation::Learned { slot, entry, ballot: _ } => log.learned(by, slot, entry, broken),
-        Observation::Executed { slot, chain, request, is_first } => {
-            log.executed(by, (slot, chain), request, is_first, broken);
-        }
-        Observation::SnapshotTaken { index, chain, ticket: _ }
-        | Observation::SnapshotInstalled { index, chain, ticket: _ } => {
-            log.snapshot(by, index, chain, broken);
-        }
-        Observation::LeaseTaken { ballot, .. } => log.leased(ballot),
-        Observation::ReadServed { ballot, applied: _, by_lease: true } => {
-            log.read_by_lease(by, ballot, broken);
-        }
-        // What acceptors do is seen by their records, and by what they send.
-        Observation::Promised { .. }
-        | Observation::Accepted { .. }
-        | Observation::LeaseGranted { .. }
-        | Observation::ReadServed { by_lease: false, .. }
-        | Observation::SteppedDown { .. } => {}
+    fn deed(_log: &ReplicatedLog, record: &Record) -> Option<Deed> {
+        Some(match record {
+            Record::Promised { ballot } => Deed::Promised(*ballot),
+            Record::Accepted { slot, ballot, entry } => {
+                Deed::Accepted { slot: *slot, ballot: *ballot, entry: entry.digest() }
+            }
+            Record::Decided { slot, entry } => Deed::Decided { slot: *slot, entry: entry.digest() },
+            Record::Snapshot { snapshot } => {
+                Deed::Snapshot { index: snapshot.index, chain: snapshot.chain }
+            }
+        })
     }
-}
 
-fn deed(record: &Record) -> Deed {
-    match record {
-        Record::Promised { ballot } => Deed::Promised(*ballot),
-        Record::Accepted { slot, ballot, entry } => {
-            Deed::Accepted { slot: *slot, ballot: *ballot, entry: entry.digest() }
+    fn sent(log: &mut ReplicatedLog, by: NodeId, message: &Message, broken: &mut Vec<Broken>) {
+        match message {
+            Message::P1a { ballot, .. } | Message::Heartbeat { ballot, .. } => {
+                log.uses(by, *ballot, broken);
+            }
+            Message::P1b { ballot, promise } => {
+                let reports = promise.reports.iter().map(reported);
+                log.promise_sent(by, *ballot, promise.snapshot, reports, broken);
+            }
+            Message::P2a { ballot, slot, entry, commit: _ } => {
+                log.proposed(by, (*slot, *ballot), entry.digest(), broken);
+            }
+            Message::P2b { ballot, slot, ok: true, promised } => {
+                log.acceptance_sent(by, (*slot, *ballot), Some(*promised), broken);
+            }
+            Message::P2b { ok: false, .. }
+            | Message::Request { .. }
+            | Message::Reply { .. }
+            | Message::Redirect { .. }
+            | Message::Relay { .. }
+            | Message::Nack { .. }
+            | Message::HeartbeatOk { .. }
+            | Message::Fetch { .. }
+            | Message::FetchOk { .. }
+            | Message::Snapshot { .. } => {}
         }
-        Record::Decided { slot, entry } => Deed::Decided { slot: *slot, entry: entry.digest() },
-        Record::Snapshot { snapshot } => {
-            Deed::Snapshot { index: snapshot.index, chain: snapshot.chain }
+    }
+
+    fn observed(
+        log: &mut ReplicatedLog,
+        by: NodeId,
+        observation: &Observation,
+        broken: &mut Vec<Broken>,
+    ) {
+        match *observation {
+            Observation::BallotUsed { ballot, from } => log.begun(by, ballot, from, broken),
+            Observation::Elected { ballot, voters, commit: _, adopted: _ } => {
+                log.elected(by, ballot, voters, broken);
+            }
+            Observation::Proposed { ballot, slot, entry, adopted: _ } => {
+                log.proposed(by, (slot, ballot), entry, broken);
+            }
+            Observation::Decided { ballot, slot, entry, voters } => {
+                log.decided(by, (slot, ballot), entry, voters, broken);
+            }
+            // The leader may know it from an earlier ballot than its own.
+            Observation::Learned { slot, entry, ballot: _ } => log.learned(by, slot, entry, broken),
+            Observation::Executed { slot, chain, request, is_first } => {
+                log.executed(by, (slot, chain), request, is_first, broken);
+            }
+            Observation::SnapshotTaken { index, chain, ticket: _ }
+            | Observation::SnapshotInstalled { index, chain, ticket: _ } => {
+                log.snapshot(by, index, chain, broken);
+            }
+            Observation::LeaseTaken { ballot, .. } => log.leased(ballot),
+            Observation::ReadServed { ballot, applied: _, by_lease: true } => {
+                log.read_by_lease(by, ballot, broken);
+            }
+            // What acceptors do is seen by their records, and by what they send.
+            Observation::Promised { .. }
+            | Observation::Accepted { .. }
+            | Observation::LeaseGranted { .. }
+            | Observation::ReadServed { by_lease: false, .. }
+            | Observation::SteppedDown { .. } => {}
         }
     }
 }

@@ -4,14 +4,15 @@
 #[cfg(test)]
 mod tests;
 
-use quorate_systems::contract::{Incarnation, NodeId};
+use quorate_systems::contract::{ClientId, Incarnation, NodeId};
 use quorate_systems::paxos::{Ballot, Entry};
 use quorate_systems::psb::{Config, Message, Observation, Psb, Record, Report, View};
 
 use super::replicated_log::{
-    Deed, P_I1, P_I3, P_I4, P_I5, P_I6, P_I7, P_I8, P_I9, P_I10, P_I11, ReplicatedLog, Reported,
+    Deed, P_I1, P_I3, P_I4, P_I5, P_I6, P_I7, P_I8, P_I9, P_I10, P_I11, ReplicatedLog, Replicates,
+    Reported,
 };
-use super::{Broken, Invariants, Seen, Watched, Who};
+use super::{Broken, Invariants, Seen, Watched};
 
 impl Watched for Psb {
     type Invariants = PsbInvariants;
@@ -21,7 +22,6 @@ impl Watched for Psb {
 /// the view that it has installed, and P-I1 sees both; and there are no leases.
 #[derive(Debug)]
 pub struct PsbInvariants {
-    nodes: u16,
     log: ReplicatedLog,
 }
 
@@ -53,51 +53,15 @@ impl Invariants<Psb> for PsbInvariants {
     ];
 
     fn new(config: &Config) -> Self {
-        Self { nodes: config.nodes, log: ReplicatedLog::new(config.nodes) }
+        Self { log: ReplicatedLog::new(config.nodes) }
     }
 
     fn reset(&mut self, config: &Config) {
-        self.nodes = config.nodes;
         self.log.reset(config.nodes);
     }
 
     fn see(&mut self, seen: &Seen<'_, Psb>, broken: &mut Vec<Broken>) {
-        match *seen {
-            Seen::Started { node, incarnation } => self.log.started(node, incarnation),
-            Seen::Found { node, record } => {
-                if let Some(deed) = self.deed(record) {
-                    self.log.found(node, deed);
-                }
-            }
-            Seen::Persisted { node, ticket, record } => {
-                if let Some(node) = self.log.judged(Who::Node(node), broken)
-                    && let Some(deed) = self.deed(record)
-                {
-                    self.log.persisted(node, ticket, deed, broken);
-                }
-            }
-            Seen::Durable { node, ticket } => {
-                if let Some(node) = self.log.judged(Who::Node(node), broken) {
-                    self.log.durable(node, ticket, broken);
-                }
-            }
-            Seen::Sent { from: Who::Client(_), to: _, message } => {
-                if let Message::ClientUpdate { update } = message {
-                    self.log.submitted(Entry::Request(update.clone()).digest());
-                }
-            }
-            Seen::Sent { from, to: _, message } => {
-                if let Some(node) = self.log.judged(from, broken) {
-                    self.on_sent(node, message, broken);
-                }
-            }
-            Seen::Observed { by, observation } => {
-                if let Some(node) = self.log.judged(by, broken) {
-                    self.on_observed(node, observation, broken);
-                }
-            }
-            Seen::Lies { node: _ } => self.log.lies(),
-        }
+        self.log.see(seen, broken);
     }
 
     fn progress(&self) -> u64 {
@@ -105,28 +69,49 @@ impl Invariants<Psb> for PsbInvariants {
     }
 }
 
-impl PsbInvariants {
-    fn on_sent(&mut self, by: NodeId, message: &Message, broken: &mut Vec<Broken>) {
+impl Replicates for Psb {
+    fn submitted(_client: ClientId, message: &Message) -> Option<u64> {
+        let Message::ClientUpdate { update } = message else { return None };
+        Some(Entry::Request(update.clone()).digest())
+    }
+
+    fn deed(log: &ReplicatedLog, record: &Record) -> Option<Deed> {
+        Some(match record {
+            Record::Installed { view } => Deed::Promised(ballot(log.nodes(), *view)),
+            Record::Accepted { slot, view, entry } => Deed::Accepted {
+                slot: *slot,
+                ballot: ballot(log.nodes(), *view),
+                entry: entry.digest(),
+            },
+            Record::Ordered { slot, entry } => Deed::Decided { slot: *slot, entry: entry.digest() },
+            Record::Pending { update: _ } => return None,
+            Record::Snapshot { snapshot } => {
+                Deed::Snapshot { index: snapshot.index, chain: snapshot.chain }
+            }
+        })
+    }
+
+    fn sent(log: &mut ReplicatedLog, by: NodeId, message: &Message, broken: &mut Vec<Broken>) {
         match message {
             Message::Prepare { view, aru: _ } => {
-                let ballot = self.ballot(*view);
-                self.log.uses(by, ballot, broken);
+                let ballot = ballot(log.nodes(), *view);
+                log.uses(by, ballot, broken);
             }
             Message::PrepareOk { view, data } => {
-                let ballot = self.ballot(*view);
-                let nodes = self.nodes;
+                let ballot = ballot(log.nodes(), *view);
+                let nodes = log.nodes();
                 let reports = data.reports.iter().map(|report| reported(nodes, report));
-                self.log.promise_sent(by, ballot, data.snapshot, reports, broken);
+                log.promise_sent(by, ballot, data.snapshot, reports, broken);
             }
             Message::Proposal { view, slot, entry } => {
-                let ballot = self.ballot(*view);
-                self.log.proposed(by, (*slot, ballot), entry.digest(), broken);
+                let ballot = ballot(log.nodes(), *view);
+                log.proposed(by, (*slot, ballot), entry.digest(), broken);
                 // Whoever proposes has accepted, and counts.
-                self.log.acceptance_sent(by, (*slot, ballot), None, broken);
+                log.acceptance_sent(by, (*slot, ballot), None, broken);
             }
             Message::Accept { view, slot, entry: _ } => {
-                let ballot = self.ballot(*view);
-                self.log.acceptance_sent(by, (*slot, ballot), None, broken);
+                let ballot = ballot(log.nodes(), *view);
+                log.acceptance_sent(by, (*slot, ballot), None, broken);
             }
             Message::ClientUpdate { .. }
             | Message::Reply { .. }
@@ -138,56 +123,42 @@ impl PsbInvariants {
         }
     }
 
-    fn on_observed(&mut self, by: NodeId, observation: &Observation, broken: &mut Vec<Broken>) {
+    fn observed(
+        log: &mut ReplicatedLog,
+        by: NodeId,
+        observation: &Observation,
+        broken: &mut Vec<Broken>,
+    ) {
         match *observation {
             Observation::BallotUsed { view, from } => {
-                let ballot = self.ballot(view);
-                self.log.begun(by, ballot, from, broken);
+                let ballot = ballot(log.nodes(), view);
+                log.begun(by, ballot, from, broken);
             }
             Observation::Elected { view, voters, commit: _, adopted: _ } => {
-                let ballot = self.ballot(view);
-                self.log.elected(by, ballot, voters, broken);
+                let ballot = ballot(log.nodes(), view);
+                log.elected(by, ballot, voters, broken);
             }
             Observation::Proposed { view, slot, entry, adopted: _ } => {
-                let ballot = self.ballot(view);
-                self.log.proposed(by, (slot, ballot), entry, broken);
+                let ballot = ballot(log.nodes(), view);
+                log.proposed(by, (slot, ballot), entry, broken);
             }
             Observation::Decided { view, slot, entry, voters } => {
-                let ballot = self.ballot(view);
-                self.log.decided(by, (slot, ballot), entry, voters, broken);
+                let ballot = ballot(log.nodes(), view);
+                log.decided(by, (slot, ballot), entry, voters, broken);
             }
-            Observation::Learned { slot, entry } => self.log.learned(by, slot, entry, broken),
+            Observation::Learned { slot, entry } => log.learned(by, slot, entry, broken),
             Observation::Executed { slot, chain, request, is_first } => {
-                self.log.executed(by, (slot, chain), request, is_first, broken);
+                log.executed(by, (slot, chain), request, is_first, broken);
             }
             Observation::SnapshotTaken { index, chain, ticket: _ }
             | Observation::SnapshotInstalled { index, chain, ticket: _ } => {
-                self.log.snapshot(by, index, chain, broken);
+                log.snapshot(by, index, chain, broken);
             }
             // What servers install and accept is seen by their records, and by what they send.
             Observation::Promised { .. }
             | Observation::Accepted { .. }
             | Observation::SteppedDown { .. } => {}
         }
-    }
-
-    fn ballot(&self, view: View) -> Ballot {
-        ballot(self.nodes, view)
-    }
-
-    /// What a record says of the log; nothing where it is of an update that has no slot yet.
-    fn deed(&self, record: &Record) -> Option<Deed> {
-        Some(match record {
-            Record::Installed { view } => Deed::Promised(self.ballot(*view)),
-            Record::Accepted { slot, view, entry } => {
-                Deed::Accepted { slot: *slot, ballot: self.ballot(*view), entry: entry.digest() }
-            }
-            Record::Ordered { slot, entry } => Deed::Decided { slot: *slot, entry: entry.digest() },
-            Record::Pending { update: _ } => return None,
-            Record::Snapshot { snapshot } => {
-                Deed::Snapshot { index: snapshot.index, chain: snapshot.chain }
-            }
-        })
     }
 }
 

@@ -27,7 +27,7 @@ mod submitted;
 
 use std::fmt;
 
-use quorate_systems::contract::{Incarnation, NodeId};
+use quorate_systems::contract::{ClientId, Incarnation, NodeId, System};
 use quorate_systems::parties::NodeSet;
 use quorate_systems::paxos::{Ballot, Entry};
 
@@ -37,7 +37,7 @@ use self::leaders::Leaders;
 use self::nodes::{Node, Standing};
 use self::places::Places;
 use self::submitted::Submitted;
-use super::{Broken, Who};
+use super::{Broken, Seen, Who};
 
 pub(super) use self::attempts::Reported;
 pub(super) use self::nodes::Deed;
@@ -54,6 +54,26 @@ pub(super) const P_I9: &str = "P-I9";
 pub(super) const P_I10: &str = "P-I10";
 pub(super) const P_I11: &str = "P-I11";
 pub(super) const P_I12: &str = "P-I12";
+
+/// A system whose nodes replicate a log: what they do, in the words of this one.
+pub(super) trait Replicates: System {
+    /// The digest of the entry that a client's message asks for, if it does.
+    fn submitted(client: ClientId, message: &Self::Message) -> Option<u64>;
+
+    /// What a record says of the log; nothing where it is about something else.
+    fn deed(log: &ReplicatedLog, record: &Self::Record) -> Option<Deed>;
+
+    /// What a node says of the log by a message that it sends.
+    fn sent(log: &mut ReplicatedLog, by: NodeId, message: &Self::Message, broken: &mut Vec<Broken>);
+
+    /// What a node says of the log by an observation.
+    fn observed(
+        log: &mut ReplicatedLog,
+        by: NodeId,
+        observation: &Self::Observation,
+        broken: &mut Vec<Broken>,
+    );
+}
 
 /// What is remembered of a run.
 #[derive(Debug)]
@@ -101,14 +121,56 @@ impl ReplicatedLog {
         self.leaders = Leaders::default();
     }
 
-    /// A node lies: from here on nothing is promised.
-    pub(super) fn lies(&mut self) {
-        self.is_blind = true;
+    /// Takes the next thing that happened.
+    #[inline]
+    pub(super) fn see<S: Replicates>(&mut self, seen: &Seen<'_, S>, broken: &mut Vec<Broken>) {
+        match *seen {
+            Seen::Started { node, incarnation } => self.started(node, incarnation),
+            Seen::Found { node, record } => {
+                if let Some(deed) = S::deed(self, record) {
+                    self.found(node, deed);
+                }
+            }
+            Seen::Persisted { node, ticket, record } => {
+                if let Some(node) = self.judged(Who::Node(node), broken)
+                    && let Some(deed) = S::deed(self, record)
+                {
+                    self.persisted(node, ticket, deed, broken);
+                }
+            }
+            Seen::Durable { node, ticket } => {
+                if let Some(node) = self.judged(Who::Node(node), broken) {
+                    self.durable(node, ticket, broken);
+                }
+            }
+            Seen::Sent { from: Who::Client(client), to: _, message } => {
+                if let Some(entry) = S::submitted(client, message) {
+                    self.submitted.insert(entry);
+                }
+            }
+            Seen::Sent { from, to: _, message } => {
+                if let Some(node) = self.judged(from, broken) {
+                    S::sent(self, node, message, broken);
+                }
+            }
+            Seen::Observed { by, observation } => {
+                if let Some(node) = self.judged(by, broken) {
+                    S::observed(self, node, observation, broken);
+                }
+            }
+            // From here on nothing is promised.
+            Seen::Lies { node: _ } => self.is_blind = true,
+        }
+    }
+
+    /// How many nodes there are.
+    pub(super) fn nodes(&self) -> u16 {
+        u16::try_from(self.nodes.len()).expect("as many as it was told")
     }
 
     /// The node that did something, if what it does is to be judged. Its first deed in a life ends its recovery.
     #[inline]
-    pub(super) fn judged(&mut self, who: Who, broken: &mut Vec<Broken>) -> Option<NodeId> {
+    fn judged(&mut self, who: Who, broken: &mut Vec<Broken>) -> Option<NodeId> {
         let Who::Node(by) = who else { return None };
         if self.is_blind {
             return None;
@@ -117,11 +179,6 @@ impl ReplicatedLog {
             self.end_recovery(by, broken);
         }
         Some(by)
-    }
-
-    /// A client asks for the entry with this digest.
-    pub(super) fn submitted(&mut self, entry: u64) {
-        self.submitted.insert(entry);
     }
 
     fn node(&mut self, node: NodeId) -> Option<&mut Node> {
