@@ -2,24 +2,27 @@
 //! that nothing that anybody sends stops a replica.
 #![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
 
+#[path = "support/dice.rs"]
+mod dice;
+#[path = "support/logs.rs"]
+mod logs;
 mod support;
 
 use std::collections::BTreeMap;
 
+use dice::Dice;
+use logs::{costs, delays, draws, keyring, travel};
 use quorate_systems::contract::{
-    ClientId, Command, ConfigError, Describe, Effect, FORGED_VALUES, Identify, Incarnation, Input,
-    Key, Keyring, Lie, LocalTime, NodeId, Options, Outbox, Outcome, Recovered, Replica, Start,
-    StartError, System, TimerId, Value,
+    ClientId, ConfigError, Describe, Effect, FORGED_VALUES, Identify, Incarnation, Input, Lie,
+    LocalTime, NodeId, Options, Outbox, Outcome, Recovered, Replica, Start, StartError, System,
+    TimerId, Value,
 };
-use quorate_systems::keys::ClusterKeys;
-use quorate_systems::kv::Store;
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos::{
-    Ballot, Chain, Entry, Lease, Message, Observation, Paxos, PaxosReplica, Promise, Reads, Record,
-    Report, Request, RequestNumber, Session, Slot, Snapshot,
+    Ballot, Entry, Lease, Message, Observation, Paxos, PaxosReplica, Promise, Reads, Record,
+    Report, RequestNumber, Slot,
 };
-use quorate_systems::wire::{Envelope, decode, encode};
-use support::{Flight, Happened, Net, c, n, read, saw, write};
+use support::{Flight, Net, c, n, read, saw, write};
 
 type Cluster = Net<Paxos>;
 
@@ -35,43 +38,13 @@ fn led(nodes: u16, options: &[(&str, &str)], mutants: Mutants) -> Cluster {
     net
 }
 
-/// The messages that crossed the network and the records of each node since the last call.
-fn costs(net: &mut Cluster) -> (usize, BTreeMap<NodeId, usize>) {
-    let mut messages = 0;
-    let mut records = BTreeMap::new();
-    for happened in net.happened.drain(..) {
-        match happened {
-            Happened::Sent { from, to, .. } => messages += usize::from(from != to),
-            Happened::Persisted { node, .. } => *records.entry(node).or_default() += 1,
-            Happened::Started { .. }
-            | Happened::Found { .. }
-            | Happened::Durable { .. }
-            | Happened::Observed { .. } => {}
-        }
-    }
-    (messages, records)
-}
-
-/// How many one-way delays an operation takes until its client is answered.
-fn delays(net: &mut Cluster, command: Command) -> usize {
-    net.invoke(0, command);
-    (1..20)
-        .find(|_| {
-            // What a node says to itself takes no time.
-            net.deliver(|flight| !flight.is_local());
-            net.deliver_all(Flight::is_local);
-            net.outcome(0).is_some()
-        })
-        .unwrap()
-}
-
 #[test]
 fn a_calm_request_takes_four_delays_2n_messages_and_one_record_at_each_node() {
     for nodes in [3, 4, 5, 7, 10] {
         let mut net = led(nodes, &[], Mutants::NONE);
         costs(&mut net);
         for command in [write(1, 7), read(1)] {
-            assert_eq!(delays(&mut net, command), 4, "{nodes} nodes");
+            assert_eq!(delays(&mut net, 0, command), 4, "{nodes} nodes");
             net.settle();
             let (messages, records) = costs(&mut net);
             assert_eq!(messages, 2 * usize::from(nodes), "{nodes} nodes");
@@ -87,7 +60,7 @@ fn a_read_by_lease_takes_two_delays_two_messages_and_no_record() {
     let mut net = led(5, &[("reads", "lease")], Mutants::NONE);
     net.run(0, write(1, 7));
     costs(&mut net);
-    assert_eq!(delays(&mut net, read(1)), 2);
+    assert_eq!(delays(&mut net, 0, read(1)), 2);
     assert_eq!(costs(&mut net), (2, BTreeMap::new()));
     assert_eq!(net.outcome(0), saw(7));
 }
@@ -97,7 +70,7 @@ fn a_read_by_read_index_takes_four_delays_and_a_round_and_no_record() {
     let mut net = led(5, &[("reads", "read-index")], Mutants::NONE);
     net.run(0, write(1, 7));
     costs(&mut net);
-    assert_eq!(delays(&mut net, read(1)), 4);
+    assert_eq!(delays(&mut net, 0, read(1)), 4);
     net.settle();
     assert_eq!(costs(&mut net), (2 + 2 * 4, BTreeMap::new()));
     assert_eq!(net.outcome(0), saw(7));
@@ -167,10 +140,6 @@ fn boot(records: Vec<Recovered<Record>>, mutants: Mutants) -> Result<PaxosReplic
         records,
     };
     PaxosReplica::start(start, &mut Outbox::default())
-}
-
-fn keyring() -> Keyring {
-    ClusterKeys::simulated(1, 0).nodes.remove(0)
 }
 
 #[test]
@@ -293,85 +262,13 @@ fn options_are_checked() {
 
 #[test]
 fn what_is_drawn_can_be_configured_and_a_majority_keeps_it_alive() {
-    let mut dice = Dice(7);
-    for _ in 0..500 {
-        let (nodes, options) = Paxos::draw_cluster(&mut |bound| dice.below(bound));
-        let config = Paxos::configure(nodes, &options, Mutants::NONE).unwrap();
-        let some = |count| (0..count).map(NodeId).collect::<Vec<_>>();
-        assert!(Paxos::is_live(&config, &some(nodes / 2 + 1)));
-        assert!(!Paxos::is_live(&config, &some(nodes / 2)));
-        assert!(Paxos::change(&config, &options).is_err());
-    }
+    draws::<Paxos>(|_| ());
 }
 
-/// `SplitMix64`.
-struct Dice(u64);
-
+/// Any message at all.
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// A number that is often small, and sometimes as large as can be.
-    fn number(&mut self) -> u64 {
-        match self.below(20) {
-            0 => u64::MAX - self.below(3),
-            1 => self.next(),
-            2 => self.below(20_000),
-            _ => self.below(6),
-        }
-    }
-
-    fn slot(&mut self) -> Slot {
-        Slot(self.number())
-    }
-
-    fn node(&mut self) -> NodeId {
-        NodeId(u16::try_from(self.below(3)).unwrap())
-    }
-
     fn ballot(&mut self, node: NodeId) -> Ballot {
         Ballot { round: self.number(), node, incarnation: Incarnation(self.below(3)) }
-    }
-
-    fn command(&mut self) -> Command {
-        let key = Key(self.below(2));
-        match self.below(2) {
-            0 => Command::Read { key },
-            _ => Command::Write { key, value: Value(self.below(9)) },
-        }
-    }
-
-    fn request_number(&mut self) -> RequestNumber {
-        RequestNumber { incarnation: Incarnation(self.below(3)), seq: self.number() }
-    }
-
-    fn entry(&mut self) -> Entry {
-        match self.below(3) {
-            0 => Entry::Noop,
-            _ => Entry::Request(Request {
-                client: ClientId(u32::try_from(self.below(3)).unwrap()),
-                number: self.request_number(),
-                command: self.command(),
-            }),
-        }
-    }
-
-    fn snapshot(&mut self) -> Snapshot {
-        let (index, chain) = (self.slot(), Chain(self.next()));
-        let session = Session { number: self.request_number(), outcome: Outcome::Written };
-        let clients = BTreeMap::from([(ClientId(1), session)]);
-        let mut store = Store::new();
-        store.apply(&Command::Write { key: Key(1), value: Value(self.below(9)) });
-        Snapshot { index, chain, store, clients }
     }
 
     fn promise(&mut self) -> Promise {
@@ -486,26 +383,9 @@ fn answering(mut message: Message, told: Ballot, is_answer: bool) -> Message {
 
 #[test]
 fn messages_travel_in_frames_and_show_the_fields_that_the_vocabulary_lists() {
-    let vocabulary = Paxos::vocabulary();
     let mut dice = Dice(1);
-    let mut kinds = Vec::new();
-    for place in (0..KINDS).cycle().take(260) {
-        let message = dice.message(NodeId(1), place);
-        let kind = vocabulary.messages.iter().find(|kind| kind.name == message.kind()).unwrap();
-        let without: Vec<_> = kind.fields.iter().filter(|f| message.field(f).is_none()).collect();
-        let may_miss = ["value", "key", "client", "seq", "leader"];
-        assert!(without.iter().all(|field| may_miss.contains(*field)), "{message}: {without:?}");
-        kinds.push(kind.name);
-        let shown = message.to_string();
-        assert!(shown.starts_with(kind.name) && !shown.contains('\n'), "{shown}");
-        let (from, incarnation) = (NodeId(1), Incarnation(1));
-        let envelope = Envelope { from, incarnation, message };
-        let frame = encode(vocabulary, &envelope).unwrap();
-        assert_eq!(decode(vocabulary, &frame), Ok(envelope));
-    }
-    kinds.sort_unstable();
-    kinds.dedup();
-    assert_eq!(kinds.len(), vocabulary.messages.len(), "every kind is there");
+    let messages = (0..KINDS).cycle().take(260).map(|place| dice.message(NodeId(1), place));
+    travel::<Paxos>(messages, &["value", "key", "client", "seq", "leader"]);
 }
 
 #[test]

@@ -2,22 +2,26 @@
 //! refused, and that nothing that anybody sends stops a server.
 #![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
 
+#[path = "support/dice.rs"]
+mod dice;
+#[path = "support/logs.rs"]
+mod logs;
 mod support;
 
 use std::collections::BTreeMap;
 
+use dice::Dice;
+use logs::{costs, delays, draws, keyring, travel};
 use quorate_systems::contract::{
     ClientId, Command, ConfigError, Describe, Effect, FORGED_VALUES, Identify, Incarnation, Input,
-    Key, Keyring, Lie, LocalTime, Micros, NodeId, Options, Outbox, Outcome, Recovered, Replica,
-    Start, StartError, System, TimerId, Value,
+    Key, Lie, LocalTime, Micros, NodeId, Options, Outbox, Outcome, Recovered, Replica, Start,
+    StartError, System, TimerId, Value,
 };
-use quorate_systems::keys::ClusterKeys;
-use quorate_systems::kv::Store;
 use quorate_systems::mutant::{Mutant, Mutants};
-use quorate_systems::paxos::{Chain, Entry, Request, RequestNumber, Session, Slot, Snapshot};
+use quorate_systems::paxos::{Entry, Request, RequestNumber, Slot};
 use quorate_systems::psb::{DataList, Message, Observation, Psb, PsbReplica, Record, Report, View};
-use quorate_systems::wire::{Envelope, decode, encode};
-use support::{Flight, Happened, Net, c, n, read, saw, write};
+use quorate_systems::wire::{Envelope, encode};
+use support::{Flight, Net, c, n, read, saw, write};
 
 type Cluster = Net<Psb>;
 
@@ -31,36 +35,6 @@ fn led(nodes: u16, options: &[(&str, &str)], mutants: Mutants) -> Cluster {
     let mut net = Cluster::with(nodes, 3, options, mutants, 1).unwrap();
     net.settle();
     net
-}
-
-/// The messages that crossed the network and the records of each node since the last call.
-fn costs(net: &mut Cluster) -> (usize, BTreeMap<NodeId, usize>) {
-    let mut messages = 0;
-    let mut records = BTreeMap::new();
-    for happened in net.happened.drain(..) {
-        match happened {
-            Happened::Sent { from, to, .. } => messages += usize::from(from != to),
-            Happened::Persisted { node, .. } => *records.entry(node).or_default() += 1,
-            Happened::Started { .. }
-            | Happened::Found { .. }
-            | Happened::Durable { .. }
-            | Happened::Observed { .. } => {}
-        }
-    }
-    (messages, records)
-}
-
-/// How many one-way delays an update takes until its client is answered.
-fn delays(net: &mut Cluster, client: u32, command: Command) -> usize {
-    net.invoke(client, command);
-    (1..20)
-        .find(|_| {
-            // What a node says to itself takes no time.
-            net.deliver(|flight| !flight.is_local());
-            net.deliver_all(Flight::is_local);
-            net.outcome(client).is_some()
-        })
-        .unwrap()
 }
 
 /// How many forced writes stand one after the other between an update and its answer.
@@ -211,10 +185,6 @@ fn boot(records: Vec<Recovered<Record>>, mutants: Mutants) -> Result<PsbReplica,
         records,
     };
     PsbReplica::start(start, &mut Outbox::default())
-}
-
-fn keyring() -> Keyring {
-    ClusterKeys::simulated(1, 0).nodes.remove(0)
 }
 
 #[test]
@@ -387,88 +357,11 @@ fn options_are_checked() {
 
 #[test]
 fn what_is_drawn_can_be_configured_and_a_majority_keeps_it_alive() {
-    let mut dice = Dice(7);
-    for _ in 0..500 {
-        let (nodes, options) = Psb::draw_cluster(&mut |bound| dice.below(bound));
-        let config = Psb::configure(nodes, &options, Mutants::NONE).unwrap();
-        let some = |count| (0..count).map(NodeId).collect::<Vec<_>>();
-        assert!(Psb::is_live(&config, &some(nodes / 2 + 1)));
-        assert!(!Psb::is_live(&config, &some(nodes / 2)));
-        assert!(Psb::change(&config, &options).is_err());
-        assert_eq!(config.accepts() + 1, config.majority());
-    }
+    draws::<Psb>(|config| assert_eq!(config.accepts() + 1, config.majority()));
 }
 
-/// `SplitMix64`.
-struct Dice(u64);
-
+/// Any message at all.
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// A number that is often small, and sometimes as large as can be.
-    fn number(&mut self) -> u64 {
-        match self.below(20) {
-            0 => u64::MAX - self.below(3),
-            1 => self.next(),
-            2 => self.below(20_000),
-            _ => self.below(6),
-        }
-    }
-
-    fn slot(&mut self) -> Slot {
-        Slot(self.number())
-    }
-
-    fn node(&mut self) -> NodeId {
-        NodeId(u16::try_from(self.below(3)).unwrap())
-    }
-
-    fn command(&mut self) -> Command {
-        let key = Key(self.below(2));
-        match self.below(2) {
-            0 => Command::Read { key },
-            _ => Command::Write { key, value: Value(self.below(9)) },
-        }
-    }
-
-    fn request_number(&mut self) -> RequestNumber {
-        RequestNumber { incarnation: Incarnation(self.below(3)), seq: self.number() }
-    }
-
-    fn update(&mut self) -> Request {
-        Request {
-            client: ClientId(u32::try_from(self.below(3)).unwrap()),
-            number: self.request_number(),
-            command: self.command(),
-        }
-    }
-
-    fn entry(&mut self) -> Entry {
-        match self.below(3) {
-            0 => Entry::Noop,
-            _ => Entry::Request(self.update()),
-        }
-    }
-
-    fn snapshot(&mut self) -> Snapshot {
-        let (index, chain) = (self.slot(), Chain(self.next()));
-        let session = Session { number: self.request_number(), outcome: Outcome::Written };
-        let clients = BTreeMap::from([(ClientId(1), session)]);
-        let mut store = Store::new();
-        store.apply(&Command::Write { key: Key(1), value: Value(self.below(9)) });
-        Snapshot { index, chain, store, clients }
-    }
-
     fn data_list(&mut self) -> DataList {
         let snapshot = self.slot();
         let count = self.below(3);
@@ -486,7 +379,7 @@ impl Dice {
         let (view, slot, entry) = (View(self.number()), self.slot(), self.entry());
         let number = self.request_number();
         match place {
-            0 => Message::ClientUpdate { update: self.update() },
+            0 => Message::ClientUpdate { update: self.request() },
             1 => Message::Reply { number, outcome: Outcome::Written },
             2 => Message::ViewChange { attempted: view },
             3 => Message::VcProof { installed: view, aru: slot },
@@ -591,27 +484,9 @@ fn sender(message: &Message, dice: &mut Dice) -> NodeId {
 
 #[test]
 fn messages_travel_in_frames_and_show_the_fields_that_the_vocabulary_lists() {
-    let vocabulary = Psb::vocabulary();
     let mut dice = Dice(1);
-    let mut kinds = Vec::new();
-    for place in (0..KINDS).cycle().take(220) {
-        let message = dice.message(place);
-        let kind = vocabulary.messages.iter().find(|kind| kind.name == message.kind()).unwrap();
-        let without: Vec<_> = kind.fields.iter().filter(|f| message.field(f).is_none()).collect();
-        let may_miss = ["value", "key", "client", "seq"];
-        assert!(without.iter().all(|field| may_miss.contains(*field)), "{message}: {without:?}");
-        assert_eq!(message.field("nothing"), None);
-        kinds.push(kind.name);
-        let shown = message.to_string();
-        assert!(shown.starts_with(kind.name) && !shown.contains('\n'), "{shown}");
-        let (from, incarnation) = (NodeId(1), Incarnation(1));
-        let envelope = Envelope { from, incarnation, message };
-        let frame = encode(vocabulary, &envelope).unwrap();
-        assert_eq!(decode(vocabulary, &frame), Ok(envelope));
-    }
-    kinds.sort_unstable();
-    kinds.dedup();
-    assert_eq!(kinds.len(), vocabulary.messages.len(), "every kind is there");
+    let messages = (0..KINDS).cycle().take(220).map(|place| dice.message(place));
+    travel::<Psb>(messages, &["value", "key", "client", "seq"]);
 }
 
 #[test]

@@ -13,6 +13,8 @@
 )]
 #![allow(dead_code, unused_imports, reason = "each storm uses its own part")]
 
+#[path = "../support/dice.rs"]
+mod dice;
 mod watch;
 mod world;
 
@@ -24,7 +26,8 @@ use quorate_systems::contract::{ClientId, Options, System};
 use quorate_systems::mutant::Mutant;
 use quorate_systems::paxos::{Chain, Entry, RequestNumber, Slot};
 
-pub(crate) use world::{DRIFT_PPM, Dice, World};
+pub(crate) use dice::Dice;
+pub(crate) use world::{DRIFT_PPM, World};
 
 /// A planted bug must show within so many seeds.
 pub(crate) const SEEDS_MAX: u64 = 1_000;

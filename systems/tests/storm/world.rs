@@ -11,6 +11,7 @@ use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos::{RequestNumber, Slot};
 
+use super::dice::Dice;
 use super::watch::Watch;
 use super::{Kept, Seen, Stormy};
 
@@ -23,22 +24,7 @@ const KEYS: u64 = 2;
 /// Clocks run at most so much too fast or too slow, in millionths, and the options say so.
 pub(crate) const DRIFT_PPM: u64 = 50_000;
 
-/// `SplitMix64`.
-pub(crate) struct Dice(u64);
-
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
     fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below(most - least + 1)
     }
