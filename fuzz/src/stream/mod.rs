@@ -110,6 +110,29 @@ pub struct Scope<'a, S: Streamed> {
     pub serial: u64,
 }
 
+impl<S: Streamed> Scope<'_, S> {
+    /// A node that is not the core's own, where there is one.
+    fn other_node(&self, dice: Dice) -> Option<NodeId> {
+        let nodes = self.cluster.nodes;
+        let place = u16::from(dice.who & 7);
+        match self.me {
+            None => place.checked_rem(nodes).map(NodeId),
+            Some(me) => {
+                let place = place.checked_rem(nodes - 1)?;
+                Some(NodeId(if place < me.0 { place } else { place + 1 }))
+            }
+        }
+    }
+
+    /// Such a node, or a client.
+    fn sender(&self, dice: Dice) -> Who {
+        match self.other_node(dice) {
+            Some(node) if dice.who & 8 == 0 => Who::Node(node),
+            Some(_) | None => Who::Client(dice.client()),
+        }
+    }
+}
+
 /// A second opinion on what a replica does: as simple as can be, and written from the protocol's description.
 pub trait Model<S: Streamed>: Sized {
     /// A model of nothing yet.
@@ -225,6 +248,14 @@ impl<S: System> Cluster<S> {
         let keys = S::signs(&config).then(|| ClusterKeys::simulated(nodes, CLIENTS));
         let changes = (0..CHANGES).filter_map(|seed| draw_change::<S>(&config, seed)).collect();
         Self { nodes, options, config, keys, changes, mutants }
+    }
+
+    /// Several, each of so many nodes with such options.
+    ///
+    /// # Panics
+    /// As [`Cluster::new`].
+    pub fn all(which: &[(u16, &'static str)], mutants: Mutants) -> Vec<Self> {
+        which.iter().map(|(nodes, options)| Self::new(*nodes, options, mutants)).collect()
     }
 }
 

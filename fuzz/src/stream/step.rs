@@ -1,5 +1,10 @@
 //! Bytes as steps.
 
+use quorate_systems::contract::{ClientId, NodeId};
+use quorate_systems::parties::Party;
+
+use super::CLIENTS;
+
 /// How many bytes one step has.
 pub const WIDTH: usize = 6;
 
@@ -81,6 +86,36 @@ pub struct Dice {
     pub time: u8,
     /// What it carries.
     pub data: u8,
+}
+
+impl Dice {
+    /// A client.
+    pub(super) fn client(self) -> ClientId {
+        ClientId(u32::from(self.who) % CLIENTS)
+    }
+
+    /// Anybody.
+    pub(super) fn party(self) -> Party {
+        match self.name & 3 {
+            0 => Party::Client(ClientId(0)),
+            1 => Party::Client(ClientId(1)),
+            2 => Party::Node(NodeId(0)),
+            _ => Party::Node(NodeId(1)),
+        }
+    }
+}
+
+/// A number near another one: mostly the next, sometimes one of these far ones.
+pub(super) fn near(byte: u8, base: u64, far: &[u64; 4]) -> u64 {
+    match byte & 7 {
+        0 | 1 => base.saturating_add(1),
+        2 => base,
+        3 => base.saturating_sub(1),
+        4 => base.saturating_add(2),
+        5 => 1,
+        6 => 0,
+        _ => far.get(usize::from(byte >> 3 & 3)).copied().unwrap_or(0),
+    }
 }
 
 impl Step {

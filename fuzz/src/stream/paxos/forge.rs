@@ -60,10 +60,10 @@ pub(super) fn forge(scope: &Scope<'_, Paxos>, dice: Dice) -> (Who, Message) {
     let forger = Forger { scope, dice };
     let kind = KINDS.get(usize::from(dice.kind % 16)).copied().unwrap_or(Kind::P2a);
     if kind == Kind::Request {
-        return (Who::Client(forger.client()), forger.request());
+        return (Who::Client(forger.dice.client()), forger.request());
     }
-    let Some(node) = forger.other_node() else {
-        return (Who::Client(forger.client()), forger.request());
+    let Some(node) = forger.scope.other_node(forger.dice) else {
+        return (Who::Client(forger.dice.client()), forger.request());
     };
     let ballot = forger.ballot(node);
     // Who leads in a ballot is who speaks in it; rarely not.
@@ -177,23 +177,6 @@ impl Forger<'_> {
         self.node_model().map_or(Slot(0), Node::commit)
     }
 
-    fn client(&self) -> ClientId {
-        ClientId(u32::from(self.dice.who) % CLIENTS)
-    }
-
-    /// A node that is not the core's own, where there is one.
-    fn other_node(&self) -> Option<NodeId> {
-        let nodes = self.scope.cluster.nodes;
-        let place = u16::from(self.dice.who & 7);
-        match self.scope.me {
-            None => place.checked_rem(nodes).map(NodeId),
-            Some(me) => {
-                let place = place.checked_rem(nodes - 1)?;
-                Some(NodeId(if place < me.0 { place } else { place + 1 }))
-            }
-        }
-    }
-
     /// A ballot of this node near to what is promised; or just that.
     fn ballot(&self, node: NodeId) -> Ballot {
         let promised = self.promised();
@@ -206,7 +189,7 @@ impl Forger<'_> {
 
     /// Mostly above this one.
     fn above(&self, ballot: Ballot) -> Ballot {
-        let node = self.other_node().unwrap_or(ballot.node);
+        let node = self.scope.other_node(self.dice).unwrap_or(ballot.node);
         let incarnation = Incarnation(1);
         Ballot { round: near(self.dice.time, ballot.round), node, incarnation }
     }
@@ -334,7 +317,7 @@ impl Forger<'_> {
                 Message::Reply { number: self.number(), outcome: Outcome::Written }
             }
             Kind::Relay => {
-                let (client, command) = (self.client(), self.command());
+                let (client, command) = (self.dice.client(), self.command());
                 Message::Relay { client, number: self.number(), command }
             }
         }

@@ -19,7 +19,6 @@ mod tests;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::NodeId;
-use quorate_systems::mutant::Mutants;
 use quorate_systems::paxos::{Message, Observation, Paxos};
 use quorate_world::invariants::Who;
 
@@ -59,8 +58,8 @@ type Replicas = Bench<Paxos, ReplicaMachine<Paxos>>;
 type Clients = Bench<Paxos, ClientMachine<Paxos>>;
 
 thread_local! {
-    static STREAMS: Replicas = Bench::new(clusters(CLUSTERS, mutants()));
-    static CLIENT_STREAMS: Clients = Bench::new(clusters(CLIENT_CLUSTERS, mutants()));
+    static STREAMS: Replicas = Bench::new(Cluster::all(CLUSTERS, mutants()));
+    static CLIENT_STREAMS: Clients = Bench::new(Cluster::all(CLIENT_CLUSTERS, mutants()));
 }
 
 /// Every way to read, with windows and snapshots that are small enough for a short stream.
@@ -75,10 +74,6 @@ const CLUSTERS: &[(u16, &str)] = &[
 
 /// For clients.
 const CLIENT_CLUSTERS: &[(u16, &str)] = &[(3, "reads=log"), (1, "reads=log"), (5, "reads=lease")];
-
-fn clusters(which: &[(u16, &'static str)], mutants: Mutants) -> Vec<Cluster<Paxos>> {
-    which.iter().map(|(nodes, options)| Cluster::new(*nodes, options, mutants)).collect()
-}
 
 impl Streamed for Paxos {
     type Model = PaxosModel;

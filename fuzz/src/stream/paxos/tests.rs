@@ -1,11 +1,11 @@
 use quorate_systems::SystemKind;
-use quorate_systems::mutant::Mutant;
+use quorate_systems::mutant::{Mutant, Mutants};
 
 use super::*;
 use crate::stream::testing::{finding, shown};
 
 fn replica_finds(mutants: Mutants) -> bool {
-    let bench = Replicas::new(clusters(CLUSTERS, mutants));
+    let bench = Replicas::new(Cluster::all(CLUSTERS, mutants));
     finding(|bytes| bench.run(bytes)).is_some()
 }
 
@@ -21,7 +21,7 @@ fn every_planted_bug_is_found_by_a_stream_of_one_node() {
 #[test]
 fn the_correct_system_shows_nothing_in_streams_of_the_same_kind() {
     assert!(!replica_finds(Mutants::NONE));
-    let bench = Clients::new(clusters(CLIENT_CLUSTERS, Mutants::NONE));
+    let bench = Clients::new(Cluster::all(CLIENT_CLUSTERS, Mutants::NONE));
     assert_eq!(finding(|bytes| bench.run(bytes)), None);
 }
 

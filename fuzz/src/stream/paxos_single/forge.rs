@@ -1,13 +1,13 @@
 //! Messages out of a few bytes: near to what has been said and accepted, and sometimes just wrong.
 
-use quorate_systems::contract::{ClientId, Command, Key, NodeId, Outcome, Value};
+use quorate_systems::contract::{Command, Key, Outcome, Value};
 use quorate_systems::parties::Party;
 use quorate_systems::paxos_single::{Accepted, Ballot, Message, PaxosSingle, RequestId};
 use quorate_world::invariants::Who;
 
 use super::model::Node;
 use crate::commands::{Choice, command};
-use crate::stream::{CLIENTS, Dice, Scope};
+use crate::stream::{Dice, Scope, step};
 
 /// What is forged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +51,18 @@ pub(super) fn forge(scope: &Scope<'_, PaxosSingle>, dice: Dice) -> (Who, Message
     let kind = KINDS.get(usize::from(dice.kind % 16)).copied().unwrap_or(Kind::Prepare);
     let forger = Forger { scope, dice };
     let from = match kind {
-        Kind::Request => Who::Client(forger.client()),
+        Kind::Request => Who::Client(forger.dice.client()),
         // What a node alone says.
         Kind::PrepareOk
         | Kind::AcceptOk
         | Kind::Nack
         | Kind::Learn
         | Kind::Decided
-        | Kind::Answer => forger.other_node().map_or(Who::Client(forger.client()), Who::Node),
-        Kind::Prepare | Kind::Accept => forger.sender(),
+        | Kind::Answer => forger
+            .scope
+            .other_node(forger.dice)
+            .map_or(Who::Client(forger.dice.client()), Who::Node),
+        Kind::Prepare | Kind::Accept => forger.scope.sender(forger.dice),
     };
     (from, forger.message(kind, from))
 }
@@ -92,9 +95,11 @@ pub(super) fn answer(
         Message::AcceptOk { key, n, value } if is_refused => Message::Decided { key, n, value },
         // Another acceptor has accepted the same.
         Message::AcceptOk { key, n, value } => Message::AcceptOk { key, n, value },
-        Message::Learn { key } => {
-            Message::Decided { key, n: forger.ballot(key, forger.party()), value: forger.value() }
-        }
+        Message::Learn { key } => Message::Decided {
+            key,
+            n: forger.ballot(key, forger.dice.party()),
+            value: forger.value(),
+        },
         Message::Request { id, ref command } => forger.answer_to_request(id, command),
         Message::Answer { .. } | Message::Decided { .. } => return None,
     })
@@ -121,7 +126,7 @@ pub(super) fn change(scope: &Scope<'_, PaxosSingle>, message: &mut Message, dice
         }
         3 => {
             if let Some(n) = number_of(message) {
-                n.proposer = forger.party();
+                n.proposer = forger.dice.party();
             }
         }
         4 => {
@@ -140,17 +145,9 @@ pub(super) fn change(scope: &Scope<'_, PaxosSingle>, message: &mut Message, dice
     }
 }
 
-/// A number near another one: mostly the next, sometimes far away.
+/// A number near another one.
 fn near(byte: u8, base: u64) -> u64 {
-    match byte & 7 {
-        0 | 1 => base.saturating_add(1),
-        2 => base,
-        3 => base.saturating_sub(1),
-        4 => base.saturating_add(2),
-        5 => 1,
-        6 => 0,
-        _ => FAR.get(usize::from(byte >> 3 & 3)).copied().unwrap_or(0),
-    }
+    step::near(byte, base, &FAR)
 }
 
 /// A scope, and what is left to chance.
@@ -162,40 +159,6 @@ struct Forger<'a> {
 impl Forger<'_> {
     fn node_model(&self) -> Option<&Node> {
         self.scope.model.node()
-    }
-
-    fn client(&self) -> ClientId {
-        ClientId(u32::from(self.dice.who) % CLIENTS)
-    }
-
-    /// A node that is not the core's own, where there is one.
-    fn other_node(&self) -> Option<NodeId> {
-        let nodes = self.scope.cluster.nodes;
-        let place = u16::from(self.dice.who & 7);
-        match self.scope.me {
-            None => place.checked_rem(nodes).map(NodeId),
-            Some(me) => {
-                let place = place.checked_rem(nodes - 1)?;
-                Some(NodeId(if place < me.0 { place } else { place + 1 }))
-            }
-        }
-    }
-
-    fn sender(&self) -> Who {
-        match self.other_node() {
-            Some(node) if self.dice.who & 8 == 0 => Who::Node(node),
-            Some(_) | None => Who::Client(self.client()),
-        }
-    }
-
-    /// Anybody.
-    fn party(&self) -> Party {
-        match self.dice.name & 3 {
-            0 => Party::Client(ClientId(0)),
-            1 => Party::Client(ClientId(1)),
-            2 => Party::Node(NodeId(0)),
-            _ => Party::Node(NodeId(1)),
-        }
     }
 
     fn key(&self) -> Key {
@@ -217,7 +180,7 @@ impl Forger<'_> {
             _ => None,
         };
         let is_anybody = self.dice.time >> 5 == 7;
-        let proposer = if is_anybody { self.party() } else { proposer };
+        let proposer = if is_anybody { self.dice.party() } else { proposer };
         let incarnation = 1 + u64::from(self.dice.name >> 2 & 7 == 7);
         let round = near(self.dice.time, np.map_or(0, |np| np.round));
         known.unwrap_or(Ballot { round, proposer, incarnation })
@@ -225,7 +188,7 @@ impl Forger<'_> {
 
     /// Mostly above this one.
     fn above(&self, n: Ballot) -> Ballot {
-        Ballot { round: near(self.dice.time, n.round), proposer: self.party(), incarnation: 1 }
+        Ballot { round: near(self.dice.time, n.round), proposer: self.dice.party(), incarnation: 1 }
     }
 
     /// What some acceptor has accepted: nothing, or with one of a few numbers.
@@ -235,7 +198,7 @@ impl Forger<'_> {
         }
         let n = Ballot {
             round: near(self.dice.time, u64::from(self.dice.data >> 4 & 3)),
-            proposer: self.party(),
+            proposer: self.dice.party(),
             incarnation: 1,
         };
         let own = self.node_model().and_then(|node| node.acceptor.accepted(key));

@@ -22,7 +22,6 @@ mod tests;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::NodeId;
-use quorate_systems::mutant::Mutants;
 use quorate_systems::paxos_single::{Message, Observation, PaxosSingle};
 use quorate_world::invariants::Who;
 
@@ -62,8 +61,8 @@ type Replicas = Bench<PaxosSingle, ReplicaMachine<PaxosSingle>>;
 type Clients = Bench<PaxosSingle, ClientMachine<PaxosSingle>>;
 
 thread_local! {
-    static STREAMS: Replicas = Bench::new(clusters(CLUSTERS, mutants()));
-    static CLIENT_STREAMS: Clients = Bench::new(clusters(CLIENT_CLUSTERS, mutants()));
+    static STREAMS: Replicas = Bench::new(Cluster::all(CLUSTERS, mutants()));
+    static CLIENT_STREAMS: Clients = Bench::new(Cluster::all(CLIENT_CLUSTERS, mutants()));
 }
 
 /// All roles together, and each apart; with and without back-off.
@@ -85,10 +84,6 @@ const CLIENT_CLUSTERS: &[(u16, &str)] = &[
     (5, "proposer=client acceptors=0,1,2 learners=3,4"),
     (1, "proposer=client"),
 ];
-
-fn clusters(which: &[(u16, &'static str)], mutants: Mutants) -> Vec<Cluster<PaxosSingle>> {
-    which.iter().map(|(nodes, options)| Cluster::new(*nodes, options, mutants)).collect()
-}
 
 impl Streamed for PaxosSingle {
     type Model = PaxosSingleModel;

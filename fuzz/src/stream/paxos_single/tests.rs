@@ -1,17 +1,17 @@
 use quorate_systems::SystemKind;
-use quorate_systems::mutant::Mutant;
+use quorate_systems::mutant::{Mutant, Mutants};
 
 use super::*;
 use crate::stream::step::{Step, input};
 use crate::stream::testing::{finding, shown};
 
 fn replica_finds(which: &[(u16, &'static str)], mutants: Mutants) -> bool {
-    let bench = Replicas::new(clusters(which, mutants));
+    let bench = Replicas::new(Cluster::all(which, mutants));
     finding(|bytes| bench.run(bytes)).is_some()
 }
 
 fn client_finds(which: &[(u16, &'static str)], mutants: Mutants) -> bool {
-    let bench = Clients::new(clusters(which, mutants));
+    let bench = Clients::new(Cluster::all(which, mutants));
     finding(|bytes| bench.run(bytes)).is_some()
 }
 
@@ -94,7 +94,7 @@ fn what_peers_make_up_is_not_held_against_the_node() {
     let decided = Step::Forged(Dice { who: 0, kind: 5, name: 2, time: 0, data: 3 });
     let sync = Step::Synced(u8::MAX);
     let steps = [accept(0, 0, 0), sync, accept(1, 4 << 5, 1), sync, decided, decided];
-    let bench = Replicas::new(clusters(CLUSTERS, Mutants::NONE));
+    let bench = Replicas::new(Cluster::all(CLUSTERS, Mutants::NONE));
     let shown = bench.show(&input([0, 0], &steps));
     assert_eq!(shown.matches("persists Accepted").count(), 2, "{shown}");
     assert!(!shown.contains("wrong:"), "{shown}");

@@ -1,6 +1,6 @@
 //! Messages out of a few bytes: near to what has been said and is stored, and sometimes just wrong.
 
-use quorate_systems::contract::{ClientId, Key, NodeId, Outcome, Value};
+use quorate_systems::contract::{Key, NodeId, Outcome, Value};
 use quorate_systems::quorum::{
     Access, Configuration, Construction, Form, GridForm, Message, OpId, Pair, Party, Phase,
     Protocol, Quorum, RequestId, Stage, Timestamp, WriteId,
@@ -9,7 +9,7 @@ use quorate_world::invariants::Who;
 
 use super::model::Node;
 use super::signed;
-use crate::stream::{CLIENTS, Dice, Scope};
+use crate::stream::{Dice, Scope, step};
 
 /// What is forged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +83,8 @@ pub(super) fn forge(scope: &Scope<'_, Quorum>, dice: Dice) -> (Who, Message) {
     let kind = kinds.get(usize::from(dice.kind % 16)).copied().unwrap_or(Kind::Query);
     let forger = Forger { scope, dice };
     let from = match kind {
-        Kind::Request => Who::Client(forger.client()),
-        _ => forger.sender(),
+        Kind::Request => Who::Client(forger.dice.client()),
+        _ => forger.scope.sender(forger.dice),
     };
     (from, forger.message(kind, from))
 }
@@ -173,7 +173,7 @@ pub(super) fn change(scope: &Scope<'_, Quorum>, message: &mut Message, dice: Dic
         }
         3 => {
             if let Some(pair) = pair_of(message) {
-                pair.ts.writer = forger.party();
+                pair.ts.writer = forger.dice.party();
             }
         }
         4 => {
@@ -193,7 +193,7 @@ pub(super) fn change(scope: &Scope<'_, Quorum>, message: &mut Message, dice: Dic
         }
         _ => {
             if let Some(op) = op_of(message) {
-                op.party = forger.party();
+                op.party = forger.dice.party();
             }
         }
     }
@@ -208,17 +208,9 @@ pub(super) fn change(scope: &Scope<'_, Quorum>, message: &mut Message, dice: Dic
 /// Questions that are changed count from here.
 const FRESH: u64 = 1_000;
 
-/// A number near another one: mostly the next, sometimes far away.
+/// A number near another one.
 pub(super) fn near(byte: u8, base: u64) -> u64 {
-    match byte & 7 {
-        0 | 1 => base.saturating_add(1),
-        2 => base,
-        3 => base.saturating_sub(1),
-        4 => base.saturating_add(2),
-        5 => 1,
-        6 => 0,
-        _ => FAR.get(usize::from(byte >> 3 & 3)).copied().unwrap_or(0),
-    }
+    step::near(byte, base, &FAR)
 }
 
 /// A scope, and what is left to chance.
@@ -232,40 +224,6 @@ impl Forger<'_> {
         self.scope.model.node()
     }
 
-    fn client(&self) -> ClientId {
-        ClientId(u32::from(self.dice.who) % CLIENTS)
-    }
-
-    /// A node that is not the core's own, where there is one.
-    fn other_node(&self) -> Option<NodeId> {
-        let nodes = self.scope.cluster.nodes;
-        let place = u16::from(self.dice.who & 7);
-        match self.scope.me {
-            None => place.checked_rem(nodes).map(NodeId),
-            Some(me) => {
-                let place = place.checked_rem(nodes - 1)?;
-                Some(NodeId(if place < me.0 { place } else { place + 1 }))
-            }
-        }
-    }
-
-    fn sender(&self) -> Who {
-        match self.other_node() {
-            Some(node) if self.dice.who & 8 == 0 => Who::Node(node),
-            Some(_) | None => Who::Client(self.client()),
-        }
-    }
-
-    /// Anybody.
-    fn party(&self) -> Party {
-        match self.dice.name & 3 {
-            0 => Party::Client(ClientId(0)),
-            1 => Party::Client(ClientId(1)),
-            2 => Party::Node(NodeId(0)),
-            _ => Party::Node(NodeId(1)),
-        }
-    }
-
     fn key(&self) -> Key {
         Key(u64::from(self.dice.data >> 2 & 3 == 3))
     }
@@ -276,7 +234,7 @@ impl Forger<'_> {
 
     /// A fresh name; rarely somebody else's.
     fn op(&self, party: Party, phase: Phase) -> OpId {
-        let party = if self.dice.who >> 4 == 15 { self.party() } else { party };
+        let party = if self.dice.who >> 4 == 15 { self.dice.party() } else { party };
         let incarnation = 1 + u64::from(self.dice.name >> 6 == 3);
         let attempt = u32::from(self.dice.name >> 2 & 3 == 3);
         OpId { party, incarnation, seq: self.scope.serial, phase, attempt }
@@ -323,9 +281,12 @@ impl Forger<'_> {
         let ts = match write {
             Some(write) => write.timestamp(t),
             None if t == 0 => return Pair::INITIAL,
-            None => {
-                Timestamp { t, writer: self.party(), incarnation: 1, op: 1 + u64::from(time >> 6) }
-            }
+            None => Timestamp {
+                t,
+                writer: self.dice.party(),
+                incarnation: 1,
+                op: 1 + u64::from(time >> 6),
+            },
         };
         Pair { ts, value: self.value(), proof: None }
     }

@@ -11,7 +11,6 @@ use std::thread::LocalKey;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::NodeId;
-use quorate_systems::mutant::Mutants;
 use quorate_systems::quorum::{Message, Observation, Quorum};
 use quorate_world::invariants::Who;
 
@@ -58,9 +57,9 @@ type Replicas = Bench<Quorum, ReplicaMachine<Quorum>>;
 type Clients = Bench<Quorum, ClientMachine<Quorum>>;
 
 thread_local! {
-    static CLIENT_STREAMS: Clients = Bench::new(clusters(CLIENT_CLUSTERS, mutants()));
-    static STREAMS: Replicas = Bench::new(clusters(CLUSTERS, mutants()));
-    static LOCK_STREAMS: Replicas = Bench::new(clusters(LOCK_CLUSTERS, mutants()));
+    static CLIENT_STREAMS: Clients = Bench::new(Cluster::all(CLIENT_CLUSTERS, mutants()));
+    static STREAMS: Replicas = Bench::new(Cluster::all(CLUSTERS, mutants()));
+    static LOCK_STREAMS: Replicas = Bench::new(Cluster::all(LOCK_CLUSTERS, mutants()));
 }
 
 /// These, and what came to the second node in a run of each cluster.
@@ -101,10 +100,6 @@ const CLIENT_CLUSTERS: &[(u16, &str)] = &[
     (5, "quorum=counts read=2 members=0,1,2,3 contact=quorum"),
     (4, "quorum=grid-cover"),
 ];
-
-fn clusters(which: &[(u16, &'static str)], mutants: Mutants) -> Vec<Cluster<Quorum>> {
-    which.iter().map(|(nodes, options)| Cluster::new(*nodes, options, mutants)).collect()
-}
 
 impl Streamed for Quorum {
     type Model = QuorumModel;

@@ -1,19 +1,19 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quorate_systems::SystemKind;
-use quorate_systems::mutant::Mutant;
+use quorate_systems::mutant::{Mutant, Mutants};
 
 use super::*;
 use crate::stream::step::{Step, input};
 use crate::stream::testing::{finding, shown};
 
 fn replica_finds(which: &[(u16, &'static str)], mutants: Mutants) -> bool {
-    let bench = Replicas::new(clusters(which, mutants));
+    let bench = Replicas::new(Cluster::all(which, mutants));
     finding(|bytes| bench.run(bytes)).is_some()
 }
 
 fn client_finds(mutants: Mutants) -> bool {
-    let bench = Clients::new(clusters(CLIENT_CLUSTERS, mutants));
+    let bench = Clients::new(Cluster::all(CLIENT_CLUSTERS, mutants));
     finding(|bytes| bench.run(bytes)).is_some()
 }
 
@@ -84,7 +84,7 @@ fn seeds_follow_runs_of_the_simulator() {
 
 #[test]
 fn a_stream_is_shown_step_by_step_up_to_what_is_wrong() {
-    let bench = Replicas::new(clusters(CLUSTERS, Mutants(Some(Mutant::Q06))));
+    let bench = Replicas::new(Cluster::all(CLUSTERS, Mutants(Some(Mutant::Q06))));
     let update = Dice { kind: 1, ..Dice::default() };
     let bytes = input([1, 0], &[Step::Hear, Step::Forged(update), Step::Crash(0)]);
     let shown = bench.show(&bytes);
