@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod live;
+mod live_inputs;
 mod replay;
 mod simulated;
 mod support;
