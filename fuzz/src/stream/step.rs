@@ -4,6 +4,7 @@ use quorate_systems::contract::{ClientId, NodeId};
 use quorate_systems::parties::Party;
 
 use super::CLIENTS;
+use crate::Seed;
 
 /// How many bytes one step has.
 pub const WIDTH: usize = 6;
@@ -175,6 +176,16 @@ pub(super) fn steps(bytes: &[u8]) -> impl Iterator<Item = Step> {
 /// An input that is made by hand.
 pub(super) fn input(header: [u8; HEADER], steps: &[Step]) -> Vec<u8> {
     header.into_iter().chain(steps.iter().flat_map(|step| step.bytes())).collect()
+}
+
+/// Inputs that are made by hand, each for every one of so many clusters.
+pub(super) fn in_each(clusters: usize, scripts: &[(&str, Vec<Step>)]) -> Vec<Seed> {
+    let clusters = (0..clusters).filter_map(|cluster| u8::try_from(cluster).ok());
+    let seed = |cluster: u8, (name, steps): &(&str, Vec<Step>)| Seed {
+        name: format!("{name}-{cluster}"),
+        bytes: input([cluster, 0], steps),
+    };
+    clusters.flat_map(|cluster| scripts.iter().map(move |script| seed(cluster, script))).collect()
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 
 use super::Paxos;
 use super::ballot::{Ballot, Slot};
-use super::entry::Entry;
+use super::entry::{Entry, RequestNumber};
 use super::machine::{Executed, Machine, Snapshot};
 use super::message::{Message, Observation, Record};
 use super::replica::{FETCH, PaxosReplica, Role};
-use crate::contract::{After, Micros, NodeId, Outbox};
+use crate::contract::{After, ClientId, Micros, NodeId, Outbox};
 use crate::mutant::Mutant;
 
 /// How long a gap may be the work of messages that overtook each other.
@@ -68,22 +68,26 @@ impl PaxosReplica {
                 }
                 Executed::Noop | Executed::Overtaken => None,
             };
-            if let Some((client, number)) = request {
-                let is_relayed = self.relay.executed(client, number);
-                let is_leader = if let Role::Leader(leader) = &mut self.role {
-                    leader.executed(client, number);
-                    true
-                } else {
-                    false
-                };
-                if let Some(outcome) = outcome.filter(|_| is_leader || is_relayed) {
-                    // A majority has it on disk: no crash takes that back.
-                    let reply = Message::Reply { number, outcome };
-                    out.reply_after(After::Nothing, client, reply);
-                }
+            if let Some((client, number)) = request
+                && self.is_answering(client, number)
+                && let Some(outcome) = outcome
+            {
+                // A majority has it on disk: no crash takes that back.
+                let reply = Message::Reply { number, outcome };
+                out.reply_after(After::Nothing, client, reply);
             }
             self.snapshot_if_due(out);
         }
+    }
+
+    /// A request was executed: whether its client is answered from here, by its leader or by whom it asked.
+    fn is_answering(&mut self, client: ClientId, number: RequestNumber) -> bool {
+        let is_relayed = self.relay.executed(client, number);
+        if let Role::Leader(leader) = &mut self.role {
+            leader.executed(client, number);
+            return true;
+        }
+        is_relayed
     }
 
     /// The next slot to execute: the one after the last, once it is decided.

@@ -2,7 +2,7 @@
 
 use crate::Seed;
 use crate::stream::Dice;
-use crate::stream::step::{Step, input};
+use crate::stream::step::{Step, in_each};
 
 /// All that waits becomes durable.
 const SYNC: Step = Step::Synced(u8::MAX);
@@ -134,13 +134,4 @@ pub(super) fn clients(clusters: usize) -> Vec<Seed> {
         seeds.push(seed);
     }
     seeds
-}
-
-fn in_each(clusters: usize, scripts: &[(&str, Vec<Step>)]) -> Vec<Seed> {
-    let clusters = (0..clusters).filter_map(|cluster| u8::try_from(cluster).ok());
-    let seed = |cluster: u8, (name, steps): &(&str, Vec<Step>)| Seed {
-        name: format!("{name}-{cluster}"),
-        bytes: input([cluster, 0], steps),
-    };
-    clusters.flat_map(|cluster| scripts.iter().map(move |script| seed(cluster, script))).collect()
 }
