@@ -19,9 +19,9 @@ use quorate_systems::contract::{
 };
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos::{
-    Ballot, Entry, Lease, Message, Observation, Paxos, PaxosReplica, Promise, Reads, Record,
-    Report, RequestNumber, Slot,
+    Ballot, Entry, Message, Observation, Paxos, PaxosReplica, Promise, Reads, Record, Report,
 };
+use quorate_systems::smr::{Lease, RequestNumber, Slot};
 use support::{Flight, Net, c, n, read, saw, write};
 
 type Cluster = Net<Paxos>;

@@ -18,8 +18,9 @@ use quorate_systems::contract::{
     StartError, System, TimerId, Value,
 };
 use quorate_systems::mutant::{Mutant, Mutants};
-use quorate_systems::paxos::{Entry, Request, RequestNumber, Slot};
+use quorate_systems::paxos::Entry;
 use quorate_systems::psb::{DataList, Message, Observation, Psb, PsbReplica, Record, Report, View};
+use quorate_systems::smr::{Request, RequestNumber, Slot};
 use quorate_systems::wire::{Envelope, encode};
 use support::{Flight, Net, c, n, read, saw, write};
 

@@ -3,13 +3,13 @@
 use alloc::boxed::Box;
 
 use super::Paxos;
-use super::ballot::{Ballot, Slot};
+use super::ballot::Ballot;
 use super::entry::Entry;
-use super::lease::later;
 use super::message::{Message, Observation, Promise, Record, Report};
 use super::replica::{PaxosReplica, Role};
 use crate::contract::{After, Outbox};
 use crate::mutant::Mutant;
+use crate::smr::{Slot, later};
 
 /// A slot that lies further beyond the snapshot is not taken: what is reported in one promise must fit into
 /// one message. Whoever is that far behind must catch up first.

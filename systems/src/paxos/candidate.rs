@@ -6,7 +6,7 @@ use alloc::collections::btree_map::Entry as Found;
 use core::mem;
 
 use super::Paxos;
-use super::ballot::{Ballot, Slot};
+use super::ballot::Ballot;
 use super::entry::Entry;
 use super::leader::Leader;
 use super::message::{Message, Observation, Promise, Report};
@@ -14,6 +14,7 @@ use super::replica::{ELECTION, PaxosReplica, RETRANSMIT, Role};
 use super::tally::Tally;
 use crate::contract::{After, Micros, NodeId, Outbox};
 use crate::mutant::{Mutant, Mutants};
+use crate::smr::Slot;
 
 /// A candidate, and what it has been told.
 #[derive(Debug)]

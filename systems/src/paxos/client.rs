@@ -6,13 +6,13 @@
 use alloc::vec::Vec;
 
 use super::Paxos;
-use super::entry::RequestNumber;
 use super::message::Message;
 use super::options::Config;
 use crate::contract::{
     Client, ClientEffect, ClientInput, ClientStart, Command, Ignored, Incarnation, LocalTime,
     Micros, NodeId, Outcome, TimerId,
 };
+use crate::smr::RequestNumber;
 
 type Effects = Vec<ClientEffect<Paxos>>;
 

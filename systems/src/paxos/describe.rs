@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-use super::ballot::{Ballot, Slot};
-use super::entry::{Chain, Request, RequestNumber, mix};
+use super::ballot::Ballot;
 use super::message::{Message, Observation};
-use crate::contract::{Command, Describe, Identify, Outcome};
+use crate::contract::{Describe, Identify, Outcome};
+use crate::smr::{Chain, Short, Slot, command_field, mix, request_field, request_identity};
 
 /// The number in the field `name` of a message. A ballot's are `ballot`, its round, and `leader`, its node.
 pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
@@ -85,23 +85,6 @@ fn ballot_field(ballot: Ballot, name: &str) -> Option<u64> {
     match name {
         "ballot" => Some(ballot.round),
         "leader" => Some(u64::from(ballot.node.0)),
-        _ => None,
-    }
-}
-
-/// The number in the field `name` of a request.
-pub(crate) fn request_field(request: &Request, name: &str) -> Option<u64> {
-    match name {
-        "client" => Some(u64::from(request.client.0)),
-        "seq" => Some(request.number.seq),
-        _ => command_field(&request.command, name),
-    }
-}
-
-fn command_field(command: &Command, name: &str) -> Option<u64> {
-    match name {
-        "key" => command.key().map(|key| key.0),
-        "value" => command.value().map(|value| value.0),
         _ => None,
     }
 }
@@ -214,15 +197,6 @@ impl fmt::Display for Observation {
     }
 }
 
-/// The first half of a hash: enough for people to tell a few of them apart.
-pub(crate) struct Short(pub(crate) u64);
-
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", self.0 >> 32)
-    }
-}
-
 impl Identify for Message {
     fn identity(&self) -> u64 {
         match self {
@@ -244,11 +218,6 @@ impl Identify for Message {
             }
         }
     }
-}
-
-/// The identity of a message of this kind that is about a request.
-pub(crate) fn request_identity(kind: u64, number: RequestNumber) -> u64 {
-    mix(mix(kind, number.incarnation.0), number.seq)
 }
 
 fn proposal(kind: u64, ballot: Ballot, place: u64) -> u64 {

@@ -3,10 +3,8 @@
 use alloc::collections::{BTreeMap, VecDeque};
 
 use super::Paxos;
-use super::ballot::{Ballot, Slot};
-use super::entry::{Entry, Request, RequestNumber};
-use super::lease::Rounds;
-use super::machine::{Standing, is_read};
+use super::ballot::Ballot;
+use super::entry::Entry;
 use super::message::{Message, Observation};
 use super::options::Reads;
 use super::reads::Read;
@@ -14,6 +12,7 @@ use super::replica::{HEARTBEAT, PaxosReplica, RETRANSMIT, Role};
 use super::tally::Tally;
 use crate::contract::{After, ClientId, Command, Micros, NodeId, Outbox};
 use crate::mutant::Mutant;
+use crate::smr::{Request, RequestNumber, Rounds, Slot, Standing, is_read};
 
 /// What a node does while it leads.
 #[derive(Debug)]
@@ -33,7 +32,7 @@ pub(super) struct Leader {
     in_flight: BTreeMap<ClientId, RequestNumber>,
     /// Slots before it were open when the timer for sending again was set.
     repeat_below: Slot,
-    pub(super) rounds: Rounds,
+    pub(super) rounds: Rounds<Tally>,
     /// So many heartbeats ago a majority last answered one.
     pub(super) silent: u32,
     /// Reads that wait for a round.

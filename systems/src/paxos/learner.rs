@@ -4,13 +4,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Paxos;
-use super::ballot::{Ballot, Slot};
-use super::entry::{Entry, RequestNumber};
-use super::machine::{Executed, Machine, Snapshot};
+use super::ballot::Ballot;
+use super::entry::Entry;
 use super::message::{Message, Observation, Record};
 use super::replica::{FETCH, PaxosReplica, Role};
 use crate::contract::{After, ClientId, Micros, NodeId, Outbox};
 use crate::mutant::Mutant;
+use crate::smr::{Executed, Machine, RequestNumber, Slot, Snapshot};
 
 /// How long a gap may be the work of messages that overtook each other.
 const GAP_SPAN: (Micros, Micros) = (Micros(20_000), Micros(40_000));
@@ -52,7 +52,7 @@ impl PaxosReplica {
     pub(super) fn execute_decided(&mut self, out: &mut Outbox<Paxos>) {
         while let Some(slot) = self.executable() {
             let Some(place) = self.log.get(slot) else { break };
-            let executed = self.machine.execute(slot, &place.entry, place.digest);
+            let executed = self.machine.execute(slot, place.digest, place.entry.request());
             let request = place.entry.request().map(|request| (request.client, request.number));
             out.observe(Observation::Executed {
                 slot,

@@ -6,12 +6,12 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ballot::{Ballot, Slot};
+use super::ballot::Ballot;
 use super::describe;
-use super::entry::{Chain, Entry, RequestNumber};
-use super::machine::Snapshot;
+use super::entry::Entry;
 use crate::contract::{ClientId, Command, Describe, NodeId, Outcome};
 use crate::parties::NodeSet;
+use crate::smr::{Chain, RequestNumber, Slot, Snapshot};
 
 /// What an acceptor reports of one slot in its promise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -8,9 +8,8 @@
 //!   client ── REQUEST ──► leader ── P2A ──► acceptors ── P2B ──► leader ── REPLY ──► client
 //! ```
 //!
-//! The parts: `ballot` and `entry` are what the protocol speaks of; `log` is what an acceptor holds;
-//! `acceptor`, `candidate`, `leader` and `learner` are the roles, each a part of the one [`PaxosReplica`];
-//! `machine` is the replicated state; `lease` is the arithmetic of reads without the log.
+//! The parts: `ballot` and `entry` are what the protocol speaks of; `acceptor`, `candidate`, `leader` and `learner`
+//! are the roles, each a part of the one [`PaxosReplica`]. Log, machine and leases are those of [`crate::smr`].
 
 mod acceptor;
 mod ballot;
@@ -20,9 +19,6 @@ mod describe;
 mod entry;
 mod leader;
 mod learner;
-mod lease;
-mod log;
-mod machine;
 mod message;
 mod options;
 mod reads;
@@ -32,22 +28,12 @@ mod shape;
 mod tally;
 mod vocabulary;
 
-pub use ballot::{Ballot, Slot};
+pub use ballot::Ballot;
 pub use client::PaxosClient;
-pub use entry::{Chain, Entry, Request, RequestNumber};
-pub use lease::Lease;
-pub use machine::{Session, Snapshot};
+pub use entry::Entry;
 pub use message::{Message, Observation, Promise, Record, Report};
 pub use options::{Config, Reads};
 pub use replica::PaxosReplica;
-
-// Paxos for System Builders replicates the same machine by the same log.
-pub(crate) use describe::{Short, request_field, request_identity};
-pub(crate) use entry::mix;
-pub(crate) use log::Log;
-pub(crate) use machine::{Executed, Machine, Standing};
-pub(crate) use options::{number, refuse_unknown};
-pub(crate) use shape::pick;
 
 use crate::SystemKind;
 use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};

@@ -1,12 +1,12 @@
 //! Reads without the log: by a round that confirms the leader, or by its lease.
 
 use super::Paxos;
-use super::ballot::{Ballot, Slot};
-use super::entry::RequestNumber;
-use super::lease::Confirmed;
+use super::ballot::Ballot;
 use super::message::{Message, Observation};
 use super::replica::{PaxosReplica, Role};
 use crate::contract::{After, ClientId, Command, NodeId, Outbox};
+use crate::mutant::Mutant;
+use crate::smr::{Confirmed, RequestNumber, Slot, later};
 
 /// A read that waits until a round has confirmed that its leader led after the read came.
 #[derive(Clone, Debug)]
@@ -88,11 +88,21 @@ impl PaxosReplica {
                 return out.ignore("HEARTBEAT_OK for a ballot that is not in phase 2");
             }
         };
-        let (majority, lease) = (self.config.majority(), self.config.lease());
-        let mutants = self.config.mutants;
-        let confirmed = leader.rounds.answer(self.now, (from, round), majority, lease, mutants);
-        let Some(Confirmed { round, tally, left }) = confirmed else { return };
+        let (majority, mutants) = (self.config.majority(), self.config.mutants);
+        let confirmed = leader.rounds.answer(round, |tally| {
+            tally.add(from, mutants);
+            tally.count() >= majority
+        });
+        let Some(Confirmed { round, sent, tally }) = confirmed else { return };
         leader.silent = 0;
+        if let Some(lease) = self.config.lease() {
+            leader.rounds.extend_lease(if mutants.deviates(Mutant::P21) {
+                later(self.now, lease.length)
+            } else {
+                later(sent, lease.held())
+            });
+        }
+        let left = leader.rounds.lease_left(self.now);
         if left.0 > 0 {
             let (micros, voters) = (left.0, tally.voters());
             out.observe(Observation::LeaseTaken { ballot, round, micros, voters });

@@ -5,21 +5,18 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::Paxos;
-use super::ballot::{Ballot, Slot};
+use super::ballot::Ballot;
 use super::candidate::Candidate;
-use super::entry::Request;
+use super::entry::Entry;
 use super::leader::Leader;
-use super::lease::{Grant, later};
-use super::log::Log;
-use super::machine::{Machine, Snapshot};
 use super::message::{Message, Observation, Record};
 use super::options::Config;
-use super::relay::Relay;
 use crate::contract::{
     ClientId, Incarnation, Input, LocalTime, Micros, NodeId, Outbox, Recovered, Replica, Start,
     StartError, TimerId,
 };
 use crate::mutant::Mutant;
+use crate::smr::{Grant, Log, Machine, Relay, Request, Slot, Snapshot, later};
 
 /// One node of the replicated state machine.
 #[derive(Debug)]
@@ -35,7 +32,7 @@ pub struct PaxosReplica {
     /// As acceptor: to whom it has granted a lease.
     pub(super) grant: Grant,
     /// As acceptor and learner: what it accepted, and what it knows to be decided.
-    pub(super) log: Log<Ballot>,
+    pub(super) log: Log<Ballot, Entry>,
     /// As learner: the state after all slots executed so far.
     pub(super) machine: Machine,
     /// As learner: the state that stands for the slots no longer in the log.

@@ -4,6 +4,7 @@ use alloc::string::ToString;
 
 use super::message::Message;
 use crate::contract::{Dice, FORGED_VALUES, Lie, Options, Outcome, Value};
+use crate::dice::pick;
 
 /// How many nodes, and options that go together. Windows and snapshots are small often: what they bring
 /// about shows in short runs only then.
@@ -23,18 +24,6 @@ pub(super) fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
     let every = pick(dice, &[(1, 1), (2, 8), (3, 32), (3, 256)]);
     set("snapshot_every", &every.to_string());
     (nodes, options)
-}
-
-/// One of these, each as likely as its weight says; the weights are not all 0.
-pub(crate) fn pick<T: Copy>(dice: &mut Dice<'_>, choices: &[(u64, T)]) -> T {
-    let mut rest = dice(choices.iter().map(|(weight, _)| weight).sum());
-    for (weight, choice) in choices {
-        if rest < *weight {
-            return *choice;
-        }
-        rest -= weight;
-    }
-    unreachable!("the dice is below the sum of the weights")
 }
 
 /// What a lying replica says. No liar is tolerated: this is for those who want to see the harm.

@@ -13,7 +13,7 @@ use crate::contract::{
     Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, Ignored, Incarnation,
     LocalTime, Micros, NodeId, Outcome, TimerId,
 };
-use crate::paxos::{Request, RequestNumber};
+use crate::smr::{Request, RequestNumber};
 
 type Effects = Vec<ClientEffect<Psb>>;
 

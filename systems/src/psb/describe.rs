@@ -5,7 +5,7 @@ use core::fmt;
 use super::message::{Message, Observation};
 use super::view::View;
 use crate::contract::{Describe, Identify, Outcome};
-use crate::paxos::{Chain, Request, Short, Slot, mix, request_field, request_identity};
+use crate::smr::{Chain, Request, Short, Slot, mix, request_field, request_identity};
 
 /// The number in the field `name` of a message. `slot` is the sequence number; of a `VC_Proof` or Prepare the
 /// sender's `Local_Aru`.

@@ -14,7 +14,7 @@ use super::view::View;
 use crate::contract::{After, Micros, NodeId, Outbox};
 use crate::mutant::Mutant;
 use crate::parties::NodeSet;
-use crate::paxos::Slot;
+use crate::smr::Slot;
 
 /// What a server knows in `LEADER_ELECTION`.
 #[derive(Debug, Default)]

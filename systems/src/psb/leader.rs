@@ -8,7 +8,8 @@ use super::replica::{PsbReplica, RETRANSMIT, State};
 use super::view::View;
 use crate::contract::{ClientId, Micros, NodeId, Outbox};
 use crate::parties::NodeSet;
-use crate::paxos::{Entry, Request, RequestNumber, Slot, Standing};
+use crate::paxos::Entry;
+use crate::smr::{Request, RequestNumber, Slot, Standing};
 
 /// What a server knows while it leads.
 #[derive(Debug)]

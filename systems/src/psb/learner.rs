@@ -8,7 +8,8 @@ use super::message::{Message, Observation, Record};
 use super::replica::{FETCH, PsbReplica};
 use crate::contract::{After, Micros, NodeId, Outbox};
 use crate::mutant::Mutant;
-use crate::paxos::{Entry, Executed, Machine, Slot, Snapshot};
+use crate::paxos::Entry;
+use crate::smr::{Executed, Machine, Slot, Snapshot};
 
 /// How long a gap may be the work of messages that overtook each other.
 const GAP_SPAN: (Micros, Micros) = (Micros(20_000), Micros(40_000));
@@ -22,7 +23,7 @@ impl PsbReplica {
     pub(super) fn execute_ordered(&mut self, out: &mut Outbox<Psb>) {
         while let Some(slot) = self.executable() {
             let Some(place) = self.log.get(slot) else { break };
-            let executed = self.machine.execute(slot, &place.entry, place.digest);
+            let executed = self.machine.execute(slot, place.digest, place.entry.request());
             let request = place.entry.request().map(|request| (request.client, request.number));
             out.observe(Observation::Executed {
                 slot,

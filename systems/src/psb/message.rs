@@ -10,7 +10,8 @@ use super::describe;
 use super::view::View;
 use crate::contract::{ClientId, Describe, Outcome};
 use crate::parties::NodeSet;
-use crate::paxos::{Chain, Entry, Request, RequestNumber, Short, Slot, Snapshot};
+use crate::paxos::Entry;
+use crate::smr::{Chain, Request, RequestNumber, Short, Slot, Snapshot};
 
 /// What a server holds of one slot, as it tells a new leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use alloc::format;
 use super::vocabulary::VOCABULARY;
 use crate::contract::{ConfigError, Micros, NodeId, Options};
 use crate::mutant::Mutants;
-use crate::paxos::{number, refuse_unknown};
+use crate::options::{number, refuse_unknown};
 
 /// Checked options of a cluster of servers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use super::tally::Accepts;
 use super::view::View;
 use crate::contract::{NodeId, Outbox};
 use crate::mutant::Mutant;
-use crate::paxos::{Entry, Slot};
+use crate::paxos::Entry;
+use crate::smr::Slot;
 
 /// A slot that lies further beyond the snapshot is not taken: a data list must fit into one message. Whoever
 /// is that far behind must catch up first.

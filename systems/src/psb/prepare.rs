@@ -14,7 +14,8 @@ use super::tally::Tally;
 use super::view::View;
 use crate::contract::{After, ClientId, Micros, NodeId, Outbox};
 use crate::mutant::{Mutant, Mutants};
-use crate::paxos::{Entry, Request, RequestNumber, Slot};
+use crate::paxos::Entry;
+use crate::smr::{Request, RequestNumber, Slot};
 
 /// What the leader has been told.
 #[derive(Debug)]

@@ -17,7 +17,8 @@ use crate::contract::{
     ClientId, Input, LocalTime, NodeId, Outbox, Recovered, Replica, Start, StartError, TimerId,
 };
 use crate::mutant::Mutant;
-use crate::paxos::{Log, Machine, Slot, Snapshot, Standing};
+use crate::paxos::Entry;
+use crate::smr::{Log, Machine, Slot, Snapshot, Standing};
 
 /// One server of the replicated state machine.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub struct PsbReplica {
     /// `Last_Installed`: nothing of earlier views is accepted, in any slot.
     pub(super) installed: View,
     /// `Global_History`. Its commit index is `Local_Aru`: all slots up to it are ordered.
-    pub(super) log: Log<View>,
+    pub(super) log: Log<View, Entry>,
     /// The Accepts for slots that are not known to be ordered.
     pub(super) accepts: BTreeMap<Slot, Accepts>,
     /// The state after all slots executed so far; the paper's `Last_Executed` is its table of clients.

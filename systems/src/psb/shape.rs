@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use super::message::Message;
 use super::view::View;
 use crate::contract::{Dice, FORGED_VALUES, Lie, Options, Outcome, Value};
-use crate::paxos::pick;
+use crate::dice::pick;
 
 /// How many nodes, and options that go together. Windows and snapshots are small often: what they bring
 /// about shows in short runs only then.

@@ -5,7 +5,7 @@ use super::election::Election;
 use super::message::{Message, Record};
 use super::replica::{PsbReplica, State, UPDATE};
 use crate::contract::{After, ClientId, Micros, NodeId, Outbox, Outcome};
-use crate::paxos::{Request, RequestNumber, Standing};
+use crate::smr::{Request, RequestNumber, Standing};
 
 /// An update that this server is responsible for.
 #[derive(Debug)]

@@ -24,7 +24,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quorate_systems::contract::{ClientId, Options, System};
 use quorate_systems::mutant::Mutant;
-use quorate_systems::paxos::{Chain, Entry, RequestNumber, Slot};
+use quorate_systems::paxos::Entry;
+use quorate_systems::smr::{Chain, RequestNumber, Slot};
 
 pub(crate) use dice::Dice;
 pub(crate) use world::{DRIFT_PPM, World};

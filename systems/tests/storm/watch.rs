@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use quorate_systems::contract::{ClientId, Command, Key, Outcome, Value};
-use quorate_systems::paxos::{Chain, RequestNumber, Slot};
+use quorate_systems::smr::{Chain, RequestNumber, Slot};
 
 use super::Seen;
 use super::world::Operation;

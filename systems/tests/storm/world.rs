@@ -9,7 +9,7 @@ use quorate_systems::contract::{
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::{Mutant, Mutants};
-use quorate_systems::paxos::{RequestNumber, Slot};
+use quorate_systems::smr::{RequestNumber, Slot};
 
 use super::dice::Dice;
 use super::watch::Watch;

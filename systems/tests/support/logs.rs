@@ -10,7 +10,8 @@ use quorate_systems::contract::{
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::kv::Store;
 use quorate_systems::mutant::Mutants;
-use quorate_systems::paxos::{Chain, Entry, Request, RequestNumber, Session, Slot, Snapshot};
+use quorate_systems::paxos::Entry;
+use quorate_systems::smr::{Chain, Request, RequestNumber, Session, Slot, Snapshot};
 use quorate_systems::wire::{Envelope, decode, encode};
 
 use crate::dice::Dice;

@@ -6,9 +6,8 @@ use quorate_systems::contract::{
     ClientId, Command, Incarnation, Key, NodeId, Outcome, System as _, Value,
 };
 use quorate_systems::kv::Store;
-use quorate_systems::paxos::{
-    Ballot, Chain, Entry, Message, Paxos, Promise, Report, Request, RequestNumber, Slot, Snapshot,
-};
+use quorate_systems::paxos::{Ballot, Entry, Message, Paxos, Promise, Report};
+use quorate_systems::smr::{Chain, Request, RequestNumber, Slot, Snapshot};
 use quorate_world::invariants::Who;
 
 use super::model::Node;

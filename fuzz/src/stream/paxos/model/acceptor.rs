@@ -1,7 +1,8 @@
 //! An acceptor: one promise for all slots, and what it holds in each. Nothing leaves before what it speaks of is
 //! durable.
 
-use quorate_systems::paxos::{Ballot, Entry, Promise, Record, Slot};
+use quorate_systems::paxos::{Ballot, Entry, Promise, Record};
+use quorate_systems::smr::Slot;
 
 use super::{Spread, is_below, slots_from};
 

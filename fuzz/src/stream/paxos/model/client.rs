@@ -1,7 +1,8 @@
 //! A client that asks whom it takes for the leader.
 
 use quorate_systems::contract::{ClientId, ClientInput, Command, Incarnation, NodeId, Outcome};
-use quorate_systems::paxos::{Message, Paxos, RequestNumber};
+use quorate_systems::paxos::{Message, Paxos};
+use quorate_systems::smr::RequestNumber;
 
 use super::Spread;
 use crate::stream::client::ClientModel;

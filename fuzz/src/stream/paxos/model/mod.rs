@@ -6,9 +6,8 @@ mod client;
 mod proposer;
 
 use quorate_systems::contract::{Incarnation, Input, NodeId};
-use quorate_systems::paxos::{
-    Ballot, Config, Entry, Message, Observation, Paxos, Reads, Record, Request, Slot,
-};
+use quorate_systems::paxos::{Ballot, Config, Entry, Message, Observation, Paxos, Reads, Record};
+use quorate_systems::smr::{Request, Slot};
 
 use self::acceptor::Acceptor;
 pub(super) use self::client::PaxosClientModel;

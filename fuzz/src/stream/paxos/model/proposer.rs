@@ -2,7 +2,8 @@
 
 use quorate_systems::contract::NodeId;
 use quorate_systems::parties::NodeSet;
-use quorate_systems::paxos::{Ballot, Entry, Promise, Report, Slot};
+use quorate_systems::paxos::{Ballot, Entry, Promise, Report};
+use quorate_systems::smr::Slot;
 
 use super::{Spread, rank};
 

@@ -4,7 +4,8 @@
 mod tests;
 
 use quorate_systems::contract::{ClientId, NodeId};
-use quorate_systems::paxos::{Config, Entry, Message, Observation, Paxos, Record, Report, Request};
+use quorate_systems::paxos::{Config, Entry, Message, Observation, Paxos, Record, Report};
+use quorate_systems::smr::Request;
 
 use super::replicated_log::{
     Deed, P_I1, P_I2, P_I3, P_I4, P_I5, P_I6, P_I7, P_I8, P_I9, P_I10, P_I11, P_I12, ReplicatedLog,

@@ -2,8 +2,9 @@
 //! what comes nearest to that and is right. What the log itself refuses, the tests of Multi-Paxos show.
 
 use quorate_systems::contract::{ClientId, Command, Incarnation, Key, NodeId, Value};
-use quorate_systems::paxos::{Chain, Entry, Request, RequestNumber, Slot, Snapshot};
+use quorate_systems::paxos::Entry;
 use quorate_systems::psb::{DataList, Message, Observation, Psb, Record, Report, View};
+use quorate_systems::smr::{Chain, Request, RequestNumber, Slot, Snapshot};
 
 use super::*;
 use crate::invariants::testing::{self, c, n};

@@ -2,7 +2,8 @@
 
 use quorate_systems::contract::NodeId;
 use quorate_systems::parties::NodeSet;
-use quorate_systems::paxos::{Ballot, Slot};
+use quorate_systems::paxos::Ballot;
+use quorate_systems::smr::Slot;
 
 /// What an acceptor tells of one slot with its promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

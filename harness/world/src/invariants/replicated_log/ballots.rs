@@ -2,7 +2,8 @@
 
 use quorate_systems::contract::NodeId;
 use quorate_systems::parties::NodeSet;
-use quorate_systems::paxos::{Ballot, Slot};
+use quorate_systems::paxos::Ballot;
+use quorate_systems::smr::Slot;
 
 use super::attempts::{Attempt, Basis, Reported};
 use super::{P_I3, P_I4, P_I5, ReplicatedLog, Who, is_view, name, short};

@@ -2,7 +2,8 @@
 
 use quorate_systems::contract::NodeId;
 use quorate_systems::parties::NodeSet;
-use quorate_systems::paxos::{Ballot, Slot};
+use quorate_systems::paxos::Ballot;
+use quorate_systems::smr::Slot;
 
 use super::{P_I6, P_I7, P_I11, ReplicatedLog, Who, name, short};
 use crate::invariants::Broken;

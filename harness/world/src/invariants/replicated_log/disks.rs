@@ -5,7 +5,8 @@
 //! what a node has in memory only.
 
 use quorate_systems::contract::{Incarnation, NodeId, Ticket};
-use quorate_systems::paxos::{Ballot, Slot};
+use quorate_systems::paxos::Ballot;
+use quorate_systems::smr::Slot;
 
 use super::attempts::Reported;
 use super::nodes::{Deed, Disk, Node, Standing};

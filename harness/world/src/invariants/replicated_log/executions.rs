@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use quorate_systems::contract::{ClientId, NodeId};
-use quorate_systems::paxos::{Chain, RequestNumber, Slot};
+use quorate_systems::smr::{Chain, RequestNumber, Slot};
 
 use super::places::Effect;
 use super::{P_I8, P_I9, ReplicatedLog, Who};

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use quorate_systems::contract::{Incarnation, Ticket};
-use quorate_systems::paxos::{Ballot, Chain, Slot};
+use quorate_systems::paxos::Ballot;
+use quorate_systems::smr::{Chain, Slot};
 
 /// One node, over all its lives.
 #[derive(Debug)]

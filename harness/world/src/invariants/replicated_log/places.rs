@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use quorate_systems::contract::{ClientId, NodeId};
-use quorate_systems::paxos::{Ballot, Chain, RequestNumber, Slot};
+use quorate_systems::paxos::Ballot;
+use quorate_systems::smr::{Chain, RequestNumber, Slot};
 
 use super::Who;
 use super::nodes::Deed;

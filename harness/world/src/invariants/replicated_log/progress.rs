@@ -1,6 +1,6 @@
 //! How far apart the nodes are: the abstract state of a cluster.
 
-use quorate_systems::paxos::Slot;
+use quorate_systems::smr::Slot;
 
 use super::ReplicatedLog;
 use super::nodes::{Node, Standing};

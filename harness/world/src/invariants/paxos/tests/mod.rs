@@ -4,10 +4,8 @@ mod bounds;
 mod refusals;
 
 use quorate_systems::contract::{ClientId, Command, Incarnation, Key, NodeId, Value};
-use quorate_systems::paxos::{
-    Ballot, Chain, Entry, Message, Observation, Paxos, Promise, Record, Report, Request,
-    RequestNumber, Slot, Snapshot,
-};
+use quorate_systems::paxos::{Ballot, Entry, Message, Observation, Paxos, Promise, Record, Report};
+use quorate_systems::smr::{Chain, Request, RequestNumber, Slot, Snapshot};
 
 use crate::invariants::testing::{self, c, n};
 use crate::invariants::{Invariants, Seen};

@@ -1,33 +1,34 @@
-//! The replicated log as one acceptor and learner holds it: from its snapshot on, with holes.
+//! The replicated log as one replica holds it: from its snapshot on, where the protocol allows it with holes.
 //!
-//! `B` is what numbers attempts to lead: ballots here, views in Paxos for System Builders. Its default stands
-//! before every attempt.
+//! `B` is what numbers attempts to lead, ballots or views; its default stands before every attempt. `E` is what
+//! stands in a slot.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::Hash;
 
-use super::ballot::Slot;
-use super::entry::Entry;
+use super::digest::digest;
+use super::slot::Slot;
 
 /// So many entries are told at once.
 const ENTRIES_MAX: u64 = 128;
 
 /// What is held in one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place<B> {
+pub(crate) struct Place<B, E> {
     /// The highest ballot in which the entry was accepted here; the default where it was only learned.
     pub(crate) ballot: B,
     /// The entry that was accepted in that ballot or, once the slot is decided, the one that is decided.
-    pub(crate) entry: Entry,
-    /// Its [`Entry::digest`], kept since it is told of several times.
+    pub(crate) entry: E,
+    /// Its digest, kept since it is told of several times.
     pub(crate) digest: u64,
     /// Whether this entry is known to be decided.
     pub(crate) is_decided: bool,
 }
 
-impl<B> Place<B> {
-    fn new(ballot: B, entry: Entry, is_decided: bool) -> Self {
-        Self { ballot, digest: entry.digest(), entry, is_decided }
+impl<B, E: Hash> Place<B, E> {
+    fn new(ballot: B, entry: E, is_decided: bool) -> Self {
+        Self { ballot, digest: digest(&entry), entry, is_decided }
     }
 }
 
@@ -35,16 +36,22 @@ impl<B> Place<B> {
 ///   … truncated … │ decided without a hole │ decided, accepted, or nothing │
 ///               base                    commit                           last
 /// ```
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Log<B> {
+#[derive(Clone, Debug)]
+pub(crate) struct Log<B, E> {
     /// The slot before the first place.
     base: Slot,
     /// Every slot up to it is known to be decided.
     commit: Slot,
-    places: VecDeque<Option<Place<B>>>,
+    places: VecDeque<Option<Place<B, E>>>,
 }
 
-impl<B: Copy + Ord + Default> Log<B> {
+impl<B, E> Default for Log<B, E> {
+    fn default() -> Self {
+        Self { base: Slot::ZERO, commit: Slot::ZERO, places: VecDeque::new() }
+    }
+}
+
+impl<B: Copy + Ord + Default, E: Clone + Eq + Hash> Log<B, E> {
     /// The last slot that is only in the snapshot.
     pub(crate) fn base(&self) -> Slot {
         self.base
@@ -55,7 +62,7 @@ impl<B: Copy + Ord + Default> Log<B> {
         self.commit
     }
 
-    pub(crate) fn get(&self, slot: Slot) -> Option<&Place<B>> {
+    pub(crate) fn get(&self, slot: Slot) -> Option<&Place<B, E>> {
         let index = usize::try_from(slot.since(self.base).checked_sub(1)?).ok()?;
         self.places.get(index)?.as_ref()
     }
@@ -75,7 +82,7 @@ impl<B: Copy + Ord + Default> Log<B> {
     }
 
     /// What is held from `from` on, in order.
-    pub(crate) fn suffix(&self, from: Slot) -> impl Iterator<Item = (Slot, &Place<B>)> {
+    pub(crate) fn suffix(&self, from: Slot) -> impl Iterator<Item = (Slot, &Place<B, E>)> {
         let skipped = from.since(self.base).saturating_sub(1);
         let first = self.base.plus(skipped).next();
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
@@ -84,7 +91,7 @@ impl<B: Copy + Ord + Default> Log<B> {
     }
 
     /// The entries from `from` on that are decided without a gap, and no more than a message may have.
-    pub(crate) fn decided_from(&self, from: Slot) -> Vec<Entry> {
+    pub(crate) fn decided_from(&self, from: Slot) -> Vec<E> {
         let last = self.commit.min(from.plus(ENTRIES_MAX - 1));
         let held = self.suffix(from).take_while(|(slot, _)| *slot <= last);
         held.map(|(_, place)| place.entry.clone()).collect()
@@ -92,7 +99,7 @@ impl<B: Copy + Ord + Default> Log<B> {
 
     /// Accepts an entry. What is decided stays: an entry that is proposed for a decided slot is the decided
     /// one.
-    pub(crate) fn accept(&mut self, slot: Slot, ballot: B, entry: Entry) {
+    pub(crate) fn accept(&mut self, slot: Slot, ballot: B, entry: E) {
         match self.place(slot) {
             Some(Some(place)) if place.is_decided => place.ballot = ballot,
             Some(place) => *place = Some(Place::new(ballot, entry, false)),
@@ -112,7 +119,7 @@ impl<B: Copy + Ord + Default> Log<B> {
     }
 
     /// `entry` is decided, whatever was accepted here.
-    pub(crate) fn settle(&mut self, slot: Slot, entry: Entry) {
+    pub(crate) fn settle(&mut self, slot: Slot, entry: E) {
         match self.place(slot) {
             Some(Some(place)) if place.is_decided => {}
             Some(Some(place)) if place.entry == entry => place.is_decided = true,
@@ -141,7 +148,7 @@ impl<B: Copy + Ord + Default> Log<B> {
     }
 
     /// The place of a slot, made if need be; none of what is truncated.
-    fn place(&mut self, slot: Slot) -> Option<&mut Option<Place<B>>> {
+    fn place(&mut self, slot: Slot) -> Option<&mut Option<Place<B, E>>> {
         let index = usize::try_from(slot.since(self.base).checked_sub(1)?).ok()?;
         if index >= self.places.len() {
             self.places.resize(index + 1, None);
@@ -161,8 +168,8 @@ mod tests {
 
     use super::*;
     use crate::contract::{ClientId, Command, Incarnation, Key, NodeId};
-    use crate::paxos::ballot::Ballot;
-    use crate::paxos::entry::{Request, RequestNumber};
+    use crate::paxos::{Ballot, Entry};
+    use crate::smr::{Request, RequestNumber};
 
     fn ballot(round: u64) -> Ballot {
         Ballot { round, node: NodeId(0), incarnation: Incarnation(1) }
@@ -176,13 +183,13 @@ mod tests {
         })
     }
 
-    fn slots(log: &Log<Ballot>, from: u64) -> Vec<u64> {
+    fn slots(log: &Log<Ballot, Entry>, from: u64) -> Vec<u64> {
         log.suffix(Slot(from)).map(|(slot, _)| slot.0).collect()
     }
 
     #[test]
     fn the_commit_index_stops_before_a_hole_and_passes_it_once_it_is_filled() {
-        let mut log = Log::<Ballot>::default();
+        let mut log = Log::<Ballot, Entry>::default();
         for slot in [1, 3] {
             log.accept(Slot(slot), ballot(1), entry(slot));
             assert!(log.decide(Slot(slot)));
@@ -196,14 +203,14 @@ mod tests {
 
     #[test]
     fn nothing_is_decided_where_nothing_is_held() {
-        let mut log = Log::<Ballot>::default();
+        let mut log = Log::<Ballot, Entry>::default();
         assert!(!log.decide(Slot(1)));
         assert_eq!(log.commit(), Slot::ZERO);
     }
 
     #[test]
     fn a_higher_ballot_replaces_what_was_accepted_and_nothing_replaces_what_is_decided() {
-        let mut log = Log::<Ballot>::default();
+        let mut log = Log::<Ballot, Entry>::default();
         log.accept(Slot(1), ballot(1), entry(1));
         log.accept(Slot(1), ballot(2), entry(2));
         assert_eq!(log.get(Slot(1)).unwrap().entry, entry(2));
@@ -216,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_suffix_names_slots_with_and_without_a_truncated_prefix() {
-        let mut log = Log::<Ballot>::default();
+        let mut log = Log::<Ballot, Entry>::default();
         for slot in [1, 2, 4] {
             log.accept(Slot(slot), ballot(1), entry(slot));
         }
@@ -234,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_beyond_the_log_leaves_nothing_of_it() {
-        let mut log = Log::<Ballot>::default();
+        let mut log = Log::<Ballot, Entry>::default();
         log.accept(Slot(1), ballot(1), entry(1));
         log.truncate(Slot(7));
         assert_eq!((log.base(), log.commit()), (Slot(7), Slot(7)));

@@ -5,8 +5,9 @@ use alloc::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ballot::Slot;
-use super::entry::{Chain, Entry, Request, RequestNumber};
+use super::digest::Chain;
+use super::request::{Request, RequestNumber};
+use super::slot::Slot;
 use crate::contract::{ClientId, Command, Outcome};
 use crate::kv::Store;
 
@@ -79,13 +80,19 @@ impl Machine {
         self.0.clone()
     }
 
-    /// Executes the entry of a later slot. The table is looked at here and not only when a request arrives:
-    /// an old and a new leader can order one request in two slots.
-    pub(crate) fn execute(&mut self, slot: Slot, entry: &Entry, digest: u64) -> Executed {
+    /// Executes what stands in a later slot: an entry with this digest, with a request in it or without. The table
+    /// is looked at here and not only when a request arrives: an old and a new leader can order one request in
+    /// two slots.
+    pub(crate) fn execute(
+        &mut self,
+        slot: Slot,
+        digest: u64,
+        request: Option<&Request>,
+    ) -> Executed {
         assert!(slot > self.0.index, "slots are executed in order");
         self.0.chain = self.0.chain.after(slot, digest);
         self.0.index = slot;
-        let Entry::Request(Request { client, number, command }) = entry else {
+        let Some(Request { client, number, command }) = request else {
             return Executed::Noop;
         };
         match self.standing(*client, *number) {
@@ -123,18 +130,19 @@ pub(crate) fn is_read(command: &Command) -> bool {
 mod tests {
     use super::*;
     use crate::contract::{Incarnation, Key, Value};
+    use crate::smr::digest;
 
-    fn request(client: u32, seq: u64, command: Command) -> Entry {
+    fn request(client: u32, seq: u64, command: Command) -> Request {
         let number = RequestNumber { incarnation: Incarnation(1), seq };
-        Entry::Request(Request { client: ClientId(client), number, command })
+        Request { client: ClientId(client), number, command }
     }
 
     fn write(value: u64) -> Command {
         Command::Write { key: Key(1), value: Value(value) }
     }
 
-    fn execute(machine: &mut Machine, slot: u64, entry: &Entry) -> Executed {
-        machine.execute(Slot(slot), entry, entry.digest())
+    fn execute(machine: &mut Machine, slot: u64, request: &Request) -> Executed {
+        machine.execute(Slot(slot), digest(request), Some(request))
     }
 
     const READ: Command = Command::Read { key: Key(1) };

@@ -11,9 +11,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::tally::Tally;
 use crate::contract::{LocalTime, Micros, NodeId};
-use crate::mutant::{Mutant, Mutants};
 
 /// How long a lease is, and how wrong clocks may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +23,7 @@ pub struct Lease {
 }
 
 /// One million: parts of a whole, for drifts.
-pub(super) const PPM: u64 = 1_000_000;
+pub(crate) const PPM: u64 = 1_000_000;
 
 impl Lease {
     /// D·(1-ρ), rounded down: how long its holder counts on it, from the moment of sending.
@@ -44,13 +42,13 @@ fn scaled(span: Micros, parts: u64, rounding: u64) -> u64 {
     u64::try_from(whole / u128::from(PPM)).unwrap_or(u64::MAX)
 }
 
-pub(super) fn later(now: LocalTime, span: Micros) -> LocalTime {
+pub(crate) fn later(now: LocalTime, span: Micros) -> LocalTime {
     LocalTime(now.0.saturating_add(span.0))
 }
 
 /// What an acceptor has granted: it answers no P1A of another node before `until`.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Grant {
+pub(crate) struct Grant {
     holder: Option<NodeId>,
     until: LocalTime,
 }
@@ -58,17 +56,17 @@ pub(super) struct Grant {
 impl Grant {
     /// After a restart nobody knows to whom an earlier life may have granted one: nobody's ballot is
     /// promised.
-    pub(super) fn unknown(until: LocalTime) -> Self {
+    pub(crate) fn unknown(until: LocalTime) -> Self {
         Self { holder: None, until }
     }
 
-    pub(super) fn extend(&mut self, holder: NodeId, until: LocalTime) {
+    pub(crate) fn extend(&mut self, holder: NodeId, until: LocalTime) {
         self.holder = Some(holder);
         self.until = self.until.max(until);
     }
 
     /// How long a promise to `node` must still wait; nothing where it need not.
-    pub(super) fn withholds_from(&self, node: NodeId, now: LocalTime) -> Option<Micros> {
+    pub(crate) fn withholds_from(&self, node: NodeId, now: LocalTime) -> Option<Micros> {
         let left = self.until.0.saturating_sub(now.0);
         (left > 0 && self.holder != Some(node)).then_some(Micros(left))
     }
@@ -76,92 +74,99 @@ impl Grant {
 
 /// One round of heartbeats that has no majority yet.
 #[derive(Clone, Copy, Debug)]
-struct Round {
+struct Round<T> {
     number: u64,
     sent: LocalTime,
-    tally: Tally,
+    tally: T,
 }
 
 /// So many rounds wait for answers; of those before, answers are late and not needed.
 const ROUNDS_MAX: usize = 16;
 
-/// A leader's rounds of heartbeats. Rounds are numbered from 1.
+/// A leader's rounds of heartbeats, numbered from 1. `T` is who has answered one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rounds {
+pub(crate) struct Rounds<T> {
     started: u64,
     confirmed: u64,
     lease_until: LocalTime,
-    waiting: VecDeque<Round>,
+    waiting: VecDeque<Round<T>>,
 }
 
 /// A round that a majority has answered.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Confirmed {
-    pub(super) round: u64,
-    pub(super) tally: Tally,
-    /// How long the lease lasts from now on; 0 where there are no leases, or where it is over.
-    pub(super) left: Micros,
+pub(crate) struct Confirmed<T> {
+    pub(crate) round: u64,
+    /// When its leader sent it.
+    pub(crate) sent: LocalTime,
+    pub(crate) tally: T,
 }
 
-impl Rounds {
-    pub(super) fn started(&self) -> u64 {
+impl<T: Copy + Default> Rounds<T> {
+    pub(crate) fn started(&self) -> u64 {
         self.started
     }
 
     /// Whether a majority has answered this round, or a later one: whoever it was that asked then still
     /// leads.
-    pub(super) fn has_confirmed(&self, round: u64) -> bool {
+    pub(crate) fn has_confirmed(&self, round: u64) -> bool {
         round <= self.confirmed
     }
 
     /// Whether the lease lasts.
-    pub(super) fn holds_lease(&self, now: LocalTime) -> bool {
+    pub(crate) fn holds_lease(&self, now: LocalTime) -> bool {
         now < self.lease_until
     }
 
     /// Begins a round; the messages go out at `now`.
-    pub(super) fn start(&mut self, now: LocalTime) -> u64 {
+    pub(crate) fn start(&mut self, now: LocalTime) -> u64 {
         self.started += 1;
         if self.waiting.len() >= ROUNDS_MAX {
             self.waiting.pop_front();
         }
-        self.waiting.push_back(Round { number: self.started, sent: now, tally: Tally::default() });
+        self.waiting.push_back(Round { number: self.started, sent: now, tally: T::default() });
         self.started
     }
 
-    /// Counts an answer. Something comes back when it makes the majority.
-    pub(super) fn answer(
+    /// Counts an answer to this round, as `count` does it, which says whether the votes are a majority then. Something
+    /// comes back when they are.
+    pub(crate) fn answer(
         &mut self,
-        now: LocalTime,
-        (from, number): (NodeId, u64),
-        majority: u32,
-        lease: Option<Lease>,
-        mutants: Mutants,
-    ) -> Option<Confirmed> {
+        number: u64,
+        count: impl FnOnce(&mut T) -> bool,
+    ) -> Option<Confirmed<T>> {
         let round = self.waiting.iter_mut().find(|round| round.number == number)?;
-        round.tally.add(from, mutants);
-        if round.tally.count() < majority {
+        if !count(&mut round.tally) {
             return None;
         }
         let Round { sent, tally, .. } = *round;
         self.confirmed = number;
         self.waiting.retain(|round| round.number > number);
-        if let Some(lease) = lease {
-            let end = if mutants.deviates(Mutant::P21) {
-                later(now, lease.length)
-            } else {
-                later(sent, lease.held())
-            };
-            self.lease_until = self.lease_until.max(end);
-        }
-        let left = Micros(self.lease_until.0.saturating_sub(now.0));
-        Some(Confirmed { round: number, tally, left })
+        Some(Confirmed { round: number, sent, tally })
+    }
+
+    /// The lease lasts until then, or longer.
+    pub(crate) fn extend_lease(&mut self, until: LocalTime) {
+        self.lease_until = self.lease_until.max(until);
+    }
+
+    /// How long the lease lasts from now on; 0 where there are no leases, or where it is over.
+    pub(crate) fn lease_left(&self, now: LocalTime) -> Micros {
+        Micros(self.lease_until.0.saturating_sub(now.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parties::NodeSet;
+
+    /// The answer of a node, where so many are a majority.
+    fn by(node: u16, majority: u32) -> impl FnOnce(&mut NodeSet) -> bool {
+        move |voters| {
+            voters.insert(NodeId(node));
+            voters.len() >= majority
+        }
+    }
 
     const LEASE: Lease = Lease { length: Micros(1_000), drift_ppm: 10_001 };
 
@@ -185,29 +190,27 @@ mod tests {
 
     #[test]
     fn a_lease_is_counted_from_the_moment_of_sending() {
-        let mut rounds = Rounds::default();
+        let mut rounds = Rounds::<NodeSet>::default();
         let round = rounds.start(LocalTime(100));
-        let mut answer = |node, now| {
-            let from = (NodeId(node), round);
-            rounds.answer(LocalTime(now), from, 2, Some(LEASE), Mutants::NONE)
-        };
-        assert!(answer(0, 100).is_none());
-        assert!(answer(0, 101).is_none(), "the same node twice");
-        let confirmed = answer(1, 600).unwrap();
-        assert_eq!((confirmed.round, confirmed.left), (round, Micros(489)));
-        assert!(answer(2, 700).is_none(), "the round is over");
+        let mut answer = |node| rounds.answer(round, by(node, 2));
+        assert!(answer(0).is_none());
+        assert!(answer(0).is_none(), "the same node twice");
+        let confirmed = answer(1).unwrap();
+        assert_eq!((confirmed.round, confirmed.sent), (round, LocalTime(100)));
+        assert!(answer(2).is_none(), "the round is over");
+        rounds.extend_lease(later(confirmed.sent, LEASE.held()));
+        assert_eq!(rounds.lease_left(LocalTime(600)), Micros(489));
         assert!(rounds.holds_lease(LocalTime(1_088)) && !rounds.holds_lease(LocalTime(1_089)));
     }
 
     #[test]
     fn a_confirmed_round_confirms_those_before_it_and_none_after_it() {
-        let mut rounds = Rounds::default();
+        let mut rounds = Rounds::<NodeSet>::default();
         let first = rounds.start(LocalTime(0));
         let second = rounds.start(LocalTime(1));
         let third = rounds.start(LocalTime(2));
         assert!(!rounds.has_confirmed(first));
-        let from = (NodeId(1), second);
-        assert!(rounds.answer(LocalTime(5), from, 1, None, Mutants::NONE).is_some());
+        assert!(rounds.answer(second, by(1, 1)).is_some());
         assert!(rounds.has_confirmed(first) && rounds.has_confirmed(second));
         assert!(!rounds.has_confirmed(third));
         assert!(!rounds.holds_lease(LocalTime(5)), "there are no leases");
@@ -215,13 +218,12 @@ mod tests {
 
     #[test]
     fn rounds_without_answers_are_forgotten_in_the_end() {
-        let mut rounds = Rounds::default();
+        let mut rounds = Rounds::<NodeSet>::default();
         let first = rounds.start(LocalTime(0));
         for _ in 0..ROUNDS_MAX {
             rounds.start(LocalTime(0));
         }
         assert_eq!(rounds.waiting.len(), ROUNDS_MAX);
-        let from = (NodeId(1), first);
-        assert!(rounds.answer(LocalTime(5), from, 1, None, Mutants::NONE).is_none());
+        assert!(rounds.answer(first, by(1, 1)).is_none());
     }
 }
