@@ -25,6 +25,7 @@ pub mod psb;
 pub mod quorum;
 pub mod smr;
 pub mod vocabulary;
+pub mod vr;
 pub mod wal;
 pub mod wire;
 

@@ -70,6 +70,44 @@ pub enum Mutant {
     P26,
     /// The log is followed by index, without a look at ballots.
     P28,
+    /// A new primary takes the longest log, whatever view it is of (the slides; neon #847).
+    V01,
+    /// A state transfer begins by dropping what is not known to be committed (VRR 5.2; Vanlightly 2022).
+    V02,
+    /// A state transfer begins by taking on the new view, before its log has come (vsr-tlaplus 04108cf).
+    V03,
+    /// A recovering replica takes answers to an earlier question (what VRR 4.3 rules out).
+    V06,
+    /// A replica without a disk forgets what it vowed in a view change (VRR 4.3; Michael et al. 2017).
+    V07,
+    /// A STARTVIEW or NEWSTATE lowers the commit-number (apache/iggy #4191).
+    V10,
+    /// A PREPARE is appended wherever the log ends.
+    V11,
+    /// A PREPAREOK counts for one op-number, and those are committed in any order (penberg/vsr-rs at
+    /// ed62654).
+    V12,
+    /// A view change empties the table of clients (the slides).
+    V15,
+    /// A request counts as known from its PREPARE on, also once a view change has dropped it (UWSysLab/tapir
+    /// #16).
+    V16,
+    /// A DOVIEWCHANGE says how long the log is, and does not carry it (apache/iggy #3824).
+    V19,
+    /// A damaged record counts as one that was never written (tigerbeetle #645, #618, #2385).
+    V20,
+    /// A primary answers reads without a lease (the slides).
+    V23,
+    /// A replica votes in a view change while its lease lasts.
+    V24,
+    /// A client counts answers of different views and op-numbers as equal (the slides).
+    V25,
+    /// A leased read waits for what was committed when it came, not for what was prepared (the slides).
+    V26,
+    /// A witness acknowledges and votes without storing anything (the slides).
+    V27,
+    /// A STARTVIEW that comes again is taken again (VRR 4.2 to the letter).
+    V31,
 }
 
 impl Mutant {
@@ -103,6 +141,24 @@ impl Mutant {
         Self::P21,
         Self::P26,
         Self::P28,
+        Self::V01,
+        Self::V02,
+        Self::V03,
+        Self::V06,
+        Self::V07,
+        Self::V10,
+        Self::V11,
+        Self::V12,
+        Self::V15,
+        Self::V16,
+        Self::V19,
+        Self::V20,
+        Self::V23,
+        Self::V24,
+        Self::V25,
+        Self::V26,
+        Self::V27,
+        Self::V31,
     ];
 
     /// Its catalogue name.
@@ -136,6 +192,24 @@ impl Mutant {
             Self::P21 => "P21",
             Self::P26 => "P26",
             Self::P28 => "P28",
+            Self::V01 => "V01",
+            Self::V02 => "V02",
+            Self::V03 => "V03",
+            Self::V06 => "V06",
+            Self::V07 => "V07",
+            Self::V10 => "V10",
+            Self::V11 => "V11",
+            Self::V12 => "V12",
+            Self::V15 => "V15",
+            Self::V16 => "V16",
+            Self::V19 => "V19",
+            Self::V20 => "V20",
+            Self::V23 => "V23",
+            Self::V24 => "V24",
+            Self::V25 => "V25",
+            Self::V26 => "V26",
+            Self::V27 => "V27",
+            Self::V31 => "V31",
         }
     }
 }
