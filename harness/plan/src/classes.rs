@@ -51,6 +51,16 @@ impl FaultClass {
         }
     }
 
+    /// Whether a disk does not do what it should.
+    pub const fn is_of_disk(self) -> bool {
+        matches!(self, Self::DiskFull | Self::IoError | Self::FlippedBit | Self::CutTail)
+    }
+
+    /// Whether processes end, and are started again: what they had in their memory is gone.
+    pub const fn ends_processes(self) -> bool {
+        matches!(self, Self::Kill | Self::PowerLoss) || self.is_of_disk()
+    }
+
     /// What it does, in a few words.
     pub const fn summary(self) -> &'static str {
         match self {
@@ -132,6 +142,9 @@ pub struct Bearing {
     /// By how many millionths clocks may go too fast or too slow, without a jump; absent where they may show what
     /// they like.
     pub drift_ppm: Option<u32>,
+    /// How many nodes may be without their memory at once, where they keep it in themselves; absent where they find
+    /// on disk what they need.
+    pub memory: Option<u16>,
     /// Whether it can change its options while it runs.
     pub is_changing: bool,
 }
@@ -145,6 +158,12 @@ impl Bearing {
                 Err(FaultsError::NoDriftTolerated)
             }
             FaultClass::Reconfigure if !self.is_changing => Err(FaultsError::NotReconfigurable),
+            _ if class.is_of_disk() && self.memory.is_some() => {
+                Err(FaultsError::NothingOnDisk { class })
+            }
+            _ if class.ends_processes() && matches!(self.memory, Some(0)) => {
+                Err(FaultsError::NoForgettingTolerated { class })
+            }
             _ => Ok(()),
         }
     }
@@ -233,6 +252,24 @@ pub enum FaultsError {
          choose other options, or leave the class out"
     )]
     NotReconfigurable,
+    /// The system's nodes need nothing that is on their disks.
+    #[error(
+        "fault class `{class}`: the system as configured keeps its memory in its nodes, and not on their disks; \
+         choose options that keep it there, or leave the class out"
+    )]
+    NothingOnDisk {
+        /// The class.
+        class: FaultClass,
+    },
+    /// The system stands still for ever as soon as one process has ended.
+    #[error(
+        "fault class `{class}`: the system as configured keeps its memory in its nodes, and bears the loss of \
+         none; choose more nodes, or options that keep it on disk, or leave the class out"
+    )]
+    NoForgettingTolerated {
+        /// The class.
+        class: FaultClass,
+    },
     /// Classes take turns, and there is no time for each to have one.
     #[error(
         "a time limit of {time_limit_ms} ms is too short for these {classes} fault classes, which take turns; \

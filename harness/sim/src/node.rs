@@ -133,6 +133,11 @@ impl<S: Watched> Node<S> {
         self.replica.is_some() && self.paused.is_none()
     }
 
+    /// Whether it is up, and knows what it knew in its earlier lives.
+    pub(crate) fn remembers(&self) -> bool {
+        self.replica.as_ref().is_some_and(Replica::remembers)
+    }
+
     /// It goes down; how many records that were not durable are lost.
     pub(crate) fn crash(&mut self, stage: &mut Stage<S>, loss: Loss) -> u64 {
         self.replica = None;

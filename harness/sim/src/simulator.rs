@@ -144,6 +144,7 @@ impl<S: Watched> Simulator for Typed<S> {
         let bearing = Bearing {
             liars: S::liars_tolerated(&config),
             drift_ppm: S::drift_tolerated(&config),
+            memory: S::forgetting_tolerated(&config),
             is_changing: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
         };
         let mut last = config;
