@@ -329,7 +329,8 @@ mod tests {
 
     #[test]
     fn lies_are_left_out_of_all_but_refused_by_name_where_nobody_may_lie() {
-        let bears = |liars, is_changing| Bearing { liars, drift_ppm: None, is_changing };
+        let bears =
+            |liars, is_changing| Bearing { liars, drift_ppm: None, memory: None, is_changing };
         let all = |liars, is_changing| FaultChoice::All.classes(bears(liars, is_changing)).unwrap();
         assert!(!all(0, true).contains(&FaultClass::Byzantine));
         assert!(!all(1, false).contains(&FaultClass::Reconfigure));
@@ -343,7 +344,7 @@ mod tests {
 
     #[test]
     fn clocks_are_left_out_of_all_but_refused_by_name_where_they_must_be_right() {
-        let bears = |drift_ppm| Bearing { liars: 0, drift_ppm, is_changing: false };
+        let bears = |drift_ppm| Bearing { liars: 0, drift_ppm, memory: None, is_changing: false };
         let named = FaultChoice::Named(vec![FaultClass::Clock]);
         for drift_ppm in [None, Some(1)] {
             let all = FaultChoice::All.classes(bears(drift_ppm)).unwrap();
@@ -352,5 +353,34 @@ mod tests {
         }
         assert!(!FaultChoice::All.classes(bears(Some(0))).unwrap().contains(&FaultClass::Clock));
         assert_eq!(named.classes(bears(Some(0))), Err(FaultsError::NoDriftTolerated));
+    }
+
+    #[test]
+    fn bad_disks_are_left_out_of_all_but_refused_by_name_where_memory_is_not_on_them() {
+        let bears = |memory| Bearing { liars: 0, drift_ppm: None, memory, is_changing: false };
+        let all = |memory| FaultChoice::All.classes(bears(memory)).unwrap();
+        for class in FaultClass::ALL.iter().copied().filter(|class| class.is_of_disk()) {
+            let named = FaultChoice::Named(vec![class]);
+            assert!(all(None).contains(&class) && !all(Some(2)).contains(&class), "{class}");
+            assert_eq!(named.classes(bears(None)), Ok(vec![class]));
+            let refused = named.classes(bears(Some(2))).unwrap_err();
+            assert_eq!(refused, FaultsError::NothingOnDisk { class });
+            assert!(refused.to_string().starts_with(&format!("fault class `{class}`: ")));
+        }
+        assert_eq!(all(None).len() - all(Some(2)).len(), 4, "nothing else is left out");
+    }
+
+    #[test]
+    fn processes_do_not_end_where_no_node_may_forget() {
+        let bears = |memory| Bearing { liars: 0, drift_ppm: None, memory, is_changing: false };
+        for class in [FaultClass::Kill, FaultClass::PowerLoss] {
+            let named = FaultChoice::Named(vec![class]);
+            assert_eq!(named.classes(bears(Some(1))), Ok(vec![class]));
+            let refused = named.classes(bears(Some(0))).unwrap_err();
+            assert_eq!(refused, FaultsError::NoForgettingTolerated { class });
+            assert!(!FaultChoice::All.classes(bears(Some(0))).unwrap().contains(&class));
+        }
+        let pause = FaultChoice::Named(vec![FaultClass::Pause]);
+        assert_eq!(pause.classes(bears(Some(0))), Ok(vec![FaultClass::Pause]));
     }
 }

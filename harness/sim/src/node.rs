@@ -65,7 +65,7 @@ pub(crate) struct Dying {
 pub(crate) enum Duty {
     /// Nobody has asked.
     None,
-    /// It was asked, and has not answered anybody.
+    /// It was asked, at a time when it had its memory, and has not answered anybody.
     Asked,
     /// It has answered.
     Done,

@@ -271,10 +271,10 @@ impl<S: Watched> Sim<S> {
         }
     }
 
-    /// Nodes that should answer and do not. One that has forgotten what it knew has nothing to say.
+    /// Nodes that should answer and do not.
     fn silent_nodes(&self) -> Vec<NodeId> {
         let answers_all = self.liveness.as_ref().is_some_and(|liveness| liveness.answers_all);
-        let owes = |node: &Node<S>| node.duty == Duty::Asked && answers_all && node.remembers();
+        let owes = |node: &Node<S>| node.duty == Duty::Asked && answers_all;
         let silent = self.nodes_of_phase().filter(|node| node.replica.is_none() || owes(node));
         silent.map(|node| node.me).collect()
     }

@@ -439,7 +439,8 @@ impl<S: Watched> Sim<S> {
             Who::Node(from) => Input::Message { from, message },
             Who::Client(client) => {
                 let counts = self.liveness.as_ref().is_some_and(|now| at >= now.since);
-                if counts && node.duty == Duty::None {
+                // Whoever has forgotten what it knew has nothing to say, and need not when it knows again.
+                if counts && node.duty == Duty::None && node.remembers() {
                     node.duty = Duty::Asked;
                 }
                 Input::Request { client, message }
