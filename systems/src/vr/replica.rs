@@ -172,6 +172,10 @@ impl Replica<Vr> for VrReplica {
         self.assert_invariants();
     }
 
+    fn remembers(&self) -> bool {
+        self.status != Status::Recovering
+    }
+
     fn checkpoint(&self) -> Vec<Record> {
         let mut records = Vec::new();
         if let Some(Handover { op, old, .. }) = self.handover {
