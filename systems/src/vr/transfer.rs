@@ -34,7 +34,10 @@ impl VrReplica {
             return out.ignore("of a view whose log is asked for");
         }
         out.mark("state-transfer");
-        self.stop_leading(out);
+        if self.primary.is_some() {
+            self.stop_leading(out);
+            self.set_view_timer(out);
+        }
         self.adoption = None;
         self.status = Status::StateTransfer;
         self.early.clear();
@@ -46,8 +49,8 @@ impl VrReplica {
             (self.view, self.last_normal) = (view, view);
         }
         self.observe_status(out);
+        // Whoever asks in vain again and again must lose patience nevertheless: the view timer runs on.
         self.begin_transfer(view, from, out);
-        self.set_view_timer(out);
     }
 
     /// Asks for the log of a view.
