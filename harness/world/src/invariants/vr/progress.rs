@@ -13,9 +13,10 @@ const FAR: u64 = 32;
 impl VrInvariants {
     /// How far apart the views of the members are, and their epochs; how many have the highest view, whether it
     /// has begun, and whether a lease was taken in it. How many do something else than take part in their view,
-    /// and how many different things. After what all have committed: in how many ways logs go on, and whether
-    /// entries of several views stand there. How many are behind, near and far, and beyond whose log others have
-    /// gone. Whether nodes come up, and have something on its way to the disk. Each as none, one, or more.
+    /// and how many different things. After the highest commit-number: how many logs go on, in how many ways, and
+    /// whether entries of several views stand there. How many are behind, near and far, and beyond whose log
+    /// others have gone. Whether nodes come up, and have something on its way to the disk. Each as none, one, or
+    /// more.
     pub(super) fn cases(&self) -> u64 {
         let mut number = 0;
         let mut digit = |count: u64, base: u64| number = number * base + count.min(base - 1);
@@ -35,6 +36,7 @@ impl VrInvariants {
         digit(count(&|node| node.memory.status != Status::Normal), 4);
         digit(u64::from(statuses(memories()).count_ones()), 3);
         let commit = memories().map(|memory| memory.commit).max().unwrap_or_default();
+        digit(count(&|node| node.memory.log.last() > commit), 4);
         let (ways, views) = beyond(memories(), commit);
         digit(ways, 4);
         digit(views, 3);

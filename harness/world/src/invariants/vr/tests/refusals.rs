@@ -103,7 +103,7 @@ fn two_entries_for_a_view_and_an_op_number_break_v_i3() {
 fn two_logs_of_a_view_break_v_i3() {
     let mut run = Watch::new(3, &[]);
     run.append(0, V0, 1, 1).adopt(1, V1, &[(V0, 1)], 0).holds();
-    run.leave(2, V2, V0).adopt(2, V2, &[(V1, 2)], 0).leave(0, V2, V0).holds();
+    run.leave(2, V2, V0).adopt(2, V2, &[(V2, 2)], 0).leave(0, V2, V0).holds();
     run.observe(n(0), &adopted(V2, 0, &[(V0, 1)], 0)).breaks(V_I3);
 }
 
@@ -125,9 +125,12 @@ fn what_no_quorum_has_is_not_acknowledged_by_v_i5() {
     let mut run = Watch::new(3, &[]);
     run.prepare(V0, 1, 1).persist(1, &prepared(V0, 1, 1)).observe(n(1), &appended(V0, 1, 1));
     let what = run.commit(V0, 1, &[0]).breaks(V_I5);
-    assert_eq!(what, "n0 takes s1 of v0 for committed by n0, no quorum");
+    assert_eq!(what, "n0 takes s1 of v0 for committed by {n0}, no quorum");
     let what = run.commit(V0, 1, &[0, 1]).breaks(V_I5);
-    assert_eq!(what, "n0 takes s1 of v0 for committed by n0, n1, and only n0 have had it durably");
+    assert_eq!(
+        what,
+        "n0 takes s1 of v0 for committed by {n0, n1}, and only {n0} have had it durably"
+    );
     let what = run.send(n(0), c(0), &reply(V0, 1, true)).breaks(V_I5);
     assert_eq!(what, "n0 answers for s1 as committed, and its commit-number is s0");
     run.sync(1).commit(V0, 1, &[0, 1]).send(n(0), c(0), &reply(V0, 1, true)).holds();
@@ -144,11 +147,11 @@ fn a_client_that_counts_answers_of_different_views_breaks_v_i5() {
     let mut run = Watch::new(3, &[]);
     run.prepare(V0, 1, 1).leave(1, V1, V0).adopt(1, V1, &[], 0).prepare(V1, 1, 1).holds();
     let what = run.observe(c(0), &accepted(V1, 1, &[0, 1])).breaks(V_I5);
-    assert_eq!(what, "c0 takes s1 of v1 for done by n0, n1, and only n1 have had it durably");
+    assert_eq!(what, "c0 takes s1 of v1 for done by {n0, n1}, and only {n1} have had it durably");
     run.leave(2, V1, V0).adopt(2, V1, &[], 0).append(2, V1, 1, 1);
     run.observe(c(0), &accepted(V1, 1, &[1, 2])).holds();
     run.leave(0, V2, V0).vote(2, V2, V1, &[(V1, 1)]).holds();
-    let what = run.adopt(2, V2, &[(V0, 2)], 0).breaks(V_I5);
+    let what = run.adopt(2, V2, &[(V2, 2)], 0).breaks(V_I5);
     assert_eq!(what, "n2 takes up v2 with another s1, which v1 has acknowledged");
 }
 
@@ -216,11 +219,11 @@ fn a_view_that_begins_without_votes_breaks_v_i6() {
     let mut run = Watch::new(3, &[]);
     run.leave(1, V1, V0).adopt(1, V1, &[], 0).holds();
     let what = run.begin(V1, &[1]).breaks(V_I6);
-    assert_eq!(what, "n1 begins v1 by the votes of n1, no quorum");
+    assert_eq!(what, "n1 begins v1 by the votes of {n1}, no quorum");
     let mut run = Watch::new(3, &[]);
     run.leave(1, V1, V0).adopt(1, V1, &[], 0).leave(2, V1, V0);
     let what = run.begin(V1, &[1, 2]).breaks(V_I6);
-    assert_eq!(what, "n1 begins v1 by votes that n2 did not give for it");
+    assert_eq!(what, "n1 begins v1 by votes that {n2} did not give for it");
     let what = run.vote(2, V1, V0, &[]).begin(V1, &[1, 2]).breaks(V_I6);
     assert_eq!(what, "n1 begins v1 again");
     let mut run = Watch::new(3, &[]);
@@ -396,7 +399,7 @@ fn what_follows_the_end_of_an_epoch_breaks_v_i12() {
     let what = run.observe(n(2), &ended(2, new)).breaks(V_I12);
     assert_eq!(
         what,
-        "epoch 1 begins after s2 with n0, n1, n3 at n2, and after s1 with n0, n1, n3 at n0"
+        "epoch 1 begins after s2 with {n0, n1, n3} at n2, and after s1 with {n0, n1, n3} at n0"
     );
     ready().observe(n(2), &ended(1, members(&[0, 1]))).breaks(V_I12);
     // Another goes on in the old epoch, and does not know better.
