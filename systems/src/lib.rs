@@ -51,11 +51,13 @@ pub enum SystemKind {
     /// The same replicated after "Paxos for System Builders" (Kirsch, Amir 2008): any server serves clients,
     /// and all tell all what they accept.
     Psb,
+    /// The same replicated by Viewstamped Replication (Oki, Liskov 1988; Liskov, Cowling 2012).
+    Vr,
 }
 
 impl SystemKind {
     /// Every system there is, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle, Self::Paxos, Self::Psb];
+    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle, Self::Paxos, Self::Psb, Self::Vr];
 
     /// The name on the command line and in plans.
     pub const fn name(self) -> &'static str {
@@ -64,6 +66,7 @@ impl SystemKind {
             Self::PaxosSingle => "paxos-single",
             Self::Paxos => "paxos",
             Self::Psb => "psb",
+            Self::Vr => "vr",
         }
     }
 
@@ -121,5 +124,6 @@ pub fn with_system<W: WithSystem>(kind: SystemKind, job: W) -> W::Out {
         SystemKind::PaxosSingle => job.with::<paxos_single::PaxosSingle>(),
         SystemKind::Paxos => job.with::<paxos::Paxos>(),
         SystemKind::Psb => job.with::<psb::Psb>(),
+        SystemKind::Vr => job.with::<vr::Vr>(),
     }
 }

@@ -140,6 +140,35 @@ impl<B: Copy + Ord + Default, E: Clone + Eq + Hash> Log<B, E> {
         self.advance();
     }
 
+    /// Puts an entry behind the last.
+    pub(crate) fn push(&mut self, ballot: B, entry: E) {
+        self.places.push_back(Some(Place::new(ballot, entry, false)));
+    }
+
+    /// Drops what stands behind `last`, of which nothing is decided.
+    pub(crate) fn cut(&mut self, last: Slot) {
+        let held = usize::try_from(last.since(self.base)).unwrap_or(usize::MAX);
+        self.places.truncate(held);
+        self.assert_invariants();
+    }
+
+    /// A log without holes: all up to `commit` is decided, and nothing behind it. Bounded by what is held.
+    pub(crate) fn set_commit(&mut self, commit: Slot) {
+        let commit = commit.clamp(self.base, self.last());
+        for slot in self.commit.min(commit).next().through(self.commit.max(commit)) {
+            if let Some(Some(place)) = self.place(slot) {
+                place.is_decided = slot <= commit;
+            }
+        }
+        self.commit = commit;
+    }
+
+    /// Nothing is held, and a snapshot tells of all slots up to `index`.
+    pub(crate) fn restart(&mut self, index: Slot) {
+        self.places.clear();
+        (self.base, self.commit) = (index, index);
+    }
+
     fn advance(&mut self) {
         while self.get(self.commit.next()).is_some_and(|place| place.is_decided) {
             self.commit = self.commit.next();
@@ -237,6 +266,23 @@ mod tests {
         assert!(log.get(Slot(1)).is_none() && log.is_decided(Slot(1)));
         log.accept(Slot(1), ballot(2), entry(9));
         assert_eq!(slots(&log, 1), [2, 4]);
+    }
+
+    #[test]
+    fn a_log_without_holes_is_cut_and_committed_by_numbers() {
+        let mut log = Log::<Ballot, Entry>::default();
+        for slot in 1..=4 {
+            log.push(ballot(1), entry(slot));
+        }
+        log.set_commit(Slot(2));
+        assert!(log.is_decided(Slot(2)) && !log.is_decided(Slot(3)));
+        log.cut(Slot(3));
+        log.set_commit(Slot(9));
+        assert_eq!((log.commit(), log.last()), (Slot(3), Slot(3)));
+        log.push(ballot(2), entry(9));
+        assert!(log.has_accepted(Slot(4), ballot(2)) && !log.is_decided(Slot(4)));
+        log.restart(Slot(7));
+        assert_eq!((log.base(), log.commit(), log.last()), (Slot(7), Slot(7), Slot(7)));
     }
 
     #[test]

@@ -107,6 +107,28 @@ impl Machine {
         }
     }
 
+    /// Notes how the request in the last slot ended, which is none of the store's business.
+    pub(crate) fn note(
+        &mut self,
+        client: ClientId,
+        number: RequestNumber,
+        outcome: Outcome,
+    ) -> Executed {
+        match self.standing(client, number) {
+            Standing::Old => Executed::Overtaken,
+            Standing::Executed(outcome) => Executed::Again(outcome.clone()),
+            Standing::New => {
+                self.0.clients.insert(client, Session { number, outcome: outcome.clone() });
+                Executed::Fresh(outcome)
+            }
+        }
+    }
+
+    /// Empties the table of clients: what they asked before is forgotten, and what came of it is not.
+    pub(crate) fn forget_clients(&mut self) {
+        self.0.clients.clear();
+    }
+
     /// Answers a command that changes nothing from the state as it is.
     pub(crate) fn look(&self, command: &Command) -> Option<Outcome> {
         self.0.store.look(command)

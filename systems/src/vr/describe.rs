@@ -23,9 +23,10 @@ pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
 /// A field that few have.
 fn own_field(message: &Message, name: &str) -> Option<u64> {
     match (message, name) {
-        (Message::Request { command, .. }, _) => command_field(command, name),
         (Message::Relay { client, .. }, "client") => Some(u64::from(client.0)),
-        (Message::Relay { command, .. }, _) => command_field(command, name),
+        (Message::Request { command, .. } | Message::Relay { command, .. }, _) => {
+            command_field(command, name)
+        }
         (Message::Reply { outcome: Outcome::Read(value), .. }, "value") => value.map(|v| v.0),
         (Message::Reply { is_committed, .. }, "committed") => Some(u64::from(*is_committed)),
         (Message::Prepare { entry: Entry::Request(request), .. }, _) => {
@@ -40,7 +41,7 @@ fn own_field(message: &Message, name: &str) -> Option<u64> {
 }
 
 /// The view that a message belongs to.
-fn view_of(message: &Message) -> Option<View> {
+pub(super) fn view_of(message: &Message) -> Option<View> {
     match message {
         Message::Reply { view, .. }
         | Message::Redirect { view, .. }

@@ -72,6 +72,11 @@ impl Config {
         (0..self.nodes).map(NodeId)
     }
 
+    /// Those of some replicas that execute, and lead.
+    pub(super) fn executors(&self, members: Members) -> Members {
+        if self.has_witnesses { members.actives() } else { members }
+    }
+
     /// What a recovering replica is protected by from what it vowed in an earlier life.
     pub(super) fn guard(&self) -> Guard {
         if self.mutants.deviates(Mutant::V07) {

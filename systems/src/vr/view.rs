@@ -115,6 +115,7 @@ impl Members {
 
     /// The first `quorum` of them: where there are witnesses, these execute, and the others do not (Liskov et al.
     /// 1991, Harp).
+    #[must_use]
     pub fn actives(self) -> Self {
         let actives = usize::try_from(self.quorum()).unwrap_or(usize::MAX);
         Self(self.0.iter().take(actives).collect())

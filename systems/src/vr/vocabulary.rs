@@ -261,6 +261,7 @@ const MILESTONES: &[MilestoneSpec] = &[
     milestone("accepted-prepared", "a client went by f + 1 equal answers"),
     milestone("lease-read", "a read was answered by a lease"),
     milestone("lease-read-waited", "a read by a lease waited for what was prepared"),
+    milestone("round-read", "a read was answered by a round that confirmed the primary"),
     milestone("lease-withheld", "a DOVIEWCHANGE waited for a lease to run out"),
     milestone("witness-stored", "a witness stored an entry, since another replica was away"),
     milestone("witness-released", "a witness dropped entries that all others have"),
