@@ -8,6 +8,7 @@ use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
 use quorate_systems::psb::Psb;
 use quorate_systems::quorum::Quorum;
+use quorate_systems::vr::Vr;
 
 use crate::invariants::{Invariants, Watched};
 use crate::regime::{self, RegimeError};
@@ -29,6 +30,7 @@ pub fn with_watched<W: WithWatched>(kind: SystemKind, job: W) -> W::Out {
         SystemKind::PaxosSingle => job.with::<PaxosSingle>(),
         SystemKind::Paxos => job.with::<Paxos>(),
         SystemKind::Psb => job.with::<Psb>(),
+        SystemKind::Vr => job.with::<Vr>(),
     }
 }
 

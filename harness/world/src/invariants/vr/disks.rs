@@ -99,7 +99,9 @@ impl VrInvariants {
 /// In which view this record made the log reach how far, if it did.
 fn reached(node: &Node, deed: &Deed) -> Option<(View, Slot)> {
     match deed {
-        Deed::Prepared { op, entry: (view, _), .. } => Some((*view, *op)),
+        Deed::Prepared { op, entry: (view, _), .. } => {
+            Some((node.disk.last_normal.max(*view), *op))
+        }
         Deed::Adopted { view, .. } => Some((*view, node.disk.log.last())),
         Deed::Epoch { view, op, is_normal: true } => Some((*view, *op)),
         Deed::Epoch { is_normal: false, .. }

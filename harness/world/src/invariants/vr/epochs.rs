@@ -109,8 +109,9 @@ impl VrInvariants {
             let what = format!("{by} ends an epoch after {op}, and its log goes on to {last}");
             broken.push(broke(V_I12, by, what));
         }
+        node.memory.log.cut(op);
         // Whoever lacks the end of it adopts the log first.
-        if new.contains(by) && last == op && node.memory.log_view < view {
+        if new.contains(by) && last >= op && node.memory.log_view < view {
             node.memory.log_view = view;
             node.memory.view = node.memory.view.max(view);
             node.memory.last_normal = node.memory.last_normal.max(view);

@@ -69,7 +69,8 @@ impl VrInvariants {
         let Some(node) = self.node(by) else { return };
         let memory = &mut node.memory;
         let last = memory.log.last();
-        if memory.log_view != view {
+        let of = memory.log_view.max(view);
+        if memory.log_view < view {
             let of = memory.log_view;
             let what = format!("{by} appends {op} of {view} to its log of {of}");
             broken.push(broke(V_I8, by, what));
@@ -78,9 +79,13 @@ impl VrInvariants {
             broken.push(broke(V_I8, by, what));
         }
         memory.log.adopt(Slot(op.0.saturating_sub(1)), std::iter::once((view, entry)));
-        node.reach.raise(view, op);
+        node.reach.raise(of, op);
         if !is_durable {
-            node.ever.raise(view, op);
+            node.ever.raise(of, op);
+        }
+        // It may be of the log with which the view began.
+        if of != view {
+            self.valued(by, (of, op), entry, broken);
         }
         self.uses_first_view(by, view);
     }

@@ -37,14 +37,14 @@ use std::fmt;
 use quorate_systems::contract::NodeId;
 use quorate_systems::parties::NodeSet;
 use quorate_systems::smr::Slot;
-use quorate_systems::vr::{Config, Message, Observation, Persistence, Suffix, View};
+use quorate_systems::vr::{Config, Message, Observation, Persistence, Suffix, View, Vr};
 
 use self::epochs::Epochs;
 use self::nodes::{Node, Standing};
 use self::places::Places;
 use self::views::Leaders;
 use super::replicated_log::Effects;
-use super::{Broken, Who};
+use super::{Broken, Invariants, Seen, Watched, Who};
 
 const V_I1: &str = "V-I1";
 const V_I2: &str = "V-I2";
@@ -73,9 +73,12 @@ pub struct VrInvariants {
     effects: Effects,
 }
 
-impl VrInvariants {
-    /// Each invariant by its name, with what it demands.
-    const ALL: &'static [(&'static str, &'static str)] = &[
+impl Watched for Vr {
+    type Invariants = VrInvariants;
+}
+
+impl Invariants<Vr> for VrInvariants {
+    const NAMES: &'static [(&'static str, &'static str)] = &[
         (
             V_I1,
             "the view of a replica, its last normal view, its commit-number and what it has \
@@ -114,7 +117,7 @@ impl VrInvariants {
         (V_I12, "nothing follows a RECONFIGURATION in its epoch, and all agree what it comes to"),
     ];
 
-    fn with(config: &Config) -> Self {
+    fn new(config: &Config) -> Self {
         let mut watch = Self {
             persistence: config.persistence,
             has_witnesses: config.has_witnesses,
@@ -125,12 +128,11 @@ impl VrInvariants {
             leaders: Leaders::default(),
             effects: Effects::new(),
         };
-        watch.begin(config);
+        Invariants::<Vr>::reset(&mut watch, config);
         watch
     }
 
-    /// Nothing has happened yet.
-    fn begin(&mut self, config: &Config) {
+    fn reset(&mut self, config: &Config) {
         self.persistence = config.persistence;
         self.has_witnesses = config.has_witnesses;
         self.nodes.resize_with(usize::from(config.nodes), Node::new);
@@ -142,11 +144,27 @@ impl VrInvariants {
         self.effects.reset();
     }
 
-    /// From here on nothing is promised.
-    fn lies(&mut self) {
-        self.is_blind = true;
+    fn see(&mut self, seen: &Seen<'_, Vr>, broken: &mut Vec<Broken>) {
+        match *seen {
+            Seen::Started { node, incarnation } => self.started(node, incarnation),
+            Seen::Found { node, record } => self.found(node, record),
+            Seen::Persisted { node, ticket, record } => {
+                self.persisted(node, ticket, record, broken);
+            }
+            Seen::Durable { node, ticket } => self.durable(node, ticket, broken),
+            Seen::Sent { from, to: _, message } => self.sent(from, message, broken),
+            Seen::Observed { by, observation } => self.observed(by, observation, broken),
+            // From here on nothing is promised.
+            Seen::Lies { node: _ } => self.is_blind = true,
+        }
     }
 
+    fn progress(&self) -> u64 {
+        self.cases()
+    }
+}
+
+impl VrInvariants {
     /// The node that did something, if what it does is to be judged. Its first deed in a life ends its start.
     fn judged(&mut self, by: NodeId, broken: &mut Vec<Broken>) -> Option<NodeId> {
         if self.is_blind {

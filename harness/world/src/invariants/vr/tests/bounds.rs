@@ -1,5 +1,7 @@
 //! What is forgotten is held against nobody.
 
+use quorate_systems::mutant::Mutants;
+
 use super::*;
 
 /// More op-numbers than are remembered.
@@ -67,7 +69,7 @@ fn a_watch_that_is_reset_is_as_new() {
         .adopt(2, V2, &[(V0, 1)], 1)
         .persist(0, &prepared(V0, 2, 2));
     run.start(1, 2).holds();
-    run.invariants.begin(&watch::config(3, &[]));
-    run.forget_tickets().prepare(V0, 1, 2).acknowledge(1, V0, 1, 2).commit(V0, 1, &[0, 1]);
+    run.invariants.reset(&testing::config::<Vr>(3, &[], Mutants::NONE));
+    run.prepare(V0, 1, 2).acknowledge(1, V0, 1, 2).commit(V0, 1, &[0, 1]);
     run.execute(0, 1, 12, 2).status(2, Status::ViewChange, V1, V0).holds();
 }

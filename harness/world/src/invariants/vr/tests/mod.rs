@@ -3,18 +3,19 @@
 mod bounds;
 mod refusals;
 mod restarts;
-mod watch;
 
 use quorate_systems::contract::{ClientId, Command, Incarnation, Key, NodeId, Outcome, Value};
 use quorate_systems::parties::NodeSet;
 use quorate_systems::smr::{Chain, Request, RequestNumber, Slot, Snapshot};
 use quorate_systems::vr::{
     CrashVector, Entry, Logged, Members, Message, Observation, Reconfiguration, Record, State,
-    Status, Suffix, View,
+    Status, Suffix, View, Vr,
 };
 
-use self::watch::Watch;
-use crate::invariants::testing::{c, n};
+use crate::invariants::testing::{self, c, n};
+use crate::invariants::{Invariants, Seen};
+
+type Watch = testing::Watch<Vr>;
 
 impl Watch {
     fn store(&mut self, node: u16, record: &Record) -> &mut Self {
@@ -233,7 +234,7 @@ fn a_calm_run_breaks_nothing() {
 #[test]
 fn a_liar_is_not_judged_and_nobody_after_it() {
     let mut run = Watch::new(3, &[]);
-    run.invariants.lies();
+    run.see(&Seen::Lies { node: NodeId(2) });
     run.execute(1, 9, 0, 1).commit(V0, 5, &[0]).append(1, V2, 7, 1).ok(1, V2, 9).holds();
 }
 
@@ -243,7 +244,7 @@ fn progress_tells_telling_cases_apart_and_not_which_node_it_is() {
         let [near, far] = backups;
         let mut run = Watch::new(3, &[]);
         let mut seen = Vec::new();
-        let mut look = |run: &mut Watch| seen.push(run.invariants.cases());
+        let mut look = |run: &mut Watch| seen.push(run.invariants.progress());
         look(&mut run);
         look(run.prepare(V0, 1, 1));
         look(run.acknowledge(near, V0, 1, 1));
