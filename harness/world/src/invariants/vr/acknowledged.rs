@@ -136,6 +136,7 @@ impl VrInvariants {
     pub(super) fn released(&mut self, by: NodeId, op: Slot, broken: &mut Vec<Broken>) {
         let Some(node) = self.node(by) else { return };
         node.memory.log.release(op);
+        node.reach.raise(node.memory.log_view, op);
         node.memory.commit = node.memory.commit.max(op);
         let epoch = node.memory.view.epoch;
         let Some(members) = self.epochs.members(epoch) else { return };

@@ -104,10 +104,9 @@ fn reached(node: &Node, deed: &Deed) -> Option<(View, Slot)> {
         }
         Deed::Adopted { view, .. } => Some((*view, node.disk.log.last())),
         Deed::Epoch { view, op, is_normal: true } => Some((*view, *op)),
-        Deed::Epoch { is_normal: false, .. }
-        | Deed::Left(_)
-        | Deed::Checkpoint(_)
-        | Deed::Held(_) => None,
+        // What all have who execute, a witness needs not have itself.
+        Deed::Held(op) => Some((node.disk.last_normal, *op)),
+        Deed::Epoch { is_normal: false, .. } | Deed::Left(_) | Deed::Checkpoint(_) => None,
     }
 }
 

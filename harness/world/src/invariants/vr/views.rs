@@ -72,10 +72,16 @@ impl VrInvariants {
         }
     }
 
+    /// Who leads a view, if the members of its epoch are known: one of those who execute.
+    fn primary(&self, view: View) -> Option<NodeId> {
+        let members = self.epochs.members(view.epoch)?;
+        let leading = if self.has_witnesses { members.actives() } else { members };
+        Some(leading.primary(view))
+    }
+
     /// V-I6: whoever speaks for a view leads it. False where another does.
     pub(super) fn leads(&mut self, by: NodeId, view: View, broken: &mut Vec<Broken>) -> bool {
-        let Some(members) = self.epochs.members(view.epoch) else { return true };
-        let primary = members.primary(view);
+        let Some(primary) = self.primary(view) else { return true };
         if primary == by {
             return true;
         }
@@ -122,8 +128,7 @@ impl VrInvariants {
 
     /// The first view of an epoch needs no votes: it has begun once its primary does something in it.
     pub(super) fn uses_first_view(&mut self, by: NodeId, view: View) {
-        let members = self.epochs.members(view.epoch);
-        if view.number == 0 && members.is_some_and(|members| members.primary(view) == by) {
+        if view.number == 0 && self.primary(view) == Some(by) {
             self.leaders.begun(view, by);
         }
     }
