@@ -76,6 +76,7 @@ mod tests {
             liars: 0,
             lies: Vec::new(),
             drift_ppm: None,
+            memory: None,
             changes: Vec::new(),
             mid_step: false,
         };

@@ -231,6 +231,11 @@ pub trait System: Sized + Send + Sync + 'static {
     /// then it may not jump at all. `None` where clocks may show what they like.
     fn drift_tolerated(config: &Self::Config) -> Option<u32>;
 
+    /// How many nodes may be without their memory at once (down, or up and not [`Replica::remembers`]) while every
+    /// operation still has to end: with more of them the system may stand still for ever, and every other promise
+    /// holds. `None` where nodes find on disk what they need.
+    fn forgetting_tolerated(config: &Self::Config) -> Option<u16>;
+
     /// Draws a cluster to be tested: how many nodes, and options that go together. Nothing but the dice
     /// decides: the same numbers give the same cluster, whatever is planted in it.
     fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options);
@@ -605,6 +610,12 @@ pub trait Replica<S: System>: Sized + Send {
     /// Records that bring a replica to this one's state, in place of all records persisted so far
     /// (those not yet durable included). The driver writes them as a checkpoint and empties the log.
     fn checkpoint(&self) -> Vec<S::Record>;
+
+    /// Whether it knows what it knew in its earlier lives. One that has forgotten, and has not got it back from the
+    /// others yet, is of no help to them.
+    fn remembers(&self) -> bool {
+        true
+    }
 }
 
 /// All that a client starts from.

@@ -225,6 +225,10 @@ impl System for Toy {
         None
     }
 
+    fn forgetting_tolerated(_: &Fault) -> Option<u16> {
+        None
+    }
+
     fn answers_all(_: &Fault) -> bool {
         true
     }

@@ -51,6 +51,16 @@ impl FaultClass {
         }
     }
 
+    /// Whether a disk does not do what it should.
+    pub const fn is_of_disk(self) -> bool {
+        matches!(self, Self::DiskFull | Self::IoError | Self::FlippedBit | Self::CutTail)
+    }
+
+    /// Whether processes end, and are started again: what they had in their memory is gone.
+    pub const fn ends_processes(self) -> bool {
+        matches!(self, Self::Kill | Self::PowerLoss) || self.is_of_disk()
+    }
+
     /// What it does, in a few words.
     pub const fn summary(self) -> &'static str {
         match self {
@@ -132,6 +142,9 @@ pub struct Bearing {
     /// By how many millionths clocks may go too fast or too slow, without a jump; absent where they may show what
     /// they like.
     pub drift_ppm: Option<u32>,
+    /// How many nodes may be without their memory at once, where they keep it in themselves; absent where they find
+    /// on disk what they need.
+    pub memory: Option<u16>,
     /// Whether it can change its options while it runs.
     pub is_changing: bool,
 }
@@ -145,6 +158,12 @@ impl Bearing {
                 Err(FaultsError::NoDriftTolerated)
             }
             FaultClass::Reconfigure if !self.is_changing => Err(FaultsError::NotReconfigurable),
+            _ if class.is_of_disk() && self.memory.is_some() => {
+                Err(FaultsError::NothingOnDisk { class })
+            }
+            _ if class.ends_processes() && matches!(self.memory, Some(0)) => {
+                Err(FaultsError::NoForgettingTolerated { class })
+            }
             _ => Ok(()),
         }
     }
@@ -233,6 +252,24 @@ pub enum FaultsError {
          choose other options, or leave the class out"
     )]
     NotReconfigurable,
+    /// The system's nodes need nothing that is on their disks.
+    #[error(
+        "fault class `{class}`: the system as configured keeps its memory in its nodes, and not on their disks; \
+         choose options that keep it there, or leave the class out"
+    )]
+    NothingOnDisk {
+        /// The class.
+        class: FaultClass,
+    },
+    /// The system stands still for ever as soon as one process has ended.
+    #[error(
+        "fault class `{class}`: the system as configured keeps its memory in its nodes, and bears the loss of \
+         none; choose more nodes, or options that keep it on disk, or leave the class out"
+    )]
+    NoForgettingTolerated {
+        /// The class.
+        class: FaultClass,
+    },
     /// Classes take turns, and there is no time for each to have one.
     #[error(
         "a time limit of {time_limit_ms} ms is too short for these {classes} fault classes, which take turns; \
@@ -292,7 +329,8 @@ mod tests {
 
     #[test]
     fn lies_are_left_out_of_all_but_refused_by_name_where_nobody_may_lie() {
-        let bears = |liars, is_changing| Bearing { liars, drift_ppm: None, is_changing };
+        let bears =
+            |liars, is_changing| Bearing { liars, drift_ppm: None, memory: None, is_changing };
         let all = |liars, is_changing| FaultChoice::All.classes(bears(liars, is_changing)).unwrap();
         assert!(!all(0, true).contains(&FaultClass::Byzantine));
         assert!(!all(1, false).contains(&FaultClass::Reconfigure));
@@ -306,7 +344,7 @@ mod tests {
 
     #[test]
     fn clocks_are_left_out_of_all_but_refused_by_name_where_they_must_be_right() {
-        let bears = |drift_ppm| Bearing { liars: 0, drift_ppm, is_changing: false };
+        let bears = |drift_ppm| Bearing { liars: 0, drift_ppm, memory: None, is_changing: false };
         let named = FaultChoice::Named(vec![FaultClass::Clock]);
         for drift_ppm in [None, Some(1)] {
             let all = FaultChoice::All.classes(bears(drift_ppm)).unwrap();
@@ -315,5 +353,34 @@ mod tests {
         }
         assert!(!FaultChoice::All.classes(bears(Some(0))).unwrap().contains(&FaultClass::Clock));
         assert_eq!(named.classes(bears(Some(0))), Err(FaultsError::NoDriftTolerated));
+    }
+
+    #[test]
+    fn bad_disks_are_left_out_of_all_but_refused_by_name_where_memory_is_not_on_them() {
+        let bears = |memory| Bearing { liars: 0, drift_ppm: None, memory, is_changing: false };
+        let all = |memory| FaultChoice::All.classes(bears(memory)).unwrap();
+        for class in FaultClass::ALL.iter().copied().filter(|class| class.is_of_disk()) {
+            let named = FaultChoice::Named(vec![class]);
+            assert!(all(None).contains(&class) && !all(Some(2)).contains(&class), "{class}");
+            assert_eq!(named.classes(bears(None)), Ok(vec![class]));
+            let refused = named.classes(bears(Some(2))).unwrap_err();
+            assert_eq!(refused, FaultsError::NothingOnDisk { class });
+            assert!(refused.to_string().starts_with(&format!("fault class `{class}`: ")));
+        }
+        assert_eq!(all(None).len() - all(Some(2)).len(), 4, "nothing else is left out");
+    }
+
+    #[test]
+    fn processes_do_not_end_where_no_node_may_forget() {
+        let bears = |memory| Bearing { liars: 0, drift_ppm: None, memory, is_changing: false };
+        for class in [FaultClass::Kill, FaultClass::PowerLoss] {
+            let named = FaultChoice::Named(vec![class]);
+            assert_eq!(named.classes(bears(Some(1))), Ok(vec![class]));
+            let refused = named.classes(bears(Some(0))).unwrap_err();
+            assert_eq!(refused, FaultsError::NoForgettingTolerated { class });
+            assert!(!FaultChoice::All.classes(bears(Some(0))).unwrap().contains(&class));
+        }
+        let pause = FaultChoice::Named(vec![FaultClass::Pause]);
+        assert_eq!(pause.classes(bears(Some(0))), Ok(vec![FaultClass::Pause]));
     }
 }

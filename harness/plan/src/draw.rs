@@ -17,6 +17,8 @@ pub(crate) struct Drawer<'a> {
     drawn: BTreeMap<FaultClass, u64>,
     /// The nodes that lie in this run.
     liars: Vec<u16>,
+    /// The nodes whose processes may end in this run.
+    mortals: Vec<u16>,
     /// Shapes still to come before any comes again.
     shapes: Vec<PartitionShape>,
     shapes_rng: rand::rngs::ChaCha8Rng,
@@ -36,14 +38,21 @@ const RECOVERY_MS: u64 = 500;
 impl<'a> Drawer<'a> {
     pub(crate) fn new(request: &'a FaultRequest, swarm: &'a Swarm) -> Self {
         let seed = Seed(request.seed);
-        let mut everybody: Vec<u16> = (0..request.nodes).collect();
-        everybody.shuffle(&mut seed.stream(Stream::Liars));
-        everybody.truncate(usize::from(request.liars));
+        let some = |count: u16, stream| {
+            let mut everybody: Vec<u16> = (0..request.nodes).collect();
+            everybody.shuffle(&mut seed.stream(stream));
+            everybody.truncate(usize::from(count));
+            everybody
+        };
         Self {
             request,
             swarm,
             drawn: BTreeMap::new(),
-            liars: everybody,
+            liars: some(request.liars, Stream::Liars),
+            mortals: match request.memory {
+                Some(count) => some(count, Stream::Mortals),
+                None => (0..request.nodes).collect(),
+            },
             shapes: Vec::new(),
             shapes_rng: seed.stream(Stream::Shapes),
             changed: 0,
@@ -86,12 +95,12 @@ impl<'a> Drawer<'a> {
     ) -> BTreeSet<u16> {
         let meanwhile =
             || turns.iter().filter(|t| *t != turn && takes_down(t.class) && t.overlaps(turn));
-        let nodes = self.request.nodes;
+        let within = self.within_reach(turn.class);
         let alone = meanwhile().next().is_none();
         if turn.class == FaultClass::Kill && alone && rng.random_ratio(1, KILL_ALL_ONE_IN) {
-            return (0..nodes).collect();
+            return within.into_iter().collect();
         }
-        let is_disk = |class| disk(class).is_some();
+        let is_disk = FaultClass::is_of_disk;
         let count = if is_disk(turn.class) {
             1
         } else {
@@ -99,6 +108,7 @@ impl<'a> Drawer<'a> {
             let for_disk = u16::from(meanwhile().any(|other| is_disk(other.class)));
             rng.random_range(1..=(self.request.down_max() - for_disk).max(1))
         };
+        let count = usize::from(count).min(within.len());
         let busy = |margin: u64| -> BTreeSet<u16> {
             let reach = Turn { for_ms: turn.for_ms + margin, at_ms: turn.at_ms, ..*turn };
             let near = down.iter().filter(|(other, _)| {
@@ -108,13 +118,19 @@ impl<'a> Drawer<'a> {
             near.flat_map(|(_, nodes)| nodes).copied().collect()
         };
         let free = |busy: &BTreeSet<u16>| -> Vec<u16> {
-            (0..nodes).filter(|node| !busy.contains(node)).collect()
+            within.iter().copied().filter(|node| !busy.contains(node)).collect()
         };
         let mut candidates = free(&busy(RECOVERY_MS));
-        if candidates.len() < usize::from(count) {
+        if candidates.len() < count {
             candidates = free(&busy(0));
         }
-        candidates.sample(rng, usize::from(count)).copied().collect()
+        candidates.sample(rng, count).copied().collect()
+    }
+
+    /// The nodes that a class may take down, in order.
+    fn within_reach(&self, class: FaultClass) -> Vec<u16> {
+        let may = |node: &u16| !class.ends_processes() || self.mortals.contains(node);
+        (0..self.request.nodes).filter(may).collect()
     }
 
     /// After how much of a step a crash comes; nothing for one between two steps.
@@ -257,8 +273,7 @@ const fn disk(class: FaultClass) -> Option<Disk> {
 
 /// Whether nodes hit by it do not serve meanwhile.
 pub(crate) const fn takes_down(class: FaultClass) -> bool {
-    let process = matches!(class, FaultClass::Kill | FaultClass::PowerLoss | FaultClass::Pause);
-    process || disk(class).is_some()
+    class.ends_processes() || matches!(class, FaultClass::Pause)
 }
 
 /// The fault of a class that takes nodes down.

@@ -142,7 +142,8 @@ pub const RIGHT_RATE_PPM: u32 = 1_000_000;
 impl Fault {
     /// Aims a fault better that must bite and did not. A bad disk goes to the next of `nodes` nodes, since this one
     /// may have nothing to write; a fault of messages hits those of all nodes, twice as many, and up to a second
-    /// twice as far, since few may have been sent, and none been overtaken. All other faults stay as they are.
+    /// twice as far, since few may have been sent, and none been overtaken. All other faults stay as they are: a kill
+    /// hits no node that it was not aimed at, since it may be one too many that forgets.
     pub fn aim_elsewhere(&mut self, nodes: u16) {
         const WITHIN_MAX_MS: u64 = 1_000;
         match self {
@@ -266,5 +267,17 @@ mod tests {
         let mut disk = Fault::Disk { node: 2, disk: Disk::Full };
         disk.aim_elsewhere(3);
         assert_eq!(disk, Fault::Disk { node: 0, disk: Disk::Full });
+    }
+
+    #[test]
+    fn a_fault_that_ends_processes_is_aimed_at_the_same_nodes_again() {
+        let nodes = || [0, 2].into();
+        let kill = Fault::Kill { nodes: nodes(), after_effects: Some(2) };
+        let power_loss = Fault::PowerLoss { nodes: nodes(), after_effects: None };
+        for fault in [kill, power_loss] {
+            let mut again = fault.clone();
+            again.aim_elsewhere(3);
+            assert_eq!(again, fault);
+        }
     }
 }

@@ -125,6 +125,7 @@ mod tests {
             liars: 1,
             lies: vec!["silent".to_owned()],
             drift_ppm: None,
+            memory: None,
             changes: vec![[("quorum".to_owned(), "grid".to_owned())].into()],
             mid_step: true,
         })

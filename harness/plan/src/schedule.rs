@@ -42,6 +42,9 @@ pub struct FaultRequest {
     /// By how many millionths clocks may go too fast or too slow, and then they do not jump; absent where
     /// they may show what they like.
     pub drift_ppm: Option<u32>,
+    /// In how many nodes processes may end, where nodes keep their memory in themselves: the same ones through the
+    /// whole run; absent where they may end in any.
+    pub memory: Option<u16>,
     /// The options that the system can change to while it runs, one after the other; none where it cannot.
     pub changes: Vec<BTreeMap<String, String>>,
     /// Whether about half of the kills and power losses come in the middle of a step: only where the world
@@ -55,6 +58,7 @@ impl FaultRequest {
         Bearing {
             liars: self.liars,
             drift_ppm: self.drift_ppm,
+            memory: self.memory,
             is_changing: !self.changes.is_empty(),
         }
     }
@@ -68,7 +72,8 @@ impl FaultRequest {
 /// Draws the faults of a run: a pure function of the request. In order of their times.
 ///
 /// At most a minority of the nodes is down (killed, without power, paused, or with a bad disk) at once,
-/// except that now and then all of them are killed for a moment, which a durable system survives.
+/// except that now and then all of them are killed for a moment, which a durable system survives. Where nodes keep
+/// their memory in themselves, processes end in as many nodes only as may forget, and in all of these now and then.
 pub fn faults(request: &FaultRequest) -> Result<Vec<PlannedFault>, FaultsError> {
     let bearing = request.bearing();
     request.classes.iter().try_for_each(|class| bearing.check(*class))?;

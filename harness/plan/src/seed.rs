@@ -42,6 +42,8 @@ pub enum Stream {
         /// Which of them.
         n: u64,
     },
+    /// In which nodes processes end, where nodes keep their memory in themselves.
+    Mortals,
 }
 
 impl Seed {
@@ -55,6 +57,7 @@ impl Seed {
             Stream::Liars => (5, 0, 0),
             Stream::Shapes => (6, 0, 0),
             Stream::MidStep { class, n } => (7, u64::from(class), n),
+            Stream::Mortals => (8, 0, 0),
         };
         let mut key = [0; 32];
         for (chunk, word) in key.chunks_exact_mut(8).zip([self.0, purpose, a, b]) {

@@ -11,7 +11,8 @@ use quorate_plan::{
 };
 
 fn all_classes(liars: u16) -> Vec<FaultClass> {
-    FaultChoice::All.classes(Bearing { liars, drift_ppm: None, is_changing: true }).unwrap()
+    let bearing = Bearing { liars, drift_ppm: None, memory: None, is_changing: true };
+    FaultChoice::All.classes(bearing).unwrap()
 }
 
 fn requests() -> impl Strategy<Value = FaultRequest> {
@@ -33,6 +34,7 @@ fn requests() -> impl Strategy<Value = FaultRequest> {
             liars,
             lies,
             drift_ppm: None,
+            memory: None,
             changes,
             mid_step: true,
         }
@@ -148,6 +150,62 @@ proptest! {
     }
 }
 
+/// A request for nodes that keep their memory in themselves, of which fewer than half may forget.
+fn forgetful(request: FaultRequest) -> FaultRequest {
+    let memory = request.nodes.saturating_sub(1) / 2;
+    let mut classes = request.classes;
+    classes.retain(|class| !class.is_of_disk() && (memory > 0 || !class.ends_processes()));
+    FaultRequest { classes, memory: Some(memory), ..request }
+}
+
+/// The nodes whose processes end, in all of these faults together.
+fn ended<'a>(faults: impl IntoIterator<Item = &'a PlannedFault>) -> BTreeSet<u16> {
+    let ends = |planned: &&PlannedFault| planned.fault.class().ends_processes();
+    faults.into_iter().filter(ends).flat_map(|planned| planned.fault.nodes()).collect()
+}
+
+proptest! {
+    #[test]
+    fn processes_end_in_as_many_nodes_only_as_may_forget(request in requests()) {
+        let request = forgetful(request);
+        let faults = faults(&request).unwrap();
+        prop_assert!(ended(&faults).len() <= usize::from(request.memory.unwrap()));
+        for planned in &faults {
+            let is_aimed = planned.fault.part().is_none() || !planned.fault.nodes().is_empty();
+            prop_assert!(is_aimed, "{}", planned.fault);
+        }
+        prop_assert_eq!(plan(&request).validate(), Ok(()));
+    }
+}
+
+#[test]
+fn who_may_forget_differs_from_run_to_run_and_all_of_them_do_at_once_now_and_then() {
+    let classes = [FaultClass::Kill, FaultClass::PowerLoss, FaultClass::Pause];
+    let (mut sets, mut at_once, mut paused) = (BTreeSet::new(), 0, BTreeSet::new());
+    for seed in 0..100 {
+        let faults = faults(&forgetful(request(seed, &classes))).unwrap();
+        let mortals = ended(&faults);
+        at_once += faults.iter().filter(|planned| ended([*planned]) == mortals).count();
+        let stopped = faults.iter().filter(|planned| planned.fault.class() == FaultClass::Pause);
+        paused.extend(stopped.flat_map(|planned| planned.fault.nodes()).map(|node| {
+            let is_mortal = mortals.contains(&node);
+            (node, is_mortal)
+        }));
+        sets.insert(mortals);
+    }
+    let pairs = sets.iter().filter(|set| set.len() == 2).count();
+    assert_eq!(pairs, 10, "any two of five: {sets:?}");
+    assert!(at_once > 50, "{at_once}");
+    assert_eq!(paused.len(), 10, "who is stopped forgets nothing, so that it may be anybody");
+}
+
+#[test]
+fn bad_disks_need_a_system_that_relies_on_them() {
+    let asked = FaultRequest { memory: Some(2), ..request(1, &[FaultClass::CutTail]) };
+    let error = faults(&asked).unwrap_err().to_string();
+    assert!(error.contains("keeps its memory in its nodes, and not on their disks"), "{error}");
+}
+
 #[test]
 fn liars_lie_only_as_they_may() {
     let drawn = |lies: &[&str]| {
@@ -182,6 +240,7 @@ fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
         liars: 0,
         lies: lies(),
         drift_ppm: None,
+        memory: None,
         changes: vec![BTreeMap::new()],
         mid_step: false,
     }

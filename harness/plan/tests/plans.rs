@@ -80,6 +80,7 @@ fn a_plan_survives_being_written_as_toml_and_read_again() {
             liars: 1,
             lies: LIES.iter().map(|lie| (*lie).to_owned()).collect(),
             drift_ppm: None,
+            memory: None,
             changes: vec![BTreeMap::new()],
             mid_step: true,
         })

@@ -1,4 +1,4 @@
-//! Which seeds break what: `cargo run --release -p quorate-sim --example scan -- 0 2000 Q01`
+//! Which seeds break what: `cargo run --release -p quorate-sim --example scan -- quorum 0 2000 Q01`
 #![expect(clippy::print_stdout, reason = "it shows something")]
 
 use quorate_sim::hunt::Hunter;
@@ -7,10 +7,12 @@ use quorate_systems::mutant::Mutants;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
+    let kind: SystemKind =
+        arguments.next().and_then(|name| name.parse().ok()).expect("a system");
     let mut number = || arguments.next().and_then(|seed| seed.parse().ok()).expect("a seed");
     let (from, to): (u64, u64) = (number(), number());
     let mutants = Mutants(arguments.next().map(|name| name.parse().expect("a mutant")));
-    let mut hunter = Hunter::new(SystemKind::Quorum);
+    let mut hunter = Hunter::new(kind);
     for seed in from..to {
         let tried = hunter.try_seed(seed, mutants).expect("it runs");
         if let Some(found) = tried.found {

@@ -19,6 +19,8 @@ mod digest;
 mod disk;
 mod event;
 mod faults;
+#[cfg(test)]
+mod forgetting;
 pub mod hunt;
 mod keys;
 mod milestones;

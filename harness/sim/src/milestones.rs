@@ -24,6 +24,7 @@ milestones! {
     DIED_WITHIN_STEP "died-within-step" "a node died between two effects of one step",
     TWIN "twin-started" "two copies of a replica ran under one name",
     CORE_ALONE "only-core-healed" "a core of nodes had to suffice while something else stayed broken",
+    TOO_MANY_FORGOT "too-many-forgot" "so many nodes were without their memory at the healing that the system may stand still",
     RECONFIGURED "system-reconfigured" "the administrator completed a change of the system",
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Dying {
 pub(crate) enum Duty {
     /// Nobody has asked.
     None,
-    /// It was asked, and has not answered anybody.
+    /// It was asked, at a time when it had its memory, and has not answered anybody.
     Asked,
     /// It has answered.
     Done,
@@ -131,6 +131,11 @@ impl<S: Watched> Node<S> {
     /// Whether it is up, and not standing still.
     pub(crate) const fn is_running(&self) -> bool {
         self.replica.is_some() && self.paused.is_none()
+    }
+
+    /// Whether it is up, and knows what it knew in its earlier lives.
+    pub(crate) fn remembers(&self) -> bool {
+        self.replica.as_ref().is_some_and(Replica::remembers)
     }
 
     /// It goes down; how many records that were not durable are lost.

@@ -46,7 +46,9 @@ impl<S: Watched> Sim<S> {
             core,
             bound_us,
             core_bound_us,
+            configs,
             is_demanded,
+            forgetful: Vec::new(),
             answers_all,
             since: 0,
             idle_since: 0,
@@ -155,6 +157,7 @@ impl<S: Watched> Sim<S> {
 
     /// Has every key that was used lately written once and read by some, and sees to it that the phase ends.
     fn begin_closing(&mut self, next: Phase) {
+        self.look_who_remembers();
         let keys = self.last_keys(FINAL_KEYS_MAX);
         let readers = self.administrator as usize;
         for (me, client) in self.clients.iter_mut().take(readers).enumerate() {
@@ -185,6 +188,24 @@ impl<S: Watched> Sim<S> {
         self.end_if_idle();
     }
 
+    /// Where nodes keep their memory in themselves, those that have theirs now must suffice for the phase that
+    /// begins: the others may wait for them for ever.
+    fn look_who_remembers(&mut self) {
+        let Some(liveness) = &self.liveness else { return };
+        let is_forgetful = |config: &S::Config| S::forgetting_tolerated(config).is_some();
+        if !liveness.is_demanded || !liveness.configs.iter().any(is_forgetful) {
+            return;
+        }
+        let knowing: Vec<NodeId> =
+            self.nodes_of_phase().filter(|node| node.remembers()).map(|node| node.me).collect();
+        if liveness.configs.iter().all(|config| S::is_live(config, &knowing)) {
+            return;
+        }
+        self.stage.witness.mark(milestones::TOO_MANY_FORGOT);
+        let phase = self.phase;
+        self.liveness.iter_mut().for_each(|liveness| liveness.forgetful.push(phase));
+    }
+
     /// When everybody has done what the phase asks, it ends at once.
     pub(crate) fn end_if_idle(&mut self) {
         if self.clients.iter().any(Client::is_busy) {
@@ -199,7 +220,7 @@ impl<S: Watched> Sim<S> {
     /// Names everything that should have come to an end by now and has not.
     fn demand_liveness(&mut self) {
         let Some(liveness) = &self.liveness else { return };
-        if !liveness.is_demanded {
+        if !liveness.is_demanded_of(self.phase) {
             return;
         }
         let (now, bound_us) = (self.stage.now, self.bound_us());
@@ -252,14 +273,18 @@ impl<S: Watched> Sim<S> {
 
     /// Nodes that should answer and do not.
     fn silent_nodes(&self) -> Vec<NodeId> {
-        let core = self.liveness.as_ref().and_then(|liveness| liveness.core.as_ref());
-        let counts = |node: &&Node<S>| {
-            self.phase == Phase::Whole || core.is_none_or(|core| core.contains(&node.me.0))
-        };
-        let cluster = self.nodes.iter().take(usize::from(self.nodes_count)).filter(counts);
         let answers_all = self.liveness.as_ref().is_some_and(|liveness| liveness.answers_all);
         let owes = |node: &Node<S>| node.duty == Duty::Asked && answers_all;
-        let silent = cluster.filter(|node| node.replica.is_none() || owes(node));
+        let silent = self.nodes_of_phase().filter(|node| node.replica.is_none() || owes(node));
         silent.map(|node| node.me).collect()
+    }
+
+    /// The nodes that are to be whole in the present phase: the core, or all.
+    fn nodes_of_phase(&self) -> impl Iterator<Item = &Node<S>> {
+        let core = self.liveness.as_ref().and_then(|liveness| liveness.core.as_ref());
+        let counts = move |node: &&Node<S>| {
+            self.phase == Phase::Whole || core.is_none_or(|core| core.contains(&node.me.0))
+        };
+        self.nodes.iter().take(usize::from(self.nodes_count)).filter(counts)
     }
 }

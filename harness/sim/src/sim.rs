@@ -50,7 +50,7 @@ pub(crate) struct Sim<S: Watched> {
     clock_moments: Vec<MomentId>,
     pokes: Vec<Poke>,
     events_max: u64,
-    pub(crate) liveness: Option<Liveness>,
+    pub(crate) liveness: Option<Liveness<S>>,
     /// Who looks on from outside.
     pub(crate) remote: Option<Arc<Remote>>,
     pub(crate) interrupted: bool,
@@ -59,21 +59,50 @@ pub(crate) struct Sim<S: Watched> {
 }
 
 /// What liveness asks of the run that is going on.
-#[derive(Debug)]
-pub(crate) struct Liveness {
+pub(crate) struct Liveness<S: Watched> {
     pub(crate) core: Option<std::collections::BTreeSet<u16>>,
     /// Within what time each client must be done with each thing that the end of a run asks of it.
     pub(crate) bound_us: u64,
     /// The same while only the core is healed.
     pub(crate) core_bound_us: u64,
-    /// Whether the nodes that must suffice do.
+    /// The configurations that the run may come to.
+    pub(crate) configs: Vec<S::Config>,
+    /// Whether the nodes that must suffice do, as long as they have their memory.
     pub(crate) is_demanded: bool,
+    /// The phases at whose beginning too few nodes had theirs.
+    pub(crate) forgetful: Vec<Phase>,
     /// Whether every node that is asked must answer.
     pub(crate) answers_all: bool,
     /// When the present phase began.
     pub(crate) since: u64,
     /// When everybody had done all that the phase asks of them, if they have.
     pub(crate) idle_since: u64,
+}
+
+impl<S: Watched> Liveness<S> {
+    /// Whether it is demanded at the end of this phase.
+    pub(crate) fn is_demanded_of(&self, phase: Phase) -> bool {
+        self.is_demanded && !self.forgetful.contains(&phase)
+    }
+
+    /// Where it was not demanded, and why.
+    fn notes(&self) -> Vec<String> {
+        if !self.is_demanded {
+            return vec![
+                "liveness was not demanded: the plan leaves too few nodes for it".to_owned(),
+            ];
+        }
+        let of_phase = |phase: &Phase| {
+            let (when, who) = match phase {
+                Phase::Core => ("while only the core was healed", "too many nodes of it"),
+                Phase::Safety | Phase::Whole | Phase::Over => {
+                    ("once everything was healed", "too many nodes")
+                }
+            };
+            format!("liveness was not demanded {when}: {who} had forgotten what they knew")
+        };
+        self.forgetful.iter().map(of_phase).collect()
+    }
 }
 
 /// A wake, or the end of a sync, that the plan's trace spells out.
@@ -222,10 +251,7 @@ impl<S: Watched> Sim<S> {
             };
             format!("trace[{}] found no {missed}", poke.entry)
         }));
-        if self.liveness.as_ref().is_some_and(|liveness| !liveness.is_demanded) {
-            notes
-                .push("liveness was not demanded: the plan leaves too few nodes for it".to_owned());
-        }
+        notes.extend(self.liveness.iter().flat_map(Liveness::notes));
         notes
     }
 
@@ -413,7 +439,8 @@ impl<S: Watched> Sim<S> {
             Who::Node(from) => Input::Message { from, message },
             Who::Client(client) => {
                 let counts = self.liveness.as_ref().is_some_and(|now| at >= now.since);
-                if counts && node.duty == Duty::None {
+                // Whoever has forgotten what it knew has nothing to say, and need not when it knows again.
+                if counts && node.duty == Duty::None && node.remembers() {
                     node.duty = Duty::Asked;
                 }
                 Input::Request { client, message }

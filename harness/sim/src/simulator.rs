@@ -97,8 +97,13 @@ impl WithWatched for Make {
 
     fn with<S: Watched>(self) -> Self::Out {
         let Self(queue) = self;
-        Box::new(Typed::<S> { queue, sim: Sim::new(queue), configs: BTreeMap::new() })
+        simulator_of::<S>(queue)
     }
+}
+
+/// As [`simulator`], for a system whose type is known.
+pub(crate) fn simulator_of<S: Watched>(queue: QueueKind) -> Box<dyn Simulator> {
+    Box::new(Typed::<S> { queue, sim: Sim::new(queue), configs: BTreeMap::new() })
 }
 
 /// A run with its history in memory.
@@ -144,6 +149,7 @@ impl<S: Watched> Simulator for Typed<S> {
         let bearing = Bearing {
             liars: S::liars_tolerated(&config),
             drift_ppm: S::drift_tolerated(&config),
+            memory: S::forgetting_tolerated(&config),
             is_changing: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
         };
         let mut last = config;

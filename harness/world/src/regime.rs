@@ -140,7 +140,8 @@ fn clocks(plan: &Plan, tolerated: Option<u32>) -> Result<(), RegimeError> {
 }
 
 /// A plan stays within what its system can do and promises to bear, or says that it expects harm. `config` is
-/// what the system's own options come to.
+/// what the system's own options come to. Processes may end in as many nodes as the plan likes: where nodes keep their
+/// memory in themselves the system may stand still then, and breaks no promise.
 pub fn check<S: System>(plan: &Plan, config: &S::Config) -> Result<(), RegimeError> {
     configurations::<S>(plan, config)?;
     functions(plan, S::functions(config))?;

@@ -60,6 +60,9 @@ pub struct Promises {
     /// By how many millionths clocks may go too fast or too slow, without a jump; nothing where they may show
     /// what they like.
     pub drift_tolerated: Option<u32>,
+    /// How many nodes may be without their memory at once while all goes on, where they keep it in themselves;
+    /// nothing where they find on disk what they need.
+    pub forgetting_tolerated: Option<u16>,
     /// Options that it can change to while it runs, one after the other; none where it cannot.
     pub changes: Vec<Options>,
 }
@@ -70,6 +73,7 @@ impl Promises {
         Bearing {
             liars: self.liars_tolerated,
             drift_ppm: self.drift_tolerated,
+            memory: self.forgetting_tolerated,
             is_changing: !self.changes.is_empty(),
         }
     }
@@ -109,7 +113,8 @@ impl WithWatched for Configure<'_> {
         let changes = draw_changes::<S>(&config, self.seed);
         let liars_tolerated = S::liars_tolerated(&config);
         let drift_tolerated = S::drift_tolerated(&config);
-        Ok(Promises { liars_tolerated, drift_tolerated, changes })
+        let forgetting_tolerated = S::forgetting_tolerated(&config);
+        Ok(Promises { liars_tolerated, drift_tolerated, forgetting_tolerated, changes })
     }
 }
 

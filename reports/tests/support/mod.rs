@@ -98,8 +98,8 @@ fn vocabulary() -> Vocabulary {
 
 /// A plan of a run so long.
 pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan {
-    let classes =
-        choice.classes(Bearing { liars: 0, drift_ppm: None, is_changing: false }).unwrap();
+    let bearing = Bearing { liars: 0, drift_ppm: None, memory: None, is_changing: false };
+    let classes = choice.classes(bearing).unwrap();
     let request = FaultRequest {
         seed,
         classes: classes.clone(),
@@ -109,6 +109,7 @@ pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan 
         liars: 0,
         lies: Vec::new(),
         drift_ppm: None,
+        memory: None,
         changes: Vec::new(),
         mid_step: false,
     };

@@ -87,6 +87,10 @@ impl System for Paxos {
         Some(u32::try_from(lease.drift_ppm).unwrap_or(u32::MAX))
     }
 
+    fn forgetting_tolerated(_config: &Config) -> Option<u16> {
+        None
+    }
+
     fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
         shape::draw_cluster(dice)
     }

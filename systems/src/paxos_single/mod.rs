@@ -72,6 +72,10 @@ impl System for PaxosSingle {
         None
     }
 
+    fn forgetting_tolerated(_config: &Config) -> Option<u16> {
+        None
+    }
+
     fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
         shape::draw_cluster(dice)
     }

@@ -93,6 +93,10 @@ impl System for Psb {
         None
     }
 
+    fn forgetting_tolerated(_config: &Config) -> Option<u16> {
+        None
+    }
+
     fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
         shape::draw_cluster(dice)
     }

@@ -91,6 +91,10 @@ impl System for Quorum {
         None
     }
 
+    fn forgetting_tolerated(_config: &Config) -> Option<u16> {
+        None
+    }
+
     fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
         shape::draw_cluster(dice)
     }

@@ -136,6 +136,7 @@ impl VrClient {
             Message::Request { .. }
             | Message::Reconfiguration { .. }
             | Message::Relay { .. }
+            | Message::RelayReply { .. }
             | Message::Prepare { .. }
             | Message::PrepareOk { .. }
             | Message::Commit { .. }

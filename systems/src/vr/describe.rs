@@ -23,7 +23,9 @@ pub(super) fn message_field(message: &Message, name: &str) -> Option<u64> {
 /// A field that few have.
 fn own_field(message: &Message, name: &str) -> Option<u64> {
     match (message, name) {
-        (Message::Relay { client, .. }, "client") => Some(u64::from(client.0)),
+        (Message::Relay { client, .. } | Message::RelayReply { client, .. }, "client") => {
+            Some(u64::from(client.0))
+        }
         (Message::Request { command, .. } | Message::Relay { command, .. }, _) => {
             command_field(command, name)
         }
@@ -62,6 +64,7 @@ pub(super) fn view_of(message: &Message) -> Option<View> {
         Message::Request { .. }
         | Message::Reconfiguration { .. }
         | Message::Relay { .. }
+        | Message::RelayReply { .. }
         | Message::GetCheckpoint { .. }
         | Message::Checkpoint { .. }
         | Message::EpochStarted { .. } => None,
@@ -84,7 +87,8 @@ fn number_of(message: &Message) -> Option<RequestNumber> {
         | Message::Reply { number, .. }
         | Message::Redirect { number, .. }
         | Message::NewEpoch { number, .. }
-        | Message::Relay { number, .. } => Some(*number),
+        | Message::Relay { number, .. }
+        | Message::RelayReply { number, .. } => Some(*number),
         Message::Prepare { entry, .. } => Some(entry.asked().1),
         _ => None,
     }
@@ -267,6 +271,9 @@ impl Identify for Message {
             Self::Checkpoint { snapshot } => mix(20, snapshot.index.0),
             Self::StartEpoch { view, .. } => in_view(21, *view, 0),
             Self::EpochStarted { epoch } => mix(22, *epoch),
+            Self::RelayReply { client, number, .. } => {
+                mix(request_identity(23, *number), client.0.into())
+            }
         }
     }
 }

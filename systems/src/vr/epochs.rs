@@ -120,7 +120,8 @@ impl VrReplica {
         if is_normal {
             self.last_normal = view;
         }
-        let record = Record::Epoch { view, op, old, new, is_normal };
+        let has_executed = self.machine.applied() >= op;
+        let record = Record::Epoch { view, op, old, new, has_executed, is_normal };
         self.view_ticket = Some(self.keep(record, out));
         self.observe_status(out);
         if !is_normal {
@@ -184,7 +185,8 @@ impl VrReplica {
     fn keep_epoch(&mut self, out: &mut Outbox<Vr>) {
         let Some(Handover { op, old, .. }) = self.handover else { return };
         let (view, new) = (self.view, self.members);
-        self.keep(Record::Epoch { view, op, old, new, is_normal: false }, out);
+        let (has_executed, is_normal) = (false, false);
+        self.keep(Record::Epoch { view, op, old, new, has_executed, is_normal }, out);
     }
 
     /// Asks for what was before its epoch.

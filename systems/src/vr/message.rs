@@ -43,6 +43,8 @@ pub enum Message {
     NewEpoch { number: RequestNumber, view: View, members: Members },
     /// `client` asked the sender again and again: it seems not to reach the receiver, which leads.
     Relay { client: ClientId, number: RequestNumber, command: Command },
+    /// A request that the receiver passed on ended so. It is told to who does not execute.
+    RelayReply { client: ClientId, number: RequestNumber, outcome: Outcome },
     /// Append `entry` as `op`. All up to `commit` is committed.
     Prepare { view: View, op: Slot, entry: Entry, commit: Slot, held: Slot },
     /// The sender has all up to `op` in its log of this view.
@@ -87,6 +89,7 @@ impl Describe for Message {
             Self::Redirect { .. } => "REDIRECT",
             Self::NewEpoch { .. } => "NEWEPOCH",
             Self::Relay { .. } => "RELAY",
+            Self::RelayReply { .. } => "RELAYREPLY",
             Self::Prepare { .. } => "PREPARE",
             Self::PrepareOk { .. } => "PREPAREOK",
             Self::Commit { .. } => "COMMIT",
@@ -136,6 +139,9 @@ impl fmt::Display for Message {
             Self::Redirect { number, view } => write!(f, "{number} to {view}"),
             Self::NewEpoch { number, view, members } => write!(f, "{number} {view} of {members}"),
             Self::Relay { client, number, command } => write!(f, "{client}.{number} {command}"),
+            Self::RelayReply { client, number, outcome } => {
+                write!(f, "{client}.{number} {outcome}")
+            }
             Self::Prepare { view, op, entry, commit, held } => {
                 write!(f, "{view} {op} {entry} commit {commit}")?;
                 if *held > Slot::ZERO { write!(f, " held {held}") } else { Ok(()) }
@@ -204,9 +210,9 @@ pub enum Record {
     Checkpoint { snapshot: Box<Snapshot> },
     /// A witness: everybody who executes has all up to here, so that it need not.
     Held { op: Slot },
-    /// The epoch of `view` follows `op`, with the replicas `new` in place of `old`. If the replica `is_normal` in it, it
-    /// has executed all up to there.
-    Epoch { view: View, op: Slot, old: Members, new: Members, is_normal: bool },
+    /// The epoch of `view` follows `op`, with the replicas `new` in place of `old`. The replica `has_executed` all up to
+    /// there, or not yet; whether it `is_normal` in it.
+    Epoch { view: View, op: Slot, old: Members, new: Members, has_executed: bool, is_normal: bool },
 }
 
 /// What a replica does at present: `VRR §4.1`, and what state transfer and epochs add to it.

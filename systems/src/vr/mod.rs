@@ -88,6 +88,11 @@ impl System for Vr {
         0
     }
 
+    fn forgetting_tolerated(config: &Config) -> Option<u16> {
+        let failures = u16::try_from(config.members.failures()).unwrap_or(u16::MAX);
+        config.persistence.is_diskless().then_some(failures)
+    }
+
     fn drift_tolerated(config: &Config) -> Option<u32> {
         let lease = config.lease?;
         Some(u32::try_from(lease.drift_ppm).unwrap_or(u32::MAX))

@@ -7,7 +7,7 @@ use super::options::Replies;
 use super::reads::Read;
 use super::replica::{GAP, VrReplica};
 use super::view::View;
-use crate::contract::{After, ClientId, Command, Micros, NodeId, Outbox};
+use crate::contract::{After, ClientId, Micros, NodeId, Outbox, Outcome};
 use crate::mutant::Mutant;
 use crate::smr::{Request, RequestNumber, Slot, Standing, is_read, later};
 
@@ -37,6 +37,7 @@ impl VrReplica {
             | Message::Redirect { .. }
             | Message::NewEpoch { .. }
             | Message::Relay { .. }
+            | Message::RelayReply { .. }
             | Message::Prepare { .. }
             | Message::PrepareOk { .. }
             | Message::Commit { .. }
@@ -260,23 +261,37 @@ impl VrReplica {
         out.reply_after(After::Nothing, client, Message::Redirect { number, view });
     }
 
-    /// A request that another replica passes on, and will answer once it has executed it.
-    pub(super) fn on_relay(
-        &mut self,
-        client: ClientId,
-        number: RequestNumber,
-        command: Command,
-        out: &mut Outbox<Vr>,
-    ) {
+    /// A request that another replica passes on, and will answer once it has executed it. A witness never has, and
+    /// passes it on again.
+    pub(super) fn on_relay(&mut self, from: NodeId, request: Request, out: &mut Outbox<Vr>) {
         if self.primary.is_none() {
             return out.ignore("RELAY to a replica that does not lead");
         }
+        let Request { client, number, .. } = request;
         match self.machine.standing(client, number) {
-            Standing::New => {
-                self.enqueue(Entry::Request(Request { client, number, command }), out);
+            Standing::New => self.enqueue(Entry::Request(request), out),
+            Standing::Executed(outcome) if !self.executors().contains(from) => {
+                let outcome = outcome.clone();
+                let reply = Message::RelayReply { client, number, outcome };
+                out.send_after(After::Nothing, from, reply);
             }
             Standing::Executed(_) | Standing::Old => out.ignore("RELAY of what was executed"),
         }
+    }
+
+    /// What came of a request that it passed on, and does not execute itself.
+    pub(super) fn on_relay_reply(
+        &mut self,
+        client: ClientId,
+        (number, outcome): (RequestNumber, Outcome),
+        out: &mut Outbox<Vr>,
+    ) {
+        if !self.relay.executed(client, number) {
+            return out.ignore("RELAYREPLY for nobody who waits");
+        }
+        let (view, op) = (self.view, self.log.commit());
+        let reply = Message::Reply { view, op, number, outcome, is_committed: true };
+        out.reply_after(After::Nothing, client, reply);
     }
 
     /// With replies at prepare: tells a client again what came of a request that is prepared here.

@@ -21,7 +21,7 @@ use crate::contract::{
     Start, StartError, Ticket, TimerId,
 };
 use crate::mutant::Mutant;
-use crate::smr::{Grant, Log, Machine, Relay, RequestNumber, Slot, Snapshot, later};
+use crate::smr::{Grant, Log, Machine, Relay, Request, RequestNumber, Slot, Snapshot, later};
 
 /// One replica of the state machine, or a node that waits to become one.
 #[derive(Debug)]
@@ -172,13 +172,18 @@ impl Replica<Vr> for VrReplica {
         self.assert_invariants();
     }
 
+    fn remembers(&self) -> bool {
+        self.status != Status::Recovering
+    }
+
     fn checkpoint(&self) -> Vec<Record> {
         let mut records = Vec::new();
         if let Some(Handover { op, old, .. }) = self.handover {
             let view = View { number: 0, ..self.view };
             let is_normal = self.last_normal.epoch == self.view.epoch;
             let new = self.members;
-            records.push(Record::Epoch { view, op, old, new, is_normal });
+            let has_executed = false;
+            records.push(Record::Epoch { view, op, old, new, has_executed, is_normal });
         }
         if self.config.persistence == Persistence::Durable {
             let snapshot = (self.checkpoint.index > Slot::ZERO).then(|| self.checkpoint.clone());
@@ -218,7 +223,10 @@ impl VrReplica {
                 self.checkpoint = snapshot;
             }
             Record::Held { op } => self.hold(op),
-            Record::Epoch { view, op, old, new, is_normal } => {
+            Record::Epoch { view, op, old, new, has_executed, is_normal } => {
+                if has_executed {
+                    self.log.set_commit(op.max(self.log.commit()));
+                }
                 self.members = new;
                 self.handover = Some(Handover::new(op, old));
                 self.view = view;
@@ -289,7 +297,10 @@ impl VrReplica {
         }
         match message {
             Message::Relay { client, number, command } => {
-                self.on_relay(client, number, command, out);
+                self.on_relay(from, Request { client, number, command }, out);
+            }
+            Message::RelayReply { client, number, outcome } => {
+                self.on_relay_reply(client, (number, outcome), out);
             }
             Message::GetCheckpoint { op } => self.on_get_checkpoint(from, op, out),
             Message::Checkpoint { snapshot } => self.on_checkpoint(snapshot, out),
@@ -370,6 +381,7 @@ impl VrReplica {
             | Message::Redirect { .. }
             | Message::NewEpoch { .. }
             | Message::Relay { .. }
+            | Message::RelayReply { .. }
             | Message::GetCheckpoint { .. }
             | Message::Checkpoint { .. }
             | Message::StartEpoch { .. }

@@ -76,7 +76,9 @@ pub(super) fn draw_change(config: &Config, dice: &mut Dice<'_>) -> Option<Option
     if unchangeable(config).is_some() {
         return None;
     }
-    let least = if config.persistence.is_diskless() { 3 } else { 1 };
+    // As many of those who forget may fail as before, or more.
+    let least =
+        if config.persistence.is_diskless() { u64::from(config.members.count()) } else { 1 };
     let most = u64::from(config.nodes);
     (0..TRIES).find_map(|_| {
         let count = least + dice((most + 1).saturating_sub(least).max(1));

@@ -94,6 +94,13 @@ const MESSAGES: &[MessageKind] = &[
         &["client", "seq", "key", "value"],
     ),
     message(
+        "RELAYREPLY",
+        "this came of what you passed on",
+        "primary to witness",
+        ELSEWHERE,
+        &["client", "seq"],
+    ),
+    message(
         "STARTVIEWCHANGE",
         "I want this view; left = 1: I have left all lower ones",
         "replica to all replicas",

@@ -383,6 +383,17 @@ async fn a_fault_without_a_free_node_is_skipped_with_the_reason_and_tried_again(
     assert!(outcome.all_are_well());
 }
 
+/// It may be one too many that forgets.
+#[tokio::test(start_paused = true)]
+async fn a_kill_that_is_aimed_again_hits_no_other_node() {
+    let pause = Fault::Pause { nodes: [1].into() };
+    let outcome = play(fake(), 0, 3_000, vec![at(0, 1_000, pause), at(100, 200, kill(&[1]))]).await;
+    assert_eq!(outcome.story()[1..3], ["kill skipped", "pause ends, bites 1"]);
+    let log = lock(&outcome.machines.log);
+    let kills: Vec<_> = log.iter().filter(|order| order.starts_with("kill")).collect();
+    assert_eq!(kills, ["kill n1"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_can_never_begin_does_not_keep_the_rest_from_healing() {
     let offset = Fault::Clock { nodes: [1].into(), offset_ms: 500, rate_ppm: 1_000_000 };

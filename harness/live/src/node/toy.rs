@@ -209,6 +209,10 @@ impl System for Toy {
         None
     }
 
+    fn forgetting_tolerated((): &()) -> Option<u16> {
+        None
+    }
+
     fn draw_cluster(_dice: &mut Dice<'_>) -> (u16, Options) {
         (3, Options::new())
     }

@@ -145,6 +145,7 @@ impl Arguments {
             liars: bearing.liars,
             lies: lies(world).iter().map(|lie| (*lie).to_owned()).collect(),
             drift_ppm: bearing.drift_ppm,
+            memory: bearing.memory,
             changes: promises.changes,
             // Processes are killed from outside.
             mid_step: world == WorldKind::Sim,
