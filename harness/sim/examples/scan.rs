@@ -7,8 +7,7 @@ use quorate_systems::mutant::Mutants;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let kind: SystemKind =
-        arguments.next().and_then(|name| name.parse().ok()).expect("a system");
+    let kind: SystemKind = arguments.next().and_then(|name| name.parse().ok()).expect("a system");
     let mut number = || arguments.next().and_then(|seed| seed.parse().ok()).expect("a seed");
     let (from, to): (u64, u64) = (number(), number());
     let mutants = Mutants(arguments.next().map(|name| name.parse().expect("a mutant")));

@@ -8,8 +8,7 @@ use quorate_systems::mutant::Mutants;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let kind: SystemKind =
-        arguments.next().and_then(|name| name.parse().ok()).expect("a system");
+    let kind: SystemKind = arguments.next().and_then(|name| name.parse().ok()).expect("a system");
     let seed = arguments.next().and_then(|seed| seed.parse().ok()).expect("a seed");
     let mutants = Mutants(arguments.next().map(|name| name.parse().expect("a mutant")));
     let mut simulator = simulator(kind, QueueKind::default());

@@ -36,7 +36,7 @@ impl VrInvariants {
         let persistence = self.persistence;
         let Some(node) = self.node(by) else { return };
         node.standing = Standing::Judged;
-        let lost = lost(node, persistence);
+        let missing = lost(node, persistence);
         std::mem::swap(&mut node.disk, &mut node.found);
         match persistence {
             Persistence::Durable => {
@@ -52,8 +52,8 @@ impl VrInvariants {
             node.is_recovering = true;
             node.memory.status = Status::Recovering;
         }
-        if let Some(lost) = lost {
-            broken.push(broke(V_I1, by, format!("{by} restarts {lost}")));
+        if let Some(missing) = missing {
+            broken.push(broke(V_I1, by, format!("{by} restarts {missing}")));
         }
     }
 
@@ -103,7 +103,7 @@ fn reached(node: &Node, deed: &Deed) -> Option<(View, Slot)> {
             Some((node.disk.last_normal.max(*view), *op))
         }
         Deed::Adopted { view, .. } => Some((*view, node.disk.log.last())),
-        Deed::Epoch { view, op, is_normal: true } => Some((*view, *op)),
+        Deed::Epoch { view, op, is_normal: true, .. } => Some((*view, *op)),
         // What all have who execute, a witness needs not have itself.
         Deed::Held(op) => Some((node.disk.last_normal, *op)),
         Deed::Epoch { is_normal: false, .. } | Deed::Left(_) | Deed::Checkpoint(_) => None,

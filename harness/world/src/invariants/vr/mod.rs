@@ -218,6 +218,7 @@ impl VrInvariants {
             | Message::Redirect { .. }
             | Message::NewEpoch { .. }
             | Message::Relay { .. }
+            | Message::RelayReply { .. }
             | Message::CommitOk { .. }
             | Message::StartViewChange { has_left: false, .. }
             | Message::GetStartView { .. }
@@ -263,7 +264,7 @@ impl VrInvariants {
                 self.adopted(by, *view, (*after, entries), *commit, broken);
             }
             Observation::ViewStarted { view, voters } => {
-                self.started_view(by, *view, *voters, broken)
+                self.started_view(by, *view, *voters, broken);
             }
             Observation::Committed { view, op, voters } => {
                 self.committed(by, (*view, *op), *voters, broken);

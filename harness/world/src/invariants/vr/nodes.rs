@@ -85,7 +85,7 @@ pub(super) enum Deed {
     Adopted { view: View, snapshot: Slot, after: Slot, entries: Vec<(View, u64)>, commit: Slot },
     Checkpoint(Slot),
     Held(Slot),
-    Epoch { view: View, op: Slot, is_normal: bool },
+    Epoch { view: View, op: Slot, has_executed: bool, is_normal: bool },
 }
 
 /// With more unsynced records than these at one node, nothing is judged any more.
@@ -107,8 +107,9 @@ impl From<&Record> for Deed {
             },
             Record::Checkpoint { snapshot } => Self::Checkpoint(snapshot.index),
             Record::Held { op } => Self::Held(*op),
-            Record::Epoch { view, op, is_normal, old: _, new: _ } => {
-                Self::Epoch { view: *view, op: *op, is_normal: *is_normal }
+            Record::Epoch { view, op, has_executed, is_normal, old: _, new: _ } => {
+                let (has_executed, is_normal) = (*has_executed, *is_normal);
+                Self::Epoch { view: *view, op: *op, has_executed, is_normal }
             }
         }
     }
@@ -135,7 +136,10 @@ impl Disk {
             }
             Deed::Checkpoint(index) => self.reach_to(*index),
             Deed::Held(op) => self.log.release(*op),
-            Deed::Epoch { view, op, is_normal } => {
+            Deed::Epoch { view, op, has_executed, is_normal } => {
+                if *has_executed {
+                    self.commit = self.commit.max(*op);
+                }
                 self.view = self.view.max(*view);
                 if *is_normal {
                     self.last_normal = self.last_normal.max(*view);

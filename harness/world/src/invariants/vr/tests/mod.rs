@@ -145,10 +145,10 @@ fn reconfiguration(seq: u64) -> Entry {
     Entry::Reconfiguration(Reconfiguration { client, number, members: members(&[0, 1, 3]) })
 }
 
-fn state(after: u64, log: &[(View, u64)], commit: u64) -> Box<State> {
+fn state(after: u64, log: &[(View, u64)], commit: u64) -> State {
     let logged = |&(view, seq): &(View, u64)| Logged { view, entry: entry(seq) };
     let log = Suffix { after: Slot(after), entries: log.iter().map(logged).collect() };
-    Box::new(State { log, commit: Slot(commit), held: Slot::ZERO })
+    State { log, commit: Slot(commit), held: Slot::ZERO }
 }
 
 fn prepare(view: View, op: u64, entry: &Entry) -> Message {
@@ -158,11 +158,13 @@ fn prepare(view: View, op: u64, entry: &Entry) -> Message {
 
 fn do_view_change(view: View, last_normal: View, after: u64, log: &[(View, u64)]) -> Message {
     let crashes = CrashVector::new();
-    Message::DoViewChange { view, last_normal, state: state(after, log, 0), crashes }
+    let state = Box::new(state(after, log, 0));
+    Message::DoViewChange { view, last_normal, state, crashes }
 }
 
 fn start_view(view: View, log: &[(View, u64)]) -> Message {
-    Message::StartView { view, state: state(0, log, 0), crashes: CrashVector::new() }
+    let state = Box::new(state(0, log, 0));
+    Message::StartView { view, state, crashes: CrashVector::new() }
 }
 
 fn reply(view: View, op: u64, is_committed: bool) -> Message {
@@ -175,7 +177,7 @@ fn prepared(view: View, op: u64, seq: u64) -> Record {
 }
 
 fn adopted_record(view: View, after: u64, log: &[(View, u64)], commit: u64) -> Record {
-    Record::Adopted { view, state: state(after, log, commit), snapshot: None }
+    Record::Adopted { view, state: Box::new(state(after, log, commit)), snapshot: None }
 }
 
 fn checkpoint(index: u64, chain: u64) -> Record {

@@ -13,9 +13,13 @@ fn what_is_durable_is_found_again() {
         adopted_record(V1, 1, &[(V0, 2), (V0, 3)], 2),
     ];
     let mut run = Watch::new(3, &[]);
-    records.iter().for_each(|record| drop(run.persist(2, record)));
+    for record in &records {
+        run.persist(2, record);
+    }
     run.sync(2).start(2, 2);
-    records.iter().for_each(|record| drop(run.find(2, record)));
+    for record in &records {
+        run.find(2, record);
+    }
     run.ok(2, V1, 3).execute(2, 2, 12, 2).holds();
     // What was told may be in fewer records.
     run.start(2, 3).find(2, &checkpoint(1, 11));
@@ -29,7 +33,9 @@ fn what_was_durable_and_is_not_found_breaks_v_i1() {
         run.persist(2, &prepared(V0, 1, 1)).persist(2, &Record::View { view: V1 });
         run.persist(2, &adopted_record(V1, 0, &[(V0, 1), (V0, 2)], 1));
         run.store(2, &Record::View { view: V2 }).start(2, 2);
-        kept.iter().for_each(|record| drop(run.find(2, record)));
+        for record in kept {
+            run.find(2, record);
+        }
         // It refuses to start from such a disk, or does not.
         run.holds().sync(2).breaks(V_I1)
     };
