@@ -1,6 +1,6 @@
 //! What a node must find again, and what a crash may take.
 
-use super::super::{V_I1, V_I5};
+use super::super::{V_I1, V_I2, V_I5, V_I8};
 use super::*;
 
 #[test]
@@ -98,4 +98,30 @@ fn a_primary_that_restarts_may_begin_its_view_again() {
     run.persist(1, &adopted_record(V1, 0, &[], 0)).observe(n(1), &adopted(V1, 0, &[], 0));
     run.begin(V1, &[1, 2]).start(1, 2).find(1, &Record::View { view: V1 });
     run.adopt(1, V1, &[], 0).begin(V1, &[1, 2]).holds();
+}
+
+#[test]
+fn who_has_executed_the_end_of_an_epoch_knows_after_a_restart_that_it_is_committed() {
+    let (view, old, new) = (View { epoch: 1, number: 0 }, members(&[0, 1, 2]), members(&[0, 1]));
+    let end = |has_executed| {
+        let (op, is_normal) = (Slot(1), true);
+        let epoch = Record::Epoch { view, op, old, new, has_executed, is_normal };
+        let mut run = Watch::new(3, &[]);
+        run.append(1, V0, 1, 1).learn(1, V0, 1).execute(1, 1, 11, 1).store(1, &epoch);
+        run.observe(n(1), &Observation::EpochEnded { view, op, new }).holds();
+        run.start(1, 2).find(1, &prepared(V0, 1, 1)).find(1, &epoch).execute(1, 1, 11, 1);
+        run
+    };
+    end(true).append(1, view, 2, 2).ok(1, view, 2).holds();
+    end(false).breaks(V_I2);
+}
+
+#[test]
+fn what_all_have_who_execute_a_witness_may_acknowledge_without_having_it() {
+    let mut run = Watch::new(3, &[("witnesses", "yes")]);
+    run.one_committed_and_one_prepared().commit(V0, 2, &[0, 1]).holds();
+    run.ok(2, V0, 2).breaks(V_I8);
+    run.persist(2, &Record::Held { op: Slot(2) });
+    run.observe(n(2), &Observation::Released { op: Slot(2) }).sync(2).ok(2, V0, 2).holds();
+    run.ok(2, V0, 3).breaks(V_I8);
 }
