@@ -1,5 +1,5 @@
 //! Shrinks the first plan that a mutant fails from a seed on, and prints it:
-//! `cargo run --release -p quorate-sim --example shrink -- Q01 0`
+//! `cargo run --release -p quorate-sim --example shrink -- quorum Q01 0`; `none` for the correct system.
 #![expect(clippy::print_stdout, reason = "it shows something")]
 #![expect(clippy::disallowed_types, reason = "it measures how long things take")]
 
@@ -15,11 +15,13 @@ use quorate_systems::mutant::{Mutant, Mutants};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let mutant: Mutant =
-        arguments.next().and_then(|name| name.parse().ok()).expect("the name of a mutant");
+    let kind: SystemKind = arguments.next().and_then(|name| name.parse().ok()).expect("a system");
+    let name = arguments.next().expect("the name of a mutant, or none");
+    let mutant: Option<Mutant> =
+        (name != "none").then(|| name.parse().expect("the name of a mutant, or none"));
     let first: u64 = arguments.next().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    let mutants = Mutants(Some(mutant));
-    let mut hunter = Hunter::new(SystemKind::Quorum);
+    let mutants = Mutants(mutant);
+    let mut hunter = Hunter::new(kind);
     let fails = |seed: &u64| hunter.try_seed(*seed, mutants).expect("it runs").found.is_some();
     let seed = (first..u64::MAX).find(fails).expect("it is found");
     let plan = hunter.plan(seed);
@@ -36,7 +38,7 @@ fn main() {
     let shrunk = shrunk.expect("it fails");
     let plan = &shrunk.plan;
     println!("{}", to_toml(plan));
-    let mut world = simulator(SystemKind::Quorum, QueueKind::default());
+    let mut world = simulator(kind, QueueKind::default());
     let taped = world.run_taped(plan, mutants, Checks::ALL, &mut |_, _| Ok(()));
     let (_, tape) = taped.expect("it runs");
     let story =
@@ -50,7 +52,7 @@ fn main() {
     }
     println!(
         "{} seed {seed}: {} in {:?}, {} tries\n{:?}\n{:?}",
-        mutant.name(),
+        name,
         shrunk.demand,
         began.elapsed(),
         shrunk.tries,

@@ -211,7 +211,7 @@ impl VrReplica {
             return;
         }
         self.hold(held);
-        if self.config.has_witnesses && !self.executes() {
+        if !self.executes() {
             out.mark("witness-released");
             self.keep(Record::Held { op: held }, out);
             out.observe(Observation::Released { op: held });
@@ -221,7 +221,7 @@ impl VrReplica {
     /// As [`Self::release`], without a word.
     pub(super) fn hold(&mut self, held: Slot) {
         self.held = self.held.max(held);
-        if self.config.has_witnesses && !self.executes() {
+        if !self.executes() {
             self.log.truncate(self.held);
         }
     }

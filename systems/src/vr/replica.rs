@@ -461,9 +461,10 @@ impl VrReplica {
         self.config.executors(self.members)
     }
 
-    /// Whether it executes what is committed.
+    /// Whether it executes what is committed. Who is outside has done so, and tells what came of it.
     pub(super) fn executes(&self) -> bool {
-        self.executors().contains(self.me)
+        let is_witness = self.members.contains(self.me) && !self.executors().contains(self.me);
+        !is_witness
     }
 
     /// All other replicas of its epoch.
