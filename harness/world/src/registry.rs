@@ -221,7 +221,10 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let error = find("raft").unwrap_err().to_string();
-        assert_eq!(error, "there is no system `raft`; there is quorum, paxos-single, paxos, psb");
+        assert_eq!(
+            error,
+            "there is no system `raft`; there is quorum, paxos-single, paxos, psb, vr"
+        );
     }
 
     #[test]
