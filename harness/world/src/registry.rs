@@ -8,6 +8,7 @@ use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
 use quorate_systems::psb::Psb;
 use quorate_systems::quorum::Quorum;
+use quorate_systems::vr::Vr;
 
 use crate::invariants::{Invariants, Watched};
 use crate::regime::{self, RegimeError};
@@ -29,6 +30,7 @@ pub fn with_watched<W: WithWatched>(kind: SystemKind, job: W) -> W::Out {
         SystemKind::PaxosSingle => job.with::<PaxosSingle>(),
         SystemKind::Paxos => job.with::<Paxos>(),
         SystemKind::Psb => job.with::<Psb>(),
+        SystemKind::Vr => job.with::<Vr>(),
     }
 }
 
@@ -219,7 +221,10 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let error = find("raft").unwrap_err().to_string();
-        assert_eq!(error, "there is no system `raft`; there is quorum, paxos-single, paxos, psb");
+        assert_eq!(
+            error,
+            "there is no system `raft`; there is quorum, paxos-single, paxos, psb, vr"
+        );
     }
 
     #[test]

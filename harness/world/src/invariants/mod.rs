@@ -11,6 +11,7 @@ mod quorum;
 mod replicated_log;
 #[cfg(test)]
 mod testing;
+mod vr;
 
 use std::fmt;
 
@@ -21,6 +22,7 @@ pub use paxos::PaxosInvariants;
 pub use paxos_single::PaxosSingleInvariants;
 pub use psb::PsbInvariants;
 pub use quorum::QuorumInvariants;
+pub use vr::VrInvariants;
 
 /// A system whose runs are watched.
 pub trait Watched: System {

@@ -54,6 +54,13 @@ impl<S: Watched> Watch<S> {
         broken[0].what.clone()
     }
 
+    /// As [`Self::breaks`], whatever breaks besides.
+    pub(super) fn breaks_first(&mut self, invariant: &str) -> String {
+        let broken = std::mem::take(&mut self.broken);
+        assert_eq!(broken.first().map(|broken| broken.invariant), Some(invariant), "{broken:?}");
+        broken[0].what.clone()
+    }
+
     pub(super) fn start(&mut self, node: u16, incarnation: u64) -> &mut Self {
         self.tickets.insert(node, 0);
         let incarnation = Incarnation(incarnation);

@@ -11,7 +11,7 @@ use crate::invariants::Broken;
 
 /// In which slot each client's last requests took effect.
 #[derive(Debug)]
-pub(super) struct Effects {
+pub(in crate::invariants) struct Effects {
     clients: Vec<VecDeque<(RequestNumber, Slot)>>,
 }
 
@@ -21,17 +21,22 @@ const CLIENTS_MAX: usize = 1_024;
 const REQUESTS_MAX: usize = 32;
 
 impl Effects {
-    pub(super) const fn new() -> Self {
+    pub(in crate::invariants) const fn new() -> Self {
         Self { clients: Vec::new() }
     }
 
     /// As new, with the memory that it has.
-    pub(super) fn reset(&mut self) {
+    pub(in crate::invariants) fn reset(&mut self) {
         self.clients.iter_mut().for_each(VecDeque::clear);
     }
 
     /// A request took effect in `slot`: the slot in which it did so first, if that is not forgotten.
-    fn first(&mut self, client: ClientId, number: RequestNumber, slot: Slot) -> Option<Slot> {
+    pub(in crate::invariants) fn first(
+        &mut self,
+        client: ClientId,
+        number: RequestNumber,
+        slot: Slot,
+    ) -> Option<Slot> {
         let client = usize::try_from(client.0).ok().filter(|client| *client < CLIENTS_MAX)?;
         if client >= self.clients.len() {
             self.clients.resize_with(client + 1, VecDeque::new);

@@ -32,7 +32,6 @@ use quorate_systems::parties::NodeSet;
 use quorate_systems::paxos::{Ballot, Entry};
 
 use self::attempts::Attempts;
-use self::executions::Effects;
 use self::leaders::Leaders;
 use self::nodes::{Node, Standing};
 use self::places::Places;
@@ -40,6 +39,7 @@ use self::submitted::Submitted;
 use super::{Broken, Seen, Who};
 
 pub(super) use self::attempts::Reported;
+pub(super) use self::executions::Effects;
 pub(super) use self::nodes::Deed;
 
 pub(super) const P_I1: &str = "P-I1";
