@@ -44,13 +44,22 @@ impl VrReplica {
         self.release(adoption.state.held, out);
         if self.executes() {
             // What all who execute have is committed, and here it is.
-            self.log.set_commit(self.log.commit().max(self.held.min(self.log.last())));
+            self.know_committed(self.held, out);
         }
         if adoption.state.log.after <= self.log.commit() {
             return self.complete(adoption, None, out);
         }
         self.adoption = Some(Box::new(adoption));
         self.ask_for_checkpoint(out);
+    }
+
+    /// All up to `commit` is committed, and as far as its log goes, that has it.
+    fn know_committed(&mut self, commit: Slot, out: &mut Outbox<Vr>) {
+        let known = commit.min(self.log.last());
+        if known > self.log.commit() {
+            self.log.set_commit(known);
+            out.observe(Observation::Learned { view: self.last_normal, commit: known });
+        }
     }
 
     /// Asks for the state before the log that it is to adopt: whom the log is from first, then one after the other.

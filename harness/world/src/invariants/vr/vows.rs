@@ -65,11 +65,9 @@ impl VrInvariants {
 
     /// A replica answered a client for what is committed.
     pub(super) fn answers(&mut self, by: NodeId, op: Slot, broken: &mut Vec<Broken>) {
-        // With witnesses, what all have who execute is committed, and nobody is told when that is known.
-        let is_told = !self.has_witnesses;
         let Some(node) = self.node(by) else { return };
         let commit = node.memory.commit;
-        if op > commit && is_told {
+        if op > commit {
             let what =
                 format!("{by} answers for {op} as committed, and its commit-number is {commit}");
             broken.push(broke(V_I5, by, what));
