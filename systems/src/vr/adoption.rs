@@ -64,13 +64,11 @@ impl VrReplica {
 
     /// Asks for the state before the log that it is to adopt: whom the log is from first, then one after the other.
     pub(super) fn ask_for_checkpoint(&mut self, out: &mut Outbox<Vr>) {
-        let others: alloc::vec::Vec<NodeId> = self.others().collect();
-        let Some(adoption) = &mut self.adoption else { return };
+        let Some(mut adoption) = self.adoption.take() else { return };
         let op = adoption.state.log.after;
         out.send_after(After::Nothing, adoption.from, Message::GetCheckpoint { op });
-        let place = others.iter().position(|node| *node == adoption.from);
-        let next = place.and_then(|place| others.get(place + 1)).or(others.first());
-        adoption.from = next.copied().unwrap_or(adoption.from);
+        adoption.from = self.source_after(adoption.from);
+        self.adoption = Some(adoption);
         out.set_timer(RESEND, PATIENCE.0, PATIENCE.1);
     }
 

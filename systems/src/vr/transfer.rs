@@ -67,13 +67,19 @@ impl VrReplica {
         // Of another view it keeps what is committed, and nothing else.
         let op = if is_same_view { self.log.last() } else { self.log.commit() };
         out.send_after(After::Nothing, next, Message::GetState { view, op, nonce, is_joining });
-        let former = self.handover.filter(|_| is_joining).map(|handover| handover.old.set());
-        let asked = self.members.set().union(former.unwrap_or_default());
-        let mut asked = asked.without(NodeSet::of(self.me)).iter();
-        let first = asked.next();
-        let following = first.into_iter().chain(asked).find(|node| *node > next).or(first);
-        self.transfer = Some(Transfer { view, nonce, next: following.unwrap_or(next) });
+        self.transfer = Some(Transfer { view, nonce, next: self.source_after(next) });
         out.set_timer(RESEND, PATIENCE.0, PATIENCE.1);
+    }
+
+    /// Whom to ask after `node` has not answered: all replicas in turn, and who was one if it is new itself.
+    pub(super) fn source_after(&self, node: NodeId) -> NodeId {
+        let is_joining = self.status == Status::Transitioning;
+        let former = self.handover.filter(|_| is_joining).map(|handover| handover.old.set());
+        let sources = self.members.set().union(former.unwrap_or_default());
+        let mut sources = sources.without(NodeSet::of(self.me)).iter();
+        let first = sources.next();
+        let following = first.into_iter().chain(sources).find(|source| *source > node);
+        following.or(first).unwrap_or(node)
     }
 
     /// Tells its log to a replica that lacks some of it. Who joins an epoch needs no more than what is committed, which
