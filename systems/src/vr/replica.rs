@@ -414,12 +414,16 @@ impl VrReplica {
         }
     }
 
-    /// Waits for a primary to be heard: the longer, the more views have not begun.
+    /// Waits for a primary to be heard: the longer, the more views have not begun. A view may have to wait for a lease
+    /// before it begins: nobody must give it up sooner.
     pub(super) fn set_view_timer(&mut self, out: &mut Outbox<Vr>) {
         self.is_primary_heard = false;
         let factor = 1 << self.fruitless.min(DOUBLINGS_MAX);
         let (min, max) = VIEW_SPAN;
-        out.set_timer(VIEW, min, Micros(max.0 * factor));
+        let is_beginning = self.status == Status::ViewChange;
+        let leased = self.config.lease.filter(|_| is_beginning);
+        let leased = leased.map_or(0, |lease| lease.granted().0);
+        out.set_timer(VIEW, Micros(min.0 + leased), Micros(max.0 * factor + leased));
     }
 
     pub(super) fn observe_status(&self, out: &mut Outbox<Vr>) {
