@@ -358,9 +358,9 @@ impl VrReplica {
                 }
             }
             Message::GetStartView { view } => self.on_get_start_view(from, view, out),
-            Message::Recovery { nonce, view: _, crashes } => {
+            Message::Recovery { nonce, view, crashes } => {
                 if self.is_of_last_life(from, &crashes, out) {
-                    self.on_recovery(from, nonce, out);
+                    self.on_recovery(from, nonce, view, out);
                 }
             }
             Message::RecoveryResponse { nonce, view, state, crashes } => {
