@@ -461,9 +461,10 @@ impl VrReplica {
         self.config.executors(self.members)
     }
 
-    /// Whether it executes what is committed.
+    /// Whether it executes what is committed. Without witnesses everybody does, also who is outside: others may need
+    /// its state.
     pub(super) fn executes(&self) -> bool {
-        self.executors().contains(self.me)
+        !self.config.has_witnesses || self.executors().contains(self.me)
     }
 
     /// All other replicas of its epoch.
