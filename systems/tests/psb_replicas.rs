@@ -11,7 +11,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use dice::Dice;
-use logs::{costs, delays, draws, keyring, travel};
+use logs::{costs, delays, draws, forced_writes, keyring, travel};
 use quorate_systems::contract::{
     ClientId, Command, ConfigError, Describe, Effect, FORGED_VALUES, Identify, Incarnation, Input,
     Key, Lie, LocalTime, Micros, NodeId, Options, Outbox, Outcome, Recovered, Replica, Start,
@@ -36,23 +36,6 @@ fn led(nodes: u16, options: &[(&str, &str)], mutants: Mutants) -> Cluster {
     let mut net = Cluster::with(nodes, 3, options, mutants, 1).unwrap();
     net.settle();
     net
-}
-
-/// How many forced writes stand one after the other between an update and its answer.
-fn forced_writes(net: &mut Cluster, client: u32, command: Command) -> usize {
-    net.is_syncing = false;
-    net.invoke(client, command);
-    net.settle();
-    let nodes = u16::try_from(net.nodes.len()).unwrap();
-    let rounds = (1..20).find(|_| {
-        (0..nodes).for_each(|node| net.sync(node, usize::MAX));
-        net.settle();
-        net.outcome(client).is_some()
-    });
-    net.is_syncing = true;
-    (0..nodes).for_each(|node| net.sync(node, usize::MAX));
-    net.settle();
-    rounds.unwrap()
 }
 
 #[test]

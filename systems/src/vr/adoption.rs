@@ -95,7 +95,9 @@ impl VrReplica {
             return out.ignore("CHECKPOINT beyond the log that it belongs to");
         }
         if let Some(adoption) = self.adoption.take() {
-            self.complete(*adoption, Some(snapshot), out);
+            // Where the replica has learned more by itself meanwhile, the snapshot would take that back.
+            let is_news = snapshot.index > self.log.commit();
+            self.complete(*adoption, is_news.then_some(snapshot), out);
         }
     }
 

@@ -99,7 +99,8 @@ impl Suffix {
 
     /// The entries with their op-numbers, in order.
     pub fn numbered(self) -> impl Iterator<Item = (Slot, Logged)> {
-        (self.after.next().0..).map(Slot).zip(self.entries)
+        let after = self.after;
+        (1_u64..).zip(self.entries).map(move |(place, logged)| (after.plus(place), logged))
     }
 
     /// The entries from `after` on.
@@ -117,10 +118,9 @@ impl fmt::Display for Suffix {
         match self.entries.as_slice() {
             [] => f.write_str(" nothing"),
             entries => {
-                let numbered = (self.after.next().0..).map(Slot).zip(entries);
-                for (place, (op, Logged { view, entry })) in numbered.enumerate() {
-                    f.write_str(if place == 0 { " " } else { ", " })?;
-                    write!(f, "{op} {view} {entry}")?;
+                for (place, Logged { view, entry }) in (1_u64..).zip(entries) {
+                    f.write_str(if place == 1 { " " } else { ", " })?;
+                    write!(f, "{} {view} {entry}", self.after.plus(place))?;
                 }
                 Ok(())
             }
@@ -149,5 +149,13 @@ mod tests {
         let none = suffix.clone().beyond(Slot(9));
         assert_eq!((none.after, none.last()), (Slot(9), Slot(9)));
         assert_eq!(suffix.clone().beyond(Slot(1)), suffix);
+    }
+
+    #[test]
+    fn op_numbers_that_there_cannot_be_are_no_reason_to_panic() {
+        let suffix = Suffix { after: Slot(u64::MAX), entries: [1, 2].map(logged).into() };
+        assert_eq!(suffix.last(), Slot(u64::MAX));
+        assert!(alloc::string::ToString::to_string(&suffix).starts_with("after s"));
+        assert_eq!(suffix.numbered().count(), 2);
     }
 }

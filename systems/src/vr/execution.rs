@@ -94,6 +94,9 @@ impl VrReplica {
 
     /// Executes all that is prepared anew, in the view in which it now stands.
     pub(super) fn execute_tail_ahead(&mut self, out: &mut Outbox<Vr>) {
+        if self.ahead.is_none() || !self.executes() {
+            return;
+        }
         let applied = self.machine.applied();
         for op in applied.next().through(self.log.last()) {
             self.execute_ahead(op, out);

@@ -1,8 +1,8 @@
 //! Recovery of a replica that has forgotten everything (`VRR §4.3`), and what makes it safe.
 //!
 //! As the paper has it, a replica forgets what it vowed in a view change, and a late DOVIEWCHANGE of its former life
-//! makes a quorum that there is none of (PROTOCOLS F-V3). Either its view is on disk, and it takes part in no lower one;
-//! or everybody whom it asks learns that it is in another life, and counts nothing of the former one.
+//! makes a quorum that there is none of (PROTOCOLS F-V3). Either its view is on disk, and it takes part in no lower one,
+//! so that whoever it asks must follow it there; or everybody whom it asks learns that it is in another life, and counts nothing of the former one.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -54,7 +54,18 @@ impl VrReplica {
         out.set_timer(RESEND, PATIENCE.0, PATIENCE.1);
     }
 
-    pub(super) fn on_recovery(&mut self, from: NodeId, nonce: u64, out: &mut Outbox<Vr>) {
+    pub(super) fn on_recovery(
+        &mut self,
+        from: NodeId,
+        nonce: u64,
+        left_for: View,
+        out: &mut Outbox<Vr>,
+    ) {
+        if left_for > self.view && self.takes_votes(from, left_for, out) {
+            // Its sender takes part in no lower view any more: without it, perhaps nobody would ever begin this one.
+            out.mark("recovery-too-low");
+            return self.leave_for(left_for, out);
+        }
         if self.status != Status::Normal || !self.members.contains(from) {
             return out.ignore("RECOVERY to a replica that is not in status normal");
         }
@@ -101,7 +112,6 @@ impl VrReplica {
             return;
         }
         if view < self.view {
-            out.mark("recovery-too-low");
             return out.ignore("RECOVERYRESPONSEs of lower views than its own");
         }
         let from = self.primary_of(view);

@@ -358,9 +358,9 @@ impl VrReplica {
                 }
             }
             Message::GetStartView { view } => self.on_get_start_view(from, view, out),
-            Message::Recovery { nonce, view: _, crashes } => {
+            Message::Recovery { nonce, view, crashes } => {
                 if self.is_of_last_life(from, &crashes, out) {
-                    self.on_recovery(from, nonce, out);
+                    self.on_recovery(from, nonce, view, out);
                 }
             }
             Message::RecoveryResponse { nonce, view, state, crashes } => {
@@ -465,10 +465,10 @@ impl VrReplica {
         self.config.executors(self.members)
     }
 
-    /// Whether it executes what is committed. Who is outside has done so, and tells what came of it.
+    /// Whether it executes what is committed. Without witnesses everybody does, also who is outside: others may need
+    /// its state.
     pub(super) fn executes(&self) -> bool {
-        let is_witness = self.members.contains(self.me) && !self.executors().contains(self.me);
-        !is_witness
+        !self.config.has_witnesses || self.executors().contains(self.me)
     }
 
     /// All other replicas of its epoch.

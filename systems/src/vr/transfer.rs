@@ -138,7 +138,7 @@ impl VrReplica {
     /// Appends what is beyond its own log of the same view, and never cuts: the answer may be from a shorter one.
     fn extend(&mut self, state: State, out: &mut Outbox<Vr>) {
         self.transfer = None;
-        // Another answer may still wait for its checkpoint: what is appended now would be cut by it.
+        // Another answer may wait for its checkpoint: it would cut what is acknowledged from now on.
         self.adoption = None;
         self.status = Status::Normal;
         out.cancel_timer(RESEND);

@@ -108,7 +108,7 @@ impl VrReplica {
     }
 
     /// Whether it may go by what another replica says of views.
-    fn takes_votes(&self, from: NodeId, view: View, out: &mut Outbox<Vr>) -> bool {
+    pub(super) fn takes_votes(&self, from: NodeId, view: View, out: &mut Outbox<Vr>) -> bool {
         let why = match self.status {
             Status::Recovering | Status::Transitioning | Status::Outside => {
                 "of a view change in which it does not take part"

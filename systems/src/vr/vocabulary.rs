@@ -258,7 +258,7 @@ const MILESTONES: &[MilestoneSpec] = &[
     milestone("start-view-again", "a STARTVIEW came again"),
     milestone("recovered", "a replica that had forgotten everything recovered"),
     milestone("former-life-refused", "a message of an earlier life was thrown away"),
-    milestone("recovery-too-low", "a recovery waited for a view as high as the replica's own"),
+    milestone("recovery-too-low", "a replica left its view for that of one that recovers"),
     milestone("primary-alone", "a primary that nobody answered gave up"),
     milestone("primary-restarted", "a primary that had been away gave up its view"),
     milestone("window-full", "a request waited for room in the window"),

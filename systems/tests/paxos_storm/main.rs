@@ -4,6 +4,7 @@
 mod storm;
 
 use quorate_systems::contract::Options;
+use quorate_systems::mutant::Mutant;
 use quorate_systems::paxos::{Ballot, Message, Observation, Paxos, Reads, Record};
 
 use storm::{DRIFT_PPM, Dice, Kept, SEEDS_MAX, Seen, Stormy, World};
@@ -13,7 +14,7 @@ impl Stormy for Paxos {
     const RARE: &'static [&'static str] = &["ordered-twice"];
     const PATIENCE: u64 = 20_000_000;
 
-    fn draw_options(dice: &mut Dice) -> Options {
+    fn draw_options(dice: &mut Dice, _nodes: u16, _mutant: Option<Mutant>) -> Options {
         let mut options = Options::new();
         let reads = dice.of(&["log", "read-index", "lease", "lease"]);
         options.insert("reads".into(), reads.into());
@@ -26,14 +27,14 @@ impl Stormy for Paxos {
         options
     }
 
-    fn draw_slow(dice: &mut Dice, options: &Options) -> &'static str {
+    fn draw_slow(dice: &mut Dice, options: &Options, _mutant: Option<Mutant>) -> &'static str {
         match options.get("reads").map(String::as_str) {
             Some("lease") => dice.of(&["", "P2A", "HEARTBEAT_OK", "HEARTBEAT_OK"]),
             _ => dice.of(&["", "P1A", "P2A", "P2A"]),
         }
     }
 
-    fn seen(observation: &Observation) -> Seen<Ballot> {
+    fn seen(observation: &Observation) -> Seen<'_, Ballot> {
         match *observation {
             Observation::BallotUsed { ballot, .. } => Seen::BallotUsed { ballot },
             Observation::Promised { ballot, .. } => Seen::Promised { ballot },

@@ -4,6 +4,7 @@
 mod storm;
 
 use quorate_systems::contract::Options;
+use quorate_systems::mutant::Mutant;
 use quorate_systems::psb::{Message, Observation, Psb, Record, View};
 
 use storm::{Dice, Kept, Seen, Stormy};
@@ -13,7 +14,7 @@ impl Stormy for Psb {
     const RARE: &'static [&'static str] = &[];
     const PATIENCE: u64 = 6_000_000;
 
-    fn draw_options(dice: &mut Dice) -> Options {
+    fn draw_options(dice: &mut Dice, _nodes: u16, _mutant: Option<Mutant>) -> Options {
         let mut options = Options::new();
         options.insert("window".into(), dice.of(&["1", "2", "8", "64"]).into());
         options.insert("snapshot_every".into(), dice.of(&["1", "3", "20", "1000", "1000"]).into());
@@ -21,11 +22,11 @@ impl Stormy for Psb {
         options
     }
 
-    fn draw_slow(dice: &mut Dice, _options: &Options) -> &'static str {
+    fn draw_slow(dice: &mut Dice, _options: &Options, _mutant: Option<Mutant>) -> &'static str {
         dice.of(&["", "Proposal", "Accept", "Prepare"])
     }
 
-    fn seen(observation: &Observation) -> Seen<View> {
+    fn seen(observation: &Observation) -> Seen<'_, View> {
         match *observation {
             Observation::BallotUsed { view, .. } => Seen::BallotUsed { ballot: view },
             Observation::Promised { view, .. } => Seen::Promised { ballot: view },

@@ -14,12 +14,19 @@ use super::world::Operation;
 pub(crate) struct Watch<N> {
     decided: BTreeMap<Slot, u64>,
     proposed: BTreeMap<(Slot, N), u64>,
+    /// What each node was the first to propose, since everything was durable there: if it forgets that, it may propose
+    /// something else, since nobody was told.
+    fresh: BTreeMap<u16, Vec<(Slot, N)>>,
     ballots: BTreeSet<N>,
     /// The highest ballot that an acceptor has told anybody that it promised or accepted in.
     vows: BTreeMap<u16, N>,
     /// Who holds a lease, in which ballot, until when.
     pub(crate) leases: BTreeMap<u16, (N, u64)>,
     chains: BTreeMap<Slot, Chain>,
+    /// What is in each node's log, where decisions are told by their slots alone, and how much of it it knows to be
+    /// decided.
+    logs: BTreeMap<u16, BTreeMap<Slot, u64>>,
+    commits: BTreeMap<u16, Slot>,
     /// In which slot a request took effect, and the other way round.
     effects: BTreeMap<(ClientId, RequestNumber), Slot>,
     log: BTreeMap<Slot, (ClientId, RequestNumber)>,
@@ -38,12 +45,36 @@ impl<N: Copy + Ord + Default + Display> Watch<N> {
         *vow = ballot.max(*vow);
     }
 
-    /// A node starts: it has executed what its last snapshot stands for.
-    pub(crate) fn started(&mut self, node: u16, index: Slot) {
+    /// A node starts with this log: it has executed what its last snapshot stands for.
+    pub(crate) fn started(&mut self, node: u16, index: Slot, log: BTreeMap<Slot, u64>) {
         self.applied.insert(node, index);
+        self.logs.insert(node, log);
+        self.commits.insert(node, index);
     }
 
-    pub(crate) fn take(&mut self, node: u16, seen: Seen<N>) {
+    /// Everything is durable at a node.
+    pub(crate) fn synced(&mut self, node: u16) {
+        self.fresh.remove(&node);
+    }
+
+    /// A node has lost what was not durable.
+    pub(crate) fn crashed(&mut self, node: u16) {
+        for proposal in self.fresh.remove(&node).unwrap_or_default() {
+            self.proposed.remove(&proposal);
+        }
+    }
+
+    /// A node has forgotten its vows, and may.
+    pub(crate) fn forgotten(&mut self, node: u16) {
+        self.vows.remove(&node);
+    }
+
+    /// What a node's log has in this slot.
+    pub(crate) fn entry(&self, node: u16, slot: Slot) -> Option<u64> {
+        self.logs.get(&node)?.get(&slot).copied()
+    }
+
+    pub(crate) fn take(&mut self, node: u16, seen: Seen<'_, N>) {
         match seen {
             Seen::BallotUsed { ballot } => {
                 if !self.ballots.insert(ballot) {
@@ -51,32 +82,79 @@ impl<N: Copy + Ord + Default + Display> Watch<N> {
                 }
             }
             Seen::Proposed { ballot, slot, entry } => {
-                let known = *self.proposed.entry((slot, ballot)).or_insert(entry);
+                let known = *self.proposed.entry((slot, ballot)).or_insert_with(|| {
+                    self.fresh.entry(node).or_default().push((slot, ballot));
+                    entry
+                });
                 if known != entry {
                     self.complain(format!("P-I3: two proposals in {slot} of {ballot}"));
                 }
+                self.logs.entry(node).or_default().insert(slot, entry);
             }
             Seen::Decided { slot, entry, .. } | Seen::Learned { slot, entry } => {
-                let known = *self.decided.entry(slot).or_insert(entry);
-                if known != entry {
-                    self.complain(format!("P-I6: {slot} is decided twice"));
-                }
+                self.decided(slot, entry);
             }
+            Seen::Adopted { after, entries, commit } => self.adopted(node, after, entries, commit),
+            Seen::Committed { slot, .. } => match self.entry(node, slot) {
+                Some(entry) => self.decided(slot, entry),
+                None => self.complain(format!("V-I8: n{node} commits {slot}, and lacks it")),
+            },
+            Seen::LearnedUpTo { commit } => self.committed(node, commit),
             Seen::Executed { slot, chain, request, is_first } => {
                 self.executed(node, slot, chain, request, is_first);
             }
             Seen::SnapshotInstalled { index, chain } => {
                 self.applied.insert(node, index);
+                self.logs.remove(&node);
                 self.compare(index, chain);
             }
             Seen::SnapshotTaken { index, chain } => self.compare(index, chain),
-            Seen::Promised { ballot } | Seen::Accepted { ballot } => {
+            Seen::Promised { ballot } | Seen::Accepted { ballot } | Seen::Entered { ballot } => {
                 let vow = self.vows.get(&node).copied().unwrap_or_default();
                 if ballot < vow {
                     self.complain(format!("P-I1: n{node} said {vow} and goes back to {ballot}"));
                 }
             }
-            Seen::Elected | Seen::LeaseTaken { .. } | Seen::SteppedDown | Seen::Other => {}
+            Seen::Elected
+            | Seen::LeaseTaken { .. }
+            | Seen::SteppedDown
+            | Seen::Left
+            | Seen::Other => {}
+        }
+    }
+
+    fn decided(&mut self, slot: Slot, entry: u64) {
+        let known = *self.decided.entry(slot).or_insert(entry);
+        if known != entry {
+            self.complain(format!("P-I6: {slot} is decided twice"));
+        }
+    }
+
+    fn adopted(&mut self, node: u16, after: Slot, entries: &[(N, u64)], commit: Slot) {
+        let known = self.commits.get(&node).copied().unwrap_or_default();
+        if commit < known {
+            self.complain(format!("V-I1: n{node} knew {known} to be committed, and now {commit}"));
+        }
+        let log = self.logs.entry(node).or_default();
+        log.split_off(&after.next());
+        let slots = (1..).map(|place| after.plus(place));
+        log.extend(slots.zip(entries.iter().map(|(_, entry)| *entry)));
+        self.committed(node, commit);
+    }
+
+    /// What the node has up to here is decided.
+    fn committed(&mut self, node: u16, commit: Slot) {
+        let known = self.commits.entry(node).or_default();
+        let first = known.next();
+        *known = commit.max(*known);
+        let log = self.logs.entry(node).or_default();
+        let entries: Vec<_> = if first > commit {
+            Vec::new()
+        } else {
+            log.range(first..=commit).map(|(slot, entry)| (*slot, *entry)).collect()
+        };
+        for (slot, entry) in entries {
+            self.decided(slot, entry);
         }
     }
 

@@ -121,6 +121,8 @@ pub(crate) struct World<S: Stormy> {
     broken: BTreeMap<u64, BTreeSet<(u16, u16)>>,
     leader: u16,
     is_calm: bool,
+    /// Since when everybody has been answered and all have come together.
+    settled_at: Option<u64>,
     values: u64,
     operations: BTreeMap<(ClientId, RequestNumber), Operation>,
     watch: Watch<S::Number>,
@@ -133,13 +135,13 @@ impl<S: Stormy> World<S> {
     pub(crate) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let mut dice = Dice(seed);
         let nodes = dice.of(&[3, 3, 3, 3, 5, 5, 5, 4, 2, 7]);
-        let options = S::draw_options(&mut dice);
+        let options = S::draw_options(&mut dice, nodes, mutant);
         let config = S::configure(nodes, &options, Mutants(mutant)).unwrap();
         let weather = Weather {
             loss: dice.of(&[0, 5, 20]),
             copies: dice.of(&[0, 5, 20]),
             stragglers: dice.of(&[0, 3, 10]),
-            slow: S::draw_slow(&mut dice, &options),
+            slow: S::draw_slow(&mut dice, &options, mutant),
             latency: dice.of(&[500, 2_000, 10_000]),
             fsync: dice.of(&[100, 1_000, 20_000]),
             promise_crashes: dice.of(&[0, 0, 30]),
@@ -158,6 +160,7 @@ impl<S: Stormy> World<S> {
             broken: BTreeMap::new(),
             leader: 0,
             is_calm: false,
+            settled_at: None,
             values: 0,
             operations: BTreeMap::new(),
             watch: Watch::default(),
@@ -209,7 +212,7 @@ impl<S: Stormy> World<S> {
 
     /// How long after the storm everybody was answered and all had come together, in microseconds.
     pub(crate) fn healing(&self) -> u64 {
-        self.now.saturating_sub(CALM_AT)
+        self.settled_at.unwrap_or(self.now).saturating_sub(CALM_AT)
     }
 
     /// The whole run.
@@ -232,7 +235,7 @@ impl<S: Stormy> World<S> {
             if let Some(why) = self.watch.complaint.take() {
                 return Err(why);
             }
-            if self.is_calm && self.is_settled() {
+            if self.is_over() {
                 break;
             }
         }
@@ -268,6 +271,16 @@ impl<S: Stormy> World<S> {
         is_answered && self.applied().len() == 1
     }
 
+    /// Whether all is settled, and has been for long enough.
+    fn is_over(&mut self) -> bool {
+        if !self.is_calm || !self.is_settled() {
+            self.settled_at = None;
+            return false;
+        }
+        let since = *self.settled_at.get_or_insert(self.now);
+        self.now >= since + S::GRACE
+    }
+
     fn check_progress(&self) -> Result<(), String> {
         if !self.is_calm {
             return Err("the run ended before the storm".into());
@@ -281,10 +294,11 @@ impl<S: Stormy> World<S> {
         }
     }
 
-    /// How far those that are up have executed.
+    /// How far those that are up, and execute, have executed.
     fn applied(&self) -> BTreeSet<Slot> {
         let nodes = (0_u16..).zip(&self.nodes).filter(|(_, node)| node.replica.is_some());
         nodes
+            .filter(|(place, _)| S::executes(&self.config, NodeId(*place)))
             .map(|(place, _)| self.watch.applied.get(&place).copied().unwrap_or_default())
             .collect()
     }
@@ -368,8 +382,8 @@ impl<S: Stormy> World<S> {
         let effects: Vec<_> = state.outbox.drain().collect();
         let dies_after = state.dies_after.take();
         for (place, effect) in (0..).zip(effects) {
-            if dies_after == Some(place) {
-                return self.crash(node);
+            if dies_after == Some(place) && self.crash(node) {
+                return;
             }
             let state = &mut self.nodes[usize::from(node)];
             match effect {
@@ -400,17 +414,21 @@ impl<S: Stormy> World<S> {
                         self.trace.push(format!("{} n{node} {observation}", self.now));
                     }
                     let seen = S::seen(&observation);
+                    let is_durable = state.unsynced.is_empty();
                     if matches!(seen, Seen::Elected) {
                         self.leader = node;
                     }
-                    let promises = matches!(seen, Seen::Promised { .. });
+                    let promises = matches!(seen, Seen::Promised { .. } | Seen::Left);
                     if promises && !self.is_calm && self.dice.percent(self.weather.promise_crashes)
                     {
                         let time = self.now + self.dice.between(1, 30_000);
                         self.at(time, Event::Crash { node });
                     }
                     self.watch.take(node, seen);
-                    self.check_holders(seen);
+                    if is_durable {
+                        self.watch.synced(node);
+                    }
+                    self.check_holders(node, seen);
                     self.check_leases(node, seen);
                 }
                 Effect::Mark(milestone) => drop(self.milestones.insert(milestone.0)),
@@ -427,24 +445,24 @@ impl<S: Stormy> World<S> {
     }
 
     /// P-I11: what counts as decided is on the disks of a majority.
-    fn check_holders(&mut self, seen: Seen<S::Number>) {
-        let Seen::Decided { ballot, slot, entry } = seen else { return };
-        let holds = |record: &S::Record| match S::kept(record) {
-            Kept::Accepted { slot: at, ballot: accepted, entry: held } => {
-                at == slot && accepted >= ballot && held.digest() == entry
+    fn check_holders(&mut self, node: u16, seen: Seen<'_, S::Number>) {
+        let (ballot, slot, entry) = match seen {
+            Seen::Decided { ballot, slot, entry } => (ballot, slot, entry),
+            Seen::Committed { ballot, slot } if S::is_durable(&self.config) => {
+                let Some(entry) = self.watch.entry(node, slot) else { return };
+                (ballot, slot, entry)
             }
-            Kept::Decided { slot: at, entry: held } => at == slot && held.digest() == entry,
-            Kept::Snapshot { index } => index >= slot,
-            Kept::Other => false,
+            _ => return,
         };
-        let holders = self.nodes.iter().filter(|node| node.durable.iter().any(holds)).count();
+        let holds = |node: &&Node<S>| S::holds(&node.durable, slot, ballot, entry);
+        let holders = self.nodes.iter().filter(holds).count();
         if holders <= self.nodes.len() / 2 {
             self.watch.complain(format!("P-I11: {slot} is decided and held by {holders}"));
         }
     }
 
     /// P-I12: while one node has a lease, no other has one, and nobody decides in a higher ballot.
-    fn check_leases(&mut self, node: u16, seen: Seen<S::Number>) {
+    fn check_leases(&mut self, node: u16, seen: Seen<'_, S::Number>) {
         match seen {
             Seen::LeaseTaken { ballot, micros } => {
                 let drift = self.nodes[usize::from(node)].drift;
@@ -462,8 +480,11 @@ impl<S: Stormy> World<S> {
                 }
                 self.watch.leases.insert(node, (ballot, now + span));
             }
-            Seen::SteppedDown => drop(self.watch.leases.remove(&node)),
-            Seen::Decided { ballot, .. } => {
+            Seen::SteppedDown | Seen::Left => drop(self.watch.leases.remove(&node)),
+            Seen::Entered { ballot } => {
+                self.watch.leases.retain(|holder, lease| *holder != node || lease.0 == ballot);
+            }
+            Seen::Decided { ballot, .. } | Seen::Committed { ballot, .. } => {
                 let now = self.now;
                 let broken =
                     self.watch.leases.iter().find(|(_, lease)| lease.0 < ballot && lease.1 > now);
@@ -499,6 +520,7 @@ impl<S: Stormy> World<S> {
         state.is_syncing = false;
         state.durable.append(&mut state.unsynced);
         state.synced = state.issued;
+        self.watch.synced(node);
         let ready: Vec<_> = state.held.drain(..).collect();
         let synced = Ticket(state.synced);
         for (_, to, message) in ready {
@@ -536,22 +558,27 @@ impl<S: Stormy> World<S> {
     /// At once, or in the middle of a step.
     fn cut_power(&mut self, node: u16) {
         match self.dice.below(2) {
-            0 => self.crash(node),
+            0 => drop(self.crash(node)),
             _ => self.nodes[usize::from(node)].dies_after = Some(self.dice.below(6)),
         }
     }
 
-    /// The node's power is cut: all but some of what is not durable is lost.
-    fn crash(&mut self, node: u16) {
+    /// The node's power is cut: all but some of what is not durable is lost. False if it is not to be.
+    fn crash(&mut self, node: u16) -> bool {
         let keeps_all = self.dice.percent(30);
-        let damages = self.mutant == Some(Mutant::P26) || self.dice.percent(5);
+        let is_planted = matches!(self.mutant, Some(Mutant::P26 | Mutant::V20));
+        let damages = is_planted || self.dice.percent(5);
         // Whoever finds damage stays down: of two nodes, none may.
-        let is_bearable =
-            self.nodes.len() > 2 && self.nodes.iter().all(|node| node.damaged.is_none());
+        let is_bearable = self.nodes.len() > 2
+            && self.nodes.iter().all(|node| node.damaged.is_none())
+            && S::is_durable(&self.config);
         let draw = self.dice.next();
+        if !self.may_forget(node) {
+            return false;
+        }
         let state = &mut self.nodes[usize::from(node)];
         if state.replica.take().is_none() {
-            return;
+            return false;
         }
         self.watch.leases.remove(&node);
         state.timers.clear();
@@ -559,7 +586,9 @@ impl<S: Stormy> World<S> {
         state.is_syncing = false;
         if keeps_all {
             state.durable.append(&mut state.unsynced);
+            self.watch.synced(node);
         }
+        self.watch.crashed(node);
         state.unsynced.clear();
         if damages && is_bearable && state.durable.len() > 2 {
             let place = usize::try_from(draw % (state.durable.len() as u64)).unwrap();
@@ -575,6 +604,16 @@ impl<S: Stormy> World<S> {
         let most = self.dice.of(&[20_000, 1_000_000]);
         let time = self.now + self.dice.between(1_000, most);
         self.at(time, Event::Restart { node });
+        true
+    }
+
+    /// Whether so few others are without their memory that the system gets on when this one loses its own.
+    fn may_forget(&self, node: u16) -> bool {
+        let Some(most) = S::forgetting_tolerated(&self.config) else { return true };
+        let others = (0..).zip(&self.nodes).filter(|(place, _)| *place != node);
+        let without =
+            others.filter(|(_, other)| !other.replica.as_ref().is_some_and(S::Replica::remembers));
+        without.count() < usize::from(most)
     }
 
     fn restart(&mut self, node: u16) {
@@ -595,14 +634,17 @@ impl<S: Stormy> World<S> {
             }
         });
         let records = records.collect();
-        self.watch.started(node, snapshot_in::<S>(&state.durable));
+        self.watch.started(node, snapshot_in::<S>(&state.durable), S::log_in(&state.durable));
+        if !S::keeps_vows(&self.config) {
+            self.watch.forgotten(node);
+        }
         let started = S::Replica::start(
             Start {
                 me: NodeId(node),
                 incarnation: Incarnation(state.life),
                 config: self.config.clone(),
                 keys,
-                entropy: 0,
+                entropy: Dice(u64::from(node) << 32 | state.life).next(),
                 now,
                 records,
             },
@@ -610,10 +652,11 @@ impl<S: Stormy> World<S> {
         );
         match started {
             Ok(replica) => {
-                // Whoever starts with a damaged record has cut the log there.
+                // Whoever starts with a damaged record goes on without it.
                 if let Some(place) = state.damaged.take() {
-                    state.durable.truncate(place);
-                    self.watch.started(node, snapshot_in::<S>(&state.durable));
+                    S::go_on_without(&mut state.durable, place);
+                    let index = snapshot_in::<S>(&state.durable);
+                    self.watch.started(node, index, S::log_in(&state.durable));
                 }
                 state.replica = Some(replica);
                 self.carry_out(node);
@@ -659,7 +702,8 @@ impl<S: Stormy> World<S> {
         self.at(time, Event::Mend { number });
     }
 
-    /// The storm is over: all links and nodes are well, and each client asks once more.
+    /// The storm is over: all links and nodes are well. Clients that wait must be answered, and half of them ask
+    /// something else instead; the others ask once more.
     fn calm(&mut self) {
         self.is_calm = true;
         self.broken.clear();
@@ -668,7 +712,7 @@ impl<S: Stormy> World<S> {
             self.restart(node);
         }
         for client in 0..CLIENTS {
-            if self.clients[client as usize].is_open {
+            if self.clients[client as usize].is_open && client % 2 == 0 {
                 let seq = self.clients[client as usize].seq;
                 self.give_up(client, seq);
             }
@@ -741,7 +785,8 @@ impl<S: Stormy> World<S> {
                     self.at(time, Event::Timer { place: Place::Client(client), life: 0, id, set });
                 }
                 ClientEffect::CancelTimer { id } => drop(host.timers.remove(&id)),
-                ClientEffect::Observe(_) | ClientEffect::Mark(_) | ClientEffect::Ignore(_) => {}
+                ClientEffect::Mark(milestone) => drop(self.milestones.insert(milestone.0)),
+                ClientEffect::Observe(_) | ClientEffect::Ignore(_) => {}
             }
         }
     }

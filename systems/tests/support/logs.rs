@@ -1,6 +1,7 @@
 //! What replicas of a log are tested with, whatever protocol replicates it: what an operation costs, and any
 //! part of a message at all.
 #![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
+#![allow(dead_code, reason = "each system uses its own part")]
 
 use std::collections::BTreeMap;
 
@@ -45,6 +46,25 @@ pub(crate) fn delays<S: System>(net: &mut Net<S>, client: u32, command: Command)
             net.outcome(client).is_some()
         })
         .unwrap()
+}
+
+/// How many forced writes stand one after the other between a command and its answer.
+pub(crate) fn forced_writes<S: System>(net: &mut Net<S>, client: u32, command: Command) -> usize {
+    net.is_syncing = false;
+    net.invoke(client, command);
+    net.settle();
+    let nodes = u16::try_from(net.nodes.len()).unwrap();
+    let rounds = (0..20).find(|round| {
+        if *round > 0 {
+            (0..nodes).for_each(|node| net.sync(node, usize::MAX));
+            net.settle();
+        }
+        net.outcome(client).is_some()
+    });
+    net.is_syncing = true;
+    (0..nodes).for_each(|node| net.sync(node, usize::MAX));
+    net.settle();
+    rounds.unwrap()
 }
 
 /// What a node that signs nothing holds.

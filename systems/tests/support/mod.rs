@@ -97,6 +97,8 @@ pub(crate) struct Node<S: System> {
     pub(crate) replica: Option<S::Replica>,
     pub(crate) incarnation: u64,
     pub(crate) durable: Vec<S::Record>,
+    /// The place of a record among these that cannot be read back.
+    pub(crate) damaged: Option<usize>,
     pub(crate) unsynced: Vec<S::Record>,
     pub(crate) timers: BTreeSet<TimerId>,
     pub(crate) lie: Option<Lie>,
@@ -175,6 +177,7 @@ impl<S: System> Net<S> {
                 replica: None,
                 incarnation: 0,
                 durable: Vec::new(),
+                damaged: None,
                 unsynced: Vec::new(),
                 timers: BTreeSet::new(),
                 lie: None,
@@ -343,7 +346,14 @@ impl<S: System> Net<S> {
         self.happened.extend(found.map(|record| Happened::Found { node: me, record }));
         state.outbox = Outbox::default();
         state.synced = Ticket(0);
-        let records = state.durable.iter().cloned().map(Recovered::Intact).collect();
+        let damaged = state.damaged;
+        let records = state.durable.iter().cloned().enumerate().map(|(place, record)| {
+            if damaged == Some(place) {
+                return Recovered::Corrupt { place: format!("record {}", place + 1) };
+            }
+            Recovered::Intact(record)
+        });
+        let records = records.collect();
         let now = self.now;
         let start = Start { me, incarnation, config, keys, entropy, now, records };
         state.replica = Some(S::Replica::start(start, &mut state.outbox)?);

@@ -137,6 +137,16 @@ impl Words {
         words.into_iter().map(known).collect()
     }
 
+    /// The words that are names of messages' fields, with their numbers.
+    fn fields<S: System>(&mut self) -> Result<Vec<(&'static str, u64)>, String> {
+        let known = S::vocabulary().messages.iter().flat_map(|message| message.fields);
+        let mut fields = Vec::new();
+        for name in known {
+            fields.extend(self.number(name)?.map(|number| (*name, number)));
+        }
+        Ok(fields)
+    }
+
     fn end(&self) -> Result<(), String> {
         self.0.keys().next().map_or(Ok(()), |word| Err(format!("`{word}` means nothing here")))
     }
@@ -200,7 +210,7 @@ impl<S: Scripted> Stage<S> {
             }
             "deliver" | "drop" | "duplicate" | "forge" => self.messages(name, words)?,
             "invoke" | "give-up" | "timer" | "reconfigure" => self.place(name, words)?,
-            "sync" | "crash" | "restart" | "checkpoint" => self.node(name, words)?,
+            "sync" | "crash" | "restart" | "checkpoint" | "damage" => self.node(name, words)?,
             _ => return Err(format!("there is no command `{name}`; README.md has them all")),
         };
         told.extend(
@@ -245,12 +255,21 @@ impl<S: Scripted> Stage<S> {
     fn messages(&mut self, name: &str, mut words: Words) -> Result<Vec<String>, String> {
         let net = self.net()?;
         let is_all = words.flag("all");
-        let forged = Forged::read(&mut words)?;
+        let forged = if name == "forge" { Forged::read(&mut words)? } else { Forged::default() };
+        let is_first = words.flag("first");
         let filter = Filter::read::<S>(&mut words)?;
         words.end()?;
         let is_meant = |flight: &Flight<S::Message>| filter.takes(flight);
-        if !net.flying.iter().any(is_meant) {
+        let Some(first) = net.flying.iter().position(is_meant) else {
             return Err("nothing like that flies".into());
+        };
+        if is_first {
+            match name {
+                "deliver" => net.deliver_at(first),
+                "drop" => drop(net.flying.remove(first)),
+                _ => return Err("`first` is for `deliver` and `drop`".into()),
+            }
+            return Ok(Vec::new());
         }
         match name {
             "deliver" if is_all => net.deliver_all(is_meant),
@@ -329,16 +348,31 @@ impl<S: Scripted> Stage<S> {
         let net = self.net()?;
         let (node, _) = words.numbered('n').ok_or("which node?")?;
         let node = node_of(net, node)?;
+        let record = if name == "damage" { words.number("record")? } else { None };
         words.end()?;
         let is_up = net.nodes[usize::from(node)].replica.is_some();
-        if (name == "restart") == is_up {
+        if (name == "restart" || name == "damage") == is_up {
             return Err(format!("n{node} is {}", if is_up { "up" } else { "down" }));
         }
         match name {
             "sync" => net.sync(node, usize::MAX),
             "crash" => net.crash(node, 0),
             "checkpoint" => net.checkpoint(node),
-            _ => net.restart(node).map_err(|error| error.to_string())?,
+            "damage" => {
+                let record = usize::try_from(record.ok_or("which `record=`?")?).unwrap();
+                let records = net.nodes[usize::from(node)].durable.len();
+                if !(1..=records).contains(&record) {
+                    return Err(format!("n{node} has {records} records on disk"));
+                }
+                net.nodes[usize::from(node)].damaged = Some(record - 1);
+            }
+            _ => {
+                let refused = net.restart(node).err();
+                return Ok(refused
+                    .iter()
+                    .map(|why| format!("n{node} does not start: {why}"))
+                    .collect());
+            }
         }
         Ok(Vec::new())
     }
@@ -360,6 +394,8 @@ struct Filter {
     to: Option<Vec<String>>,
     among: Option<Vec<String>>,
     except: Vec<String>,
+    /// Numbers that fields have, as the vocabulary names them.
+    fields: Vec<(&'static str, u64)>,
 }
 
 impl Filter {
@@ -370,6 +406,7 @@ impl Filter {
             to: words.values("to"),
             among: words.values("among"),
             except: words.values("except").unwrap_or_default(),
+            fields: words.fields::<S>()?,
         })
     }
 
@@ -379,6 +416,7 @@ impl Filter {
         };
         (self.kinds.is_empty() || self.kinds.iter().any(|kind| flight.is(kind)))
             && !self.except.iter().any(|kind| flight.is(kind))
+            && self.fields.iter().all(|(name, is)| flight.message.field(name) == Some(*is))
             && has(&self.from, flight.from)
             && has(&self.to, flight.to)
             && has(&self.among, flight.from)
@@ -387,7 +425,7 @@ impl Filter {
 }
 
 /// What a forged answer says, where it does not say the truth.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Forged {
     pub(crate) value: Option<u64>,
     pub(crate) t: Option<u64>,
