@@ -173,7 +173,18 @@ impl Replica<Vr> for VrReplica {
     }
 
     fn remembers(&self) -> bool {
-        self.status != Status::Recovering
+        // Who is outside now may still have to tell others what was before their epoch.
+        let has_lost_it = |handover: &Handover| {
+            handover.old.contains(self.me) && self.machine.applied() < handover.op
+        };
+        match self.status {
+            Status::Recovering => false,
+            Status::Outside => !self.handover.as_ref().is_some_and(has_lost_it),
+            Status::Normal
+            | Status::ViewChange
+            | Status::StateTransfer
+            | Status::Transitioning => true,
+        }
     }
 
     fn checkpoint(&self) -> Vec<Record> {
