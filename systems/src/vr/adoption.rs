@@ -53,9 +53,13 @@ impl VrReplica {
         self.ask_for_checkpoint(out);
     }
 
-    /// Asks for the state before the log that it is to adopt: whom the log is from first, then one after the other.
+    /// Asks for the state before the log that it is to adopt: whom the log is from first, then one after the other, with
+    /// the replicas of the epoch before where those of its own may all be new.
     pub(super) fn ask_for_checkpoint(&mut self, out: &mut Outbox<Vr>) {
-        let others: alloc::vec::Vec<NodeId> = self.others().collect();
+        let is_joining = self.status == Status::Transitioning;
+        let former = self.handover.filter(|_| is_joining).map(|handover| handover.old.set());
+        let asked = self.members.set().union(former.unwrap_or_default());
+        let others: alloc::vec::Vec<NodeId> = asked.without(NodeSet::of(self.me)).iter().collect();
         let Some(adoption) = &mut self.adoption else { return };
         let op = adoption.state.log.after;
         out.send_after(After::Nothing, adoption.from, Message::GetCheckpoint { op });
