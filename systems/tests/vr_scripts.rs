@@ -43,6 +43,7 @@ const SUBJECTS: &[&str] = &[
     "A3.8, replies at prepare",
     "A3.8, witnesses",
     "A3.9, a new first primary",
+    "A3.9, checkpoint of the epoch before",
     "A3.9, handover after a restart",
     "A3.9, reconfiguration",
     "F-V1",

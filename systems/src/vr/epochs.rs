@@ -158,7 +158,9 @@ impl VrReplica {
             return out.ignore("STARTEPOCH of what there cannot be");
         }
         if view.epoch < self.view.epoch {
-            return out.ignore("STARTEPOCH of an earlier epoch");
+            out.ignore("STARTEPOCH of an earlier epoch");
+            // Its sender waits for word that it has begun, which nobody will give any more.
+            return self.tell_epoch(from, out);
         }
         if view.epoch == self.view.epoch {
             let has_begun = self.last_normal.epoch == view.epoch && self.members.contains(self.me);

@@ -180,10 +180,9 @@ impl Replica<Vr> for VrReplica {
         match self.status {
             Status::Recovering => false,
             Status::Outside => !self.handover.as_ref().is_some_and(has_lost_it),
-            Status::Normal
-            | Status::ViewChange
-            | Status::StateTransfer
-            | Status::Transitioning => true,
+            Status::Normal | Status::ViewChange | Status::StateTransfer | Status::Transitioning => {
+                true
+            }
         }
     }
 

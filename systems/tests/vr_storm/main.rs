@@ -52,7 +52,9 @@ impl Stormy for Vr {
         };
         set("reads", reads);
         if reads == "lease" {
-            set("lease_ms", dice.of(&["100", "300", "600"]));
+            // A lease that outlasts the patience of backups is one that they must wait out.
+            let is_long = mutant == Some(Mutant::V24);
+            set("lease_ms", if is_long { "1000" } else { dice.of(&["100", "300", "600"]) });
             set("drift_ppm", &DRIFT_PPM.to_string());
         }
         set("window", dice.of(&["1", "2", "8", "64"]));
