@@ -95,7 +95,9 @@ impl VrReplica {
         if self.status == Status::Normal && self.view >= view {
             let state = self.state_after(op).into();
             let view = self.view;
-            return out.send_after(After::Nothing, from, Message::NewState { view, nonce, state });
+            // A view that it forgets in a crash may begin anew with another log.
+            let after = self.after_view();
+            return out.send_after(after, from, Message::NewState { view, nonce, state });
         }
         let begins_after = self.handover.map_or(Slot::ZERO, |handover| handover.op);
         if !is_joining || self.machine.applied() < begins_after {

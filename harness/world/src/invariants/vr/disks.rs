@@ -87,11 +87,14 @@ impl VrInvariants {
         let is_durable = self.is_durable();
         let Some(node) = self.node(by) else { return };
         node.advance(ticket);
-        while let Some(deed) = node.next_durable() {
+        while let Some(node) = self.node(by)
+            && let Some(deed) = node.next_durable()
+        {
             node.disk.add(&deed);
             if is_durable && let Some((view, op)) = reached(node, &deed) {
                 node.ever.raise(view, op);
             }
+            self.valued_on_disk(by, &deed, broken);
         }
     }
 }

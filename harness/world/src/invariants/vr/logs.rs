@@ -5,6 +5,7 @@ use quorate_systems::contract::NodeId;
 use quorate_systems::smr::Slot;
 use quorate_systems::vr::{Entry, State, Status, View};
 
+use super::nodes::Deed;
 use super::{V_I1, V_I2, V_I3, V_I4, V_I5, V_I8, VrInvariants, broke, numbered, short};
 use crate::invariants::{Broken, Who};
 
@@ -27,6 +28,41 @@ impl VrInvariants {
         );
         let by = vec![Who::Node(first.by), Who::Node(by)];
         broken.push(Broken { invariant: V_I3, by, what });
+    }
+
+    /// As [`Self::valued`], of what is in a replica's memory: where it keeps its log on disk that may still be lost in a
+    /// crash before anybody hears of it, and then another may take its place.
+    fn valued_in_memory(
+        &mut self,
+        by: NodeId,
+        at: (View, Slot),
+        entry: u64,
+        broken: &mut Vec<Broken>,
+    ) {
+        let (view, op) = at;
+        let is_known = self.places.look(op).is_some_and(|place| place.valued(view).is_some());
+        if is_known || !self.is_durable() {
+            self.valued(by, at, entry, broken);
+        }
+    }
+
+    /// As [`Self::valued`], of what has come to a disk: nothing else takes its place any more.
+    pub(super) fn valued_on_disk(&mut self, by: NodeId, deed: &Deed, broken: &mut Vec<Broken>) {
+        match deed {
+            Deed::Prepared { op, entry: (view, entry), .. } => {
+                self.valued(by, (*view, *op), *entry, broken);
+            }
+            Deed::Adopted { view, after, entries, commit, .. } => {
+                for (op, (assigned, entry)) in numbered(*after, entries.iter().copied()) {
+                    self.valued(by, (assigned, op), entry, broken);
+                    // Of one view there is one log, whatever earlier views its entries are of.
+                    if op > *commit && assigned != *view {
+                        self.valued(by, (*view, op), entry, broken);
+                    }
+                }
+            }
+            Deed::Left(_) | Deed::Checkpoint(_) | Deed::Held(_) | Deed::Epoch { .. } => {}
+        }
     }
 
     /// A node tells others of a log.
@@ -64,7 +100,7 @@ impl VrInvariants {
         broken: &mut Vec<Broken>,
     ) {
         self.require_open(by, "appends", (view, op), broken);
-        self.valued(by, (view, op), entry, broken);
+        self.valued_in_memory(by, (view, op), entry, broken);
         let (is_witness, is_durable) = (self.is_witness(by), self.is_durable());
         let Some(node) = self.node(by) else { return };
         let memory = &mut node.memory;
@@ -85,7 +121,7 @@ impl VrInvariants {
         }
         // It may be of the log with which the view began.
         if of != view {
-            self.valued(by, (of, op), entry, broken);
+            self.valued_in_memory(by, (of, op), entry, broken);
         }
         self.uses_first_view(by, view);
     }
@@ -100,10 +136,10 @@ impl VrInvariants {
         broken: &mut Vec<Broken>,
     ) {
         for (op, (assigned, entry)) in numbered(after, entries.iter().copied()) {
-            self.valued(by, (assigned, op), entry, broken);
+            self.valued_in_memory(by, (assigned, op), entry, broken);
             // Of one view there is one log, whatever earlier views its entries are of.
             if op > commit && assigned != view {
-                self.valued(by, (view, op), entry, broken);
+                self.valued_in_memory(by, (view, op), entry, broken);
             }
         }
         self.replace(by, view, (after, entries), broken);
