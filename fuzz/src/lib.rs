@@ -68,6 +68,7 @@ pub const TARGETS: &[Target] = &[
     schedule::PAXOS_SINGLE,
     schedule::PAXOS,
     schedule::PSB,
+    schedule::VR,
     stream::paxos::STREAM,
     stream::paxos::CLIENT_STREAM,
 ];
