@@ -307,6 +307,7 @@ impl<S: Streamed> ReplicaMachine<S> {
     fn step(&mut self, input: Input<S::Message>) -> Life {
         let Some(replica) = &mut self.replica else { return Life::Ended };
         self.expected.clear();
+        self.model.at(self.now);
         self.model.step(&input, &mut self.expected);
         let now = LocalTime(self.now);
         if let Some((twin, outbox)) = &mut self.twin {
@@ -365,6 +366,7 @@ impl<S: Streamed> ReplicaMachine<S> {
             Effect::Reply { client, message, after } => {
                 let waits = self.ticket_of(after);
                 self.expected.on_reply(client, &message, waits);
+                self.model.has_answered(client, &message, waits);
                 match self.gate.waits_for(after) {
                     None => self.reply(client, message),
                     Some(ticket) => self.gate.hold(ticket, Departure::Reply { client, message }),
@@ -484,6 +486,7 @@ impl<S: Streamed> ReplicaMachine<S> {
         }
         assert!(is_whole || !S::NEEDS_EVERY_RECORD, "it starts without a damaged record");
         self.expected.clear();
+        self.model.at(self.now);
         if is_whole {
             self.model.start(self.incarnation, &self.disk.found(), &mut self.expected);
         }
