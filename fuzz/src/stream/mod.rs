@@ -170,6 +170,12 @@ pub trait Model<S: Streamed>: Sized {
     /// The step is over: nothing more comes of it.
     fn is_over(&mut self) {}
 
+    /// Whether what others have said cannot be said by real nodes, whatever the core makes of it: nothing is asked of it any
+    /// more then. For protocols that nobody can lie in without harm.
+    fn is_absurd(&self) -> bool {
+        false
+    }
+
     /// How many timers must be set at least, so that the node does not fall asleep over its work.
     fn timers_min(&self) -> usize;
 

@@ -178,6 +178,9 @@ impl<S: Streamed> ReplicaMachine<S> {
     }
 
     fn take(&mut self, step: Step) {
+        if self.model.is_absurd() {
+            return;
+        }
         match step {
             Step::Forged(_)
             | Step::Invoked(_)
@@ -351,6 +354,9 @@ impl<S: Streamed> ReplicaMachine<S> {
     }
 
     fn perform(&mut self, effect: Effect<S>) {
+        if self.model.is_absurd() {
+            return;
+        }
         match effect {
             Effect::Persist { ticket, record } => self.persist(ticket, record),
             Effect::Send { to, message, after } => {
@@ -377,7 +383,7 @@ impl<S: Streamed> ReplicaMachine<S> {
             Effect::Observe(observation) => {
                 let by = Who::Node(self.me);
                 self.model.has_told(&observation);
-                if S::is_told(&observation) {
+                if S::is_told(&observation) && !self.model.is_absurd() {
                     self.watch.see(&Seen::Observed { by, observation: &observation });
                 }
             }

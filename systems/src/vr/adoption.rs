@@ -88,6 +88,9 @@ impl VrReplica {
             return out.ignore("CHECKPOINT that it did not ask for");
         };
         let log = &adoption.state.log;
+        if snapshot.index > Slot::LAST {
+            return out.ignore("CHECKPOINT beyond the end of all logs");
+        }
         if snapshot.index < log.after {
             return out.ignore("CHECKPOINT that does not reach");
         }
@@ -96,8 +99,10 @@ impl VrReplica {
             self.adoption = None;
             return out.ignore("CHECKPOINT beyond the log that it belongs to");
         }
+        // It may have gone on in its old view meanwhile, and need it no more.
+        let is_needed = log.after > self.log.commit();
         if let Some(adoption) = self.adoption.take() {
-            self.complete(*adoption, Some(snapshot), out);
+            self.complete(*adoption, is_needed.then_some(snapshot), out);
         }
     }
 
@@ -216,7 +221,7 @@ impl VrReplica {
 
     /// With witnesses: everybody who executes has all up to here, which a witness need not keep.
     pub(super) fn release(&mut self, held: Slot, out: &mut Outbox<Vr>) {
-        if held <= self.held {
+        if held <= self.held || held > Slot::LAST {
             return;
         }
         self.hold(held);

@@ -99,7 +99,8 @@ impl Suffix {
 
     /// The entries with their op-numbers, in order.
     pub fn numbered(self) -> impl Iterator<Item = (Slot, Logged)> {
-        (self.after.next().0..).map(Slot).zip(self.entries)
+        let after = self.after;
+        (1..).map(move |nth| after.plus(nth)).zip(self.entries)
     }
 
     /// The entries from `after` on.
@@ -117,7 +118,7 @@ impl fmt::Display for Suffix {
         match self.entries.as_slice() {
             [] => f.write_str(" nothing"),
             entries => {
-                let numbered = (self.after.next().0..).map(Slot).zip(entries);
+                let numbered = (1..).map(|nth| self.after.plus(nth)).zip(entries);
                 for (place, (op, Logged { view, entry })) in numbered.enumerate() {
                     f.write_str(if place == 0 { " " } else { ", " })?;
                     write!(f, "{op} {view} {entry}")?;
@@ -130,6 +131,8 @@ impl fmt::Display for Suffix {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
     use crate::contract::{Command, Incarnation, Key};
 
@@ -149,5 +152,12 @@ mod tests {
         let none = suffix.clone().beyond(Slot(9));
         assert_eq!((none.after, none.last()), (Slot(9), Slot(9)));
         assert_eq!(suffix.clone().beyond(Slot(1)), suffix);
+    }
+
+    #[test]
+    fn a_suffix_that_there_cannot_be_can_be_told_of_nevertheless() {
+        let suffix = Suffix { after: Slot(u64::MAX), entries: [1, 2].map(logged).into() };
+        assert!(suffix.to_string().starts_with("after s18446744073709551615 s18446744073709551615"));
+        assert_eq!(suffix.numbered().count(), 2);
     }
 }

@@ -430,6 +430,10 @@ impl Forger<'_> {
             let entry = Forger { dice, ..*self }.entry();
             entries.push(Logged { view: lower.max(least), entry });
         }
+        let end = entries.iter().position(|logged| logged.entry.reconfiguration().is_some());
+        if let Some(end) = end.filter(|_| name & 7 != 6) {
+            entries.truncate(end + 1);
+        }
         let log = Suffix { after, entries };
         let commit = match data >> 6 {
             0 => log.after,

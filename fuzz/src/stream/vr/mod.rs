@@ -4,7 +4,7 @@
 //! The replica is judged and not foretold (`model`): of all that it makes its own, tells, sends and answers there must be
 //! a reason in what it holds and was told. When it loses patience, and whom it asks for what it lacks, is its own choice.
 //!
-//! What other nodes say is made up, and contradicts itself. Of the invariants V-I1, V-I2, V-I8, V-I9 and V-I10 speak of
+//! What other nodes say is made up, and contradicts itself. Of the invariants V-I1, V-I8, V-I9 and V-I10 speak of
 //! one node, whatever others say: that it never goes back, that it has what it acknowledges, that its votes tell its log,
 //! that it says nothing while it has forgotten everything. What the others demand of one node the model asks for: the log
 //! of the highest last normal view, and the longest of those, out of the votes that it was really given; answers to its
@@ -89,7 +89,7 @@ impl Streamed for Vr {
     type Model = VrModel;
     type ClientModel = VrClientModel;
 
-    const LOCAL: &'static [&'static str] = &["V-I1", "V-I2", "V-I8", "V-I9", "V-I10"];
+    const LOCAL: &'static [&'static str] = &["V-I1", "V-I8", "V-I9", "V-I10"];
     const NEEDS_EVERY_RECORD: bool = true;
 
     fn is_watched(_message: &Message, is_by_core: bool) -> bool {

@@ -112,6 +112,10 @@ pub(super) fn replicas(clusters: usize) -> Vec<Seed> {
     forgetful.extend([SYNC, sent(Kind::Prepare, SAME, 0), SYNC, Step::Crash(0)]);
     forgetful.extend(all_answer(0, ONE_MORE));
     let scripts = [
+        ("reading", reading()),
+        ("dropped", dropped()),
+        ("gone-on", gone_on()),
+        ("ending", ending()),
         ("backup", backup),
         ("changing", changing),
         ("leading", leading),
@@ -119,6 +123,90 @@ pub(super) fn replicas(clusters: usize) -> Vec<Seed> {
         ("forgetful", forgetful),
     ];
     in_each(clusters, &scripts)
+}
+
+/// The primary of the first view has a lease, and a read comes while a write is prepared.
+fn reading() -> Vec<Step> {
+    let mut steps: Vec<Step> = all_answer(0, 0).collect();
+    let asks = |who: u8, name: u8| {
+        Step::Forged(Dice { who, kind: place(Kind::Request), name, time: SAME, data: 0 })
+    };
+    steps.extend([asks(0, 1 << 3), asks(1, 0), SYNC]);
+    steps.extend(all_answer(0, 0));
+    steps
+}
+
+/// What a client has asked for is dropped by a view change, and the replica leads the next view when that client asks
+/// for something else.
+fn dropped() -> Vec<Step> {
+    let votes = |who: u8| {
+        Step::Forged(Dice {
+            who,
+            kind: place(Kind::DoViewChange),
+            name: OTHER,
+            time: NEXT,
+            data: ONE_MORE,
+        })
+    };
+    let later_life = 7 << 5;
+    vec![
+        sent(Kind::StartView, NEXT, ONE_MORE),
+        SYNC,
+        Step::Forged(Dice {
+            who: 0,
+            kind: place(Kind::Prepare),
+            name: later_life,
+            time: SAME,
+            data: 0,
+        }),
+        SYNC,
+        votes(0),
+        SYNC,
+        SYNC,
+        sent(Kind::Request, SAME, 0),
+        SYNC,
+    ]
+}
+
+/// While the primary waits for a checkpoint, to follow the next view, what it has prepared is committed.
+fn gone_on() -> Vec<Step> {
+    let beyond = 2 << 2 | 3;
+    // It has answered two clients since it asked for that.
+    let checkpoint = Step::Answered(2, Dice::default());
+    let acknowledged = |data: u8| {
+        Step::Forged(Dice { who: 0, kind: place(Kind::PrepareOk), name: 0, time: SAME, data })
+    };
+    vec![
+        sent(Kind::Request, SAME, 0),
+        sent_by(1, Kind::Request, SAME, 0),
+        SYNC,
+        Step::Forged(Dice {
+            who: 0,
+            kind: place(Kind::StartView),
+            name: 0,
+            time: NEXT,
+            data: beyond | TWO_MORE,
+        }),
+        acknowledged(4),
+        checkpoint,
+        SYNC,
+    ]
+}
+
+/// An epoch ends, and the next begins.
+fn ending() -> Vec<Step> {
+    let members = 0b011;
+    let mut steps = vec![sent(Kind::Reconfiguration, SAME, members), SYNC];
+    steps.extend(all_answer(0, 0));
+    steps.push(SYNC);
+    steps.push(sent_by(1, Kind::Request, SAME, 0));
+    steps.push(SYNC);
+    steps.extend(all_answer(0, 0));
+    let later = 7 << 5;
+    steps.extend([sent_by(later, Kind::StartEpoch, SAME, 5), SYNC, Step::Timer(0, 0)]);
+    steps.extend(all_answer(0, OTHER | ONE_MORE));
+    steps.extend([SYNC, Step::Crash(0), SYNC]);
+    steps
 }
 
 /// For clients.

@@ -66,16 +66,20 @@ impl Log {
         self.entry(op).map(Entry::asked)
     }
 
-    /// What is not committed.
-    pub(super) fn tail(&self) -> impl Iterator<Item = Slot> + use<> {
-        (self.commit.0..self.last().0).map(|before| Slot(before + 1))
-    }
-
     /// The replicas of the next epoch, if `op` is the end of this one.
     pub(super) fn ends_with(&self, op: Slot, epoch: u64) -> Option<Members> {
         let (view, _) = self.get(op).filter(|(view, _)| view.epoch == epoch)?;
         let reconfiguration = self.entry(op)?.reconfiguration()?;
         (view.epoch == epoch).then_some(reconfiguration.members)
+    }
+
+    /// Whether something stands behind the end of an epoch, and is of that epoch.
+    pub(super) fn is_absurd(&self) -> bool {
+        let pairs = self.places.iter().zip(self.places.iter().skip(1));
+        let ends = |digest: &u64| {
+            self.known.get(digest).is_some_and(|entry| entry.reconfiguration().is_some())
+        };
+        pairs.into_iter().any(|((view, entry), (next, _))| view.epoch == next.epoch && ends(entry))
     }
 
     /// The entries after `after`, as far as it has them.
@@ -140,7 +144,7 @@ impl Log {
     /// That what is told of it is so.
     pub(super) fn judge(&self, state: &State) {
         assert!(state.commit == self.commit, "it tells {state}, and has {}", self.commit);
-        let told = (state.log.after.next().0..).map(Slot).zip(&state.log.entries);
+        let told = (1..).map(|nth| state.log.after.plus(nth)).zip(&state.log.entries);
         for (op, Logged { view, entry }) in told {
             let has = self.get(op);
             assert!(has == Some((*view, entry.digest())), "it tells {state}, and has {has:?}");

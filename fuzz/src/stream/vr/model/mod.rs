@@ -71,7 +71,12 @@ pub(super) struct Node {
     /// What it tells others to append in this step.
     prepares: Vec<(View, Slot, u64)>,
     requested: BTreeSet<(ClientId, RequestNumber)>,
+    /// Others have told a log that there cannot be.
+    is_absurd: bool,
 }
+
+/// So close to the last view that there can be there may be none to wait for.
+const FEW_VIEWS: u64 = 64;
 
 /// Whoever executes, and leads, of these replicas.
 pub(super) fn leaders(config: &Config, members: Members) -> Members {
@@ -148,10 +153,18 @@ impl Model<Vr> for VrModel {
         }
     }
 
-    /// Whoever is in an epoch waits for somebody, or leads.
+    fn is_absurd(&self) -> bool {
+        self.0.as_ref().is_some_and(|node| node.is_absurd)
+    }
+
+    /// Whoever is in an epoch waits for somebody, or leads; where there are no more views nobody waits for one.
     fn timers_min(&self) -> usize {
-        let is_out = self.0.as_ref().is_none_or(|node| node.status == Status::Outside);
-        usize::from(!is_out)
+        let is_out = |node: &Node| {
+            node.is_absurd
+                || node.status == Status::Outside
+                || node.view.number >= View::NUMBER_MAX - FEW_VIEWS
+        };
+        usize::from(!self.0.as_ref().is_none_or(is_out))
     }
 
     fn state(&self) -> u64 {
@@ -189,6 +202,7 @@ impl Node {
             owes: None,
             prepares: Vec::new(),
             requested: BTreeSet::new(),
+            is_absurd: false,
         }
     }
 
@@ -224,9 +238,17 @@ impl Node {
     /// It comes up, with nothing but its disk.
     fn start(&mut self, incarnation: u64, disk: &OnDisk<'_, Record>) {
         let requested = std::mem::take(&mut self.requested);
+        let is_absurd = self.is_absurd;
         let (now, mut log) = (self.now, std::mem::take(&mut self.log));
         log.clear();
-        *self = Self { incarnation, now, log, requested, ..Self::new(&self.config, self.me) };
+        *self = Self {
+            incarnation,
+            now,
+            log,
+            requested,
+            is_absurd,
+            ..Self::new(&self.config, self.me)
+        };
         if let Some(lease) = self.config.lease
             && incarnation > 1
         {
@@ -241,6 +263,7 @@ impl Node {
         let is_normal = self.view == self.last_normal;
         self.status = if is_normal { Status::Normal } else { Status::ViewChange };
         self.told = self.log.commit;
+        self.is_absurd |= self.log.is_absurd();
     }
 
     fn recover(&mut self, record: &Record) {
@@ -383,8 +406,8 @@ impl Node {
                 }
             }
             Message::RecoveryResponse { nonce, view, state, crashes } => {
-                if self.recovering == Some(*nonce) && from != self.me && self.members.contains(from)
-                {
+                let is_possible = self.members.contains(from) && view.is_possible();
+                if self.recovering == Some(*nonce) && from != self.me && is_possible {
                     let state = state.as_deref().cloned();
                     self.on_answer(from, Answer { view: *view, state, life: crashes.get(from).0 });
                 }
@@ -413,7 +436,7 @@ impl Node {
             matches!(self.status, Status::Normal | Status::ViewChange | Status::StateTransfer);
         let is_for_it = self.primary_of(view) == self.me && self.members.contains(from);
         let is_open = view > self.view || (view == self.view && self.status == Status::ViewChange);
-        if !takes_part || !is_for_it || !is_open {
+        if !takes_part || !is_for_it || !is_open || !view.is_possible() {
             return;
         }
         self.held = self.held.max(vote.state.held);
@@ -454,16 +477,18 @@ impl Node {
     }
 
     fn is_over(&mut self) {
+        if self.is_absurd {
+            return;
+        }
         if let Some(owed) = self.owes {
             panic!("it leads, and has not prepared {owed:?}: {:?}", self.primary);
         }
         for (view, op, entry) in std::mem::take(&mut self.prepares) {
             let has = self.log.get(op);
             let is_gone = op <= self.log.base;
-            assert!(
-                is_gone || has == Some((view, entry)),
-                "{op} of {view} is prepared, not {has:?}"
-            );
+            // What an earlier primary has prepared is prepared anew.
+            let has = has.filter(|(assigned, _)| *assigned <= view).map(|(_, entry)| entry);
+            assert!(is_gone || has == Some(entry), "{op} of {view} is prepared, not {has:?}");
         }
     }
 

@@ -200,24 +200,26 @@ impl Node {
 
     fn judge_answer(&self, to: NodeId, message: &Message) {
         let view = view_of(message).unwrap_or_default();
-        assert!(view == self.view, "{message} in {}", self.view);
         match (message, &self.cause) {
             (
                 Message::NewState { nonce, state, .. },
                 Some((from, Message::GetState { nonce: asked, view: least, is_joining, .. })),
             ) if (*from, nonce) == (to, asked) => {
                 self.log.judge(state);
-                let is_normal = self.status == Status::Normal && view >= *least;
+                let is_normal =
+                    (self.status, self.view) == (Status::Normal, view) && view >= *least;
                 let State { log, commit, .. } = &**state;
                 let is_whole = log.last() == self.log.last();
-                let is_enough = *is_joining && log.last() <= (*commit).max(log.after);
+                let is_enough =
+                    *is_joining && view == *least && log.last() <= (*commit).max(log.after);
                 assert!((is_normal && is_whole) || is_enough, "{message} {:?}", self.status);
             }
             (
                 Message::RecoveryResponse { nonce, state, .. },
                 Some((from, Message::Recovery { nonce: asked, .. })),
             ) if (*from, nonce) == (to, asked) => {
-                assert!(self.status == Status::Normal, "{message} {:?}", self.status);
+                let is_in = (self.status, self.view) == (Status::Normal, view);
+                assert!(is_in, "{message} in {} {:?}", self.view, self.status);
                 let leads = self.leads(view);
                 assert!(state.is_some() == leads, "{message}: it leads: {leads}");
                 if let Some(state) = state {

@@ -68,12 +68,12 @@ impl Node {
                 view == last_normal,
                 "it is in status normal in {view}, and was in {last_normal}"
             );
-            let is_led = self.primary.as_ref().is_some_and(|primary| primary.view == view);
+            let is_led = self.leads(view);
             let may_lead = self.primary_of(view) == self.me && self.lost != Some(view);
-            if !may_lead {
-                self.primary = None;
-            } else if !is_led {
-                self.primary = Some(Primary::new(view, self.log.last()));
+            // The first view of an epoch needs no votes.
+            if !may_lead || !is_led {
+                let leads = may_lead && view.number == 0;
+                self.primary = leads.then(|| Primary::new(view, self.log.last()));
             }
         } else {
             if status == Status::StateTransfer {
@@ -132,6 +132,7 @@ impl Node {
             }
         } else {
             self.log.push(view, entry);
+            self.is_absurd |= self.log.is_absurd();
         }
         self.log.ticket = ticket;
     }
@@ -153,12 +154,16 @@ impl Node {
         self.asked = None;
         self.recovering = None;
         self.offers.settle();
+        // What all have who execute is in every later log.
+        self.is_absurd |= self.log.is_absurd() || self.log.last() < self.held;
     }
 
     fn started_view(&mut self, view: View, voters: NodeSet) {
-        assert!(self.leads(view), "{view} is not begun by its primary");
+        let is_own = view == self.view && self.primary_of(view) == self.me;
+        assert!(is_own, "{view} is begun in {}, and is {}'s", self.view, self.primary_of(view));
         assert!(self.members.is_quorum(voters), "{view} begins by the votes of {voters}");
         assert!(self.offers.have_voted(view, voters), "{voters} have not voted for {view}");
+        self.primary = Some(Primary::new(view, self.log.last()));
     }
 
     /// Whether it is in status normal in a view of its own.
