@@ -157,7 +157,9 @@ mod tests {
     #[test]
     fn a_suffix_that_there_cannot_be_can_be_told_of_nevertheless() {
         let suffix = Suffix { after: Slot(u64::MAX), entries: [1, 2].map(logged).into() };
-        assert!(suffix.to_string().starts_with("after s18446744073709551615 s18446744073709551615"));
+        assert!(
+            suffix.to_string().starts_with("after s18446744073709551615 s18446744073709551615")
+        );
         assert_eq!(suffix.numbered().count(), 2);
     }
 }

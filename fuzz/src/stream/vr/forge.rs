@@ -423,12 +423,12 @@ impl Forger<'_> {
             2 => entries.clear(),
             _ => {}
         }
-        let least = entries.last().map_or(View { number: 0, ..view }, |logged| logged.view);
+        let assigned = entries.last().map_or(View { number: 0, ..view }, |logged| logged.view);
         let lower = View { number: view.number.saturating_sub((kind >> 5 & 3).into()), ..view };
         for more in 0..data >> 4 & 3 {
             let dice = Dice { name: name.wrapping_add(more), ..self.dice };
             let entry = Forger { dice, ..*self }.entry();
-            entries.push(Logged { view: lower.max(least), entry });
+            entries.push(Logged { view: lower.max(assigned), entry });
         }
         let end = entries.iter().position(|logged| logged.entry.reconfiguration().is_some());
         if let Some(end) = end.filter(|_| name & 7 != 6) {
@@ -514,7 +514,7 @@ impl Forger<'_> {
             Kind::GetStartView => Message::GetStartView { view },
             Kind::Recovery => Message::Recovery { nonce: self.dice.data.into(), view, crashes },
             Kind::RecoveryResponse => {
-                let right = self.node().map_or(0, |node| node.recovery_nonce());
+                let right = self.node().map_or(0, Node::recovery_nonce);
                 self.recovery_response(self.nonce(right), from, view)
             }
             Kind::GetState => {
@@ -522,7 +522,7 @@ impl Forger<'_> {
                 Message::GetState { view, op, nonce: self.dice.time.into(), is_joining }
             }
             Kind::NewState => {
-                let right = self.node().map_or(0, |node| node.transfer_nonce());
+                let right = self.node().map_or(0, Node::transfer_nonce);
                 let state = Box::new(self.state(view));
                 Message::NewState { view, nonce: self.nonce(right), state }
             }

@@ -77,6 +77,26 @@ pub(super) fn replicas(clusters: usize) -> Vec<Seed> {
         Step::Timer(1, 0),
         Step::Timer(0, 0),
     ];
+    let mut forgetful = vec![sent(Kind::StartView, NEXT, ONE_MORE), SYNC, Step::Crash(0)];
+    forgetful.extend(all_answer(0, TWO_MORE));
+    forgetful.extend([SYNC, sent(Kind::Prepare, SAME, 0), SYNC, Step::Crash(0)]);
+    forgetful.extend(all_answer(0, ONE_MORE));
+    let scripts = [
+        ("reading", reading()),
+        ("dropped", dropped()),
+        ("gone-on", gone_on()),
+        ("ending", ending()),
+        ("backup", backup),
+        ("changing", changing),
+        ("leading", leading()),
+        ("lacking", lacking()),
+        ("forgetful", forgetful),
+    ];
+    in_each(clusters, &scripts)
+}
+
+/// A replica is voted for, and leads.
+fn leading() -> Vec<Step> {
     let mut leading = vec![sent(Kind::DoViewChange, NEXT, TWO_MORE), SYNC];
     leading.extend([0, 1, 2].map(|who| sent_by(who, Kind::DoViewChange, SAME, ONE_MORE)));
     leading.push(SYNC);
@@ -90,6 +110,11 @@ pub(super) fn replicas(clusters: usize) -> Vec<Seed> {
     leading.extend(all_answer(0, 0));
     leading.extend([sent(Kind::Recovery, SAME, 5), sent(Kind::GetState, SAME, 4), SYNC]);
     leading.extend([sent(Kind::GetCheckpoint, SAME, 4), Step::Crash(0)]);
+    leading
+}
+
+/// A replica lacks entries of its view, then of later ones, and what came before these.
+fn lacking() -> Vec<Step> {
     let mut lacking = vec![
         sent(Kind::StartView, NEXT, ONE_MORE),
         SYNC,
@@ -100,29 +125,14 @@ pub(super) fn replicas(clusters: usize) -> Vec<Seed> {
     lacking.extend(all_answer(0, TWO_MORE));
     lacking.push(SYNC);
     lacking.push(sent(Kind::Commit, NEXT, 0));
-    lacking.extend(all_answer(0, 14 | TWO_MORE | 1));
+    lacking.extend(all_answer(0, 0b1111 | TWO_MORE));
     lacking.extend(all_answer(0, 0));
     lacking.push(SYNC);
     lacking.push(sent(Kind::Commit, NEXT, 0));
-    lacking.extend(all_answer(0, 15 | TWO_MORE));
+    lacking.extend(all_answer(0, 0b1111 | TWO_MORE));
     lacking.extend(all_answer(0, 0));
     lacking.push(SYNC);
-    let mut forgetful = vec![sent(Kind::StartView, NEXT, ONE_MORE), SYNC, Step::Crash(0)];
-    forgetful.extend(all_answer(0, TWO_MORE));
-    forgetful.extend([SYNC, sent(Kind::Prepare, SAME, 0), SYNC, Step::Crash(0)]);
-    forgetful.extend(all_answer(0, ONE_MORE));
-    let scripts = [
-        ("reading", reading()),
-        ("dropped", dropped()),
-        ("gone-on", gone_on()),
-        ("ending", ending()),
-        ("backup", backup),
-        ("changing", changing),
-        ("leading", leading),
-        ("lacking", lacking),
-        ("forgetful", forgetful),
-    ];
-    in_each(clusters, &scripts)
+    lacking
 }
 
 /// The primary of the first view has a lease, and a read comes while a write is prepared.

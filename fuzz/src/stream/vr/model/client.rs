@@ -139,17 +139,18 @@ impl Client {
 
     fn on_message(&mut self, from: NodeId, message: &Message, expected: &mut Expected<Vr>) {
         match message {
-            Message::Reply { view, op, number, outcome, is_committed } => {
-                if *number == self.number() && self.open.is_some() {
-                    self.learn(*view);
-                    if *is_committed || self.is_accepted(from, (*view, *op, outcome.clone())) {
-                        self.open = None;
-                        expected.end(outcome.clone());
-                    }
+            Message::Reply { view, op, number, outcome, is_committed }
+                if *number == self.number() && self.open.is_some() =>
+            {
+                self.learn(*view);
+                if *is_committed || self.is_accepted(from, &(*view, *op, outcome.clone())) {
+                    self.open = None;
+                    expected.end(outcome.clone());
                 }
             }
             Message::Redirect { number, view } if *number == self.number() => {
-                if self.learn(*view) && self.open.is_some() && self.hops > 0 {
+                let is_news = self.learn(*view);
+                if is_news && self.open.is_some() && self.hops > 0 {
                     self.hops -= 1;
                     self.ask_primary(expected);
                 }
@@ -166,9 +167,9 @@ impl Client {
     }
 
     /// Whether more than half of the replicas have now said the same, of one view and op-number.
-    fn is_accepted(&mut self, from: NodeId, answer: (View, Slot, Outcome)) -> bool {
+    fn is_accepted(&mut self, from: NodeId, answer: &(View, Slot, Outcome)) -> bool {
         self.prepared.insert(from, answer.clone());
-        let same = self.prepared.iter().filter(|(_, other)| **other == answer);
+        let same = self.prepared.iter().filter(|(_, other)| *other == answer);
         let same = same.filter(|(node, _)| self.members.contains(**node)).count();
         answer.0.epoch == self.view.epoch && 2 * same as u64 > u64::from(self.members.count())
     }

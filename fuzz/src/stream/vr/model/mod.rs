@@ -367,10 +367,7 @@ impl Node {
         match message {
             Message::Prepare { view, commit, held, .. }
             | Message::Commit { view, commit, held, .. } => {
-                if *view == self.view && from == self.primary_of(*view) {
-                    self.told = self.told.max(*commit);
-                    self.held = self.held.max(*held);
-                }
+                self.on_word_of_primary(from, *view, (*commit, *held));
             }
             Message::PrepareOk { view, op } => {
                 if let Some(primary) = &mut self.primary
@@ -392,19 +389,8 @@ impl Node {
                 let (last_normal, state) = (*last_normal, State::clone(state));
                 self.on_vote(from, *view, Vote { last_normal, state, life });
             }
-            Message::StartView { view, state, .. } => {
-                if from == self.primary_of(*view) && from != self.me && *view >= self.view {
-                    self.held = self.held.max(state.held);
-                    self.offers.offer(*view, State::clone(state));
-                }
-            }
-            Message::NewState { view, nonce, state } => {
-                if self.asked.is_some_and(|(asked, least)| asked == *nonce && *view >= least) {
-                    self.told = self.told.max(state.commit);
-                    self.held = self.held.max(state.held);
-                    self.offers.offer(*view, State::clone(state));
-                }
-            }
+            Message::StartView { view, state, .. } => self.on_start_view(from, *view, state),
+            Message::NewState { view, nonce, state } => self.on_new_state(*view, *nonce, state),
             Message::RecoveryResponse { nonce, view, state, crashes } => {
                 let is_possible = self.members.contains(from) && view.is_possible();
                 if self.recovering == Some(*nonce) && from != self.me && is_possible {
@@ -413,6 +399,28 @@ impl Node {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn on_word_of_primary(&mut self, from: NodeId, view: View, (commit, held): (Slot, Slot)) {
+        if view == self.view && from == self.primary_of(view) {
+            self.told = self.told.max(commit);
+            self.held = self.held.max(held);
+        }
+    }
+
+    fn on_start_view(&mut self, from: NodeId, view: View, state: &State) {
+        if from == self.primary_of(view) && from != self.me && view >= self.view {
+            self.held = self.held.max(state.held);
+            self.offers.offer(view, state.clone());
+        }
+    }
+
+    fn on_new_state(&mut self, view: View, nonce: u64, state: &State) {
+        if self.asked.is_some_and(|(asked, least)| asked == nonce && view >= least) {
+            self.told = self.told.max(state.commit);
+            self.held = self.held.max(state.held);
+            self.offers.offer(view, state.clone());
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) struct Offers {
     voted: View,
     /// Answers to the question of a replica that recovers.
     answers: BTreeMap<NodeId, Answer>,
-    offers: Vec<Offer>,
+    logs: Vec<Offer>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,20 +43,20 @@ struct Offer {
 impl Offers {
     /// A log was told that is to be taken as it is.
     pub(super) fn offer(&mut self, view: View, state: State) {
-        self.offers.push(Offer { view, state });
+        self.logs.push(Offer { view, state });
     }
 
     /// What counted before counts no more.
     pub(super) fn clear(&mut self) {
         self.votes.clear();
         self.answers.clear();
-        self.offers.clear();
+        self.logs.clear();
     }
 
     /// A log was made its own: what else was told is of no use any more.
     pub(super) fn settle(&mut self) {
         self.answers.clear();
-        self.offers.clear();
+        self.logs.clear();
     }
 
     /// A vote for `view`, of the replica itself or another; lives that are over do not count.
@@ -89,7 +89,7 @@ impl Offers {
         let offers: Vec<Offer> = best
             .map(|vote| Offer { view, state: State { commit, ..vote.state.clone() } })
             .collect();
-        self.offers.extend(offers);
+        self.logs.extend(offers);
     }
 
     /// Whether all of these have voted for `view`.
@@ -115,7 +115,7 @@ impl Offers {
         let primary = primary_of(view);
         let told = counted().find(|(node, answer)| **node == primary && answer.view == view);
         if let Some(state) = told.and_then(|(_, answer)| answer.state.clone()) {
-            self.offers.push(Offer { view, state });
+            self.logs.push(Offer { view, state });
         }
     }
 
@@ -138,21 +138,21 @@ impl Offers {
                 && commit <= may_be_committed
         };
         assert!(
-            self.offers.iter().any(|offer| is_this(&offer)),
+            self.logs.iter().any(|offer| is_this(&offer)),
             "it takes up {view} after {after} with {} entries, committed up to {commit}, and may have: {:?}",
             entries.len(),
-            self.offers
+            self.logs
         );
     }
 
     /// Whether the checkpoint before one of the logs may end with `index`.
     pub(super) fn wants_checkpoint(&self, index: Slot) -> bool {
-        let mut offered = self.offers.iter().map(|offer| &offer.state.log);
+        let mut offered = self.logs.iter().map(|offer| &offer.state.log);
         offered.any(|log| log.after <= index && index <= log.last())
     }
 
     /// How many of each there are.
     pub(super) fn counts(&self) -> [u64; 3] {
-        [self.votes.len(), self.answers.len(), self.offers.len()].map(|len| len.min(3) as u64)
+        [self.votes.len(), self.answers.len(), self.logs.len()].map(|len| len.min(3) as u64)
     }
 }
