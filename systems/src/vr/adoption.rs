@@ -99,10 +99,10 @@ impl VrReplica {
             self.adoption = None;
             return out.ignore("CHECKPOINT beyond the log that it belongs to");
         }
-        // It may have gone on in its old view meanwhile, and need it no more.
-        let is_needed = log.after > self.log.commit();
         if let Some(adoption) = self.adoption.take() {
-            self.complete(*adoption, is_needed.then_some(snapshot), out);
+            // Where the replica has learned more by itself meanwhile, the snapshot would take that back.
+            let is_news = snapshot.index > self.log.commit();
+            self.complete(*adoption, is_news.then_some(snapshot), out);
         }
     }
 
