@@ -68,8 +68,11 @@ pub const TARGETS: &[Target] = &[
     schedule::PAXOS_SINGLE,
     schedule::PAXOS,
     schedule::PSB,
+    schedule::VR,
     stream::paxos::STREAM,
     stream::paxos::CLIENT_STREAM,
+    stream::vr::STREAM,
+    stream::vr::CLIENT_STREAM,
 ];
 
 /// Makes a binary of a [`Target`]: libFuzzer's under cargo-fuzz, else a tool that replays and shows inputs.

@@ -2,14 +2,14 @@
 //!
 //! They come from small clusters that each system draws for itself. Here everything arrives at once and in order, and
 //! what is persisted is durable at once; only one node is away for a while, and some messages are lost or overtaken, so
-//! that messages are repeated.
+//! that messages are repeated. Where nodes keep their memory in themselves, one forgets everything.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use quorate_systems::contract::{
     Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Effect,
-    Incarnation, Input, Key, Keyring, LocalTime, NodeId, Outbox, Replica, Start, System, Ticket,
-    TimerId, Value,
+    Incarnation, Input, Key, Keyring, LocalTime, NodeId, Outbox, Recovered, Replica, Start, System,
+    Ticket, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::Mutants;
@@ -24,7 +24,8 @@ const CLUSTERS: u64 = 32;
 /// Of one kind, so many are kept.
 const OF_A_KIND: usize = 2;
 const CLIENTS: u32 = 2;
-/// How often each client changes something: in the second round, one node is away, and in the third not all arrives.
+/// How often each client changes something: in the second round, one node is away, in the third not all arrives, and
+/// before the fourth one forgets, if it can.
 const ROUNDS: u64 = 4;
 /// A cluster that has not come to rest by then keeps itself busy for ever.
 const STEPS_MAX: usize = 4_000;
@@ -93,6 +94,8 @@ fn keep<T: PartialEq>(kept: &mut Vec<T>, one: T) {
 struct Cluster<'k, S: System> {
     config: S::Config,
     nodes: Vec<(S::Replica, Outbox<S>)>,
+    /// What each node has on its disk.
+    disks: Vec<Vec<S::Record>>,
     clients: Vec<S::Client>,
     /// What was sent, and by whom, and is to be taken in.
     on_the_way: VecDeque<(Who, Who, S::Message)>,
@@ -117,6 +120,7 @@ impl<'k, S: System> Cluster<'k, S> {
         let mut cluster = Self {
             config,
             nodes: Vec::new(),
+            disks: Vec::new(),
             clients: Vec::new(),
             on_the_way: VecDeque::new(),
             timers: VecDeque::new(),
@@ -152,6 +156,28 @@ impl<'k, S: System> Cluster<'k, S> {
         let mut outbox = Outbox::default();
         let replica = S::Replica::start(start, &mut outbox).expect("its disk is empty");
         self.nodes.push((replica, outbox));
+        self.disks.push(Vec::new());
+        self.settle(me);
+    }
+
+    /// A node dies, and comes up with its disk. It signs nothing.
+    fn restart(&mut self, me: NodeId) {
+        let Some(disk) = self.disks.get(usize::from(me.0)) else { return };
+        let start = Start {
+            me,
+            incarnation: Incarnation(2),
+            config: self.config.clone(),
+            keys: Keyring::default(),
+            entropy: 1,
+            now: LocalTime(self.now),
+            records: disk.iter().cloned().map(Recovered::Intact).collect(),
+        };
+        self.timers.retain(|(who, _)| *who != Who::Node(me));
+        let mut outbox = Outbox::default();
+        let replica = S::Replica::start(start, &mut outbox).expect("its disk is intact");
+        if let Some(node) = self.nodes.get_mut(usize::from(me.0)) {
+            *node = (replica, outbox);
+        }
         self.settle(me);
     }
 
@@ -173,6 +199,10 @@ impl<'k, S: System> Cluster<'k, S> {
             let of_node = u16::try_from(dice(self.nodes.len() as u64)).unwrap_or(0);
             self.away = (round == 1).then_some(Who::Node(NodeId(of_node)));
             self.is_rough = round == 2;
+            if round == 3 && S::forgetting_tolerated(&self.config).is_some() {
+                self.restart(NodeId(of_node));
+                self.come_to_rest();
+            }
             for client in 0..CLIENTS {
                 let value = Value(round * 10 + u64::from(client) + 1);
                 let key = Key(dice(2));
@@ -260,6 +290,9 @@ impl<'k, S: System> Cluster<'k, S> {
             match effect {
                 Effect::Persist { ticket, record } => {
                     durable = Some(ticket);
+                    if let Some(disk) = self.disks.get_mut(usize::from(node.0)) {
+                        disk.push(record.clone());
+                    }
                     self.keep_record(record);
                 }
                 Effect::Send { to, message, after: _ } => self.send(who, Who::Node(to), message),

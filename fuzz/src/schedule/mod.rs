@@ -23,6 +23,7 @@ use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
 use quorate_systems::psb::Psb;
 use quorate_systems::quorum::Quorum;
+use quorate_systems::vr::Vr;
 use quorate_world::invariants::Watched;
 
 use crate::Target;
@@ -54,12 +55,19 @@ pub const PSB: Target = target::<Psb>(
     "Small plans for Paxos for System Builders, run in the simulator: nothing is broken, and twice gives the same.",
 );
 
+/// Schedules of Viewstamped Replication.
+pub const VR: Target = target::<Vr>(
+    "vr_schedule",
+    "Small plans for Viewstamped Replication, run in the simulator: nothing is broken, and twice gives the same.",
+);
+
 /// The systems whose schedules are fuzzed, by the names of their targets.
 pub const SCHEDULES: &[(&str, SystemKind)] = &[
     (QUORUM.name, SystemKind::Quorum),
     (PAXOS_SINGLE.name, SystemKind::PaxosSingle),
     (PAXOS.name, SystemKind::Paxos),
     (PSB.name, SystemKind::Psb),
+    (VR.name, SystemKind::Vr),
 ];
 
 /// The target that runs schedules of a system.

@@ -156,13 +156,13 @@ fn liveness<S: System>(head: Head, regime: &mut Regime<'_, S>) -> Option<Livenes
     Some(Liveness { core: Some(core), bound_ms: BOUND_MS })
 }
 
-/// In the order in which they must stand; no more liars than the system bears, clocks no further off, and only changes
-/// that it can make.
+/// In the order in which they must stand; no more liars than the system bears, clocks no further off, no bad disks where
+/// nothing is on them, and only changes that it can make.
 fn settled<S: System>(mut drafts: Vec<Timed>, regime: &mut Regime<'_, S>) -> Vec<PlannedFault> {
     drafts.sort_by_key(|draft| (draft.when.is_some(), draft.at_ms));
     let settle = |draft: &Timed| {
         let fault = match &draft.fault {
-            FaultDraft::Plain(fault) => regime.bears(fault.clone()),
+            FaultDraft::Plain(fault) => regime.bears(fault.clone())?,
             FaultDraft::Lie { node, lie } => regime.lie(*node, lie)?,
             FaultDraft::Change(bytes) => regime.change(bytes)?,
         };
@@ -205,15 +205,20 @@ impl<'a, S: System> Regime<'a, S> {
     }
 
     /// The fault, no worse than the system bears: where it counts on clocks, they run no further off than it allows for,
-    /// and do not jump.
-    fn bears(&mut self, fault: Fault) -> Fault {
-        let Fault::Clock { nodes, offset_ms, rate_ppm } = fault else { return fault };
+    /// and do not jump; where nodes keep their memory in themselves, disks are no matter. Processes may end as they
+    /// like: where too many forget, nobody is held to end anything.
+    fn bears(&mut self, fault: Fault) -> Option<Fault> {
+        if fault.class().is_of_disk() {
+            let is_on_disk = |config| S::forgetting_tolerated(config).is_none();
+            return self.configs().first().is_none_or(is_on_disk).then_some(fault);
+        }
+        let Fault::Clock { nodes, offset_ms, rate_ppm } = fault else { return Some(fault) };
         let Some(drift) = self.configs().first().and_then(S::drift_tolerated) else {
-            return Fault::Clock { nodes, offset_ms, rate_ppm };
+            return Some(Fault::Clock { nodes, offset_ms, rate_ppm });
         };
         let (least, most) =
             (RIGHT_RATE_PPM.saturating_sub(drift), RIGHT_RATE_PPM.saturating_add(drift));
-        Fault::Clock { nodes, offset_ms: 0, rate_ppm: rate_ppm.clamp(least, most) }
+        Some(Fault::Clock { nodes, offset_ms: 0, rate_ppm: rate_ppm.clamp(least, most) })
     }
 
     fn change(&mut self, thrown: &[u8]) -> Option<Fault> {

@@ -74,6 +74,8 @@ fn fault<S: System>(class: FaultClass, choice: u8) -> Seed {
     let thrown = thrown::<S>(|nodes, options, config| match class {
         FaultClass::Byzantine => S::liars_tolerated(config) > 0,
         FaultClass::Reconfigure => S::draw_change(config, &mut dice(&[1, 2, 3, 4])).is_some(),
+        // Where nothing is on disk, bad disks are no matter.
+        _ if class.is_of_disk() && S::forgetting_tolerated(config).is_some() => false,
         _ => nodes > 2 && !options.is_empty(),
     });
     let record = Record([choice << 4 | 0x5, 2, 2, 8, 1, 0, 0, 0]);

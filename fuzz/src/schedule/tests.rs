@@ -6,7 +6,7 @@ use quorate_systems::mutant::Mutants;
 use quorate_world::registry;
 
 use super::bytes::LEN_MAX;
-use super::{PAXOS, PAXOS_SINGLE, PSB, QUORUM, SCHEDULES, plan_of};
+use super::{PAXOS, PAXOS_SINGLE, PSB, QUORUM, SCHEDULES, VR, plan_of};
 use crate::TARGETS;
 use crate::commands::workloads;
 
@@ -39,9 +39,13 @@ fn every_schedule_is_a_target() {
 fn the_seeds_have_names_of_their_own_and_every_class_of_faults() {
     // What no other system bears.
     let few = [FaultClass::Byzantine, FaultClass::Reconfigure];
-    for (target, without) in
-        [(QUORUM, [].as_slice()), (PAXOS_SINGLE, &few), (PAXOS, &few), (PSB, &few)]
-    {
+    for (target, without) in [
+        (QUORUM, [].as_slice()),
+        (PAXOS_SINGLE, &few),
+        (PAXOS, &few),
+        (PSB, &few),
+        (VR, &[FaultClass::Byzantine]),
+    ] {
         let seeds = (target.seeds)();
         let names: BTreeSet<&str> = seeds.iter().map(|seed| seed.name.as_str()).collect();
         assert_eq!(names.len(), seeds.len());

@@ -38,11 +38,12 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod trail;
+pub mod vr;
 mod watch;
 
 use std::fmt;
 
-use quorate_systems::contract::{Input, NodeId, Options, System};
+use quorate_systems::contract::{ClientId, Input, NodeId, Options, System};
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::Mutants;
 use quorate_world::invariants::{Watched, Who};
@@ -141,6 +142,9 @@ pub trait Model<S: Streamed>: Sized {
     /// From here on of node `me` of this cluster, with an empty disk.
     fn reset(&mut self, cluster: &Cluster<S>, me: NodeId);
 
+    /// What the node's clock shows from here on, in microseconds.
+    fn at(&mut self, _now: u64) {}
+
     /// The node comes up, for the time `incarnation`, and finds its disk so.
     fn start(&mut self, incarnation: u64, disk: &OnDisk<'_, S::Record>, expected: &mut Expected<S>);
 
@@ -151,17 +155,26 @@ pub trait Model<S: Streamed>: Sized {
     fn may_choose(&mut self, message: &S::Message, nodes: u64) -> bool;
 
     /// The core asks for a record to be made durable: for models that cannot know before what must come of a step, and
-    /// judge what comes. They panic where it must not be. The other three are for them as well.
+    /// judge what comes. They panic where it must not be. The other four are for them as well.
     fn has_persisted(&mut self, _record: &S::Record) {}
 
     /// The core sends to a node, once the ticket `after` is durable.
     fn has_sent(&mut self, _to: NodeId, _message: &S::Message, _after: u64) {}
+
+    /// The core answers a client, once the ticket `after` is durable.
+    fn has_answered(&mut self, _client: ClientId, _message: &S::Message, _after: u64) {}
 
     /// The core tells what it has done.
     fn has_told(&mut self, _observation: &S::Observation) {}
 
     /// The step is over: nothing more comes of it.
     fn is_over(&mut self) {}
+
+    /// Whether what others have said cannot be said by real nodes, whatever the core makes of it: nothing is asked of it any
+    /// more then. For protocols that nobody can lie in without harm.
+    fn is_absurd(&self) -> bool {
+        false
+    }
 
     /// How many timers must be set at least, so that the node does not fall asleep over its work.
     fn timers_min(&self) -> usize;

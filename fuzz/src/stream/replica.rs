@@ -178,6 +178,9 @@ impl<S: Streamed> ReplicaMachine<S> {
     }
 
     fn take(&mut self, step: Step) {
+        if self.model.is_absurd() {
+            return;
+        }
         match step {
             Step::Forged(_)
             | Step::Invoked(_)
@@ -307,6 +310,7 @@ impl<S: Streamed> ReplicaMachine<S> {
     fn step(&mut self, input: Input<S::Message>) -> Life {
         let Some(replica) = &mut self.replica else { return Life::Ended };
         self.expected.clear();
+        self.model.at(self.now);
         self.model.step(&input, &mut self.expected);
         let now = LocalTime(self.now);
         if let Some((twin, outbox)) = &mut self.twin {
@@ -350,6 +354,9 @@ impl<S: Streamed> ReplicaMachine<S> {
     }
 
     fn perform(&mut self, effect: Effect<S>) {
+        if self.model.is_absurd() {
+            return;
+        }
         match effect {
             Effect::Persist { ticket, record } => self.persist(ticket, record),
             Effect::Send { to, message, after } => {
@@ -365,6 +372,7 @@ impl<S: Streamed> ReplicaMachine<S> {
             Effect::Reply { client, message, after } => {
                 let waits = self.ticket_of(after);
                 self.expected.on_reply(client, &message, waits);
+                self.model.has_answered(client, &message, waits);
                 match self.gate.waits_for(after) {
                     None => self.reply(client, message),
                     Some(ticket) => self.gate.hold(ticket, Departure::Reply { client, message }),
@@ -375,7 +383,7 @@ impl<S: Streamed> ReplicaMachine<S> {
             Effect::Observe(observation) => {
                 let by = Who::Node(self.me);
                 self.model.has_told(&observation);
-                if S::is_told(&observation) {
+                if S::is_told(&observation) && !self.model.is_absurd() {
                     self.watch.see(&Seen::Observed { by, observation: &observation });
                 }
             }
@@ -484,6 +492,7 @@ impl<S: Streamed> ReplicaMachine<S> {
         }
         assert!(is_whole || !S::NEEDS_EVERY_RECORD, "it starts without a damaged record");
         self.expected.clear();
+        self.model.at(self.now);
         if is_whole {
             self.model.start(self.incarnation, &self.disk.found(), &mut self.expected);
         }

@@ -86,6 +86,9 @@ impl VrReplica {
             return out.ignore("CHECKPOINT that it did not ask for");
         };
         let log = &adoption.state.log;
+        if snapshot.index > Slot::LAST {
+            return out.ignore("CHECKPOINT beyond the end of all logs");
+        }
         if snapshot.index < log.after {
             return out.ignore("CHECKPOINT that does not reach");
         }
@@ -216,7 +219,7 @@ impl VrReplica {
 
     /// With witnesses: everybody who executes has all up to here, which a witness need not keep.
     pub(super) fn release(&mut self, held: Slot, out: &mut Outbox<Vr>) {
-        if held <= self.held {
+        if held <= self.held || held > Slot::LAST {
             return;
         }
         self.hold(held);

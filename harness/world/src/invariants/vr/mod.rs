@@ -330,7 +330,7 @@ fn entries(log: &Suffix) -> impl Iterator<Item = (View, u64)> {
 
 /// Entries with their op-numbers.
 fn numbered<T>(after: Slot, entries: impl Iterator<Item = T>) -> impl Iterator<Item = (Slot, T)> {
-    (after.next().0..).map(Slot).zip(entries)
+    (1..).map(move |nth| after.plus(nth)).zip(entries)
 }
 
 /// An entry by its digest.

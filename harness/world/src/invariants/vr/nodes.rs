@@ -135,7 +135,11 @@ impl Disk {
                 self.commit = self.commit.max(*commit);
             }
             Deed::Checkpoint(index) => self.reach_to(*index),
-            Deed::Held(op) => self.log.release(*op),
+            Deed::Held(op) => {
+                // What all have who execute is committed.
+                self.commit = self.commit.max(*op);
+                self.log.release(*op);
+            }
             Deed::Epoch { view, op, has_executed, is_normal } => {
                 if *has_executed {
                     self.commit = self.commit.max(*op);
