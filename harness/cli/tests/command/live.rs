@@ -421,6 +421,13 @@ fn a_store_on_paxos_for_system_builders_by_real_processes_is_valid_under_kills_a
 }
 
 #[test]
+fn viewstamped_replication_is_valid_with_its_optimisations_under_kills_and_partitions() {
+    let options = ["-o", "reads=lease", "-o", "replies=prepare", "-o", "witnesses=yes"];
+    let system = ["--system", "vr", "--workload", "txn"];
+    is_valid_under_kills_and_partitions(&[&system[..], &options].concat());
+}
+
+#[test]
 fn a_leader_that_counts_itself_only_is_caught() {
     let sandbox = Sandbox::for_clusters();
     let run = ["run", "--system", "paxos", "--mutant", "P16", "--faults", "none"];
