@@ -68,7 +68,7 @@ impl VrInvariants {
         let Some(by) = self.judged(by, broken) else { return };
         match record {
             Record::Prepared { view, op, entry, commit: _ } => {
-                self.valued(by, (*view, *op), entry.digest(), broken);
+                self.valued_in_memory(by, (*view, *op), entry.digest(), broken);
             }
             Record::Epoch { view, op, new, .. } => self.agree(by, (*view, *op), *new, broken),
             Record::View { .. }

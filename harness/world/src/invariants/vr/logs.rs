@@ -32,7 +32,7 @@ impl VrInvariants {
 
     /// As [`Self::valued`], of what is in a replica's memory: where it keeps its log on disk that may still be lost in a
     /// crash before anybody hears of it, and then another may take its place.
-    fn valued_in_memory(
+    pub(super) fn valued_in_memory(
         &mut self,
         by: NodeId,
         at: (View, Slot),
