@@ -4,7 +4,7 @@ use super::Vr;
 use super::entry::{Entry, Reconfiguration};
 use super::message::{Message, Observation, Status};
 use super::options::Replies;
-use super::reads::Read;
+use super::reads::{Read, Reads};
 use super::replica::{GAP, VrReplica};
 use super::view::View;
 use crate::contract::{After, ClientId, Micros, NodeId, Outbox, Outcome};
@@ -72,9 +72,13 @@ impl VrReplica {
         }
         if let Entry::Request(Request { client, number, command }) = &entry
             && is_read(command)
-            && self.reads_without_log()
         {
-            return self.on_read(Read::new(*client, *number, command.clone()), out);
+            let read = || Read::new(*client, *number, command.clone());
+            match self.reads() {
+                Reads::Log => {}
+                Reads::Lease => return self.on_read(read(), out),
+                Reads::Unproved => return self.serve(&read(), true, out),
+            }
         }
         self.enqueue(entry, out);
     }
@@ -240,9 +244,15 @@ impl VrReplica {
         self.follow(self.view, self.primary_of(self.view), out);
     }
 
-    /// Whether reads are answered by the primary's word.
-    fn reads_without_log(&self) -> bool {
-        self.config.lease.is_some() || self.config.mutants.deviates(Mutant::V23)
+    /// How reads are answered.
+    fn reads(&self) -> Reads {
+        if self.config.mutants.deviates(Mutant::V23) {
+            Reads::Unproved
+        } else if self.config.lease.is_some() {
+            Reads::Lease
+        } else {
+            Reads::Log
+        }
     }
 
     /// A request that comes to a replica that does not lead.

@@ -32,6 +32,17 @@ impl Read {
     }
 }
 
+/// How a primary answers reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// As everything else: through the log.
+    Log,
+    /// By its lease, or a round that confirms it.
+    Lease,
+    /// Without a proof that it leads.
+    Unproved,
+}
+
 /// So many reads may wait. A client has one open at a time, and asks again for what is dropped.
 const READS_MAX: usize = 1_024;
 
@@ -40,9 +51,6 @@ impl VrReplica {
     pub(super) fn on_read(&mut self, mut read: Read, out: &mut Outbox<Vr>) {
         let (commit, last) = (self.log.commit(), self.log.last());
         let Some(primary) = &mut self.primary else { return };
-        if self.config.mutants.deviates(Mutant::V23) {
-            return self.serve(&read, true, out);
-        }
         let is_by_commit =
             self.config.replies == Replies::Commit || self.config.mutants.deviates(Mutant::V26);
         read.index = primary.began.max(if is_by_commit { commit } else { last });
@@ -106,7 +114,7 @@ impl VrReplica {
         self.begin_read_round(out);
     }
 
-    fn serve(&mut self, read: &Read, by_lease: bool, out: &mut Outbox<Vr>) {
+    pub(super) fn serve(&mut self, read: &Read, by_lease: bool, out: &mut Outbox<Vr>) {
         let Some(outcome) = self.machine.look(&read.command) else { return };
         let (view, applied) = (self.view, self.machine.applied());
         if by_lease {
