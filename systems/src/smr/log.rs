@@ -140,9 +140,12 @@ impl<B: Copy + Ord + Default, E: Clone + Eq + Hash> Log<B, E> {
         self.advance();
     }
 
-    /// Puts an entry behind the last.
-    pub(crate) fn push(&mut self, ballot: B, entry: E) {
-        self.places.push_back(Some(Place::new(ballot, entry, false)));
+    /// Puts an entry behind the last; its digest comes back.
+    pub(crate) fn push(&mut self, ballot: B, entry: E) -> u64 {
+        let place = Place::new(ballot, entry, false);
+        let digest = place.digest;
+        self.places.push_back(Some(place));
+        digest
     }
 
     /// Drops what stands behind `last`, of which nothing is decided.

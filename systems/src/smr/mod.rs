@@ -22,6 +22,6 @@ pub use slot::Slot;
 pub(crate) use describe::{Short, command_field, request_field, request_identity};
 pub(crate) use digest::{digest, mix};
 pub(crate) use lease::{Confirmed, Grant, PPM, Rounds, later};
-pub(crate) use log::Log;
+pub(crate) use log::{Log, Place};
 pub(crate) use machine::{Executed, Machine, Standing, is_read};
 pub(crate) use relay::Relay;

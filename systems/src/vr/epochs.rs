@@ -113,16 +113,15 @@ impl VrReplica {
 
     /// Takes up its part in an epoch of which it has all that came before, or has none.
     fn begin_epoch(&mut self, out: &mut Outbox<Vr>) {
-        let Some(Handover { op, old, .. }) = self.handover else { return };
-        let (view, new) = (self.view, self.members);
-        let is_normal = new.contains(self.me);
+        let Some(Handover { op, .. }) = self.handover else { return };
+        let view = self.view;
+        let is_normal = self.members.contains(self.me);
         self.status = if is_normal { Status::Normal } else { Status::Outside };
         if is_normal {
             self.last_normal = view;
         }
-        let has_executed = self.machine.applied() >= op;
-        let record = Record::Epoch { view, op, old, new, has_executed, is_normal };
-        self.view_ticket = Some(self.keep(record, out));
+        let record = self.epoch_record(view, self.machine.applied() >= op, is_normal);
+        self.view_ticket = record.map(|record| self.keep(record, out));
         self.observe_status(out);
         if !is_normal {
             return self.begin_handover(out);
@@ -185,10 +184,21 @@ impl VrReplica {
 
     /// Makes durable that there is a new epoch, in which it is not in status normal yet.
     fn keep_epoch(&mut self, out: &mut Outbox<Vr>) {
-        let Some(Handover { op, old, .. }) = self.handover else { return };
-        let (view, new) = (self.view, self.members);
-        let (has_executed, is_normal) = (false, false);
-        self.keep(Record::Epoch { view, op, old, new, has_executed, is_normal }, out);
+        if let Some(record) = self.epoch_record(self.view, false, false) {
+            self.keep(record, out);
+        }
+    }
+
+    /// How its epoch began, with this view, to be made durable; nothing in the first.
+    pub(super) fn epoch_record(
+        &self,
+        view: View,
+        has_executed: bool,
+        is_normal: bool,
+    ) -> Option<Record> {
+        let Handover { op, old, .. } = self.handover?;
+        let new = self.members;
+        Some(Record::Epoch { view, op, old, new, has_executed, is_normal })
     }
 
     /// Asks for what was before its epoch.

@@ -7,15 +7,19 @@ use super::entry::Entry;
 use super::message::{Message, Observation, Record};
 use super::options::Replies;
 use super::replica::VrReplica;
+use super::view::View;
 use crate::contract::{After, Outbox, Outcome};
-use crate::smr::{Executed, Machine, Slot, Snapshot};
+use crate::smr::{Executed, Machine, Place, Slot, Snapshot};
 
 impl VrReplica {
     /// Executes what is committed, in the order of op-numbers; whoever asked is answered.
     pub(super) fn execute_committed(&mut self, out: &mut Outbox<Vr>) {
-        while let Some((op, entry)) = self.executable() {
-            let executed = execute(&mut self.machine, op, &entry);
-            let (client, number) = entry.asked();
+        while let Some(op) = self.executable() {
+            let Some(place) = self.log.get(op) else { break };
+            let executed = execute(&mut self.machine, op, place);
+            let (client, number) = place.entry.asked();
+            let reconfiguration = place.entry.reconfiguration();
+            let is_answering = self.answers_committed(&place.entry);
             out.observe(Observation::Executed {
                 op,
                 chain: self.machine.chain(),
@@ -27,14 +31,14 @@ impl VrReplica {
             }
             let is_relayed = self.relay.executed(client, number);
             if let Some(outcome) = outcome(executed, out)
-                && (is_relayed || self.answers_committed(&entry))
+                && (is_relayed || is_answering)
             {
                 // A quorum has it, and tells every later primary: no crash takes that back.
                 let view = self.view;
                 let reply = Message::Reply { view, op, number, outcome, is_committed: true };
                 out.reply_after(After::Nothing, client, reply);
             }
-            if let Some(reconfiguration) = entry.reconfiguration() {
+            if let Some(reconfiguration) = reconfiguration {
                 self.end_epoch(op, reconfiguration.members, out);
             }
             self.take_checkpoint_if_due(out);
@@ -42,18 +46,12 @@ impl VrReplica {
     }
 
     /// The next entry that is committed and not executed: the one after the last.
-    fn executable(&self) -> Option<(Slot, Entry)> {
+    fn executable(&self) -> Option<Slot> {
         if !self.executes() {
             return None;
         }
-        let (op, place) = self.log.suffix(self.machine.applied().next()).next()?;
-        let next = if place.is_decided {
-            (op, place)
-        } else {
-            self.log.suffix(op).find(|(_, place)| place.is_decided)?
-        };
-        let (op, place) = next;
-        Some((op, place.entry.clone()))
+        let mut tail = self.log.suffix(self.machine.applied().next());
+        tail.find(|(_, place)| place.is_decided).map(|(op, _)| op)
     }
 
     fn take_checkpoint_if_due(&mut self, out: &mut Outbox<Vr>) {
@@ -74,10 +72,10 @@ impl VrReplica {
             return;
         }
         let Some(ahead) = &mut self.ahead else { return };
-        let Some(entry) = self.log.get(op).map(|place| &place.entry) else { return };
-        let executed = execute(ahead, op, entry);
-        let (client, number) = entry.asked();
-        let is_told = entry.reconfiguration().is_none();
+        let Some(place) = self.log.get(op) else { return };
+        let executed = execute(ahead, op, place);
+        let (client, number) = place.entry.asked();
+        let is_told = place.entry.reconfiguration().is_none();
         if let Some(outcome) = outcome(executed, out)
             && is_told
         {
@@ -113,12 +111,12 @@ impl VrReplica {
 }
 
 /// Has a machine execute an entry.
-fn execute(machine: &mut Machine, op: Slot, entry: &Entry) -> Executed {
-    let executed = machine.execute(op, entry.digest(), entry.request());
-    if entry.reconfiguration().is_none() {
+fn execute(machine: &mut Machine, op: Slot, place: &Place<View, Entry>) -> Executed {
+    let executed = machine.execute(op, place.digest, place.entry.request());
+    if place.entry.reconfiguration().is_none() {
         return executed;
     }
-    let (client, number) = entry.asked();
+    let (client, number) = place.entry.asked();
     machine.note(client, number, Outcome::Reconfigured)
 }
 

@@ -140,7 +140,7 @@ impl VrReplica {
             out.mark("witness-stored");
         }
         if self.stores() {
-            self.append(entry, out);
+            self.append(self.view, entry, out);
         }
     }
 

@@ -157,18 +157,17 @@ impl VrReplica {
             out.set_timer(RESEND, PATIENCE.0, PATIENCE.1);
         }
         primary.open.push_back(Open { op, voters: NodeSet::EMPTY });
-        self.append(entry, out);
+        self.append(view, entry, out);
         out.send(self.me, Message::PrepareOk { view, op });
     }
 
-    /// Puts an entry of its view behind the last.
-    pub(super) fn append(&mut self, entry: Entry, out: &mut Outbox<Vr>) {
-        let (view, op, commit) = (self.view, self.log.last().next(), self.log.commit());
-        let digest = entry.digest();
+    /// Puts an entry that was assigned its op-number in `view` behind the last.
+    pub(super) fn append(&mut self, view: View, entry: Entry, out: &mut Outbox<Vr>) {
+        let (op, commit) = (self.log.last().next(), self.log.commit());
         let (client, number) = entry.asked();
         let known = self.in_flight.entry(client).or_insert(number);
         *known = number.max(*known);
-        self.log.push(view, entry.clone());
+        let digest = self.log.push(view, entry.clone());
         let ticket = self.keep(Record::Prepared { view, op, entry, commit }, out).0;
         out.observe(Observation::Appended { view, op, entry: digest, ticket });
         self.execute_ahead(op, out);

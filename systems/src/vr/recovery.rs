@@ -102,10 +102,8 @@ impl VrReplica {
             return;
         }
         let Some(recovery) = &self.recovery else { return };
-        let is_guarded = self.config.guard() == Guard::Crashes;
-        let counts =
-            |node: NodeId, answer: &Answer| !is_guarded || answer.life >= self.crashes.get(node);
-        let answers = recovery.answers.iter().filter(|(node, answer)| counts(**node, answer));
+        let answers = recovery.answers.iter();
+        let answers = answers.filter(|(node, answer)| self.is_last_life(**node, answer.life));
         let voters: NodeSet = answers.clone().map(|(node, _)| *node).collect();
         let Some(view) = answers.clone().map(|(_, answer)| answer.view).max() else { return };
         if !self.members.is_quorum(voters) {
@@ -123,22 +121,27 @@ impl VrReplica {
         self.adopt(Adoption { view, state, from, goal: Goal::Follow }, out);
     }
 
-    /// With crash vectors: whether a message is of its sender's last life that anybody has told of.
+    /// Whether what a life of `node` said counts: with crash vectors, only of the last that anybody has told of.
+    pub(super) fn is_last_life(&self, node: NodeId, life: Incarnation) -> bool {
+        self.config.guard() != Guard::Crashes || life >= self.crashes.get(node)
+    }
+
+    /// Whether a message is of its sender's last life, as [`Self::is_last_life`] has it; what it knows of others' lives
+    /// is taken over.
     pub(super) fn is_of_last_life(
         &mut self,
         from: NodeId,
         crashes: &CrashVector,
         out: &mut Outbox<Vr>,
     ) -> bool {
-        if self.config.guard() != Guard::Crashes {
-            return true;
-        }
-        if crashes.get(from) < self.crashes.get(from) {
+        if !self.is_last_life(from, crashes.get(from)) {
             out.mark("former-life-refused");
             out.ignore("of a life that is over");
             return false;
         }
-        self.crashes.merge(crashes);
+        if self.config.guard() == Guard::Crashes {
+            self.crashes.merge(crashes);
+        }
         true
     }
 }

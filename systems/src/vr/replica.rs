@@ -188,13 +188,10 @@ impl Replica<Vr> for VrReplica {
 
     fn checkpoint(&self) -> Vec<Record> {
         let mut records = Vec::new();
-        if let Some(Handover { op, old, .. }) = self.handover {
-            let view = View { number: 0, ..self.view };
-            let is_normal = self.last_normal.epoch == self.view.epoch;
-            let new = self.members;
-            let has_executed = false;
-            records.push(Record::Epoch { view, op, old, new, has_executed, is_normal });
-        }
+        // How far it has executed stands in the next record.
+        let is_normal = self.last_normal.epoch == self.view.epoch;
+        let first = View { number: 0, ..self.view };
+        records.extend(self.epoch_record(first, false, is_normal));
         if self.config.persistence == Persistence::Durable {
             let snapshot = (self.checkpoint.index > Slot::ZERO).then(|| self.checkpoint.clone());
             let state = Box::new(self.state_after(self.log.base()));

@@ -6,7 +6,7 @@
 use super::Vr;
 use super::adoption::{Adoption, Goal};
 use super::entry::{Logged, Suffix};
-use super::message::{Message, Observation, Record, State, Status};
+use super::message::{Message, State, Status};
 use super::replica::{PATIENCE, RESEND, VrReplica};
 use super::view::View;
 use crate::contract::{After, NodeId, Outbox};
@@ -146,27 +146,14 @@ impl VrReplica {
         out.cancel_timer(RESEND);
         self.observe_status(out);
         let (view, commit) = (self.view, state.commit);
-        for (op, Logged { view: assigned, entry }) in state.log.beyond(self.log.last()).numbered() {
-            if assigned == view {
-                self.append(entry, out);
-            } else {
-                // Of the log that the view began with.
-                self.take_over(op, Logged { view: assigned, entry }, out);
-            }
+        // Some may be of the log that the view began with.
+        for (_, Logged { view: assigned, entry }) in state.log.beyond(self.log.last()).numbered() {
+            self.append(assigned, entry, out);
         }
         let primary = self.primary_of(view);
         if primary != self.me {
             out.send(primary, Message::PrepareOk { view, op: self.log.last() });
         }
         self.learn(commit, out);
-    }
-
-    fn take_over(&mut self, op: Slot, logged: Logged, out: &mut Outbox<Vr>) {
-        let Logged { view, entry } = logged;
-        let (digest, commit) = (entry.digest(), self.log.commit());
-        self.log.push(view, entry.clone());
-        let ticket = self.keep(Record::Prepared { view, op, entry, commit }, out).0;
-        out.observe(Observation::Appended { view, op, entry: digest, ticket });
-        self.execute_ahead(op, out);
     }
 }

@@ -17,7 +17,6 @@ use alloc::collections::BTreeMap;
 use super::Vr;
 use super::adoption::{Adoption, Goal};
 use super::message::{Message, Record, State, Status};
-use super::options::Guard;
 use super::replica::{PATIENCE, RESEND, VrReplica};
 use super::view::View;
 use crate::contract::{After, Incarnation, Micros, NodeId, Outbox};
@@ -241,16 +240,12 @@ impl VrReplica {
 
     /// Whose votes count: with crash vectors, none of a life that is over.
     fn voters(&self, out: &mut Outbox<Vr>) -> NodeSet {
-        let is_guarded = self.config.guard() == Guard::Crashes;
-        let is_of_last_life =
-            |node: NodeId, vote: &Vote| !is_guarded || vote.life >= self.crashes.get(node);
-        let votes = self.change.votes.iter();
-        let (now, former): (alloc::vec::Vec<_>, alloc::vec::Vec<_>) =
-            votes.partition(|(node, vote)| is_of_last_life(**node, vote));
-        if !former.is_empty() {
+        let votes = &self.change.votes;
+        let is_counted = |(node, vote): &(&NodeId, &Vote)| self.is_last_life(**node, vote.life);
+        if !votes.iter().all(|vote| is_counted(&vote)) {
             out.mark("former-life-refused");
         }
-        now.into_iter().map(|(node, _)| *node).collect()
+        votes.iter().filter(is_counted).map(|(node, _)| *node).collect()
     }
 
     pub(super) fn on_start_view(
