@@ -4,6 +4,7 @@
 //! The simulator hands over everything as it happens; a live run's nodes write it beside their logs, and it is
 //! handed over afterwards in the order of its times. The code that judges is the same.
 
+mod executed;
 mod paxos;
 mod paxos_single;
 mod psb;

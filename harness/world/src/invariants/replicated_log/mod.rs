@@ -36,10 +36,10 @@ use self::leaders::Leaders;
 use self::nodes::{Node, Standing};
 use self::places::Places;
 use self::submitted::Submitted;
+use super::executed::Effects;
 use super::{Broken, Seen, Who};
 
 pub(super) use self::attempts::Reported;
-pub(super) use self::executions::Effects;
 pub(super) use self::nodes::Deed;
 
 pub(super) const P_I1: &str = "P-I1";

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use quorate_systems::contract::{ClientId, NodeId};
+use quorate_systems::contract::NodeId;
 use quorate_systems::paxos::Ballot;
-use quorate_systems::smr::{Chain, RequestNumber, Slot};
+use quorate_systems::smr::Slot;
 
 use super::Who;
 use super::nodes::Deed;
+use crate::invariants::executed::Executed;
 
 /// The slots in use: the last [`PLACES_MAX`] of them. Those before them are forgotten as later ones come into use.
 #[derive(Debug)]
@@ -31,10 +32,8 @@ pub(super) struct Place {
     pub(super) decided: Option<(u64, Who)>,
     /// Whether a majority was seen to hold it.
     pub(super) is_held: bool,
-    /// The history up to here, and who said so first.
-    pub(super) chain: Option<(Chain, NodeId)>,
-    /// What came of the entry here, and who said so first.
-    pub(super) effect: Option<(Effect, NodeId)>,
+    /// What replicas made of it.
+    pub(super) executed: Executed,
 }
 
 /// In so many ballots an entry is remembered for each slot.
@@ -48,13 +47,6 @@ pub(super) struct Valued {
     pub(super) entry: Option<(u64, Who)>,
     /// Whether its proposal was judged.
     pub(super) is_judged: bool,
-}
-
-/// What a replica made of a slot: the request in it, and whether that took effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Effect {
-    pub(super) request: Option<(ClientId, RequestNumber)>,
-    pub(super) is_first: bool,
 }
 
 /// What one node holds in one slot.

@@ -4,9 +4,11 @@
 use quorate_systems::contract::{ClientId, NodeId};
 use quorate_systems::smr::{Chain, RequestNumber, Slot};
 
-use super::places::Effect;
 use super::{V_I1, V_I2, V_I7, V_I12, VrInvariants, broke};
-use crate::invariants::{Broken, Who};
+use crate::invariants::Broken;
+use crate::invariants::executed::{Demands, Effect};
+
+const DEMANDS: Demands = Demands { one_history: V_I7, once: V_I7, preposition: "at" };
 
 impl VrInvariants {
     /// A replica executed a committed entry. `request` is what stood there, with whether it took effect.
@@ -37,7 +39,7 @@ impl VrInvariants {
         }
         self.history(by, op, chain, broken);
         let (request, is_first) = request;
-        self.effect(by, op, Effect { request, is_first }, broken);
+        self.effect(by, op, Effect { request: Some(request), is_first }, broken);
     }
 
     /// A replica put its own state in place of the log up to `index`.
@@ -79,40 +81,15 @@ impl VrInvariants {
     }
 
     fn history(&mut self, by: NodeId, op: Slot, chain: Chain, broken: &mut Vec<Broken>) {
-        let Some(place) = self.places.get(op) else { return };
-        let (known, first) = *place.chain.get_or_insert((chain, by));
-        if known != chain {
-            let what =
-                format!("up to {op}, the history of {by} is {chain} and that of {first} {known}");
-            let by = vec![Who::Node(first), Who::Node(by)];
-            broken.push(Broken { invariant: V_I7, by, what });
+        if let Some(place) = self.places.get(op) {
+            DEMANDS.history(&mut place.executed, (op, chain), by, broken);
         }
     }
 
     fn effect(&mut self, by: NodeId, op: Slot, effect: Effect, broken: &mut Vec<Broken>) {
-        let (client, number) = effect.request;
-        let Some(place) = self.places.get(op) else { return };
-        let (known, first) = *place.effect.get_or_insert((effect, by));
-        // Where there is another request, the histories differ.
-        if known.request == effect.request && known.is_first != effect.is_first {
-            let (has, not) = if effect.is_first { (by, first) } else { (first, by) };
-            let what = format!(
-                "request {number} of {client} takes effect at {op} at {has} and not at {not}"
-            );
-            let by = vec![Who::Node(first), Who::Node(by)];
-            broken.push(Broken { invariant: V_I7, by, what });
-            return;
-        }
-        if !effect.is_first {
-            return;
-        }
-        if let Some(earlier) = self.effects.first(client, number, op)
-            && earlier != op
-        {
-            let what = format!(
-                "request {number} of {client} takes effect at {op} at {by}, and at {earlier}"
-            );
-            broken.push(broke(V_I7, by, what));
+        if let Some(place) = self.places.get(op) {
+            let known = (&mut place.executed, &mut self.effects);
+            DEMANDS.effect(known, (op, effect), by, broken);
         }
     }
 }

@@ -43,7 +43,7 @@ use self::epochs::Epochs;
 use self::nodes::{Node, Standing};
 use self::places::Places;
 use self::views::Leaders;
-use super::replicated_log::Effects;
+use super::executed::Effects;
 use super::{Broken, Invariants, Seen, Watched, Who};
 
 const V_I1: &str = "V-I1";

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
-use quorate_systems::contract::{ClientId, NodeId};
-use quorate_systems::smr::{Chain, RequestNumber, Slot};
+use quorate_systems::contract::NodeId;
+use quorate_systems::smr::Slot;
 use quorate_systems::vr::View;
+
+use crate::invariants::executed::Executed;
 
 /// The op-numbers in use: the last [`PLACES_MAX`] of them. Those before them are forgotten as later ones come
 /// into use.
@@ -28,10 +30,8 @@ pub(super) struct Place {
     pub(super) committed: Option<(u64, NodeId)>,
     /// The entry that was acknowledged in the lowest view.
     pub(super) acknowledged: Option<(View, u64)>,
-    /// The history up to here, and who said so first.
-    pub(super) chain: Option<(Chain, NodeId)>,
-    /// What came of the entry here, and who said so first.
-    pub(super) effect: Option<(Effect, NodeId)>,
+    /// What replicas made of it.
+    pub(super) executed: Executed,
 }
 
 /// In so many views an entry is remembered for each op-number.
@@ -44,13 +44,6 @@ pub(super) struct Valued {
     pub(super) entry: u64,
     /// Who said so first.
     pub(super) by: NodeId,
-}
-
-/// What a replica made of an op-number: the request in it, and whether that took effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Effect {
-    pub(super) request: (ClientId, RequestNumber),
-    pub(super) is_first: bool,
 }
 
 impl Places {
