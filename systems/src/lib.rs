@@ -21,6 +21,7 @@ mod options;
 pub mod parties;
 pub mod paxos;
 pub mod paxos_single;
+pub mod pbft;
 pub mod psb;
 pub mod quorum;
 pub mod smr;
