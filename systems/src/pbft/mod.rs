@@ -2,13 +2,16 @@
 
 mod digest;
 mod message;
+mod options;
 mod proof;
 mod view;
+mod vocabulary;
 
 pub use digest::Digest;
 pub use message::{
     Batch, Body, Certificate, How, Message, NewView, Observation, PrePrepared, Prepared, Proposal,
     Record, SignedRequest, SignedViewChange, ViewChange, Vote,
 };
+pub use options::{Authentication, Config, Execution, Reads};
 pub use proof::{Authenticator, Proof};
 pub use view::View;
