@@ -2,6 +2,7 @@
 
 mod authentication;
 mod certificates;
+mod describe;
 mod digest;
 mod message;
 mod options;
