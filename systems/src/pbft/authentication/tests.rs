@@ -224,9 +224,8 @@ fn a_mac_proves_nothing_to_third_parties() {
 
 #[test]
 fn what_must_be_passed_on_is_signed_whatever_the_rest_has() {
-    let is_signed = |body: &Body| match body {
-        Body::Checkpoint { .. } | Body::ViewChange(_) | Body::NewView(_) => true,
-        _ => false,
+    let is_signed = |body: &Body| {
+        matches!(body, Body::Checkpoint { .. } | Body::ViewChange(_) | Body::NewView(_))
     };
     for cluster in Cluster::of_both_kinds("hmac", None) {
         for body in bodies() {
