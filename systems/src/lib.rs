@@ -54,6 +54,8 @@ pub enum SystemKind {
     Psb,
     /// The same replicated by Viewstamped Replication (Oki, Liskov 1988; Liskov, Cowling 2012).
     Vr,
+    /// The same replicated by Practical Byzantine Fault Tolerance (Castro, Liskov 1999): replicas may lie.
+    Pbft,
 }
 
 impl SystemKind {
@@ -68,6 +70,7 @@ impl SystemKind {
             Self::Paxos => "paxos",
             Self::Psb => "psb",
             Self::Vr => "vr",
+            Self::Pbft => "pbft",
         }
     }
 
@@ -126,5 +129,6 @@ pub fn with_system<W: WithSystem>(kind: SystemKind, job: W) -> W::Out {
         SystemKind::Paxos => job.with::<paxos::Paxos>(),
         SystemKind::Psb => job.with::<psb::Psb>(),
         SystemKind::Vr => job.with::<vr::Vr>(),
+        SystemKind::Pbft => job.with::<pbft::Pbft>(),
     }
 }

@@ -206,7 +206,8 @@ impl Log {
 
     /// The last sequence number in which something is committed, or accepted in this view.
     pub(super) fn last(&self, view: View) -> Slot {
-        let is_open = |place: &Place| place.committed.is_some() || place.accepted_in(view).is_some();
+        let is_open =
+            |place: &Place| place.committed.is_some() || place.accepted_in(view).is_some();
         self.places().rev().find(|(_, place)| is_open(place)).map_or(self.low, |(seq, _)| seq)
     }
 

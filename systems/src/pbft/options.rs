@@ -108,6 +108,9 @@ impl Config {
     }
 }
 
+/// Why nothing changes while the system runs.
+pub(super) const FIXED: &str = "PBFT keeps its members and options while it runs";
+
 /// More nodes would be no better, and a set of them has a bound.
 const NODES_MAX: u16 = 16;
 /// A batch travels in one message.

@@ -33,9 +33,8 @@ impl PbftReplica {
     /// Leads its view from now on, in which it may have given sequence numbers away before.
     pub(super) fn lead(&mut self) {
         let view = self.view;
-        let in_view = |seq: &Slot| {
-            self.log.get(*seq).is_some_and(|place| place.accepted_in(view).is_some())
-        };
+        let in_view =
+            |seq: &Slot| self.log.get(*seq).is_some_and(|place| place.accepted_in(view).is_some());
         let given = self.log.places().rev().map(|(seq, _)| seq).find(in_view);
         let begun = self.beginning.as_deref().filter(|beginning| beginning.new_view.view == view);
         let proposed = begun.map_or(Slot::ZERO, |beginning| beginning.new_view.last());

@@ -9,9 +9,7 @@ use super::authentication::Keys;
 use super::catch_up::Catching;
 use super::checkpoints::Checkpoints;
 use super::log::{Assignment, Cast, Log};
-use super::message::{
-    Body, Certificate, Message, NewView, Observation, Record, SignedViewChange,
-};
+use super::message::{Body, Certificate, Message, NewView, Observation, Record, SignedViewChange};
 use super::options::{Config, Execution};
 use super::primary::Primary;
 use super::proof::Proof;

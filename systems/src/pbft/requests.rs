@@ -180,9 +180,8 @@ impl PbftReplica {
 
     /// Another's state has come in place of its own: with it, some of what was waited for.
     pub(super) fn forget_served(&mut self, out: &mut Outbox<Pbft>) {
-        let numbers = |(client, waiting): (&ClientId, &Waiting)| {
-            (*client, waiting.signed.request.number)
-        };
+        let numbers =
+            |(client, waiting): (&ClientId, &Waiting)| (*client, waiting.signed.request.number);
         let waiting: alloc::vec::Vec<_> = self.patience.waiting.iter().map(numbers).collect();
         for (client, number) in waiting {
             if self.machine.standing(client, number) != Standing::New {
