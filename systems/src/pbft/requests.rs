@@ -117,15 +117,21 @@ impl PbftReplica {
     }
 
     /// `PBFT OSDI'99 §4.4`: a backup that a client asks waits with it for the primary, and not for ever.
+    ///
+    /// Unlike the paper: so does a primary that is asked again. Of 2f + 1 correct replicas f may have executed the request,
+    /// and wait for nothing; some may have left the view. Those who are left are f + 1, whom the others follow into the
+    /// next view, only if the primary is one of them.
     fn wait_with(&mut self, signed: Arc<SignedRequest>, out: &mut Outbox<Pbft>) {
+        if self.primary.is_some() && !self.is_under_way(&signed) {
+            return self.enqueue(signed, out);
+        }
         self.patience.wait_for(signed.clone());
         if !self.is_active {
             return out.ignore("REQUEST while no view has begun");
         }
-        if self.primary.is_some() {
-            return self.enqueue(signed, out);
+        if self.primary.is_none() {
+            self.pass_on(signed, out);
         }
-        self.pass_on(signed, out);
         self.wait_for_oldest(out);
     }
 
@@ -149,7 +155,7 @@ impl PbftReplica {
     /// The timer runs for the request that has waited for the longest, until that one is executed: were it set anew
     /// with every other, a primary could starve one client for ever.
     pub(super) fn wait_for_oldest(&mut self, out: &mut Outbox<Pbft>) {
-        if !self.is_active || self.primary.is_some() || self.patience.awaited.is_some() {
+        if !self.is_active || self.patience.awaited.is_some() {
             return;
         }
         let waiting = self.patience.waiting.iter();

@@ -162,6 +162,7 @@ const MILESTONES: &[MilestoneSpec] = &[
     milestone("read-waits", "a read waits until what clients were told tentatively is committed"),
     milestone("equivocation-seen", "somebody says two things that exclude each other"),
     milestone("forged-request", "a primary proposes what no client asked for"),
+    milestone("primary-gave-up", "a primary leaves its view, in which it does not get on"),
     milestone("view-change-joined", "a replica leaves its view since f + 1 others have"),
     milestone("view-change-undecided", "a new primary needs more VIEW-CHANGEs than a quorum"),
     milestone("invalid-view-change", "a VIEW-CHANGE claims what it does not prove"),
