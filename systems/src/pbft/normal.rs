@@ -268,6 +268,8 @@ impl PbftReplica {
         if place.accepted.as_ref().is_none_or(|accepted| accepted.view <= view) {
             place.accept(view, digest, proof);
             place.vouch(is_remembered);
+        } else if is_remembered {
+            place.remember(view, digest);
         }
     }
 
