@@ -14,6 +14,7 @@ mod normal;
 mod options;
 mod primary;
 mod proof;
+mod reads;
 mod replica;
 mod requests;
 mod transfer;

@@ -50,6 +50,14 @@ impl PbftReplica {
         self.primary = Some(Box::new(Primary { last, queue: VecDeque::new(), under_way }));
     }
 
+    /// What is stable has its sequence number from somebody: from a later primary, where it was not this one.
+    pub(super) fn skip_stable(&mut self) {
+        let stable = self.stable.seq;
+        if let Some(primary) = &mut self.primary {
+            primary.last = primary.last.max(stable);
+        }
+    }
+
     /// A request waits for its sequence number.
     pub(super) fn enqueue(&mut self, signed: Arc<SignedRequest>, out: &mut Outbox<Pbft>) {
         let (client, number) = (signed.request.client, signed.request.number);

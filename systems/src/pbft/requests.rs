@@ -4,14 +4,13 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 use super::Pbft;
-use super::message::{Body, How, Message, Observation, SignedRequest};
-use super::options::Reads;
+use super::message::{Body, How, Message, SignedRequest};
 use super::proof::Proof;
 use super::replica::{PbftReplica, VIEW};
 use crate::contract::{ClientId, Micros, Outbox};
 use crate::mutant::Mutant;
 use crate::parties::Party;
-use crate::smr::{RequestNumber, Standing, is_read};
+use crate::smr::{RequestNumber, Standing};
 
 /// Whom a replica waits with, and how long it does.
 #[derive(Debug, Default)]
@@ -93,7 +92,7 @@ impl PbftReplica {
             return out.ignore("REQUEST that its client did not make");
         }
         if signed.is_read_only {
-            return self.on_read(&signed, out);
+            return self.on_read(signed, out);
         }
         match self.standing(client, number) {
             Standing::Old => return out.ignore("REQUEST that was overtaken"),
@@ -197,16 +196,5 @@ impl PbftReplica {
         let factor = if is_doubled { 1 << self.patience.doublings } else { 1 };
         let least = self.config.timeout.0 * factor;
         out.set_timer(VIEW, Micros(least), Micros(least + least / 4));
-    }
-
-    /// `PBFT OSDI'99 §5.1`: what changes nothing is answered at once, from what is committed here.
-    fn on_read(&mut self, signed: &SignedRequest, out: &mut Outbox<Pbft>) {
-        let (client, number) = (signed.request.client, signed.request.number);
-        if self.config.reads != Reads::ReadOnly || !is_read(&signed.request.command) {
-            return out.ignore("REQUEST that is not for a single replica to answer");
-        }
-        let Some(outcome) = self.machine.look(&signed.request.command) else { return };
-        out.observe(Observation::ReadServed { executed: self.executed() });
-        self.reply(client, number, outcome, How::ReadOnly, out);
     }
 }

@@ -159,6 +159,7 @@ const MILESTONES: &[MilestoneSpec] = &[
     milestone("requests-queued", "requests wait for a sequence number, and will share one"),
     milestone("ordered-twice", "a request stands in two places, and is executed once"),
     milestone("restarted", "a replica takes up what it was before"),
+    milestone("read-waits", "a read waits until what clients were told tentatively is committed"),
     milestone("equivocation-seen", "somebody says two things that exclude each other"),
     milestone("forged-request", "a primary proposes what no client asked for"),
     milestone("view-change-joined", "a replica leaves its view since f + 1 others have"),
