@@ -60,7 +60,8 @@ pub enum SystemKind {
 
 impl SystemKind {
     /// Every system there is, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle, Self::Paxos, Self::Psb, Self::Vr];
+    pub const ALL: &[Self] =
+        &[Self::Quorum, Self::PaxosSingle, Self::Paxos, Self::Psb, Self::Vr, Self::Pbft];
 
     /// The name on the command line and in plans.
     pub const fn name(self) -> &'static str {
