@@ -428,6 +428,7 @@ impl<S: Watched> Network<S> {
             | Fault::Clock { .. }
             | Fault::Disk { .. }
             | Fault::Byzantine { .. }
+            | Fault::ByzantineClients { .. }
             | Fault::Reconfigure { .. } => None,
         }
     }

@@ -27,7 +27,7 @@ impl Watch {
     }
 
     fn lie(&mut self, node: u16) -> &mut Self {
-        self.see(&Seen::Lies { node: NodeId(node) })
+        self.see(&Seen::Lies { who: Who::Node(NodeId(node)) })
     }
 
     /// The node answers client `c0`.
