@@ -328,8 +328,19 @@ pub const FORGED_VALUES: u64 = 1_000_000_000_000;
 pub struct Keyring {
     /// The holder's own Ed25519 secret; nobody else has it.
     pub secret: [u8; 32],
+    /// What it shares with one other each.
+    pub shared: SharedKeys,
     /// Everybody's public keys.
     pub public: PublicKeys,
+}
+
+/// The keys that a holder shares with each of the others, by place, and with nobody else: for MACs.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SharedKeys {
+    /// With the nodes, the holder itself among them if it is one.
+    pub nodes: Vec<[u8; 32]>,
+    /// With the clients; a client shares none with others.
+    pub clients: Vec<[u8; 32]>,
 }
 
 /// The public Ed25519 keys of a cluster, by place.

@@ -6,12 +6,17 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::Hasher;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
-use crate::contract::{ClientId, Keyring, NodeId, PublicKeys};
+use crate::contract::{ClientId, Keyring, NodeId, PublicKeys, SharedKeys};
+use crate::parties::Party;
 
-/// One keyring for each member of a cluster: its own secret, and everybody's public keys.
+/// One keyring for each member of a cluster: its own secret, what it shares with each of the others, and everybody's
+/// public keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterKeys {
     /// Of the nodes, by place.
@@ -25,19 +30,79 @@ impl ClusterKeys {
     /// and hands out keyrings.
     pub fn from_seed(seed: &[u8; 32], nodes: u16, clients: u32) -> Self {
         let root = SigningKey::from_bytes(seed);
-        let node_secrets: Vec<_> =
-            (0..nodes).map(|node| derive(&root, b'n', u32::from(node))).collect();
-        let client_secrets: Vec<_> =
-            (0..clients).map(|client| derive(&root, b'c', client)).collect();
+        let secrets = Secrets {
+            nodes: (0..nodes).map(|node| derive(&root, b'n', u32::from(node))).collect(),
+            clients: (0..clients).map(|client| derive(&root, b'c', client)).collect(),
+        };
         let public = PublicKeys {
-            nodes: node_secrets.iter().map(public_of).collect(),
-            clients: client_secrets.iter().map(public_of).collect(),
+            nodes: secrets.nodes.iter().map(public_of).collect(),
+            clients: secrets.clients.iter().map(public_of).collect(),
             simulated: None,
         };
-        let keyring = |secret: [u8; 32]| Keyring { secret, public: public.clone() };
-        Self {
-            nodes: node_secrets.into_iter().map(keyring).collect(),
-            clients: client_secrets.into_iter().map(keyring).collect(),
+        secrets.hand_out(&public, |name| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(seed).expect("keys of any length do");
+            mac.update(b"quorate shared key v1 ");
+            mac.update(name);
+            mac.finalize().into_bytes().into()
+        })
+    }
+
+    /// The keys of a simulated cluster.
+    pub fn simulated(nodes: u16, clients: u32) -> Self {
+        let secret = |role: u8, name: &[u8]| {
+            let mut secret = [role; 32];
+            let word = keyed_hash(&[role; 32], name);
+            secret.iter_mut().zip(word).for_each(|(to, from)| *to = from);
+            secret
+        };
+        let of_node = |node: u16| secret(b'n', &u32::from(node).to_be_bytes());
+        let secrets = Secrets {
+            nodes: (0..nodes).map(of_node).collect(),
+            clients: (0..clients).map(|client| secret(b'c', &client.to_be_bytes())).collect(),
+        };
+        let verifier =
+            SimulatedVerifier { nodes: secrets.nodes.clone(), clients: secrets.clients.clone() };
+        let public =
+            PublicKeys { nodes: Vec::new(), clients: Vec::new(), simulated: Some(verifier) };
+        secrets.hand_out(&public, |name| secret(b's', name))
+    }
+}
+
+/// What each member alone knows.
+struct Secrets {
+    nodes: Vec<[u8; 32]>,
+    clients: Vec<[u8; 32]>,
+}
+
+impl Secrets {
+    /// Everybody's keyring; `shared` makes the key of two members from both their names.
+    fn hand_out(self, public: &PublicKeys, shared: impl Fn(&[u8]) -> [u8; 32]) -> ClusterKeys {
+        let places = |members: &[[u8; 32]]| 0..u32::try_from(members.len()).unwrap_or(u32::MAX);
+        let (nodes, clients) = (places(&self.nodes), places(&self.clients));
+        let pair = |node: u32, role: u8, other: u32| {
+            let mut name = [0; 9];
+            // Both ends find the same name.
+            let (first, second) =
+                if role == b'n' { (node.min(other), node.max(other)) } else { (node, other) };
+            let bytes = first.to_be_bytes().into_iter().chain([role]).chain(second.to_be_bytes());
+            name.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+            shared(&name)
+        };
+        let keyring = |secret, shared| Keyring { secret, shared, public: public.clone() };
+        let of_node = |(secret, node): (&[u8; 32], u32)| {
+            let shared = SharedKeys {
+                nodes: nodes.clone().map(|other| pair(node, b'n', other)).collect(),
+                clients: clients.clone().map(|client| pair(node, b'c', client)).collect(),
+            };
+            keyring(*secret, shared)
+        };
+        let of_client = |(secret, client): (&[u8; 32], u32)| {
+            let with_nodes = nodes.clone().map(|node| pair(node, b'c', client)).collect();
+            keyring(*secret, SharedKeys { nodes: with_nodes, clients: Vec::new() })
+        };
+        ClusterKeys {
+            nodes: self.nodes.iter().zip(nodes.clone()).map(of_node).collect(),
+            clients: self.clients.iter().zip(clients.clone()).map(of_client).collect(),
         }
     }
 }
@@ -55,26 +120,14 @@ impl fmt::Debug for SimulatedVerifier {
     }
 }
 
-impl ClusterKeys {
-    /// The keys of a simulated cluster.
-    pub fn simulated(nodes: u16, clients: u32) -> Self {
-        let secret = |role: u8, place: u32| {
-            let mut secret = [role; 32];
-            let word = keyed_hash(&[role; 32], &place.to_be_bytes());
-            secret.iter_mut().zip(word).for_each(|(to, from)| *to = from);
-            secret
+impl SimulatedVerifier {
+    /// What a member's signatures begin with: for checking them, and nothing else.
+    pub(crate) fn hash_of(&self, member: Party) -> Option<KeyedHash> {
+        let secret = match member {
+            Party::Node(node) => self.nodes.get(usize::from(node.0)),
+            Party::Client(client) => self.clients.get(usize::try_from(client.0).ok()?),
         };
-        let node_secrets: Vec<_> = (0..nodes).map(|node| secret(b'n', u32::from(node))).collect();
-        let client_secrets: Vec<_> = (0..clients).map(|client| secret(b'c', client)).collect();
-        let simulated =
-            SimulatedVerifier { nodes: node_secrets.clone(), clients: client_secrets.clone() };
-        let public =
-            PublicKeys { nodes: Vec::new(), clients: Vec::new(), simulated: Some(simulated) };
-        let keyring = |secret: [u8; 32]| Keyring { secret, public: public.clone() };
-        Self {
-            nodes: node_secrets.into_iter().map(keyring).collect(),
-            clients: client_secrets.into_iter().map(keyring).collect(),
-        }
+        secret.map(KeyedHash::new)
     }
 }
 
@@ -131,20 +184,75 @@ impl SimulatedVerifier {
 
 /// Sixteen bytes that change with every bit of the secret and the text. No cryptographic strength is claimed.
 fn keyed_hash(secret: &[u8; 32], bytes: &[u8]) -> [u8; 16] {
-    let mut lanes = [0x9E37_79B9_7F4A_7C15_u64, 0xD6E8_FEB8_6659_FD93];
-    let length = (bytes.len() as u64).to_le_bytes();
-    for part in secret.chunks(8).chain(bytes.chunks(8)).chain([&length[..]]) {
-        let mut word = [0; 8];
-        word.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
-        let word = u64::from_le_bytes(word);
+    let mut hash = KeyedHash::new(secret);
+    hash.write(bytes);
+    hash.whole()
+}
+
+/// A hash of a secret and of whatever is written to it. No cryptographic strength is claimed: it says who wrote it
+/// where nobody but the holders of the secret can make it, as in a simulated cluster. It says the same on every
+/// machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyedHash([u64; 2]);
+
+impl KeyedHash {
+    pub(crate) fn new(secret: &[u8; 32]) -> Self {
+        let mut hash = Self([0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93]);
+        hash.write_words(secret);
+        hash
+    }
+
+    /// All of it.
+    pub(crate) fn whole(self) -> [u8; 16] {
+        let [first, second] = self.0;
+        (u128::from(first) << 64 | u128::from(second)).to_le_bytes()
+    }
+
+    fn write_words(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+}
+
+impl Hasher for KeyedHash {
+    fn finish(&self) -> u64 {
+        self.0[0]
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.write_words(bytes);
+        self.write_u64(bytes.len() as u64);
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u16(&mut self, word: u16) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let lanes = &mut self.0;
         lanes[0] = (lanes[0] ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
         lanes[1] = (lanes[1].rotate_left(23) ^ word).wrapping_mul(0xD6E8_FEB8_6659_FD93);
         lanes[1] ^= lanes[0] >> 31;
     }
-    let mut hash = [0; 16];
-    let whole = (u128::from(lanes[0]) << 64 | u128::from(lanes[1])).to_le_bytes();
-    hash.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
-    hash
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_isize(&mut self, word: isize) {
+        self.write_u64(word.cast_unsigned() as u64);
+    }
 }
 
 fn verifies(public: &[u8; 32], bytes: &[u8], signature: &[u8]) -> bool {
@@ -186,6 +294,31 @@ mod tests {
     fn a_simulated_verifier_tells_nothing() {
         let keys = ClusterKeys::simulated(1, 1);
         assert!(format!("{:?}", keys.nodes[0].public).contains("SimulatedVerifier)"));
+    }
+
+    fn two_members_share_a_key_that_is_nobody_elses(keys: &ClusterKeys) {
+        let mut known = Vec::new();
+        for (place, ring) in keys.nodes.iter().enumerate() {
+            for (other, key) in ring.shared.nodes.iter().enumerate() {
+                assert_eq!(*key, keys.nodes[other].shared.nodes[place]);
+                known.extend((place <= other).then_some(*key));
+            }
+            for (client, key) in ring.shared.clients.iter().enumerate() {
+                assert_eq!(*key, keys.clients[client].shared.nodes[place]);
+                known.push(*key);
+            }
+        }
+        assert_eq!(known.len(), 6 + 3 * 2);
+        known.extend(keys.nodes.iter().chain(&keys.clients).map(|ring| ring.secret));
+        known.sort_unstable();
+        known.dedup();
+        assert_eq!(known.len(), 6 + 3 * 2 + 5, "all are different");
+    }
+
+    #[test]
+    fn two_members_share_a_key_of_their_own() {
+        two_members_share_a_key_that_is_nobody_elses(&ClusterKeys::from_seed(&[7; 32], 3, 2));
+        two_members_share_a_key_that_is_nobody_elses(&ClusterKeys::simulated(3, 2));
     }
 
     #[test]

@@ -108,6 +108,45 @@ pub enum Mutant {
     V27,
     /// A STARTVIEW that comes again is taken again (VRR 4.2 to the letter).
     V31,
+    /// A client takes the first reply that it gets (the slides ask how many it should wait for).
+    B01,
+    /// A PREPARE of the primary counts as one of a backup (as in sawtooth-pbft 180ceed; the slides).
+    B03,
+    /// A quorum is 2f + 1, however many replicas there are (Saltini, Hyland-Wood 2019, on IBFT; the slides).
+    B04,
+    /// Votes are counted by view and sequence number, whatever their digest (as in sawtooth-pbft beb1bc2).
+    B05,
+    /// A second PRE-PREPARE for a view and sequence number takes the place of the first (as in sawtooth-pbft
+    /// 55fe359).
+    B06,
+    /// Nobody looks at the signatures of clients (as in FISCO-BCOS #1990).
+    B08,
+    /// A VIEW-CHANGE tells nothing of what is prepared (as in raijin #8).
+    B12,
+    /// Backups take a NEW-VIEW's proposals as they are (as in FISCO-BCOS FIB-124, #5168).
+    B13,
+    /// A NEW-VIEW needs one VIEW-CHANGE less than a quorum, the primary's own among them (the slides).
+    B14,
+    /// A new primary proposes what was prepared in the lowest view, not in the highest (the classic).
+    B15,
+    /// A new view proposes nothing for sequence numbers at which nothing was prepared (as in swarmDB #188).
+    B17,
+    /// A PRE-PREPARE is taken for any sequence number, without watermarks (the rule it breaks: `PBFT OSDI'99
+    /// §4.2`).
+    B18,
+    /// A replica drops its messages at its own checkpoint, before that is stable (the slides).
+    B20,
+    /// A request is executed each time that it is ordered (the rule it breaks: `PBFT OSDI'99 §4.2`).
+    B25,
+    /// The timer of a new view is not doubled, and starts with a replica's own VIEW-CHANGE (as in sawtooth-pbft
+    /// b231a02, 6e7305f).
+    B26,
+    /// Replicas do not tell those who have missed it what is committed (Berger, Reiser, Bessani 2021).
+    B29,
+    /// Reads need a quorum of replies, and writes only f + 1 (the slides).
+    B30,
+    /// Replicas check a client's own word to them, not its signature (Clement et al. 2009, Aardvark).
+    B31,
 }
 
 impl Mutant {
@@ -159,6 +198,24 @@ impl Mutant {
         Self::V26,
         Self::V27,
         Self::V31,
+        Self::B01,
+        Self::B03,
+        Self::B04,
+        Self::B05,
+        Self::B06,
+        Self::B08,
+        Self::B12,
+        Self::B13,
+        Self::B14,
+        Self::B15,
+        Self::B17,
+        Self::B18,
+        Self::B20,
+        Self::B25,
+        Self::B26,
+        Self::B29,
+        Self::B30,
+        Self::B31,
     ];
 
     /// Its catalogue name.
@@ -210,6 +267,24 @@ impl Mutant {
             Self::V26 => "V26",
             Self::V27 => "V27",
             Self::V31 => "V31",
+            Self::B01 => "B01",
+            Self::B03 => "B03",
+            Self::B04 => "B04",
+            Self::B05 => "B05",
+            Self::B06 => "B06",
+            Self::B08 => "B08",
+            Self::B12 => "B12",
+            Self::B13 => "B13",
+            Self::B14 => "B14",
+            Self::B15 => "B15",
+            Self::B17 => "B17",
+            Self::B18 => "B18",
+            Self::B20 => "B20",
+            Self::B25 => "B25",
+            Self::B26 => "B26",
+            Self::B29 => "B29",
+            Self::B30 => "B30",
+            Self::B31 => "B31",
         }
     }
 }

@@ -1,0 +1,208 @@
+//! Options, and the checks that refuse what cannot work.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::view::View;
+use super::vocabulary::VOCABULARY;
+use crate::contract::{ConfigError, Dice, Micros, NodeId, Options};
+use crate::dice::pick;
+use crate::mutant::{Mutant, Mutants};
+use crate::options::{number, refuse_unknown};
+
+/// Checked options of a cluster of PBFT replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How many replicas there are: n.
+    pub nodes: u16,
+    /// How many of them may lie: f.
+    pub f: u16,
+    /// What proves who sent a message of the normal case.
+    pub authentication: Authentication,
+    /// How what changes nothing is answered.
+    pub reads: Reads,
+    /// When a batch is executed.
+    pub execution: Execution,
+    /// At most so many requests share a sequence number.
+    pub batch: usize,
+    /// A primary has at most so many sequence numbers under way that it has not executed.
+    pub in_flight: u64,
+    /// So many sequence numbers are executed from one checkpoint to the next: K.
+    pub checkpoint_every: u64,
+    /// How long a replica waits for a request to be executed before it leaves the view, at first: T.
+    pub timeout: Micros,
+    /// The planted bug, if any.
+    pub mutants: Mutants,
+}
+
+/// What proves who sent a message of the normal case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// An Ed25519 signature, which can be shown to anybody (`PBFT OSDI'99 §4`).
+    Signatures,
+    /// An HMAC with the key that sender and receiver share (`PBFT OSDI'99 §5.2`).
+    Hmac,
+}
+
+/// How what changes nothing is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// As everything else, in the order of sequence numbers.
+    Log,
+    /// By each replica at once, from what it has executed (`PBFT OSDI'99 §5.1`).
+    ReadOnly,
+}
+
+/// When a batch is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Execution {
+    /// Once it is committed.
+    Committed,
+    /// Once it is prepared and all before it is committed (`PBFT OSDI'99 §5.1`).
+    Tentative,
+}
+
+impl Config {
+    /// Every replica.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes).map(NodeId)
+    }
+
+    /// Whether it is one of the replicas.
+    pub fn has(&self, node: NodeId) -> bool {
+        node.0 < self.nodes
+    }
+
+    /// Q: so many replicas that any two such sets have f + 1 in common, one of which is correct. That is 2f + 1 with
+    /// n = 3f + 1, and with nothing else.
+    pub fn quorum(&self) -> u32 {
+        let (n, f) = (u32::from(self.nodes), u32::from(self.f));
+        if self.mutants.deviates(Mutant::B04) { 2 * f + 1 } else { (n + f + 1).div_ceil(2) }
+    }
+
+    /// f + 1: so many that one of them is correct.
+    pub fn weak(&self) -> u32 {
+        u32::from(self.f) + 1
+    }
+
+    /// Who leads a view.
+    pub fn primary(&self, view: View) -> NodeId {
+        view.primary(self.nodes)
+    }
+
+    /// L: so many sequence numbers after a stable checkpoint can be under way.
+    pub fn window(&self) -> u64 {
+        2 * self.checkpoint_every
+    }
+
+    /// Whether a PREPARE of `by` in this view counts: with its PRE-PREPARE the primary has said all (F-B1).
+    pub fn counts_prepare(&self, view: View, by: NodeId) -> bool {
+        self.has(by) && (by != self.primary(view) || self.mutants.deviates(Mutant::B03))
+    }
+
+    /// Whether some answers rest on nothing but a quorum of equal ones. Then those to all other requests need a quorum
+    /// as well: otherwise a read could miss a write that is complete (F-B5).
+    pub fn has_early_answers(&self) -> bool {
+        self.reads == Reads::ReadOnly || self.execution == Execution::Tentative
+    }
+}
+
+/// More nodes would be no better, and a set of them has a bound.
+const NODES_MAX: u16 = 16;
+/// A batch travels in one message.
+const BATCH_MAX: u64 = 256;
+const IN_FLIGHT_MAX: u64 = 1_024;
+/// What is prepared since the last stable checkpoint travels in one message.
+const CHECKPOINT_EVERY_MAX: u64 = 1_024;
+/// A minute is more than any network takes.
+const TIMEOUT_MS_MAX: u64 = 60_000;
+
+const BATCH: u64 = 16;
+const IN_FLIGHT: u64 = 8;
+const CHECKPOINT_EVERY: u64 = 128;
+const TIMEOUT_MS: u64 = 400;
+
+/// Reads and checks options for a cluster of `nodes`.
+pub(super) fn configure(
+    nodes: u16,
+    options: &Options,
+    mutants: Mutants,
+) -> Result<Config, ConfigError> {
+    refuse_unknown(&VOCABULARY, options)?;
+    if nodes == 0 || nodes > NODES_MAX {
+        return Err(ConfigError::Impossible(format!(
+            "{nodes} nodes: PBFT runs on 1 to {NODES_MAX} nodes"
+        )));
+    }
+    let ways = [("signatures", Authentication::Signatures), ("hmac", Authentication::Hmac)];
+    let times = [("committed", Execution::Committed), ("tentative", Execution::Tentative)];
+    let batch = number(options, "batch", (1, BATCH_MAX))?.unwrap_or(BATCH);
+    let every = number(options, "checkpoint_every", (1, CHECKPOINT_EVERY_MAX))?;
+    let timeout_ms = number(options, "timeout_ms", (1, TIMEOUT_MS_MAX))?;
+    Ok(Config {
+        nodes,
+        f: liars(nodes, options)?,
+        authentication: word(options, "authentication", &ways)?,
+        reads: word(options, "reads", &[("log", Reads::Log), ("read-only", Reads::ReadOnly)])?,
+        execution: word(options, "execution", &times)?,
+        batch: usize::try_from(batch).unwrap_or(usize::MAX),
+        in_flight: number(options, "in_flight", (1, IN_FLIGHT_MAX))?.unwrap_or(IN_FLIGHT),
+        checkpoint_every: every.unwrap_or(CHECKPOINT_EVERY),
+        timeout: Micros::from_millis(timeout_ms.unwrap_or(TIMEOUT_MS)),
+        mutants,
+    })
+}
+
+/// How many may lie: as asked for, or as many as can be borne.
+fn liars(nodes: u16, options: &Options) -> Result<u16, ConfigError> {
+    let Some(f) = number(options, "f", (0, NODES_MAX.into()))? else {
+        return Ok((nodes - 1) / 3);
+    };
+    let f = u16::try_from(f).unwrap_or(u16::MAX);
+    if nodes > 3 * f {
+        return Ok(f);
+    }
+    Err(ConfigError::Impossible(format!(
+        "{nodes} nodes with f={f}: where f may lie and f others be slow, those who are left must outnumber the \
+         liars: n >= 3f + 1 = {}",
+        3 * f + 1
+    )))
+}
+
+/// One of some words; the first where the option is not given.
+fn word<T: Copy>(
+    options: &Options,
+    name: &'static str,
+    words: &[(&'static str, T)],
+) -> Result<T, ConfigError> {
+    let given = options.get(name).map(String::as_str);
+    let found = match given {
+        None => words.first(),
+        Some(given) => words.iter().find(|(word, _)| *word == given),
+    };
+    found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        ConfigError::BadValue {
+            name,
+            value: given.unwrap_or_default().into(),
+            expected: format!("one of {}", known.join(", ")),
+        }
+    })
+}
+
+/// How many nodes, and options that go together. Batches and checkpoints are small often: what they bring about
+/// shows in short runs only then.
+pub(super) fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
+    let nodes = pick(dice, &[(1, 1), (12, 4), (5, 5), (5, 6), (6, 7), (1, 10)]);
+    let mut options = Options::new();
+    let mut set = |name: &str, value: &str| options.insert(name.into(), value.into());
+    set("authentication", pick(dice, &[(1, "signatures"), (1, "hmac")]));
+    set("reads", pick(dice, &[(1, "log"), (1, "read-only")]));
+    set("execution", pick(dice, &[(2, "committed"), (1, "tentative")]));
+    set("batch", pick(dice, &[(3, "1"), (1, "2"), (2, "16")]));
+    set("in_flight", pick(dice, &[(1, "1"), (2, "4"), (3, "8")]));
+    let every = pick(dice, &[(1, "1"), (2, "4"), (3, "8"), (2, "16"), (1, "128")]);
+    set("checkpoint_every", every);
+    (nodes, options)
+}
