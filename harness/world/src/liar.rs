@@ -1,6 +1,6 @@
 //! A Byzantine replica or client: a real one, whose words are changed on their way out.
 
-use quorate_systems::contract::{Describe, Keyring, Lie, System, Telling};
+use quorate_systems::contract::{Describe, Input, Keyring, Lie, System, Telling};
 use quorate_systems::lies::Memory;
 
 use crate::invariants::Who;
@@ -73,6 +73,17 @@ impl<S: System> Liar<S> {
         if let Some(lying) = &mut self.lying {
             let draw = weather::draw(self.seed, "heard", &[self.told]);
             lying.heard.keep(from.into(), message, draw);
+        }
+    }
+
+    /// A replica takes this input: it hears what is a message of others.
+    pub fn hear_input(&mut self, input: &Input<S::Message>) {
+        match input {
+            Input::Message { from, message } if Who::Node(*from) != self.me => {
+                self.hear(Who::Node(*from), message);
+            }
+            Input::Request { client, message } => self.hear(Who::Client(*client), message),
+            Input::Message { .. } | Input::Persisted(_) | Input::Timer(_) => {}
         }
     }
 

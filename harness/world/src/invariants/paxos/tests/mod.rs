@@ -8,7 +8,7 @@ use quorate_systems::paxos::{Ballot, Entry, Message, Observation, Paxos, Promise
 use quorate_systems::smr::{Chain, Request, RequestNumber, Slot, Snapshot};
 
 use crate::invariants::testing::{self, c, n};
-use crate::invariants::{Invariants, Seen};
+use crate::invariants::{Invariants, Seen, Who};
 
 type Watch = testing::Watch<Paxos>;
 

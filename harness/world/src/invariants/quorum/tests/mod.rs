@@ -12,7 +12,7 @@ use quorate_systems::quorum::{
 };
 
 use crate::invariants::testing::{self, c, n};
-use crate::invariants::{Invariants, Seen};
+use crate::invariants::{Invariants, Seen, Who};
 
 type Watch = testing::Watch<Quorum>;
 

@@ -13,7 +13,7 @@ use quorate_systems::vr::{
 };
 
 use crate::invariants::testing::{self, c, n};
-use crate::invariants::{Invariants, Seen};
+use crate::invariants::{Invariants, Seen, Who};
 
 type Watch = testing::Watch<Vr>;
 
