@@ -183,6 +183,13 @@ pub struct NewView {
     pub proposals: Vec<Proposal>,
 }
 
+impl NewView {
+    /// The last sequence number that it proposes something for; 0 without any.
+    pub(super) fn last(&self) -> Slot {
+        self.proposals.last().map_or(Slot::ZERO, |proposal| proposal.seq)
+    }
+}
+
 /// What a replica makes durable. Replaying them in order gives its durable state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are what their types say")]

@@ -156,7 +156,22 @@ const fn milestone(name: &'static str, what: &'static str) -> MilestoneSpec {
 }
 
 const MILESTONES: &[MilestoneSpec] = &[
-    milestone("liar-outvoted", "a client took an outcome that not all told it"),
+    milestone("requests-queued", "requests wait for a sequence number, and will share one"),
+    milestone("ordered-twice", "a request stands in two places, and is executed once"),
+    milestone("restarted", "a replica takes up what it was before"),
+    milestone("equivocation-seen", "somebody says two things that exclude each other"),
+    milestone("forged-request", "a primary proposes what no client asked for"),
+    milestone("view-change-joined", "a replica leaves its view since f + 1 others have"),
+    milestone("view-change-undecided", "a new primary needs more VIEW-CHANGEs than a quorum"),
+    milestone("invalid-view-change", "a VIEW-CHANGE claims what it does not prove"),
+    milestone("invalid-new-view", "a NEW-VIEW does not follow from what it rests on"),
+    milestone("prepared-carried-over", "a view begins with what an earlier one prepared"),
+    milestone("null-proposed", "a view begins with nothing in a sequence number"),
+    milestone("null-executed", "a replica executes a batch without requests"),
+    milestone("learned-committed", "a replica believes f + 1 others that something is committed"),
+    milestone("batch-fetched", "a replica gets a batch of which it knew the digest"),
+    milestone("state-installed", "a replica takes over another's state"),
+    milestone("reply-outvoted", "a client took an outcome that not all told it"),
     milestone("read-at-once", "a client took a read that was answered at once"),
     milestone(
         "read-ordered",

@@ -80,21 +80,28 @@ impl Machine {
         self.0.clone()
     }
 
-    /// Executes what stands in a later slot: an entry with this digest, with a request in it or without. The table
-    /// is looked at here and not only when a request arrives: an old and a new leader can order one request in
-    /// two slots.
+    /// Executes what stands in a later slot: an entry with this digest, with a request in it or without.
     pub(crate) fn execute(
         &mut self,
         slot: Slot,
         digest: u64,
         request: Option<&Request>,
     ) -> Executed {
+        self.advance(slot, digest);
+        request.map_or(Executed::Noop, |request| self.apply(request))
+    }
+
+    /// Goes on to a later slot, in which an entry with this digest stands.
+    pub(crate) fn advance(&mut self, slot: Slot, digest: u64) {
         assert!(slot > self.0.index, "slots are executed in order");
         self.0.chain = self.0.chain.after(slot, digest);
         self.0.index = slot;
-        let Some(Request { client, number, command }) = request else {
-            return Executed::Noop;
-        };
+    }
+
+    /// Executes a request of the last slot. The table is looked at here and not only when a request arrives: an old and
+    /// a new leader can order one request in two slots.
+    pub(crate) fn apply(&mut self, request: &Request) -> Executed {
+        let Request { client, number, command } = request;
         match self.standing(*client, *number) {
             Standing::Old => Executed::Overtaken,
             Standing::Executed(outcome) => Executed::Again(outcome.clone()),
@@ -127,6 +134,11 @@ impl Machine {
     /// Empties the table of clients: what they asked before is forgotten, and what came of it is not.
     pub(crate) fn forget_clients(&mut self) {
         self.0.clients.clear();
+    }
+
+    /// Forgets what one client asked before.
+    pub(crate) fn forget_client(&mut self, client: ClientId) {
+        self.0.clients.remove(&client);
     }
 
     /// Answers a command that changes nothing from the state as it is.

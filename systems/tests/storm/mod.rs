@@ -42,6 +42,9 @@ pub(crate) trait Stormy: System {
     /// Planted bugs that so few storms bring to light that scripts must show them.
     const UNSEEN: &'static [Mutant] = &[];
 
+    /// How many nodes there are, each as often as it stands here.
+    const SIZES: &'static [u16] = &[3, 3, 3, 3, 5, 5, 5, 4, 2, 7];
+
     /// So long after the storm, in microseconds, everything that is asked must be answered.
     const PATIENCE: u64;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Effect,
-    Incarnation, Input, Key, LocalTime, Micros, NodeId, Outbox, Outcome, Recovered, Replica, Start,
+    Incarnation, Input, Key, Keyring, LocalTime, Micros, NodeId, Outbox, Outcome, Recovered, Replica, Start,
     Ticket, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
@@ -118,6 +118,7 @@ pub(crate) struct World<S: Stormy> {
     events: BTreeMap<(u64, u64), Event<S::Message>>,
     nodes: Vec<Node<S>>,
     clients: Vec<Host<S>>,
+    keys: Vec<Keyring>,
     broken: BTreeMap<u64, BTreeSet<(u16, u16)>>,
     leader: u16,
     is_calm: bool,
@@ -134,7 +135,7 @@ pub(crate) struct World<S: Stormy> {
 impl<S: Stormy> World<S> {
     pub(crate) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let mut dice = Dice(seed);
-        let nodes = dice.of(&[3, 3, 3, 3, 5, 5, 5, 4, 2, 7]);
+        let nodes = dice.of(S::SIZES);
         let options = S::draw_options(&mut dice, nodes, mutant);
         let config = S::configure(nodes, &options, Mutants(mutant)).unwrap();
         let weather = Weather {
@@ -157,6 +158,7 @@ impl<S: Stormy> World<S> {
             events: BTreeMap::new(),
             nodes: Vec::new(),
             clients: Vec::new(),
+            keys: Vec::new(),
             broken: BTreeMap::new(),
             leader: 0,
             is_calm: false,
@@ -192,6 +194,7 @@ impl<S: Stormy> World<S> {
             });
         }
         let keys = ClusterKeys::simulated(nodes, CLIENTS);
+        self.keys = keys.nodes;
         for (place, keys) in (0..CLIENTS).zip(keys.clients) {
             let core = S::Client::start(ClientStart {
                 me: ClientId(place),
@@ -618,7 +621,7 @@ impl<S: Stormy> World<S> {
 
     fn restart(&mut self, node: u16) {
         let now = self.local_time(node);
-        let keys = ClusterKeys::simulated(1, 0).nodes.remove(0);
+        let keys = self.keys[usize::from(node)].clone();
         let state = &mut self.nodes[usize::from(node)];
         if state.replica.is_some() {
             return;

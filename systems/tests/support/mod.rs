@@ -197,11 +197,23 @@ impl<S: System> Net<S> {
         mutants: Mutants,
         entropy: u64,
     ) -> Result<Self, ConfigError> {
+        let keys = ClusterKeys::from_seed(&[5; 32], nodes, clients);
+        Self::with_keys(nodes, clients, options, (mutants, entropy), keys)
+    }
+
+    /// As [`Net::with`], where nodes and clients hold these keys.
+    pub(crate) fn with_keys(
+        nodes: u16,
+        clients: u32,
+        options: &[(&str, &str)],
+        (mutants, entropy): (Mutants, u64),
+        keys: ClusterKeys,
+    ) -> Result<Self, ConfigError> {
         let options =
             options.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let config = S::configure(nodes, &options, mutants)?;
         let mut net = Self {
-            keys: ClusterKeys::from_seed(&[5; 32], nodes, clients),
+            keys,
             nodes: Vec::new(),
             clients: Vec::new(),
             flying: Vec::new(),
