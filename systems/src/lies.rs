@@ -208,7 +208,7 @@ impl Draws {
     /// Any number.
     pub fn any(&mut self) -> u64 {
         self.0 = mix(self.0.wrapping_add(1), 0);
-        self.0
+        self.0 ^ self.0 >> 32
     }
 
     /// A number below `bound`; 0 where there is none.

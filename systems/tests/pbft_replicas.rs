@@ -82,7 +82,8 @@ fn judge(net: &Cluster) {
             Observation::Executed { seq, chain, .. } => {
                 assert_eq!(chains.entry(*seq).or_insert(*chain), chain, "{by} {observation}");
             }
-            Observation::Committed { seq, digest, .. } | Observation::Learned { seq, digest, .. } => {
+            Observation::Committed { seq, digest, .. }
+            | Observation::Learned { seq, digest, .. } => {
                 assert_eq!(committed.entry(*seq).or_insert(*digest), digest, "{by} {observation}");
             }
             Observation::Prepared { view, seq, digest, .. } => {
@@ -110,7 +111,9 @@ fn tell_all(net: &mut Cluster) {
 fn a_calm_request_takes_five_delays_and_the_messages_of_the_table() {
     for (nodes, messages) in [(4_u16, 29), (5, 46), (7, 92)] {
         for authentication in [SIGNATURES, HMAC] {
-            for keys in [ClusterKeys::from_seed(&[3; 32], nodes, 4), ClusterKeys::simulated(nodes, 4)] {
+            for keys in
+                [ClusterKeys::from_seed(&[3; 32], nodes, 4), ClusterKeys::simulated(nodes, 4)]
+            {
                 let options = [authentication];
                 let planted = (Mutants::NONE, 1);
                 let mut net = Cluster::with_keys(nodes, 4, &options, planted, keys).unwrap();

@@ -220,7 +220,10 @@ fn a_liar_touches_only_what_it_reports() {
     net.deliver_all(|flight| !flight.is("UPDATE_OK"));
     let message = net.flying[0].message.clone();
     assert_eq!(lied::<Quorum>(&net.config, Lie::WrongValue, &message, 1), Some(message.clone()));
-    assert_eq!(lied::<Quorum>(&net.config, Lie::WrongTimestamp, &message, 1), Some(message.clone()));
+    assert_eq!(
+        lied::<Quorum>(&net.config, Lie::WrongTimestamp, &message, 1),
+        Some(message.clone())
+    );
     assert_eq!(lied::<Quorum>(&net.config, Lie::Silent, &message, 1), None);
     assert_eq!(net.flying[0].from, n(NodeId(0).0));
 }

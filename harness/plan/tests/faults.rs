@@ -11,13 +11,8 @@ use quorate_plan::{
 };
 
 fn all_classes(liars: u16) -> Vec<FaultClass> {
-    let bearing = Bearing {
-        liars,
-        lying_clients: true,
-        drift_ppm: None,
-        memory: None,
-        is_changing: true,
-    };
+    let bearing =
+        Bearing { liars, lying_clients: true, drift_ppm: None, memory: None, is_changing: true };
     FaultChoice::All.classes(bearing).unwrap()
 }
 

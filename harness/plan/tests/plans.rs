@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    CLIENT_LIES, Endpoint, Fault, FaultClass, FaultRequest, Grudge, LIES, PartitionShape, Plan, PlanError,
-    PlannedFault, SystemPlan, Workload, WorldKind, faults,
+    CLIENT_LIES, Endpoint, Fault, FaultClass, FaultRequest, Grudge, LIES, PartitionShape, Plan,
+    PlanError, PlannedFault, SystemPlan, Workload, WorldKind, faults,
 };
 
 fn kill(at_ms: u64) -> PlannedFault {
@@ -211,8 +211,7 @@ fn faults_must_be_possible() {
         "faults[1].fault.lie: `twins` are two copies of a replica, which only the simulated world \
              runs; allowed in a live one are all other lies"
     );
-    let of_clients =
-        |clients, lie: &str| Fault::ByzantineClients { clients, lie: lie.to_owned() };
+    let of_clients = |clients, lie: &str| Fault::ByzantineClients { clients, lie: lie.to_owned() };
     assert_eq!(
         fault_complaint(of_clients([0].into(), "twins")),
         "faults[1].fault.lie: nobody knows the lie `twins`; allowed are equivocate, spoil-authenticator"

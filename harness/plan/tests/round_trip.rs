@@ -8,9 +8,9 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use quorate_plan::{
-    Act, CLIENT_LIES, Delay, Disk, Durations, Endpoint, Expectation, Fault, Function, Grudge, LIES, Liveness,
-    MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMatch, PartitionShape, Plan,
-    PlannedFault, PlannedOperation, Rule, Script, ScriptedOperation, SystemPlan, TraceEntry,
+    Act, CLIENT_LIES, Delay, Disk, Durations, Endpoint, Expectation, Fault, Function, Grudge, LIES,
+    Liveness, MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMatch, PartitionShape,
+    Plan, PlannedFault, PlannedOperation, Rule, Script, ScriptedOperation, SystemPlan, TraceEntry,
     TraceStep, VALUE_MAX, ValueChoice, Weather, Workload, WorldKind, from_json, from_toml, to_toml,
 };
 

@@ -216,8 +216,7 @@ impl<S: Watched> Client<S> {
 
     /// Whether it has not done all that the end of a run asks of it.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.is_tainted
-            && (self.open.is_some() || !self.closing.is_empty() || self.has_changes())
+        !self.is_tainted && (self.open.is_some() || !self.closing.is_empty() || self.has_changes())
     }
 
     /// Whether it lies at present.

@@ -7,8 +7,8 @@
 //! what is planted.
 
 use quorate_plan::{
-    Bearing, Delay, Durations, FaultClass, FaultRequest, Liveness, Plan, SystemPlan,
-    ValueChoice, Weather, Workload, WorkloadKind, WorldKind, faults,
+    Bearing, Delay, Durations, FaultClass, FaultRequest, Liveness, Plan, SystemPlan, ValueChoice,
+    Weather, Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::contract::{Lie, Options};
 use quorate_systems::vocabulary::Vocabulary;

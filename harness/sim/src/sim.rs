@@ -442,8 +442,7 @@ impl<S: Watched> Sim<S> {
                 // Nobody owes an answer to whoever has lied.
                 let is_liar =
                     self.clients.get(client.0 as usize).is_some_and(|client| client.is_tainted);
-                let counts =
-                    !is_liar && self.liveness.as_ref().is_some_and(|now| at >= now.since);
+                let counts = !is_liar && self.liveness.as_ref().is_some_and(|now| at >= now.since);
                 // Whoever has forgotten what it knew has nothing to say, and need not when it knows again.
                 if counts && node.duty == Duty::None && node.remembers() {
                     node.duty = Duty::Asked;

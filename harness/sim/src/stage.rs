@@ -2,7 +2,8 @@
 
 use quorate_plan::{Endpoint, Plan, Weather};
 use quorate_systems::contract::{
-    ClientId, ClientStart, Incarnation, Keyring, LocalTime, Micros, NodeId, Recovered, Start, TimerId,
+    ClientId, ClientStart, Incarnation, Keyring, LocalTime, Micros, NodeId, Recovered, Start,
+    TimerId,
 };
 use quorate_world::invariants::{Watched, Who};
 use quorate_world::moments::Moments;

@@ -42,7 +42,9 @@ pub enum RegimeError {
         tolerated: usize,
     },
     /// A node, or a client, would lie in a way that makes no sense in the system.
-    #[error("{field}: {who} of the system as configured cannot lie so (`{lie}`); allowed are {known}")]
+    #[error(
+        "{field}: {who} of the system as configured cannot lie so (`{lie}`); allowed are {known}"
+    )]
     Lie {
         /// Where the lie stands.
         field: String,

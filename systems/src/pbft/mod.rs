@@ -4,6 +4,7 @@ mod authentication;
 mod certificates;
 mod describe;
 mod digest;
+mod lies;
 mod message;
 mod options;
 mod proof;

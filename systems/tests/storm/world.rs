@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, Describe, Effect,
-    Incarnation, Input, Key, Keyring, LocalTime, Micros, NodeId, Outbox, Outcome, Recovered, Replica, Start,
-    Ticket, TimerId, Value,
+    Incarnation, Input, Key, Keyring, LocalTime, Micros, NodeId, Outbox, Outcome, Recovered,
+    Replica, Start, Ticket, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::{Mutant, Mutants};

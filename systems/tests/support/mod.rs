@@ -15,7 +15,8 @@ use std::fmt;
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, ConfigError,
     Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, Milestone, NodeId, Options,
-    Outbox, Outcome, Recovered, Replica, Start, StartError, System, Telling, Ticket, TimerId, Value,
+    Outbox, Outcome, Recovered, Replica, Start, StartError, System, Telling, Ticket, TimerId,
+    Value,
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::lies::Memory;
