@@ -65,7 +65,7 @@ impl Family {
             "kill" | "power-loss" | "pause" => Self::Processes,
             "disk-full" | "io-error" | "flipped-bit" | "cut-tail" => Self::Disks,
             "clock" => Self::Clocks,
-            "byzantine" => Self::Lies,
+            "byzantine" | "byzantine-clients" => Self::Lies,
             _ => Self::Other,
         }
     }

@@ -75,6 +75,7 @@ mod tests {
             time_limit_ms: 30_000,
             liars: 0,
             lies: Vec::new(),
+            client_lies: Vec::new(),
             drift_ppm: None,
             memory: None,
             changes: Vec::new(),

@@ -32,7 +32,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::hash::Hash;
-use core::str::FromStr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -43,6 +42,7 @@ use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
 pub use crate::command::{Command, Outcome};
+pub use crate::lies::{Lie, Telling};
 
 /// A replica's place in the cluster, counted from 0; written `n0`, `n1`, ….
 #[derive(
@@ -247,74 +247,28 @@ pub trait System: Sized + Send + Sync + 'static {
     /// Draws options that the system can change to while it runs; nothing where it cannot change.
     fn draw_change(config: &Self::Config, dice: &mut Dice<'_>) -> Option<Options>;
 
-    /// What a lying replica sends in place of `message` (to a node or a client): `None` for nothing at
-    /// all, an equal message where this kind of lie does not touch that kind of message. `draw` is fresh
-    /// entropy for it. The liar holds its own keys and nobody else's. Only [`Lie::BASIC`] is asked for: what
-    /// depends on the receiver or on the past is made of these outside the core.
-    fn lie(
-        config: &Self::Config,
-        behaviour: Lie,
-        message: &Self::Message,
-        draw: u64,
-    ) -> Option<Self::Message>;
-}
-
-/// How a Byzantine replica misbehaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Lie {
-    /// Reports values that nobody wrote.
-    WrongValue,
-    /// Reports timestamps (ballots, views) that are not its own: too high or too low.
-    WrongTimestamp,
-    /// Says nothing at all.
-    Silent,
-    /// Tells some the truth and others wrong values.
-    Equivocate,
-    /// Says again what it said earlier, in place of what it should say now.
-    Replay,
-    /// Tells nodes the truth and clients wrong values.
-    LieToClients,
-    /// Two copies of the replica run under one name and with its keys, and know nothing of each other (Bano
-    /// et al., "Twins", 2022). Each copy is honest.
-    Twins,
-}
-
-impl Lie {
-    /// Every behaviour.
-    pub const ALL: &[Self] = &[
-        Self::WrongValue,
-        Self::WrongTimestamp,
-        Self::Silent,
-        Self::Equivocate,
-        Self::Replay,
-        Self::LieToClients,
-        Self::Twins,
-    ];
-
-    /// Those that look at nothing but the message: [`System::lie`] tells them.
-    pub const BASIC: &[Self] = &[Self::WrongValue, Self::WrongTimestamp, Self::Silent];
-
-    /// Its name in plans and reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::WrongValue => "wrong-value",
-            Self::WrongTimestamp => "wrong-timestamp",
-            Self::Silent => "silent",
-            Self::Equivocate => "equivocate",
-            Self::Replay => "replay",
-            Self::LieToClients => "lie-to-clients",
-            Self::Twins => "twins",
-        }
+    /// The lies that make sense for its replicas, in the order in which they are drawn: all of them are borne, from
+    /// [`System::liars_tolerated`] replicas.
+    fn lies(_config: &Self::Config) -> &'static [Lie] {
+        Lie::COMMON
     }
-}
 
-impl FromStr for Lie {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Self::ALL.iter().copied().find(|lie| lie.name() == name).ok_or(())
+    /// The lies of clients that it bears, from any number of clients: none where it believes its clients.
+    fn client_lies(_config: &Self::Config) -> &'static [Lie] {
+        &[]
     }
+
+    /// How long a replica that is [`Lie::Slow`] keeps each message to itself: just under what makes the others do
+    /// without it. Asked only where that is among [`System::lies`].
+    fn slowness(_config: &Self::Config) -> Micros {
+        Micros(0)
+    }
+
+    /// What a liar, a replica or a client, says in place of a message: nothing, or one message or several, all to its
+    /// receiver. Just the message where this kind of lie does not touch that kind of message. The same telling gives
+    /// the same. Not asked for [`Lie::Silent`], [`Lie::Starve`], [`Lie::Replay`], [`Lie::Slow`] and [`Lie::Twins`],
+    /// which need not know what a message says.
+    fn lie(behaviour: Lie, telling: &Telling<'_, Self>) -> Vec<Self::Message>;
 }
 
 /// An option, or a combination of options, that cannot work.

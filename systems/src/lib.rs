@@ -16,6 +16,7 @@ pub mod contract;
 mod dice;
 pub mod keys;
 pub mod kv;
+pub mod lies;
 pub mod mutant;
 mod options;
 pub mod parties;

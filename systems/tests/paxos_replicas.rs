@@ -22,7 +22,7 @@ use quorate_systems::paxos::{
     Ballot, Entry, Message, Observation, Paxos, PaxosReplica, Promise, Reads, Record, Report,
 };
 use quorate_systems::smr::{Lease, RequestNumber, Slot};
-use support::{Flight, Net, c, n, read, saw, write};
+use support::{Flight, Net, c, lied, n, read, saw, write};
 
 type Cluster = Net<Paxos>;
 
@@ -442,12 +442,12 @@ fn lies_touch_what_they_are_about() {
     let config = Paxos::configure(3, &Options::new(), Mutants::NONE).unwrap();
     let number = RequestNumber { incarnation: Incarnation(1), seq: 1 };
     let reply = Message::Reply { number, outcome: Outcome::Read(None) };
-    assert_eq!(Paxos::lie(&config, Lie::Silent, &reply, 5), None);
+    assert_eq!(lied::<Paxos>(&config, Lie::Silent, &reply, 5), None);
     let forged = Outcome::Read(Some(Value(FORGED_VALUES + 5)));
     let told = Some(Message::Reply { number, outcome: forged });
-    assert_eq!(Paxos::lie(&config, Lie::WrongValue, &reply, 5), told);
-    assert_eq!(Paxos::lie(&config, Lie::WrongTimestamp, &reply, 5), Some(reply));
+    assert_eq!(lied::<Paxos>(&config, Lie::WrongValue, &reply, 5), told);
+    assert_eq!(lied::<Paxos>(&config, Lie::WrongTimestamp, &reply, 5), Some(reply));
     let nack = Message::Nack { ballot: ballot(1, 0), promised: ballot(2, 1) };
     let told = Some(Message::Nack { ballot: ballot(1, 0), promised: ballot(5, 1) });
-    assert_eq!(Paxos::lie(&config, Lie::WrongTimestamp, &nack, 5), told);
+    assert_eq!(lied::<Paxos>(&config, Lie::WrongTimestamp, &nack, 5), told);
 }

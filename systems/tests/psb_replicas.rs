@@ -22,7 +22,7 @@ use quorate_systems::paxos::Entry;
 use quorate_systems::psb::{DataList, Message, Observation, Psb, PsbReplica, Record, Report, View};
 use quorate_systems::smr::{Request, RequestNumber, Slot};
 use quorate_systems::wire::{Envelope, encode};
-use support::{Flight, Net, c, n, read, saw, write};
+use support::{Flight, Net, c, lied, n, read, saw, write};
 
 type Cluster = Net<Psb>;
 
@@ -532,12 +532,12 @@ fn lies_touch_what_they_are_about() {
     let config = Psb::configure(3, &Options::new(), Mutants::NONE).unwrap();
     let number = RequestNumber { incarnation: Incarnation(1), seq: 1 };
     let reply = Message::Reply { number, outcome: Outcome::Read(None) };
-    assert_eq!(Psb::lie(&config, Lie::Silent, &reply, 5), None);
+    assert_eq!(lied::<Psb>(&config, Lie::Silent, &reply, 5), None);
     let forged = Outcome::Read(Some(Value(FORGED_VALUES + 5)));
     let told = Some(Message::Reply { number, outcome: forged });
-    assert_eq!(Psb::lie(&config, Lie::WrongValue, &reply, 5), told);
-    assert_eq!(Psb::lie(&config, Lie::WrongTimestamp, &reply, 5), Some(reply));
+    assert_eq!(lied::<Psb>(&config, Lie::WrongValue, &reply, 5), told);
+    assert_eq!(lied::<Psb>(&config, Lie::WrongTimestamp, &reply, 5), Some(reply));
     let attempt = Message::ViewChange { attempted: View(1) };
     let told = Some(Message::ViewChange { attempted: View(4) });
-    assert_eq!(Psb::lie(&config, Lie::WrongTimestamp, &attempt, 5), told);
+    assert_eq!(lied::<Psb>(&config, Lie::WrongTimestamp, &attempt, 5), told);
 }

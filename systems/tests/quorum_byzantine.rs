@@ -4,7 +4,7 @@ mod support;
 
 use quorate_systems::contract::{Lie, NodeId, Outcome, System, Value};
 use quorate_systems::quorum::{Message, Pair, Quorum, Timestamp};
-use support::{Flight, Net, c, n, read, saw, write};
+use support::{Flight, Net, c, lied, n, read, saw, write};
 
 type Cluster = Net<Quorum>;
 
@@ -28,7 +28,7 @@ fn run(
 #[test]
 fn liars_up_to_the_bound_are_seen_through_whatever_they_do() {
     for (options, nodes) in [(SIGNED, 4), (SIGNED, 7), (MASKED, 5), (MASKED, 9)] {
-        for lie in Lie::BASIC {
+        for lie in Lie::COMMON {
             for entropy in 0..10 {
                 let mutants = quorate_systems::mutant::Mutants::NONE;
                 let mut net = Cluster::with(nodes, 2, options, mutants, entropy).unwrap();
@@ -219,8 +219,11 @@ fn a_liar_touches_only_what_it_reports() {
     net.invoke(0, write(1, 7));
     net.deliver_all(|flight| !flight.is("UPDATE_OK"));
     let message = net.flying[0].message.clone();
-    assert_eq!(Quorum::lie(&net.config, Lie::WrongValue, &message, 1), Some(message.clone()));
-    assert_eq!(Quorum::lie(&net.config, Lie::WrongTimestamp, &message, 1), Some(message.clone()));
-    assert_eq!(Quorum::lie(&net.config, Lie::Silent, &message, 1), None);
+    assert_eq!(lied::<Quorum>(&net.config, Lie::WrongValue, &message, 1), Some(message.clone()));
+    assert_eq!(
+        lied::<Quorum>(&net.config, Lie::WrongTimestamp, &message, 1),
+        Some(message.clone())
+    );
+    assert_eq!(lied::<Quorum>(&net.config, Lie::Silent, &message, 1), None);
     assert_eq!(net.flying[0].from, n(NodeId(0).0));
 }

@@ -25,7 +25,7 @@ use quorate_systems::vr::{
     Reconfiguration, Record, Replies, State, Status, Suffix, View, Vr, VrClient, VrReplica,
 };
 use quorate_systems::wire::{Envelope, encode};
-use support::{Flight, Happened, Net, c, n, read, saw, write};
+use support::{Flight, Happened, Net, c, lied, n, read, saw, write};
 
 type Cluster = Net<Vr>;
 
@@ -958,11 +958,11 @@ fn lies_touch_what_they_are_about() {
     let (view, op) = (View::FIRST, Slot(1));
     let reply = |outcome| Message::Reply { view, op, number, outcome, is_committed: true };
     let truth = reply(Outcome::Read(None));
-    assert_eq!(Vr::lie(&config, Lie::Silent, &truth, 5), None);
+    assert_eq!(lied::<Vr>(&config, Lie::Silent, &truth, 5), None);
     let forged = reply(Outcome::Read(Some(Value(FORGED_VALUES + 5))));
-    assert_eq!(Vr::lie(&config, Lie::WrongValue, &truth, 5), Some(forged));
-    assert_eq!(Vr::lie(&config, Lie::WrongTimestamp, &truth, 5), Some(truth));
+    assert_eq!(lied::<Vr>(&config, Lie::WrongValue, &truth, 5), Some(forged));
+    assert_eq!(lied::<Vr>(&config, Lie::WrongTimestamp, &truth, 5), Some(truth));
     let redirect = Message::Redirect { number, view };
     let told = Message::Redirect { number, view: View { epoch: 0, number: 3 } };
-    assert_eq!(Vr::lie(&config, Lie::WrongTimestamp, &redirect, 5), Some(told));
+    assert_eq!(lied::<Vr>(&config, Lie::WrongTimestamp, &redirect, 5), Some(told));
 }

@@ -8,7 +8,7 @@ use quorate_systems::SystemKind;
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, ConfigError, Describe,
     Dice as SystemDice, Identify, Input, Lie, LocalTime, Micros, NodeId, Options, Outbox, Outcome,
-    Recovered, Replica, Start, StartError, System, Ticket, TimerId,
+    Recovered, Replica, Start, StartError, System, Telling, Ticket, TimerId,
 };
 use quorate_systems::mutant::Mutants;
 use quorate_systems::vocabulary::Vocabulary;
@@ -249,8 +249,8 @@ impl System for Toy {
         None
     }
 
-    fn lie(_: &Fault, _: Lie, message: &Message, _draw: u64) -> Option<Message> {
-        Some(message.clone())
+    fn lie(_: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {
+        telling.truth()
     }
 }
 

@@ -24,6 +24,7 @@ impl FaultClass {
         Self::CutTail,
         Self::Byzantine,
         Self::Reconfigure,
+        Self::ByzantineClients,
     ];
 
     /// Those of a run that asks for nothing else.
@@ -48,6 +49,7 @@ impl FaultClass {
             Self::CutTail => "cut-tail",
             Self::Byzantine => "byzantine",
             Self::Reconfigure => "reconfigure",
+            Self::ByzantineClients => "byzantine-clients",
         }
     }
 
@@ -80,6 +82,7 @@ impl FaultClass {
             Self::CutTail => "a node dies in the middle of a write",
             Self::Byzantine => "nodes lie, where the system is made for it",
             Self::Reconfigure => "the system changes its options while it runs, where it can",
+            Self::ByzantineClients => "clients lie, where the system does not believe them",
         }
     }
 }
@@ -121,6 +124,7 @@ impl Fault {
             },
             Self::Byzantine { .. } => FaultClass::Byzantine,
             Self::Reconfigure { .. } => FaultClass::Reconfigure,
+            Self::ByzantineClients { .. } => FaultClass::ByzantineClients,
         }
     }
 }
@@ -139,6 +143,8 @@ pub enum FaultChoice {
 pub struct Bearing {
     /// How many nodes may lie at once.
     pub liars: u16,
+    /// Whether clients may lie, as many as like.
+    pub lying_clients: bool,
     /// By how many millionths clocks may go too fast or too slow, without a jump; absent where they may show what
     /// they like.
     pub drift_ppm: Option<u32>,
@@ -154,6 +160,9 @@ impl Bearing {
     pub const fn check(self, class: FaultClass) -> Result<(), FaultsError> {
         match class {
             FaultClass::Byzantine if self.liars == 0 => Err(FaultsError::NoLiarsTolerated),
+            FaultClass::ByzantineClients if !self.lying_clients => {
+                Err(FaultsError::NoLyingClientsTolerated)
+            }
             FaultClass::Clock if matches!(self.drift_ppm, Some(0)) => {
                 Err(FaultsError::NoDriftTolerated)
             }
@@ -237,15 +246,24 @@ pub enum FaultsError {
          Byzantine constructions, or leave the class out"
     )]
     NoLiarsTolerated,
+    /// The system promises nothing as soon as one client lies.
+    #[error(
+        "fault class `byzantine-clients`: the system as configured believes its clients; choose one that does \
+         not, or leave the class out"
+    )]
+    NoLyingClientsTolerated,
     /// The system promises nothing as soon as one clock goes wrong.
     #[error(
         "fault class `clock`: the system as configured relies on clocks that are never wrong; let it allow \
          for some drift, or leave the class out"
     )]
     NoDriftTolerated,
-    /// Nodes are to lie, and no way to lie is allowed.
-    #[error("fault class `byzantine`: no lie is allowed, and one is needed")]
-    NoLies,
+    /// Somebody is to lie, and no way to lie is allowed.
+    #[error("fault class `{class}`: no lie is allowed, and one is needed")]
+    NoLies {
+        /// The class.
+        class: FaultClass,
+    },
     /// The system cannot change its options while it runs.
     #[error(
         "fault class `reconfigure`: the system as configured cannot change its options while it runs; \
@@ -327,10 +345,28 @@ mod tests {
         assert!("".parse::<FaultChoice>().is_err());
     }
 
+    const NOTHING: Bearing = Bearing {
+        liars: 0,
+        lying_clients: false,
+        drift_ppm: None,
+        memory: None,
+        is_changing: false,
+    };
+
+    #[test]
+    fn clients_do_not_lie_where_they_are_believed() {
+        let named = FaultChoice::Named(vec![FaultClass::ByzantineClients]);
+        let bears = |lying_clients| Bearing { lying_clients, ..NOTHING };
+        assert_eq!(named.classes(bears(true)), Ok(vec![FaultClass::ByzantineClients]));
+        assert_eq!(named.classes(bears(false)), Err(FaultsError::NoLyingClientsTolerated));
+        let all = FaultChoice::All.classes(bears(false)).unwrap();
+        assert!(!all.contains(&FaultClass::ByzantineClients));
+    }
+
     #[test]
     fn lies_are_left_out_of_all_but_refused_by_name_where_nobody_may_lie() {
         let bears =
-            |liars, is_changing| Bearing { liars, drift_ppm: None, memory: None, is_changing };
+            |liars, is_changing| Bearing { liars, lying_clients: true, is_changing, ..NOTHING };
         let all = |liars, is_changing| FaultChoice::All.classes(bears(liars, is_changing)).unwrap();
         assert!(!all(0, true).contains(&FaultClass::Byzantine));
         assert!(!all(1, false).contains(&FaultClass::Reconfigure));
@@ -344,7 +380,7 @@ mod tests {
 
     #[test]
     fn clocks_are_left_out_of_all_but_refused_by_name_where_they_must_be_right() {
-        let bears = |drift_ppm| Bearing { liars: 0, drift_ppm, memory: None, is_changing: false };
+        let bears = |drift_ppm| Bearing { drift_ppm, ..NOTHING };
         let named = FaultChoice::Named(vec![FaultClass::Clock]);
         for drift_ppm in [None, Some(1)] {
             let all = FaultChoice::All.classes(bears(drift_ppm)).unwrap();
@@ -357,7 +393,7 @@ mod tests {
 
     #[test]
     fn bad_disks_are_left_out_of_all_but_refused_by_name_where_memory_is_not_on_them() {
-        let bears = |memory| Bearing { liars: 0, drift_ppm: None, memory, is_changing: false };
+        let bears = |memory| Bearing { memory, ..NOTHING };
         let all = |memory| FaultChoice::All.classes(bears(memory)).unwrap();
         for class in FaultClass::ALL.iter().copied().filter(|class| class.is_of_disk()) {
             let named = FaultChoice::Named(vec![class]);
@@ -372,7 +408,7 @@ mod tests {
 
     #[test]
     fn processes_do_not_end_where_no_node_may_forget() {
-        let bears = |memory| Bearing { liars: 0, drift_ppm: None, memory, is_changing: false };
+        let bears = |memory| Bearing { memory, ..NOTHING };
         for class in [FaultClass::Kill, FaultClass::PowerLoss] {
             let named = FaultChoice::Named(vec![class]);
             assert_eq!(named.classes(bears(Some(1))), Ok(vec![class]));

@@ -6,17 +6,18 @@ use std::fmt;
 use crate::{Disk, Endpoint, Fault, Grudge, PartitionShape, RIGHT_RATE_PPM};
 
 impl Fault {
-    /// Its class and the nodes that it hits, or the shape of a partition: a few words, so that several fit
+    /// Its class and the nodes that it hits (the clients, where these lie), or the shape of a partition: a few words, so that several fit
     /// into one line.
     pub fn brief(&self) -> String {
         let class = self.class();
-        let nodes: BTreeSet<Endpoint> = match self {
+        let ends: BTreeSet<Endpoint> = match self {
             Self::Partition { shape, .. } => return format!("{} {}", class.name(), shape.name()),
+            Self::ByzantineClients { .. } => self.targets(),
             _ => {
                 self.targets().into_iter().filter(|end| matches!(end, Endpoint::Node(_))).collect()
             }
         };
-        format!("{} {}", class.name(), names(&nodes)).trim_end().to_owned()
+        format!("{} {}", class.name(), names(&ends)).trim_end().to_owned()
     }
 }
 
@@ -69,7 +70,9 @@ impl fmt::Display for Fault {
                 };
                 write!(f, "{what} at n{node}")
             }
-            Self::Byzantine { lie, .. } => write!(f, "{lie} from {}", names(&self.targets())),
+            Self::Byzantine { lie, .. } | Self::ByzantineClients { lie, .. } => {
+                write!(f, "{lie} from {}", names(&self.targets()))
+            }
             Self::Reconfigure { options } => {
                 let options: Vec<String> =
                     options.iter().map(|(name, value)| format!("{name}={value}")).collect();

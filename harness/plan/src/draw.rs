@@ -17,6 +17,8 @@ pub(crate) struct Drawer<'a> {
     drawn: BTreeMap<FaultClass, u64>,
     /// The nodes that lie in this run.
     liars: Vec<u16>,
+    /// The clients that lie in this run.
+    lying_clients: Vec<u32>,
     /// The nodes whose processes may end in this run.
     mortals: Vec<u16>,
     /// Shapes still to come before any comes again.
@@ -49,6 +51,13 @@ impl<'a> Drawer<'a> {
             swarm,
             drawn: BTreeMap::new(),
             liars: some(request.liars, Stream::Liars),
+            lying_clients: {
+                let mut everybody: Vec<u32> = (0..request.clients).collect();
+                everybody.shuffle(&mut seed.stream(Stream::LyingClients));
+                // Of what only liars ask for nothing can be learned.
+                everybody.truncate((everybody.len() / 2).max(1));
+                everybody
+            },
             mortals: match request.memory {
                 Some(count) => some(count, Stream::Mortals),
                 None => (0..request.nodes).collect(),
@@ -150,6 +159,10 @@ impl<'a> Drawer<'a> {
             }
             FaultClass::Clock => self.clock(rng),
             FaultClass::Reconfigure => Fault::Reconfigure { options: self.next_change() },
+            FaultClass::ByzantineClients => Fault::ByzantineClients {
+                clients: some_of(&self.lying_clients, rng),
+                lie: self.request.client_lies.choose(rng).expect("there are lies").clone(),
+            },
             FaultClass::Byzantine => Fault::Byzantine {
                 nodes: some_of(&self.liars, rng),
                 lie: self.request.lies.choose(rng).expect("there are lies").clone(),

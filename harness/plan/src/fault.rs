@@ -128,6 +128,15 @@ pub enum Fault {
         /// How they lie: one of [`crate::LIES`].
         lie: String,
     },
+    /// The clients lie to replicas. Only systems that do not believe their clients tolerate this, from any number of
+    /// them. What they ask for meanwhile ends as `info`: it may take effect, at any time or never. Nothing is demanded of
+    /// them.
+    ByzantineClients {
+        /// Which clients.
+        clients: BTreeSet<u32>,
+        /// How they lie: one of [`crate::CLIENT_LIES`].
+        lie: String,
+    },
     /// The cluster's administrator changes the system to these options, while it runs. A change is not
     /// undone when the fault ends; it bites when it is complete.
     Reconfigure {
@@ -163,6 +172,7 @@ impl Fault {
             | Self::Pause { .. }
             | Self::Clock { .. }
             | Self::Byzantine { .. }
+            | Self::ByzantineClients { .. }
             | Self::Reconfigure { .. } => {}
         }
     }
@@ -246,6 +256,8 @@ pub enum FaultClass {
     Byzantine,
     /// [`Fault::Reconfigure`].
     Reconfigure,
+    /// [`Fault::ByzantineClients`].
+    ByzantineClients,
 }
 
 #[cfg(test)]

@@ -210,7 +210,7 @@ pub const VALUE_MAX: u64 = CLOSING_VALUES - 1;
 /// How many replicas a cluster has when nothing else is asked for.
 pub const NODES_DEFAULT: u16 = 5;
 
-/// The lies that [`Fault::Byzantine`] knows.
+/// The lies that [`Fault::Byzantine`] knows. Which of them make sense is the system's to say.
 pub const LIES: &[&str] = &[
     "wrong-value",
     "wrong-timestamp",
@@ -218,12 +218,21 @@ pub const LIES: &[&str] = &[
     "equivocate",
     "replay",
     "lie-to-clients",
-    "twins",
+    TWINS,
+    "slow",
+    "starve",
+    "forge-request",
+    "mutate",
+    "false-checkpoint",
+    "omit-certificates",
+    "invent-certificates",
 ];
 
-/// Those of [`LIES`] that one process can tell: the live world has no second copy of a replica.
-pub const LIES_LIVE: &[&str] =
-    &["wrong-value", "wrong-timestamp", "silent", "equivocate", "replay", "lie-to-clients"];
+/// The lie of a node that lives twice. One process cannot tell it: the live world has no second copy of a replica.
+pub const TWINS: &str = "twins";
+
+/// The lies that [`Fault::ByzantineClients`] knows. Which of them make sense is the system's to say.
+pub const CLIENT_LIES: &[&str] = &["equivocate", "spoil-authenticator"];
 
 /// More replicas than this make start-up checks that enumerate quorums too slow.
 pub const NODES_MAX: u16 = 12;

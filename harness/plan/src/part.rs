@@ -29,7 +29,7 @@ impl Part {
 
 impl Fault {
     /// The part that it takes hold of, of each of its [`Self::nodes`]; none for faults of the network, which add
-    /// up, and for changes of the system.
+    /// up, for lying clients, and for changes of the system.
     pub const fn part(&self) -> Option<Part> {
         match self {
             Self::Kill { .. } | Self::PowerLoss { .. } | Self::Pause { .. } | Self::Disk { .. } => {
@@ -43,12 +43,13 @@ impl Fault {
             | Self::Duplicate { .. }
             | Self::Reorder { .. }
             | Self::Corrupt { .. }
+            | Self::ByzantineClients { .. }
             | Self::Reconfigure { .. } => None,
         }
     }
 
-    /// The nodes that something is done to. None for faults of the network, which are done to links, and for
-    /// changes of the system: exactly those that have no [`Self::part`].
+    /// The nodes that something is done to. None for faults of the network, which are done to links, for lying clients,
+    /// and for changes of the system: exactly those that have no [`Self::part`].
     pub fn nodes(&self) -> BTreeSet<u16> {
         match self {
             Self::Kill { nodes, .. }
@@ -63,6 +64,7 @@ impl Fault {
             | Self::Duplicate { .. }
             | Self::Reorder { .. }
             | Self::Corrupt { .. }
+            | Self::ByzantineClients { .. }
             | Self::Reconfigure { .. } => BTreeSet::new(),
         }
     }
@@ -82,6 +84,7 @@ impl Fault {
             | Self::Reorder { .. }
             | Self::Corrupt { .. }
             | Self::Disk { .. }
+            | Self::ByzantineClients { .. }
             | Self::Reconfigure { .. } => None,
         }
     }
@@ -104,6 +107,9 @@ impl Fault {
             | Self::Clock { .. }
             | Self::Byzantine { .. }
             | Self::Disk { .. } => self.nodes().into_iter().map(Endpoint::Node).collect(),
+            Self::ByzantineClients { clients, .. } => {
+                clients.iter().copied().map(Endpoint::Client).collect()
+            }
             // It concerns everybody, and is aimed at nobody.
             Self::Reconfigure { .. } => BTreeSet::new(),
         }
@@ -124,6 +130,7 @@ mod tests {
             time_limit_ms: 300_000,
             liars: 1,
             lies: vec!["silent".to_owned()],
+            client_lies: vec!["equivocate".to_owned()],
             drift_ppm: None,
             memory: None,
             changes: vec![[("quorum".to_owned(), "grid".to_owned())].into()],

@@ -39,6 +39,8 @@ pub struct FaultRequest {
     pub liars: u16,
     /// How they may lie: some of [`crate::LIES`].
     pub lies: Vec<String>,
+    /// How clients may lie: some of [`crate::CLIENT_LIES`]; none where they are believed.
+    pub client_lies: Vec<String>,
     /// By how many millionths clocks may go too fast or too slow, and then they do not jump; absent where
     /// they may show what they like.
     pub drift_ppm: Option<u32>,
@@ -57,6 +59,7 @@ impl FaultRequest {
     const fn bearing(&self) -> Bearing {
         Bearing {
             liars: self.liars,
+            lying_clients: !self.client_lies.is_empty(),
             drift_ppm: self.drift_ppm,
             memory: self.memory,
             is_changing: !self.changes.is_empty(),
@@ -78,7 +81,7 @@ pub fn faults(request: &FaultRequest) -> Result<Vec<PlannedFault>, FaultsError> 
     let bearing = request.bearing();
     request.classes.iter().try_for_each(|class| bearing.check(*class))?;
     if request.classes.contains(&FaultClass::Byzantine) && request.lies.is_empty() {
-        return Err(FaultsError::NoLies);
+        return Err(FaultsError::NoLies { class: FaultClass::Byzantine });
     }
     if request.classes.is_empty() {
         return Ok(Vec::new());
@@ -338,6 +341,7 @@ fn lanes(request: &FaultRequest) -> Vec<Vec<FaultClass>> {
         processes.to_vec(),
         vec![FaultClass::Clock, FaultClass::Byzantine],
         vec![FaultClass::Reconfigure],
+        vec![FaultClass::ByzantineClients],
     ];
     if request.down_max() == 1 {
         // Only one node may be down at once, for whatever reason.

@@ -44,6 +44,8 @@ pub enum Stream {
     },
     /// In which nodes processes end, where nodes keep their memory in themselves.
     Mortals,
+    /// Which clients lie.
+    LyingClients,
 }
 
 impl Seed {
@@ -58,6 +60,7 @@ impl Seed {
             Stream::Shapes => (6, 0, 0),
             Stream::MidStep { class, n } => (7, u64::from(class), n),
             Stream::Mortals => (8, 0, 0),
+            Stream::LyingClients => (9, 0, 0),
         };
         let mut key = [0; 32];
         for (chunk, word) in key.chunks_exact_mut(8).zip([self.0, purpose, a, b]) {

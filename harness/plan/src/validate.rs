@@ -15,7 +15,7 @@ use scope::{Scope, min_max};
 
 use crate::{
     CLIENTS_MAX, Delay, Endpoint, Fault, Function, Liveness, NODES_MAX, Plan, ScriptedOperation,
-    SystemPlan, TraceStep, VALUE_MAX, Weather, Workload, WorldKind,
+    SystemPlan, TWINS, TraceStep, VALUE_MAX, Weather, Workload, WorldKind,
 };
 
 /// The longest name of a test: file systems allow 255 bytes, and people read it.
@@ -115,7 +115,7 @@ impl Plan {
                 order.next(format_args!("faults[{place}].at_ms"), fault.at_ms)?;
             }
             self.scope().fault(&format!("faults[{place}]"), fault)?;
-            let twins = matches!(&fault.fault, Fault::Byzantine { lie, .. } if lie == "twins");
+            let twins = matches!(&fault.fault, Fault::Byzantine { lie, .. } if lie == TWINS);
             if twins && self.world == WorldKind::Live {
                 return Err(PlanError::TwinsAlive { field: format!("faults[{place}].fault.lie") });
             }

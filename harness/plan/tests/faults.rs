@@ -6,17 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use quorate_plan::{
-    Bearing, Durations, Fault, FaultChoice, FaultClass, FaultRequest, FaultsError, LIES, LIES_LIVE,
-    PartitionShape, Plan, PlannedFault, SystemPlan, Workload, WorldKind, faults,
+    Bearing, CLIENT_LIES, Durations, Fault, FaultChoice, FaultClass, FaultRequest, FaultsError,
+    LIES, PartitionShape, Plan, PlannedFault, SystemPlan, TWINS, Workload, WorldKind, faults,
 };
 
 fn all_classes(liars: u16) -> Vec<FaultClass> {
-    let bearing = Bearing { liars, drift_ppm: None, memory: None, is_changing: true };
+    let bearing =
+        Bearing { liars, lying_clients: true, drift_ppm: None, memory: None, is_changing: true };
     FaultChoice::All.classes(bearing).unwrap()
 }
 
 fn requests() -> impl Strategy<Value = FaultRequest> {
-    let classes = prop::sample::subsequence(FaultClass::ALL.to_vec(), 0..=16);
+    let classes = prop::sample::subsequence(FaultClass::ALL.to_vec(), 0..=17);
     let sizes = (any::<u64>(), 1..=12_u16, 1..=40_u32, 0..=3_u16);
     let limits = prop_oneof![20..2_000_u64, 5_000..90_000_u64, Just(3_600_000_u64)];
     (sizes, limits, classes).prop_map(|((seed, nodes, clients, liars), time_limit_ms, classes)| {
@@ -33,6 +34,7 @@ fn requests() -> impl Strategy<Value = FaultRequest> {
             time_limit_ms,
             liars,
             lies,
+            client_lies: client_lies(),
             drift_ppm: None,
             memory: None,
             changes,
@@ -44,6 +46,11 @@ fn requests() -> impl Strategy<Value = FaultRequest> {
 /// Every lie.
 fn lies() -> Vec<String> {
     LIES.iter().map(|lie| (*lie).to_owned()).collect()
+}
+
+/// Every lie of clients.
+fn client_lies() -> Vec<String> {
+    CLIENT_LIES.iter().map(|lie| (*lie).to_owned()).collect()
 }
 
 fn plan(request: &FaultRequest) -> Plan {
@@ -212,7 +219,7 @@ fn liars_lie_only_as_they_may() {
         let lies: Vec<_> = lies.iter().map(|lie| (*lie).to_owned()).collect();
         let classes = [FaultClass::Byzantine];
         let mut told = BTreeSet::new();
-        for seed in 0..40 {
+        for seed in 0..80 {
             let request = FaultRequest { liars: 1, lies: lies.clone(), ..request(seed, &classes) };
             for planned in faults(&request)? {
                 if let Fault::Byzantine { lie, .. } = planned.fault {
@@ -224,9 +231,31 @@ fn liars_lie_only_as_they_may() {
     };
     let all = |lies: &[&str]| lies.iter().map(|lie| (*lie).to_owned()).collect();
     assert_eq!(drawn(LIES), Ok(all(LIES)));
-    assert_eq!(drawn(LIES_LIVE), Ok(all(LIES_LIVE)));
+    let live: Vec<&str> = LIES.iter().copied().filter(|lie| *lie != TWINS).collect();
+    assert_eq!(drawn(&live), Ok(all(&live)));
     assert_eq!(drawn(&["replay"]), Ok(all(&["replay"])));
-    assert_eq!(drawn(&[]), Err(FaultsError::NoLies));
+    let class = FaultClass::Byzantine;
+    assert_eq!(drawn(&[]), Err(FaultsError::NoLies { class }));
+}
+
+#[test]
+fn no_more_than_half_of_the_clients_lie_in_a_run_and_only_as_they_may() {
+    let (mut told, mut who) = (BTreeSet::new(), BTreeSet::new());
+    for seed in 0..40 {
+        let mut liars = BTreeSet::new();
+        for planned in faults(&request(seed, &[FaultClass::ByzantineClients])).unwrap() {
+            let Fault::ByzantineClients { clients, lie } = planned.fault else { panic!() };
+            liars.extend(clients);
+            told.insert(lie);
+        }
+        assert!((1..=7).contains(&liars.len()), "{liars:?}");
+        who.extend(liars);
+    }
+    assert_eq!(told, client_lies().into_iter().collect());
+    assert_eq!(who.len(), 15);
+    let believed =
+        FaultRequest { client_lies: vec![], ..request(1, &[FaultClass::ByzantineClients]) };
+    assert_eq!(faults(&believed), Err(FaultsError::NoLyingClientsTolerated));
 }
 
 fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
@@ -239,6 +268,7 @@ fn request(seed: u64, classes: &[FaultClass]) -> FaultRequest {
         time_limit_ms: 30_000,
         liars: 0,
         lies: lies(),
+        client_lies: client_lies(),
         drift_ppm: None,
         memory: None,
         changes: vec![BTreeMap::new()],

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    Endpoint, Fault, FaultClass, FaultRequest, Grudge, LIES, PartitionShape, Plan, PlanError,
-    PlannedFault, SystemPlan, Workload, WorldKind, faults,
+    CLIENT_LIES, Endpoint, Fault, FaultClass, FaultRequest, Grudge, LIES, PartitionShape, Plan,
+    PlanError, PlannedFault, SystemPlan, Workload, WorldKind, faults,
 };
 
 fn kill(at_ms: u64) -> PlannedFault {
@@ -79,6 +79,7 @@ fn a_plan_survives_being_written_as_toml_and_read_again() {
             time_limit_ms: 30_000,
             liars: 1,
             lies: LIES.iter().map(|lie| (*lie).to_owned()).collect(),
+            client_lies: CLIENT_LIES.iter().map(|lie| (*lie).to_owned()).collect(),
             drift_ppm: None,
             memory: None,
             changes: vec![BTreeMap::new()],
@@ -202,14 +203,21 @@ fn faults_must_be_possible() {
     assert_eq!(
         fault_complaint(Fault::Byzantine { nodes: nodes.clone(), lie: "polite".to_owned() }),
         "faults[1].fault.lie: nobody knows the lie `polite`; allowed are wrong-value, \
-             wrong-timestamp, silent, equivocate, replay, lie-to-clients, twins"
+             wrong-timestamp, silent, equivocate, replay, lie-to-clients, twins, slow, starve, \
+             forge-request, mutate, false-checkpoint, omit-certificates, invent-certificates"
     );
     assert_eq!(
         fault_complaint(Fault::Byzantine { nodes, lie: "twins".to_owned() }),
         "faults[1].fault.lie: `twins` are two copies of a replica, which only the simulated world \
-             runs; allowed in a live one are wrong-value, wrong-timestamp, silent, equivocate, replay, \
-             lie-to-clients"
+             runs; allowed in a live one are all other lies"
     );
+    let of_clients = |clients, lie: &str| Fault::ByzantineClients { clients, lie: lie.to_owned() };
+    assert_eq!(
+        fault_complaint(of_clients([0].into(), "twins")),
+        "faults[1].fault.lie: nobody knows the lie `twins`; allowed are equivocate, spoil-authenticator"
+    );
+    assert!(fault_complaint(of_clients([].into(), "equivocate")).contains("client"));
+    assert!(fault_complaint(of_clients([99].into(), "equivocate")).contains("there is no c99"));
 }
 
 #[test]

@@ -8,9 +8,9 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use quorate_plan::{
-    Act, Delay, Disk, Durations, Endpoint, Expectation, Fault, Function, Grudge, LIES, Liveness,
-    MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMatch, PartitionShape, Plan,
-    PlannedFault, PlannedOperation, Rule, Script, ScriptedOperation, SystemPlan, TraceEntry,
+    Act, CLIENT_LIES, Delay, Disk, Durations, Endpoint, Expectation, Fault, Function, Grudge, LIES,
+    Liveness, MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMatch, PartitionShape,
+    Plan, PlannedFault, PlannedOperation, Rule, Script, ScriptedOperation, SystemPlan, TraceEntry,
     TraceStep, VALUE_MAX, ValueChoice, Weather, Workload, WorldKind, from_json, from_toml, to_toml,
 };
 
@@ -23,6 +23,10 @@ fn node() -> impl Strategy<Value = u16> {
 
 fn nodes() -> impl Strategy<Value = BTreeSet<u16>> {
     btree_set(node(), 1..4)
+}
+
+fn clients() -> impl Strategy<Value = BTreeSet<u32>> {
+    btree_set(0..CLIENTS, 1..3)
 }
 
 fn client() -> impl Strategy<Value = Endpoint> {
@@ -192,6 +196,8 @@ fn fault() -> BoxedStrategy<Fault> {
         (node(), disk).prop_map(|(node, disk)| Fault::Disk { node, disk }),
         (nodes(), prop::sample::select(LIES))
             .prop_map(|(nodes, lie)| Fault::Byzantine { nodes, lie: lie.to_owned() }),
+        (clients(), prop::sample::select(CLIENT_LIES))
+            .prop_map(|(clients, lie)| Fault::ByzantineClients { clients, lie: lie.to_owned() }),
         options.prop_map(|options| Fault::Reconfigure { options }),
     ]
     .boxed()

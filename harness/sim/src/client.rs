@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use quorate_checkers::history::{ProcessId, What};
 use quorate_plan::{CLOSING_VALUES, Endpoint, Generator, PlannedOperation, WorkloadKind};
 use quorate_systems::contract::{
-    Client as _, ClientEffect, ClientId, ClientInput, Command, FORGED_VALUES, Key, LocalTime,
+    Client as _, ClientEffect, ClientId, ClientInput, Command, FORGED_VALUES, Key, Lie, LocalTime,
     Options, Outcome, TimerId,
 };
 use quorate_world::convert;
-use quorate_world::invariants::{Watched, Who};
+use quorate_world::invariants::{Seen, Watched, Who};
+use quorate_world::liar::Liar;
 use quorate_world::moments::MomentId;
 use quorate_world::pace::Pace;
 
@@ -24,6 +25,9 @@ pub(crate) struct Client<S: Watched> {
     core: Option<S::Client>,
     timers: Timers,
     effects: Vec<ClientEffect<S>>,
+    liar: Liar<S>,
+    /// It has lied: it is not judged any more, and nothing is demanded of it.
+    pub(crate) is_tainted: bool,
     process: u64,
     /// How many clients take part, by which its process ids are apart.
     clients: u64,
@@ -52,6 +56,8 @@ pub(crate) struct Open {
     deadline: u64,
     /// It is the first of the last tasks.
     is_closing: bool,
+    /// The client has lied while it was open.
+    is_tainted: bool,
 }
 
 /// One of the last tasks of a run.
@@ -114,6 +120,8 @@ impl<S: Watched> Client<S> {
             core: None,
             timers: Timers::default(),
             effects: Vec::new(),
+            liar: Liar::new(Who::Client(ClientId(0)), 0),
+            is_tainted: false,
             process: 0,
             clients: 1,
             open: None,
@@ -133,6 +141,8 @@ impl<S: Watched> Client<S> {
         self.core = Some(S::Client::start(stage.start_of_client(me)));
         self.timers.clear();
         self.effects.clear();
+        self.liar = Liar::new(Who::Client(me), stage.client_liar_seed(me));
+        self.is_tainted = false;
         self.process = u64::from(me.0);
         self.clients = u64::from(clients);
         self.open = None;
@@ -206,7 +216,39 @@ impl<S: Watched> Client<S> {
 
     /// Whether it has not done all that the end of a run asks of it.
     pub(crate) fn is_busy(&self) -> bool {
-        self.open.is_some() || !self.closing.is_empty() || self.has_changes()
+        !self.is_tainted && (self.open.is_some() || !self.closing.is_empty() || self.has_changes())
+    }
+
+    /// Whether it lies at present.
+    pub(crate) const fn is_lying(&self) -> bool {
+        !self.liar.is_honest()
+    }
+
+    /// How many lies it has told.
+    pub(crate) const fn lies(&self) -> u64 {
+        self.liar.lies()
+    }
+
+    /// It lies so from now on.
+    pub(crate) fn begin_to_lie(&mut self, stage: &mut Stage<S>, lie: Lie) {
+        let who = Who::Client(self.me);
+        if !self.is_tainted {
+            self.is_tainted = true;
+            stage.witness.see(stage.now, &Seen::Lies { who });
+        }
+        self.liar.begin(lie, stage.config().clone(), stage.keys_of(who));
+        if let Some(open) = &mut self.open {
+            open.is_tainted = true;
+        }
+    }
+
+    /// It is honest from now on, and gives up what it has lied about.
+    pub(crate) fn stop_lying(&mut self, stage: &mut Stage<S>) {
+        self.liar.stop();
+        if self.open.as_ref().is_some_and(|open| open.is_tainted) {
+            self.give_up(stage);
+        }
+        self.plan_wake(stage);
     }
 
     /// It begins nothing of its own any more.
@@ -336,7 +378,8 @@ impl<S: Watched> Client<S> {
                 let Some((fault, options)) = changes.pop_front() else { return Progress::Going };
                 let since = stage.now;
                 let what = Asked::Change(fault);
-                self.open = Some(Open { what, since, deadline: NEVER, is_closing: false });
+                let (is_closing, is_tainted) = (false, false);
+                self.open = Some(Open { what, since, deadline: NEVER, is_closing, is_tainted });
                 return self.step(stage, ClientInput::Reconfigure(options));
             }
             Work::Done => None,
@@ -358,22 +401,33 @@ impl<S: Watched> Client<S> {
         let since = stage.now;
         let deadline = if self.timeout == 0 { NEVER } else { since + self.timeout };
         let (what, is_closing) = (Asked::Operation(command.clone()), !self.closing.is_empty());
-        self.open = Some(Open { what, since, deadline, is_closing });
+        let is_tainted = self.is_lying();
+        self.open = Some(Open { what, since, deadline, is_closing, is_tainted });
         self.step(stage, ClientInput::Invoke(command))
     }
 
     fn give_up(&mut self, stage: &mut Stage<S>) {
         self.step(stage, ClientInput::GiveUp);
-        if let Some(Open { what: Asked::Operation(command), is_closing, .. }) = self.open.take() {
-            stage.witness.mark(milestones::TIMED_OUT);
-            let completion = convert::time_out(ProcessId(self.process), &command);
-            self.complete(stage, completion, is_closing);
+        if let Some(open) = self.open.take()
+            && let Asked::Operation(command) = &open.what
+        {
+            let process = ProcessId(self.process);
+            let completion = if open.is_tainted {
+                convert::of_liar(process, command)
+            } else {
+                stage.witness.mark(milestones::TIMED_OUT);
+                convert::time_out(process, command)
+            };
+            self.complete(stage, completion, open.is_closing);
         }
     }
 
     #[inline]
     fn step(&mut self, stage: &mut Stage<S>, input: ClientInput<S::Message>) -> Progress {
         let Some(core) = &mut self.core else { return Progress::Going };
+        if let ClientInput::Message { from, message } = &input {
+            self.liar.hear(Who::Node(*from), message);
+        }
         stage.acting = Some(Who::Client(self.me));
         core.step(LocalTime(stage.now), input, &mut self.effects);
         stage.acting = None;
@@ -382,8 +436,13 @@ impl<S: Watched> Client<S> {
         for effect in effects.drain(..) {
             match effect {
                 ClientEffect::Send { to, message } => {
-                    let from = Who::Client(self.me);
-                    stage.send(from, Who::Node(to), message);
+                    let (from, to) = (Who::Client(self.me), Who::Node(to));
+                    if self.liar.is_honest() {
+                        stage.send(from, to, message);
+                    } else {
+                        let told = self.liar.tell(to, message);
+                        told.into_iter().for_each(|message| stage.send(from, to, message));
+                    }
                 }
                 ClientEffect::Complete(outcome) => progress = self.ended(stage, outcome),
                 ClientEffect::SetTimer { id, min, max } => {
@@ -393,6 +452,8 @@ impl<S: Watched> Client<S> {
                 ClientEffect::CancelTimer { id } => {
                     self.timers.cancel(id);
                 }
+                // Who lies is not judged, not even for what it believes.
+                ClientEffect::Observe(_) if self.is_tainted => {}
                 ClientEffect::Observe(observation) => {
                     stage.witness.observed(stage.now, Who::Client(self.me), &observation);
                 }
@@ -429,7 +490,11 @@ impl<S: Watched> Client<S> {
             Asked::Operation(command) => {
                 stage.witness.note_value(&outcome);
                 let process = ProcessId(self.process);
-                let completion = convert::completion(process, &command, outcome);
+                let completion = if open.is_tainted {
+                    convert::of_liar(process, &command)
+                } else {
+                    convert::completion(process, &command, outcome)
+                };
                 self.complete(stage, completion, open.is_closing);
                 Progress::Ended
             }

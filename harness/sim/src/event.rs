@@ -5,6 +5,8 @@
 pub(crate) enum Event {
     /// A message arrives: the place of its flight.
     Deliver(u32),
+    /// A message that a liar kept back leaves it: the place of its flight.
+    Depart(u32),
     /// A replica's timers are looked at: its slot.
     WakeNode(u16),
     /// A client's timers, deadline and pace are looked at.

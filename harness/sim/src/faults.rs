@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quorate_checkers::history::{Nemesis, NemesisPhase, What};
 use quorate_plan::{Disk as DiskFault, Endpoint, Fault, FaultClass, Part, Plan, PlannedFault};
 use quorate_systems::contract::{Lie, NodeId};
-use quorate_world::invariants::{Seen, Watched};
+use quorate_world::invariants::{Seen, Watched, Who};
 use quorate_world::moments::{MomentId, Moments};
 use quorate_world::untold::NeverBegan;
 use quorate_world::weather;
@@ -38,6 +38,8 @@ enum State {
         id: u32,
         hit: Vec<u16>,
         bites: u64,
+        /// The clients that it makes lie, with how often each had lied before.
+        liars: Vec<(u32, u64)>,
     },
     Over,
 }
@@ -133,13 +135,19 @@ impl<S: Watched> Sim<S> {
     fn inflict(&mut self, place: u32, id: u32, fault: &Fault) -> Result<(), String> {
         let hit = self.victims(fault)?;
         if let Some(planned) = self.faults.get_mut(place as usize) {
-            planned.state = State::Active { id, hit: hit.clone(), bites: 0 };
+            let liars = Vec::new();
+            planned.state = State::Active { id, hit: hit.clone(), bites: 0, liars };
         }
         if self.stage.network.begin(place, fault) {
             return Ok(());
         }
         for node in &hit {
             self.hurt(place, *node, fault);
+        }
+        if let Fault::ByzantineClients { clients, lie } = fault
+            && !self.corrupt_clients(place, clients, lie)
+        {
+            return self.cannot(place, "its clients lie already");
         }
         if let Fault::Reconfigure { options } = fault {
             match self.clients.get_mut(self.administrator as usize) {
@@ -204,6 +212,7 @@ impl<S: Watched> Sim<S> {
             | Fault::Duplicate { .. }
             | Fault::Reorder { .. }
             | Fault::Corrupt { .. }
+            | Fault::ByzantineClients { .. }
             | Fault::Reconfigure { .. } => {}
         }
     }
@@ -267,10 +276,11 @@ impl<S: Watched> Sim<S> {
         self.with_node(node, |node, stage| {
             if !node.is_tainted {
                 node.is_tainted = true;
-                stage.witness.see(now, &Seen::Lies { node: node.me });
+                stage.witness.see(now, &Seen::Lies { who: Who::Node(node.me) });
             }
             if behaviour != Lie::Twins {
-                node.liar.set(Some(behaviour));
+                let keys = stage.keys_of(Who::Node(node.me));
+                node.liar.begin(behaviour, stage.config().clone(), keys);
             }
         });
         if behaviour == Lie::Twins && self.add_twin(node) {
@@ -282,7 +292,7 @@ impl<S: Watched> Sim<S> {
     fn add_twin(&mut self, node: u16) -> bool {
         let slot = u16::try_from(self.nodes.len()).expect("there are few machines");
         let seed = weather::draw(self.seed, "twin", &[u64::from(node)]);
-        let mut twin = Node::new(slot, NodeId(node), self.stage.config().clone(), seed);
+        let mut twin = Node::new(slot, NodeId(node), seed);
         twin.is_tainted = true;
         if let Some(original) = self.nodes.get(usize::from(node)) {
             twin.copy_disk(original);
@@ -330,18 +340,19 @@ impl<S: Watched> Sim<S> {
     /// Puts right what a fault did, and records its end.
     fn heal(&mut self, place: u32) {
         let Some(planned) = self.faults.get_mut(place as usize) else { return };
-        let State::Active { id, hit, .. } = &planned.state else { return };
-        let (id, hit) = (*id, hit.clone());
+        let State::Active { id, hit, liars, .. } = &planned.state else { return };
+        let (id, hit, liars) = (*id, hit.clone(), liars.clone());
         let fault = planned.fault.fault.clone();
         let targets = self.hit_by(place, &fault);
         let network = self.stage.network.end(place);
         for node in hit {
             self.heal_node(place, node, &fault);
         }
+        let lies = self.heal_clients(&liars);
         let own = self.bites_of(place);
-        let bites = network + own;
+        let bites = network + own + lies;
         if let Some(Planned { state, .. }) = self.faults.get_mut(place as usize) {
-            *state = State::Active { id, hit: Vec::new(), bites };
+            *state = State::Active { id, hit: Vec::new(), bites, liars: Vec::new() };
         }
         self.record_fault((id, &fault), NemesisPhase::End, &targets, fault.to_string(), bites);
         if bites > 0
@@ -373,7 +384,7 @@ impl<S: Watched> Sim<S> {
             }
             Fault::Byzantine { .. } => {
                 let lies = self.nodes.get_mut(usize::from(node)).map_or(0, |node| {
-                    node.liar.set(None);
+                    node.liar.stop();
                     node.liar.lies()
                 });
                 for _ in 0..lies {
@@ -387,8 +398,42 @@ impl<S: Watched> Sim<S> {
             | Fault::Duplicate { .. }
             | Fault::Reorder { .. }
             | Fault::Corrupt { .. }
+            | Fault::ByzantineClients { .. }
             | Fault::Reconfigure { .. } => {}
         }
+    }
+
+    /// Those of these clients that do not lie yet do so; whether there is one.
+    fn corrupt_clients(&mut self, place: u32, clients: &BTreeSet<u32>, lie: &str) -> bool {
+        let Ok(lie) = lie.parse::<Lie>() else { return false };
+        let mut new = Vec::new();
+        for number in clients {
+            if let Some(client) = self.clients.get_mut(*number as usize)
+                && !client.is_lying()
+            {
+                new.push((*number, client.lies()));
+                client.begin_to_lie(&mut self.stage, lie);
+            }
+        }
+        let is_any = !new.is_empty();
+        if let Some(Planned { state: State::Active { liars, .. }, .. }) =
+            self.faults.get_mut(place as usize)
+        {
+            *liars = new;
+        }
+        is_any
+    }
+
+    /// The clients that a fault made lie are honest again; how often they had lied for it.
+    fn heal_clients(&mut self, liars: &[(u32, u64)]) -> u64 {
+        let mut bites = 0;
+        for (number, before) in liars {
+            if let Some(client) = self.clients.get_mut(*number as usize) {
+                client.stop_lying(&mut self.stage);
+                bites += client.lies() - before;
+            }
+        }
+        bites
     }
 
     fn remove_twin(&mut self, node: u16) {
@@ -468,7 +513,7 @@ impl<S: Watched> Sim<S> {
             self.with_node(*node, |node, stage| {
                 node.disk.mend();
                 node.dies_after = None;
-                node.liar.set(None);
+                node.liar.stop();
                 node.right_clock(stage);
             });
             self.remove_twin(*node);

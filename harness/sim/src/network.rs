@@ -311,12 +311,17 @@ impl<S: Watched> Network<S> {
         u32::try_from(self.flights.len() - 1).expect("fewer messages than that are under way")
     }
 
+    /// Takes a message out that was kept.
+    #[inline]
+    pub(crate) fn unpark(&mut self, slot: u32) -> Option<Flight<S::Message>> {
+        self.free.push(slot);
+        self.flights.get_mut(slot as usize).and_then(Option::take)
+    }
+
     /// Takes a flight out as it arrives; nothing where its link is cut by now.
     #[inline]
     pub(crate) fn land(&mut self, slot: u32) -> Option<Flight<S::Message>> {
-        let flight = self.flights.get_mut(slot as usize).and_then(Option::take);
-        self.free.push(slot);
-        let flight = flight.expect("what is delivered is under way");
+        let flight = self.unpark(slot).expect("what is delivered is under way");
         if self.faults.is_empty() {
             return Some(flight);
         }
@@ -428,6 +433,7 @@ impl<S: Watched> Network<S> {
             | Fault::Clock { .. }
             | Fault::Disk { .. }
             | Fault::Byzantine { .. }
+            | Fault::ByzantineClients { .. }
             | Fault::Reconfigure { .. } => None,
         }
     }

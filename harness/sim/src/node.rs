@@ -84,7 +84,7 @@ pub(crate) enum Step {
 const NEVER: u64 = u64::MAX;
 
 impl<S: Watched> Node<S> {
-    pub(crate) fn new(slot: u16, me: NodeId, config: S::Config, seed: u64) -> Self {
+    pub(crate) fn new(slot: u16, me: NodeId, seed: u64) -> Self {
         Self {
             slot,
             me,
@@ -95,7 +95,7 @@ impl<S: Watched> Node<S> {
             timers: Timers::default(),
             clock: Clock::new(0),
             disk: Disk::default(),
-            liar: Liar::new(config, seed),
+            liar: Liar::new(Who::Node(me), seed),
             is_tainted: false,
             local: VecDeque::new(),
             released: Vec::new(),
@@ -109,7 +109,7 @@ impl<S: Watched> Node<S> {
     }
 
     /// A new machine with the memory of this one, which may have been a twin.
-    pub(crate) fn reset(&mut self, me: NodeId, config: S::Config, seed: u64) {
+    pub(crate) fn reset(&mut self, me: NodeId, seed: u64) {
         self.me = me;
         self.replica = None;
         self.incarnation = 0;
@@ -118,7 +118,7 @@ impl<S: Watched> Node<S> {
         self.timers.clear();
         self.clock = Clock::new(0);
         self.disk.reset();
-        self.liar = Liar::new(config, seed);
+        self.liar = Liar::new(Who::Node(me), seed);
         self.is_tainted = false;
         self.local.clear();
         self.paused = None;
@@ -220,6 +220,9 @@ impl<S: Watched> Node<S> {
     fn step(&mut self, stage: &mut Stage<S>, input: Input<S::Message>) -> Step {
         let Some(replica) = &mut self.replica else { return Step::Alive };
         let now = self.clock.show(stage.now);
+        if !self.liar.is_honest() {
+            self.liar.hear_input(&input);
+        }
         stage.acting = Some(Who::Node(self.me));
         replica.step(now, input, &mut self.outbox);
         stage.acting = None;
@@ -329,9 +332,11 @@ impl<S: Watched> Node<S> {
     fn speak(&mut self, stage: &mut Stage<S>, to: Who, message: S::Message) {
         let from = Who::Node(self.me);
         if self.liar.is_honest() {
-            stage.send(from, to, message);
-        } else if let Some(message) = self.liar.tell(to, message) {
-            stage.send(from, to, message);
+            return stage.send(from, to, message);
+        }
+        let delay_us = self.liar.delay_us();
+        for message in self.liar.tell(to, message) {
+            stage.send_late(from, to, message, delay_us);
         }
     }
 

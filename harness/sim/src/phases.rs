@@ -101,7 +101,8 @@ impl<S: Watched> Sim<S> {
         self.tell_untold();
         let healing = Nemesis::healing(self.stage.witness.next_fault());
         self.stage.witness.record(self.stage.now, What::Nemesis(healing));
-        for client in &mut self.clients {
+        // Those that lie go on: they are part of what stays broken.
+        for client in self.clients.iter_mut().filter(|client| !client.is_lying()) {
             client.stop_working();
         }
         let core = self.liveness.as_ref().and_then(|liveness| liveness.core.clone());
@@ -150,6 +151,7 @@ impl<S: Watched> Sim<S> {
         self.stage.calm();
         self.stage.network.release(self.stage.now, &mut self.stage.queue, None);
         for client in &mut self.clients {
+            client.stop_working();
             client.wait_for_ever();
         }
         self.begin_closing(Phase::Over);
@@ -159,10 +161,16 @@ impl<S: Watched> Sim<S> {
     fn begin_closing(&mut self, next: Phase) {
         self.look_who_remembers();
         let keys = self.last_keys(FINAL_KEYS_MAX);
-        let readers = self.administrator as usize;
-        for (me, client) in self.clients.iter_mut().take(readers).enumerate() {
+        let all = self.administrator as usize;
+        // Nothing can be learned from those that have lied, and nothing is asked of them.
+        let readers = self.clients.iter().take(all).filter(|client| !client.is_tainted).count();
+        let mut seats = 0..readers;
+        for client in self.clients.iter_mut().take(all) {
             client.closing.clear();
             client.task_since = self.stage.now;
+            let seat = if client.is_tainted { None } else { seats.next() };
+            let keys = if seat.is_some() { keys.as_slice() } else { &[] };
+            let me = seat.unwrap_or_default();
             for (place, key) in keys.iter().enumerate() {
                 let distance = (me + readers - place % readers) % readers;
                 if distance == 0 {
@@ -178,7 +186,7 @@ impl<S: Watched> Sim<S> {
             node.duty = Duty::None;
         }
         let now = self.stage.now;
-        if let Some(administrator) = self.clients.get_mut(readers) {
+        if let Some(administrator) = self.clients.get_mut(all) {
             administrator.task_since = now;
         }
         let bound = now + self.bound_us();
@@ -225,7 +233,9 @@ impl<S: Watched> Sim<S> {
         }
         let (now, bound_us) = (self.stage.now, self.bound_us());
         let mut unmet = Vec::new();
-        for client in self.clients.iter().filter(|client| client.task_since + bound_us <= now) {
+        let is_late =
+            |client: &&Client<S>| !client.is_tainted && client.task_since + bound_us <= now;
+        for client in self.clients.iter().filter(is_late) {
             let who = client.me;
             let waited = (now - client.task_since) / 1_000;
             let what = match (&client.open, client.closing.front()) {

@@ -7,10 +7,10 @@
 //! what is planted.
 
 use quorate_plan::{
-    Bearing, Delay, Durations, FaultClass, FaultRequest, LIES, Liveness, Plan, SystemPlan,
-    ValueChoice, Weather, Workload, WorkloadKind, WorldKind, faults,
+    Bearing, Delay, Durations, FaultClass, FaultRequest, Liveness, Plan, SystemPlan, ValueChoice,
+    Weather, Workload, WorkloadKind, WorldKind, faults,
 };
-use quorate_systems::contract::Options;
+use quorate_systems::contract::{Lie, Options};
 use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::weather::{self, Purpose};
 
@@ -156,11 +156,22 @@ const fn mean_us(delay: Delay) -> u64 {
     }
 }
 
+/// How those may lie who lie.
+pub(crate) struct Lies {
+    pub(crate) nodes: Vec<Lie>,
+    pub(crate) clients: Vec<Lie>,
+}
+
+fn names(lies: &[Lie]) -> Vec<String> {
+    lies.iter().map(|lie| lie.name().to_owned()).collect()
+}
+
 /// Which faults there are, if any at all, and what they are. `change` gives the options of one change after
 /// the other, and is only asked where there are changes.
 pub(crate) fn draw_faults(
     plan: &mut Plan,
     bearing: Bearing,
+    lies: &Lies,
     change: impl FnMut(u64) -> Option<Options>,
 ) {
     let seed = plan.seed;
@@ -170,9 +181,29 @@ pub(crate) fn draw_faults(
     }
     let one_in = draw.of(&[2, 3, 5, 8]);
     let mut classes = Vec::new();
+    let mut late = Draw::new(seed, "late faults");
     for class in FaultClass::ALL {
         // Drawn for every class, so that what one system cannot bear does not change the others.
-        let is_on = draw.one_in(one_in);
+        let is_on = match class {
+            // Drawn apart: it came late, and what a seed meant before must stay.
+            FaultClass::ByzantineClients => late.one_in(one_in),
+            FaultClass::Partition
+            | FaultClass::Delay
+            | FaultClass::Loss
+            | FaultClass::Duplicate
+            | FaultClass::Reorder
+            | FaultClass::Corrupt
+            | FaultClass::Kill
+            | FaultClass::PowerLoss
+            | FaultClass::Pause
+            | FaultClass::Clock
+            | FaultClass::DiskFull
+            | FaultClass::IoError
+            | FaultClass::FlippedBit
+            | FaultClass::CutTail
+            | FaultClass::Byzantine
+            | FaultClass::Reconfigure => draw.one_in(one_in),
+        };
         if is_on && bearing.check(*class).is_ok() {
             classes.push(*class);
         }
@@ -190,7 +221,8 @@ pub(crate) fn draw_faults(
         clients: plan.workload.clients,
         time_limit_ms: plan.durations.time_limit_ms,
         liars: bearing.liars,
-        lies: LIES.iter().map(|lie| (*lie).to_owned()).collect(),
+        lies: names(&lies.nodes),
+        client_lies: names(&lies.clients),
         drift_ppm: bearing.drift_ppm,
         memory: if spares_memory(seed) { bearing.memory } else { None },
         changes,
@@ -199,7 +231,7 @@ pub(crate) fn draw_faults(
     plan.faults = faults(&request).expect("only what makes sense is asked for");
     limit_changes(plan);
     if draw.one_in(4) {
-        plan.liveness = Some(draw_liveness(plan, &mut draw));
+        plan.liveness = Some(draw_liveness(plan, bearing, &mut draw));
         outlast(plan, &mut draw);
     }
 }
@@ -236,11 +268,12 @@ fn limit_changes(plan: &mut Plan) {
     });
 }
 
-/// A majority is healed first, and must suffice where it can.
-fn draw_liveness(plan: &Plan, draw: &mut Draw) -> Liveness {
+/// A majority is healed first, and must suffice where it can; where nodes may lie, all but as many as may.
+fn draw_liveness(plan: &Plan, bearing: Bearing, draw: &mut Draw) -> Liveness {
     let nodes = plan.system.nodes;
     let first = u16::try_from(draw.below(u64::from(nodes))).expect("a node");
-    let count = nodes / 2 + 1;
+    let majority = nodes / 2 + 1;
+    let count = if bearing.liars > 0 { majority.max(nodes - bearing.liars) } else { majority };
     let core = (0..count).map(|place| (first + place) % nodes).collect();
     Liveness { core: Some(core), bound_ms: 30_000 }
 }

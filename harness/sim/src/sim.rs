@@ -272,7 +272,7 @@ impl<S: Watched> Sim<S> {
         self.used = 0;
         self.is_scripted = scripts.len() == clients as usize;
         self.set_liveness(plan, config);
-        self.prepare_nodes(plan, config);
+        self.prepare_nodes(plan);
         self.prepare_clients(plan, scripts);
         for (place, planned) in (0..).zip(&self.faults) {
             if planned.moment.is_none() {
@@ -295,14 +295,14 @@ impl<S: Watched> Sim<S> {
         }
     }
 
-    fn prepare_nodes(&mut self, plan: &Plan, config: &S::Config) {
+    fn prepare_nodes(&mut self, plan: &Plan) {
         self.nodes_count = plan.system.nodes;
         self.nodes.truncate(usize::from(plan.system.nodes));
         for place in 0..plan.system.nodes {
             let seed = weather::draw(plan.seed, "liar", &[u64::from(place)]);
             match self.nodes.get_mut(usize::from(place)) {
-                Some(node) => node.reset(NodeId(place), config.clone(), seed),
-                None => self.nodes.push(Node::new(place, NodeId(place), config.clone(), seed)),
+                Some(node) => node.reset(NodeId(place), seed),
+                None => self.nodes.push(Node::new(place, NodeId(place), seed)),
             }
         }
         for place in 0..plan.system.nodes {
@@ -353,6 +353,7 @@ impl<S: Watched> Sim<S> {
         self.stage.witness.note(at);
         match event {
             Event::Deliver(slot) => self.deliver(slot),
+            Event::Depart(slot) => self.stage.depart(slot),
             Event::WakeNode(slot) => {
                 self.stage.witness.note(1 << 32 | u64::from(slot));
                 if self.postponed(slot, event) {
@@ -438,7 +439,10 @@ impl<S: Watched> Sim<S> {
         let input = match from {
             Who::Node(from) => Input::Message { from, message },
             Who::Client(client) => {
-                let counts = self.liveness.as_ref().is_some_and(|now| at >= now.since);
+                // Nobody owes an answer to whoever has lied.
+                let is_liar =
+                    self.clients.get(client.0 as usize).is_some_and(|client| client.is_tainted);
+                let counts = !is_liar && self.liveness.as_ref().is_some_and(|now| at >= now.since);
                 // Whoever has forgotten what it knew has nothing to say, and need not when it knows again.
                 if counts && node.duty == Duty::None && node.remembers() {
                     node.duty = Duty::Asked;

@@ -16,7 +16,7 @@ use quorate_world::registry::{self, UnknownSystem, WithWatched};
 
 use crate::queue::QueueKind;
 use crate::remote::Remote;
-use crate::search;
+use crate::search::{self, Lies};
 use crate::sim::{Outcome, Sim, Sink};
 use crate::states::States;
 use crate::tape::Tape;
@@ -148,12 +148,15 @@ impl<S: Watched> Simulator for Typed<S> {
         let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
         let bearing = Bearing {
             liars: S::liars_tolerated(&config),
+            lying_clients: !S::client_lies(&config).is_empty(),
             drift_ppm: S::drift_tolerated(&config),
             memory: S::forgetting_tolerated(&config),
             is_changing: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
         };
+        let lies =
+            Lies { nodes: S::lies(&config).to_vec(), clients: S::client_lies(&config).to_vec() };
         let mut last = config;
-        search::draw_faults(&mut plan, bearing, |nth| {
+        search::draw_faults(&mut plan, bearing, &lies, |nth| {
             let options = S::draw_change(&last, &mut search::change_dice(seed, nth))?;
             last = S::change(&last, &options).expect("what a system draws it can change to");
             Some(options)

@@ -2,12 +2,14 @@
 
 use quorate_plan::{Endpoint, Plan, Weather};
 use quorate_systems::contract::{
-    ClientId, ClientStart, Incarnation, LocalTime, Micros, NodeId, Recovered, Start, TimerId,
+    ClientId, ClientStart, Incarnation, Keyring, LocalTime, Micros, NodeId, Recovered, Start,
+    TimerId,
 };
 use quorate_world::invariants::{Watched, Who};
 use quorate_world::moments::Moments;
 use quorate_world::weather::{self, Purpose};
 
+use crate::event::Event;
 use crate::keys::Keys;
 use crate::network::{Flight, Network};
 use crate::queue::{Queue, QueueKind};
@@ -85,6 +87,23 @@ impl<S: Watched> Stage<S> {
         self.network.send(self.now, &mut self.queue, &mut self.witness, flight);
     }
 
+    /// What a liar says leaves it, after `delay_us`.
+    pub(crate) fn send_late(&mut self, from: Who, to: Who, message: S::Message, delay_us: u64) {
+        if delay_us == 0 {
+            return self.send(from, to, message);
+        }
+        let at = self.now + delay_us;
+        let slot = self.network.park(Flight { from, to, at, message });
+        self.queue.push(at, Event::Depart(slot));
+    }
+
+    /// What was kept back leaves.
+    pub(crate) fn depart(&mut self, slot: u32) {
+        if let Some(flight) = self.network.unpark(slot) {
+            self.network.send(self.now, &mut self.queue, &mut self.witness, flight);
+        }
+    }
+
     /// How long after its setting a timer fires.
     #[inline]
     pub(crate) fn draw_timer(
@@ -109,6 +128,14 @@ impl<S: Watched> Stage<S> {
         let key = self.syncs.draw([u64::from(slot)]);
         let draw = Purpose::of(key).draw([self.repeats.count(key), self.now]);
         weather::between(draw, sync_min_us, sync_max_us)
+    }
+
+    /// What somebody can sign with, and verify.
+    pub(crate) fn keys_of(&self, who: Who) -> Keyring {
+        match who {
+            Who::Node(node) => self.keys.of_node(node),
+            Who::Client(client) => self.keys.of_client(client),
+        }
     }
 
     /// What a replica starts from.
@@ -139,6 +166,11 @@ impl<S: Watched> Stage<S> {
             keys: self.keys.of_client(me),
             entropy: self.entropy.draw([2, u64::from(me.0), 1]),
         }
+    }
+
+    /// What the lies of a client are drawn from.
+    pub(crate) fn client_liar_seed(&self, me: ClientId) -> u64 {
+        self.entropy.draw([3, u64::from(me.0), 1])
     }
 
     pub(crate) fn config(&self) -> &S::Config {

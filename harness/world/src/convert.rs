@@ -214,6 +214,12 @@ pub fn time_out(process: ProcessId, command: &Command) -> What {
     completion(process, command, Outcome::Unknown("timed out".to_owned()))
 }
 
+/// The second half of an operation of a client that lied meanwhile. Whatever its core believes, nobody knows what came of
+/// it: what it asked for may take effect, at any time or never.
+pub fn of_liar(process: ProcessId, command: &Command) -> What {
+    completion(process, command, Outcome::Unknown("the client lied".to_owned()))
+}
+
 /// A step of a history that no system can be asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no system can be asked to `{f}`: {why}")]

@@ -41,6 +41,20 @@ pub enum RegimeError {
         /// How many may.
         tolerated: usize,
     },
+    /// A node, or a client, would lie in a way that makes no sense in the system.
+    #[error(
+        "{field}: {who} of the system as configured cannot lie so (`{lie}`); allowed are {known}"
+    )]
+    Lie {
+        /// Where the lie stands.
+        field: String,
+        /// Whose it is.
+        who: &'static str,
+        /// The lie.
+        lie: String,
+        /// Those that there are, comma-separated.
+        known: String,
+    },
     /// A clock goes more wrong than the system promises to bear, and the plan does not say what it expects of
     /// that.
     #[error(
@@ -65,6 +79,7 @@ impl RegimeError {
             Self::Change { field, .. }
             | Self::Function { field, .. }
             | Self::Beyond { field, .. }
+            | Self::Lie { field, .. }
             | Self::BeyondDrift { field, .. } => field,
         }
     }
@@ -119,6 +134,35 @@ fn functions(plan: &Plan, known: &[&str]) -> Result<(), RegimeError> {
     Ok(())
 }
 
+/// Nobody lies in a way that makes no sense in the system.
+fn lies<S: System>(plan: &Plan, config: &S::Config) -> Result<(), RegimeError> {
+    for (place, planned) in plan.faults.iter().enumerate() {
+        let (who, lie, known) = match &planned.fault {
+            Fault::Byzantine { lie, .. } => ("a node", lie, S::lies(config)),
+            Fault::ByzantineClients { lie, .. } => ("a client", lie, S::client_lies(config)),
+            Fault::Partition { .. }
+            | Fault::Delay { .. }
+            | Fault::Loss { .. }
+            | Fault::Duplicate { .. }
+            | Fault::Reorder { .. }
+            | Fault::Corrupt { .. }
+            | Fault::Kill { .. }
+            | Fault::PowerLoss { .. }
+            | Fault::Pause { .. }
+            | Fault::Clock { .. }
+            | Fault::Disk { .. }
+            | Fault::Reconfigure { .. } => continue,
+        };
+        if !known.iter().any(|known| known.name() == lie) {
+            let names: Vec<&str> = known.iter().map(|lie| lie.name()).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let field = format!("faults[{place}].fault.lie");
+            return Err(RegimeError::Lie { field, who, lie: lie.clone(), known });
+        }
+    }
+    Ok(())
+}
+
 /// No clock goes more wrong than the system has promised to bear.
 fn clocks(plan: &Plan, tolerated: Option<u32>) -> Result<(), RegimeError> {
     let Some(tolerated) = tolerated else { return Ok(()) };
@@ -145,6 +189,7 @@ fn clocks(plan: &Plan, tolerated: Option<u32>) -> Result<(), RegimeError> {
 pub fn check<S: System>(plan: &Plan, config: &S::Config) -> Result<(), RegimeError> {
     configurations::<S>(plan, config)?;
     functions(plan, S::functions(config))?;
+    lies::<S>(plan, config)?;
     if plan.expect == Expectation::Invalid {
         return Ok(());
     }

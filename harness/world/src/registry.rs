@@ -2,7 +2,7 @@
 
 use quorate_plan::{Bearing, Plan};
 use quorate_systems::SystemKind;
-use quorate_systems::contract::{ConfigError, Options, System};
+use quorate_systems::contract::{ConfigError, Lie, Options, System};
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
@@ -59,6 +59,10 @@ pub struct UnknownSystem {
 pub struct Promises {
     /// How many nodes may lie at once.
     pub liars_tolerated: u16,
+    /// How they may lie, by name, in the order in which they are drawn.
+    pub lies: Vec<&'static str>,
+    /// How its clients may lie, by name; none where it believes them.
+    pub client_lies: Vec<&'static str>,
     /// By how many millionths clocks may go too fast or too slow, without a jump; nothing where they may show
     /// what they like.
     pub drift_tolerated: Option<u32>,
@@ -74,6 +78,7 @@ impl Promises {
     pub fn bearing(&self) -> Bearing {
         Bearing {
             liars: self.liars_tolerated,
+            lying_clients: !self.client_lies.is_empty(),
             drift_ppm: self.drift_tolerated,
             memory: self.forgetting_tolerated,
             is_changing: !self.changes.is_empty(),
@@ -116,7 +121,16 @@ impl WithWatched for Configure<'_> {
         let liars_tolerated = S::liars_tolerated(&config);
         let drift_tolerated = S::drift_tolerated(&config);
         let forgetting_tolerated = S::forgetting_tolerated(&config);
-        Ok(Promises { liars_tolerated, drift_tolerated, forgetting_tolerated, changes })
+        let names = |lies: &[Lie]| lies.iter().map(|lie| lie.name()).collect();
+        let (lies, client_lies) = (names(S::lies(&config)), names(S::client_lies(&config)));
+        Ok(Promises {
+            liars_tolerated,
+            lies,
+            client_lies,
+            drift_tolerated,
+            forgetting_tolerated,
+            changes,
+        })
     }
 }
 

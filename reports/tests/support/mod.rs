@@ -98,7 +98,13 @@ fn vocabulary() -> Vocabulary {
 
 /// A plan of a run so long.
 pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan {
-    let bearing = Bearing { liars: 0, drift_ppm: None, memory: None, is_changing: false };
+    let bearing = Bearing {
+        liars: 0,
+        lying_clients: false,
+        drift_ppm: None,
+        memory: None,
+        is_changing: false,
+    };
     let classes = choice.classes(bearing).unwrap();
     let request = FaultRequest {
         seed,
@@ -108,6 +114,7 @@ pub(crate) fn plan(seed: u64, time_limit_ms: u64, choice: &FaultChoice) -> Plan 
         time_limit_ms,
         liars: 0,
         lies: Vec::new(),
+        client_lies: Vec::new(),
         drift_ppm: None,
         memory: None,
         changes: Vec::new(),

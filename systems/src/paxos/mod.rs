@@ -35,8 +35,11 @@ pub use message::{Message, Observation, Promise, Record, Report};
 pub use options::{Config, Reads};
 pub use replica::PaxosReplica;
 
+use alloc::vec::Vec;
+
 use crate::SystemKind;
-use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};
+use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System, Telling};
+use crate::lies::twisted;
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -105,7 +108,7 @@ impl System for Paxos {
         None
     }
 
-    fn lie(_config: &Config, behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
-        shape::lie(behaviour, message, draw)
+    fn lie(behaviour: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {
+        twisted(behaviour, telling, shape::twist)
     }
 }

@@ -22,8 +22,11 @@ pub use message::{Accepted, Message, Observation, Record, RequestId};
 pub use options::{Config, Line, Lines, Rules, Seat};
 pub use replica::PaxosSingleReplica;
 
+use alloc::vec::Vec;
+
 use crate::SystemKind;
-use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};
+use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System, Telling};
+use crate::lies::twisted;
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -90,7 +93,7 @@ impl System for PaxosSingle {
         None
     }
 
-    fn lie(_config: &Config, behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
-        lies::lie(behaviour, message, draw)
+    fn lie(behaviour: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {
+        twisted(behaviour, telling, lies::twist)
     }
 }

@@ -8,6 +8,7 @@ mod client;
 mod describe;
 mod digest;
 mod execution;
+mod lies;
 mod log;
 mod message;
 mod normal;
@@ -37,8 +38,10 @@ pub use proof::{Authenticator, Proof};
 pub use replica::PbftReplica;
 pub use view::View;
 
+use alloc::vec::Vec;
+
 use crate::SystemKind;
-use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};
+use crate::contract::{ConfigError, Dice, Lie, Micros, NodeId, Options, System, Telling};
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -104,7 +107,19 @@ impl System for Pbft {
         None
     }
 
-    fn lie(_config: &Config, behaviour: Lie, message: &Message, _draw: u64) -> Option<Message> {
-        (behaviour != Lie::Silent).then(|| message.clone())
+    fn lies(_config: &Config) -> &'static [Lie] {
+        lies::OF_REPLICAS
+    }
+
+    fn client_lies(_config: &Config) -> &'static [Lie] {
+        lies::OF_CLIENTS
+    }
+
+    fn slowness(config: &Config) -> Micros {
+        lies::slowness(config)
+    }
+
+    fn lie(behaviour: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {
+        lies::lie(behaviour, telling)
     }
 }

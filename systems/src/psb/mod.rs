@@ -42,8 +42,11 @@ pub use options::Config;
 pub use replica::PsbReplica;
 pub use view::View;
 
+use alloc::vec::Vec;
+
 use crate::SystemKind;
-use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};
+use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System, Telling};
+use crate::lies::twisted;
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -111,7 +114,7 @@ impl System for Psb {
         None
     }
 
-    fn lie(_config: &Config, behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
-        shape::lie(behaviour, message, draw)
+    fn lie(behaviour: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {
+        twisted(behaviour, telling, shape::twist)
     }
 }

@@ -4,8 +4,9 @@ use alloc::string::ToString;
 
 use super::message::Message;
 use super::view::View;
-use crate::contract::{Dice, FORGED_VALUES, Lie, Options, Outcome, Value};
+use crate::contract::{Dice, FORGED_VALUES, Options, Outcome, Value};
 use crate::dice::pick;
+use crate::lies::Twist;
 
 /// How many nodes, and options that go together. Windows and snapshots are small often: what they bring
 /// about shows in short runs only then.
@@ -20,25 +21,16 @@ pub(super) fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
 }
 
 /// What a lying server says. No liar is tolerated: this is for those who want to see the harm.
-pub(super) fn lie(behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
+pub(super) fn twist(what: Twist, message: &Message, draw: u64) -> Message {
     let mut told = message.clone();
-    match (behaviour, &mut told) {
-        (Lie::Silent, _) => return None,
-        (Lie::WrongValue, Message::Reply { outcome: Outcome::Read(value), .. }) => {
+    match (what, &mut told) {
+        (Twist::Value, Message::Reply { outcome: Outcome::Read(value), .. }) => {
             *value = Some(Value(FORGED_VALUES.saturating_add(draw % FORGED_VALUES)));
         }
-        (Lie::WrongTimestamp, Message::ViewChange { attempted: view }) => {
+        (Twist::Timestamp, Message::ViewChange { attempted: view }) => {
             *view = View(view.0.saturating_add(1 + draw % 3));
         }
-        (
-            Lie::WrongValue
-            | Lie::WrongTimestamp
-            | Lie::Equivocate
-            | Lie::Replay
-            | Lie::LieToClients
-            | Lie::Twins,
-            _,
-        ) => {}
+        (Twist::Value | Twist::Timestamp, _) => {}
     }
-    Some(told)
+    told
 }

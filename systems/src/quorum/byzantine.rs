@@ -7,8 +7,9 @@ use super::construction::{Construction, Purpose};
 use super::message::Message;
 use super::replies::Replies;
 use super::stamp::{Pair, Proof, Timestamp};
-use crate::contract::{ClientId, FORGED_VALUES, Key, Keyring, Lie, PublicKeys, Value};
+use crate::contract::{ClientId, FORGED_VALUES, Key, Keyring, PublicKeys, Value};
 use crate::keys;
+use crate::lies::Twist;
 use crate::mutant::Mutant;
 use crate::parties::{NodeSet, Party};
 
@@ -124,23 +125,18 @@ pub(super) fn base(epoch: &Epoch, replies: &Replies) -> Option<Finding> {
 }
 
 /// What a liar says in place of `message`. It lies about what it stores, and to everybody who asks.
-pub(super) fn lie(behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
-    let Message::QueryOk { op, key, pair } = message else {
-        return (behaviour != Lie::Silent).then(|| message.clone());
-    };
+pub(super) fn twist(what: Twist, message: &Message, draw: u64) -> Message {
+    let Message::QueryOk { op, key, pair } = message else { return message.clone() };
     let bigger = Timestamp { t: pair.ts.t + 1 + draw % 1_000, ..pair.ts };
     let high = draw & 1 << 32 != 0;
-    let pair = match behaviour {
-        Lie::Silent => return None,
-        Lie::WrongValue => Pair {
+    let pair = match what {
+        Twist::Value => Pair {
             ts: if high || pair.ts == Timestamp::ZERO { bigger } else { pair.ts },
             value: Some(Value(FORGED_VALUES + draw % FORGED_VALUES)),
             proof: pair.proof.clone(),
         },
-        Lie::WrongTimestamp if high => Pair { ts: bigger, ..pair.clone() },
-        Lie::WrongTimestamp => Pair::INITIAL,
-        // Made of the others, by who knows whom the message goes to.
-        Lie::Equivocate | Lie::Replay | Lie::LieToClients | Lie::Twins => pair.clone(),
+        Twist::Timestamp if high => Pair { ts: bigger, ..pair.clone() },
+        Twist::Timestamp => Pair::INITIAL,
     };
-    Some(Message::QueryOk { op: *op, key: *key, pair })
+    Message::QueryOk { op: *op, key: *key, pair }
 }

@@ -33,8 +33,11 @@ pub use stamp::{Pair, Proof, Timestamp};
 
 pub use crate::parties::{NodeSet, Party};
 
+use alloc::vec::Vec;
+
 use crate::SystemKind;
-use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};
+use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System, Telling};
+use crate::lies::twisted;
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -107,7 +110,7 @@ impl System for Quorum {
         shape::draw_change(config, dice)
     }
 
-    fn lie(_config: &Config, behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
-        byzantine::lie(behaviour, message, draw)
+    fn lie(behaviour: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {
+        twisted(behaviour, telling, byzantine::twist)
     }
 }

@@ -40,8 +40,11 @@ pub use options::{Config, Persistence, Replies};
 pub use replica::VrReplica;
 pub use view::{Members, View};
 
+use alloc::vec::Vec;
+
 use crate::SystemKind;
-use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System};
+use crate::contract::{ConfigError, Dice, Lie, NodeId, Options, System, Telling};
+use crate::lies::twisted;
 use crate::mutant::Mutants;
 use crate::vocabulary::Vocabulary;
 
@@ -110,7 +113,7 @@ impl System for Vr {
         shape::draw_change(config, dice)
     }
 
-    fn lie(_config: &Config, behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
-        shape::lie(behaviour, message, draw)
+    fn lie(behaviour: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {
+        twisted(behaviour, telling, shape::twist)
     }
 }

@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use super::message::Message;
 use super::options::{self, Config, Persistence};
 use super::view::Members;
-use crate::contract::{ConfigError, Dice, FORGED_VALUES, Lie, NodeId, Options, Outcome, Value};
+use crate::contract::{ConfigError, Dice, FORGED_VALUES, NodeId, Options, Outcome, Value};
 use crate::dice::pick;
+use crate::lies::Twist;
 use crate::parties::NodeSet;
 
 /// How many nodes, and options that go together. Windows and checkpoints are small often: what they bring about shows in
@@ -101,25 +102,16 @@ fn draw_members(nodes: u16, count: u64, dice: &mut Dice<'_>) -> Option<Members> 
 }
 
 /// What a lying replica says. No liar is tolerated: this is for those who want to see the harm.
-pub(super) fn lie(behaviour: Lie, message: &Message, draw: u64) -> Option<Message> {
+pub(super) fn twist(what: Twist, message: &Message, draw: u64) -> Message {
     let mut told = message.clone();
-    match (behaviour, &mut told) {
-        (Lie::Silent, _) => return None,
-        (Lie::WrongValue, Message::Reply { outcome: Outcome::Read(value), .. }) => {
+    match (what, &mut told) {
+        (Twist::Value, Message::Reply { outcome: Outcome::Read(value), .. }) => {
             *value = Some(Value(FORGED_VALUES.saturating_add(draw % FORGED_VALUES)));
         }
-        (Lie::WrongTimestamp, Message::Redirect { view, .. }) => {
+        (Twist::Timestamp, Message::Redirect { view, .. }) => {
             view.number = view.number.saturating_add(1 + draw % 3);
         }
-        (
-            Lie::WrongValue
-            | Lie::WrongTimestamp
-            | Lie::Equivocate
-            | Lie::Replay
-            | Lie::LieToClients
-            | Lie::Twins,
-            _,
-        ) => {}
+        (Twist::Value | Twist::Timestamp, _) => {}
     }
-    Some(told)
+    told
 }

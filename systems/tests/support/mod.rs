@@ -15,10 +15,13 @@ use std::fmt;
 use quorate_systems::contract::{
     After, Client, ClientEffect, ClientId, ClientInput, ClientStart, Command, ConfigError,
     Describe, Effect, Incarnation, Input, Key, Keyring, Lie, LocalTime, Milestone, NodeId, Options,
-    Outbox, Outcome, Recovered, Replica, Start, StartError, System, Ticket, TimerId, Value,
+    Outbox, Outcome, Recovered, Replica, Start, StartError, System, Telling, Ticket, TimerId,
+    Value,
 };
 use quorate_systems::keys::ClusterKeys;
+use quorate_systems::lies::Memory;
 use quorate_systems::mutant::Mutants;
+use quorate_systems::parties::Party;
 
 /// Who sends or receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +37,51 @@ impl fmt::Display for Place {
             Self::Client(client) => write!(f, "{client}"),
         }
     }
+}
+
+impl From<Place> for Party {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Node(node) => Self::Node(node),
+            Place::Client(client) => Self::Client(client),
+        }
+    }
+}
+
+/// What node 0 says to client 0 in place of `message`, of which it says one at most; it has no past.
+pub(crate) fn lied<S: System>(
+    config: &S::Config,
+    lie: Lie,
+    message: &S::Message,
+    draw: u64,
+) -> Option<S::Message> {
+    let ends = [n(0), c(0)];
+    let mut told = in_place_of::<S>(config, (lie, draw), ends, &Keyring::default(), message);
+    assert!(told.len() <= 1, "{lie:?}");
+    told.pop()
+}
+
+fn in_place_of<S: System>(
+    config: &S::Config,
+    (lie, draw): (Lie, u64),
+    [from, to]: [Place; 2],
+    keys: &Keyring,
+    message: &S::Message,
+) -> Vec<S::Message> {
+    let past = Memory::default();
+    let telling = Telling {
+        config,
+        me: from.into(),
+        keys,
+        to: to.into(),
+        message,
+        said: &past,
+        heard: &past,
+        is_deceived: draw & 1 == 1,
+        seed: 0,
+        draw,
+    };
+    S::lie(lie, &telling)
 }
 
 /// Node `n`.
@@ -475,15 +523,19 @@ impl<S: System> Net<S> {
 
     fn depart(&mut self, flight: &Flight<S::Message>) {
         let draw = self.draw();
-        let lie = match flight.from {
-            Place::Node(node) => self.nodes[usize::from(node.0)].lie,
-            Place::Client(_) => None,
+        let said = match flight.from {
+            Place::Node(node) => match self.nodes[usize::from(node.0)].lie {
+                None => vec![flight.message.clone()],
+                Some(Lie::Silent) => Vec::new(),
+                Some(lie) => {
+                    let keys = &self.keys.nodes[usize::from(node.0)];
+                    let ends = [flight.from, flight.to];
+                    in_place_of::<S>(&self.config, (lie, draw), ends, keys, &flight.message)
+                }
+            },
+            Place::Client(_) => vec![flight.message.clone()],
         };
-        let message = match lie {
-            Some(lie) => S::lie(&self.config, lie, &flight.message, draw),
-            None => Some(flight.message.clone()),
-        };
-        if let Some(message) = message {
+        for message in said {
             tell(&mut self.story, || format!("{} -> {} {message}", flight.from, flight.to));
             *self.sent.entry(message.kind()).or_default() += 1;
             let Flight { from, to, .. } = *flight;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use quorate_checkers::model;
-use quorate_plan::{FaultClass, LIES, WorkloadKind};
+use quorate_plan::{CLIENT_LIES, FaultClass, LIES, WorkloadKind};
 use quorate_systems::SystemKind;
 use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::registry;
@@ -83,6 +83,7 @@ impl List {
                 FaultClass::ALL.iter().map(|class| row(class.name(), class.summary())),
             );
             let _ = writeln!(text, "  byzantine nodes may lie so: {}", LIES.join(", "));
+            let _ = writeln!(text, "  byzantine clients may lie so: {}", CLIENT_LIES.join(", "));
         }
         for (what, title, rows) in [
             (What::Weather, "Weather (in a plan: weather.delay.kind)", plans::DELAYS),

@@ -6,7 +6,7 @@ use quorate_systems::SystemKind;
 use quorate_systems::contract::{
     Client, ClientEffect, ClientId, ClientInput, ClientStart, ConfigError, Describe, Dice,
     Identify, Input, Lie, LocalTime, Micros, NodeId, Options, Outbox, Recovered, Replica, Start,
-    StartError, System, TimerId,
+    StartError, System, Telling, TimerId,
 };
 use quorate_systems::mutant::Mutants;
 use quorate_systems::vocabulary::{MessageKind, Vocabulary};
@@ -225,10 +225,10 @@ impl System for Toy {
         None
     }
 
-    fn lie((): &(), _behaviour: Lie, message: &Message, _draw: u64) -> Option<Message> {
-        match message {
-            Message::Sum(sum) => Some(Message::Sum(sum + 1)),
-            other => Some(other.clone()),
+    fn lie(_behaviour: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {
+        match telling.message {
+            Message::Sum(sum) => vec![Message::Sum(sum + 1)],
+            _ => telling.truth(),
         }
     }
 }

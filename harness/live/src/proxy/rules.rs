@@ -169,6 +169,7 @@ impl NetworkRule {
             | Fault::Clock { .. }
             | Fault::Disk { .. }
             | Fault::Byzantine { .. }
+            | Fault::ByzantineClients { .. }
             | Fault::Reconfigure { .. } => None,
         }
     }

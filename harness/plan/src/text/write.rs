@@ -166,6 +166,7 @@ impl Page {
             | Fault::Clock { .. }
             | Fault::Disk { .. }
             | Fault::Byzantine { .. }
+            | Fault::ByzantineClients { .. }
             | Fault::Reconfigure { .. } => self.entry("fault", fault),
         }
     }

@@ -1,6 +1,6 @@
 //! What can be wrong with a plan.
 
-use crate::{Endpoint, FaultClass, LIES, LIES_LIVE, VALUE_MAX};
+use crate::{Endpoint, FaultClass, VALUE_MAX};
 
 use super::NAME_LEN_MAX;
 
@@ -102,18 +102,19 @@ pub enum PlanError {
         max: u64,
     },
     /// Nobody knows how to lie so.
-    #[error("{field}: nobody knows the lie `{lie}`; allowed are {}", LIES.join(", "))]
+    #[error("{field}: nobody knows the lie `{lie}`; allowed are {}", known.join(", "))]
     UnknownLie {
         /// Where it stands.
         field: String,
         /// The lie.
         lie: String,
+        /// Those that there are.
+        known: &'static [&'static str],
     },
     /// A lie that one process cannot tell.
     #[error(
         "{field}: `twins` are two copies of a replica, which only the simulated world runs; allowed in a \
-         live one are {}",
-        LIES_LIVE.join(", ")
+         live one are all other lies"
     )]
     TwinsAlive {
         /// Where it stands.

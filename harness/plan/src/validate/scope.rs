@@ -8,7 +8,7 @@ use super::{
     TIME_LIMIT_MAX_MS, bounds,
 };
 use crate::{
-    Act, Endpoint, Fault, Function, Grudge, LIES, MessageMatch, Moment, NodeMatch,
+    Act, CLIENT_LIES, Endpoint, Fault, Function, Grudge, LIES, MessageMatch, Moment, NodeMatch,
     ObservationMatch, OperationMatch, PlannedFault,
 };
 
@@ -60,10 +60,17 @@ impl Scope {
             }
             Fault::Byzantine { nodes, lie } => {
                 self.node_set(at, nodes)?;
-                if LIES.contains(&lie.as_str()) {
-                    return Ok(());
+                known_lie(at, lie, LIES)
+            }
+            Fault::ByzantineClients { clients, lie } => {
+                let field = format!("{at}.clients");
+                if clients.is_empty() {
+                    return Err(PlanError::Nobody { field, what: "client" });
                 }
-                Err(PlanError::UnknownLie { field: format!("{at}.lie"), lie: lie.clone() })
+                clients
+                    .iter()
+                    .try_for_each(|client| self.exists(&field, Endpoint::Client(*client)))?;
+                known_lie(at, lie, CLIENT_LIES)
             }
             // Whether the system can change to these is the system's to say.
             Fault::Reconfigure { .. } => Ok(()),
@@ -183,6 +190,14 @@ impl Scope {
         }
         Ok(())
     }
+}
+
+/// `lie` is one of those.
+fn known_lie(at: &str, lie: &str, known: &'static [&str]) -> Result<(), PlanError> {
+    if known.contains(&lie) {
+        return Ok(());
+    }
+    Err(PlanError::UnknownLie { field: format!("{at}.lie"), lie: lie.to_owned(), known })
 }
 
 /// What a rule does; the moment of a hold is checked with all others.

@@ -8,7 +8,7 @@ use quorate_systems::SystemKind;
 use quorate_systems::contract::{
     Client, ClientEffect, ClientInput, ClientStart, Command, ConfigError, Describe, Dice, Identify,
     Input, Lie, LocalTime, Micros, NodeId, Options, Outbox, Outcome, Replica, Start, StartError,
-    System, TimerId,
+    System, Telling, TimerId,
 };
 use quorate_systems::mutant::Mutants;
 use quorate_systems::vocabulary::Vocabulary;
@@ -260,8 +260,8 @@ impl System for Toy {
         None
     }
 
-    fn lie(_: &Config, _: Lie, message: &Message, _draw: u64) -> Option<Message> {
-        Some(message.clone())
+    fn lie(_: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {
+        telling.truth()
     }
 }
 

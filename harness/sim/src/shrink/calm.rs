@@ -130,6 +130,7 @@ const fn is_of_links(fault: &Fault) -> bool {
         | Fault::Clock { .. }
         | Fault::Disk { .. }
         | Fault::Byzantine { .. }
+        | Fault::ByzantineClients { .. }
         | Fault::Reconfigure { .. } => false,
     }
 }

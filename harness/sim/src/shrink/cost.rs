@@ -96,6 +96,7 @@ fn fault(planned: &PlannedFault) -> u64 {
             4 * nodes.len() as u64 + 2 + u64::from(after_effects.is_some())
         }
         Fault::Pause { nodes } | Fault::Byzantine { nodes, .. } => 4 * nodes.len() as u64,
+        Fault::ByzantineClients { clients, .. } => 4 * clients.len() as u64,
         Fault::Clock { nodes, offset_ms, rate_ppm } => {
             let is_fast = u64::from(*rate_ppm != RIGHT_RATE_PPM);
             4 * nodes.len() as u64 + digits(offset_ms.unsigned_abs()) + is_fast

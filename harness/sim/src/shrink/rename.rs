@@ -59,12 +59,14 @@ impl Renaming {
         self.nodes.get(usize::from(node)).copied().flatten()
     }
 
+    fn client(&self, client: u32) -> Option<u32> {
+        self.clients.get(client as usize).copied().flatten()
+    }
+
     fn end(&self, end: Endpoint) -> Option<Endpoint> {
         match end {
             Endpoint::Node(node) => self.node(node).map(Endpoint::Node),
-            Endpoint::Client(client) => {
-                self.clients.get(client as usize).copied().flatten().map(Endpoint::Client)
-            }
+            Endpoint::Client(client) => self.client(client).map(Endpoint::Client),
         }
     }
 
@@ -118,6 +120,11 @@ impl Renaming {
             | Fault::Byzantine { nodes, .. } => {
                 *nodes = self.nodes_of(nodes);
                 !nodes.is_empty()
+            }
+            Fault::ByzantineClients { clients, .. } => {
+                let left = clients.iter().filter_map(|client| self.client(*client));
+                *clients = left.collect();
+                !clients.is_empty()
             }
             Fault::Disk { node, .. } => match self.node(*node) {
                 Some(new) => {

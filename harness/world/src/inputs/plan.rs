@@ -174,6 +174,7 @@ fn loses_unsynced(nemesis: &Nemesis) -> Option<bool> {
         | FaultClass::Pause
         | FaultClass::Clock
         | FaultClass::Byzantine
+        | FaultClass::ByzantineClients
         | FaultClass::Reconfigure => None,
     }
 }
@@ -381,7 +382,10 @@ impl<'a> Telling<'a> {
 /// Whether a fault changes what cores are or see, other than by messages that do not come.
 const fn is_of_cores(fault: &Fault) -> bool {
     match fault {
-        Fault::Clock { .. } | Fault::Byzantine { .. } | Fault::Reconfigure { .. } => true,
+        Fault::Clock { .. }
+        | Fault::Byzantine { .. }
+        | Fault::ByzantineClients { .. }
+        | Fault::Reconfigure { .. } => true,
         Fault::Partition { .. }
         | Fault::Delay { .. }
         | Fault::Loss { .. }

@@ -18,6 +18,7 @@ mod vr;
 use std::fmt;
 
 use quorate_systems::contract::{ClientId, Incarnation, NodeId, System, Ticket};
+use quorate_systems::parties::Party;
 use serde::{Deserialize, Serialize};
 
 pub use paxos::PaxosInvariants;
@@ -63,6 +64,15 @@ pub enum Who {
     Node(NodeId),
     /// A client.
     Client(ClientId),
+}
+
+impl From<Who> for Party {
+    fn from(who: Who) -> Self {
+        match who {
+            Who::Node(node) => Self::Node(node),
+            Who::Client(client) => Self::Client(client),
+        }
+    }
 }
 
 impl fmt::Display for Who {
@@ -125,10 +135,10 @@ pub enum Seen<'a, S: System> {
         /// What.
         observation: &'a S::Observation,
     },
-    /// From here on the node is not to be judged: it lies.
+    /// From here on a node, or a client, is not to be judged: it lies. What it sends is seen as it leaves.
     Lies {
-        /// Which.
-        node: NodeId,
+        /// Who.
+        who: Who,
     },
 }
 

@@ -44,6 +44,9 @@ impl Dice {
     }
 }
 
+/// What a liar may do here: a net has no time, and no past.
+const LIES: &[Lie] = &[Lie::WrongValue, Lie::WrongTimestamp, Lie::Silent];
+
 pub(crate) type Options = &'static [(&'static str, &'static str)];
 
 /// A cluster under test.
@@ -172,10 +175,10 @@ impl Run {
         let nodes = self.net.nodes.len();
         for _ in 0..liars {
             let node = self.dice.below(nodes);
-            let lie = Lie::BASIC[self.dice.below(Lie::BASIC.len())];
+            let lie = LIES[self.dice.below(LIES.len())];
             self.net.nodes[node].lie = Some(lie);
-            let node = NodeId(u16::try_from(node).unwrap());
-            self.invariants.see(&Seen::Lies { node }, &mut self.broken);
+            let who = Who::Node(NodeId(u16::try_from(node).unwrap()));
+            self.invariants.see(&Seen::Lies { who }, &mut self.broken);
         }
     }
 

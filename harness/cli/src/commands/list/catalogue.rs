@@ -1,7 +1,7 @@
 //! The lists as data.
 
 use quorate_checkers::model;
-use quorate_plan::{FaultClass, LIES, WorkloadKind};
+use quorate_plan::{CLIENT_LIES, FaultClass, LIES, WorkloadKind};
 use quorate_systems::SystemKind;
 use quorate_systems::vocabulary::{MessageKind, MutantSpec, ObservationKind, OptionSpec};
 use quorate_world::registry;
@@ -18,6 +18,7 @@ pub(super) struct Catalogue {
     models: Vec<Named>,
     faults: Vec<Named>,
     lies: &'static [&'static str],
+    client_lies: &'static [&'static str],
     weather: Vec<Named>,
     rules: Vec<Named>,
     moments: Vec<Named>,
@@ -109,6 +110,7 @@ impl Catalogue {
                 .map(|class| Named { name: class.name(), summary: class.summary() })
                 .collect(),
             lies: LIES,
+            client_lies: CLIENT_LIES,
             weather: named(plans::DELAYS),
             rules: named(plans::ACTS),
             moments: named(plans::MOMENTS),

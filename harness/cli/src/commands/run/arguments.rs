@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use quorate_plan::{
-    Durations, FaultChoice, FaultRequest, LIES, LIES_LIVE, Plan, PlanError, SystemPlan,
-    ValueChoice, Workload, WorkloadKind, WorldKind, faults,
+    Durations, FaultChoice, FaultRequest, Plan, PlanError, SystemPlan, TWINS, ValueChoice,
+    Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
@@ -143,7 +143,8 @@ impl Arguments {
             clients: plan.workload.clients,
             time_limit_ms: plan.durations.time_limit_ms,
             liars: bearing.liars,
-            lies: lies(world).iter().map(|lie| (*lie).to_owned()).collect(),
+            lies: lies(world, &promises.lies),
+            client_lies: promises.client_lies.iter().map(|lie| (*lie).to_owned()).collect(),
             drift_ppm: bearing.drift_ppm,
             memory: bearing.memory,
             changes: promises.changes,
@@ -181,12 +182,10 @@ impl Arguments {
     }
 }
 
-/// What liars know in each world.
-const fn lies(world: WorldKind) -> &'static [&'static str] {
-    match world {
-        WorldKind::Live => LIES_LIVE,
-        WorldKind::Sim => LIES,
-    }
+/// Those of the lies that a system knows that can be told in a world.
+fn lies(world: WorldKind, known: &[&str]) -> Vec<String> {
+    let is_told = |lie: &&&str| world == WorldKind::Sim || **lie != TWINS;
+    known.iter().filter(is_told).map(|lie| (*lie).to_owned()).collect()
 }
 
 impl Concurrency {

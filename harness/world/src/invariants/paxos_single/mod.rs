@@ -114,8 +114,10 @@ impl Invariants<PaxosSingle> for PaxosSingleInvariants {
                     self.on_observed(by, observation, broken);
                 }
             }
-            Seen::Lies { node } => {
-                if let Some(node) = self.node(node) {
+            Seen::Lies { who } => {
+                if let Who::Node(node) = who
+                    && let Some(node) = self.node(node)
+                {
                     node.standing = Standing::Lying;
                 }
                 self.is_overwhelmed = true;

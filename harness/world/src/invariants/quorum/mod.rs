@@ -137,7 +137,7 @@ impl Invariants<Quorum> for QuorumInvariants {
             }
             Seen::Sent { from, to, message } => self.on_sent((from, to), message, broken),
             Seen::Observed { by, observation } => self.on_observed(by, observation, broken),
-            Seen::Lies { node } => self.on_lies(node),
+            Seen::Lies { who } => self.on_lies(who),
         }
     }
 
@@ -168,12 +168,19 @@ impl Trust {
 }
 
 impl QuorumInvariants {
-    fn on_lies(&mut self, node: NodeId) {
-        if let Some(node) = self.node(node) {
-            node.standing = Standing::Lying;
-        }
+    fn on_lies(&mut self, who: Who) {
+        let is_client = match who {
+            Who::Client(_) => true,
+            Who::Node(node) => {
+                if let Some(node) = self.node(node) {
+                    node.standing = Standing::Lying;
+                }
+                false
+            }
+        };
         let liars = self.nodes.iter().filter(|node| node.standing == Standing::Lying).count();
-        self.is_overwhelmed = liars > self.trust.liars();
+        // It believes its clients.
+        self.is_overwhelmed |= liars > self.trust.liars() || is_client;
     }
 
     fn node(&mut self, node: NodeId) -> Option<&mut Node> {

@@ -159,7 +159,7 @@ impl ReplicatedLog {
                 }
             }
             // From here on nothing is promised.
-            Seen::Lies { node: _ } => self.is_blind = true,
+            Seen::Lies { who: _ } => self.is_blind = true,
         }
     }
 

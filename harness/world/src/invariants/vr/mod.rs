@@ -155,7 +155,7 @@ impl Invariants<Vr> for VrInvariants {
             Seen::Sent { from, to: _, message } => self.sent(from, message, broken),
             Seen::Observed { by, observation } => self.observed(by, observation, broken),
             // From here on nothing is promised.
-            Seen::Lies { node: _ } => self.is_blind = true,
+            Seen::Lies { who: _ } => self.is_blind = true,
         }
     }
 

@@ -8,7 +8,7 @@ use quorate_systems::paxos::{Ballot, Entry, Message, Observation, Paxos, Promise
 use quorate_systems::smr::{Chain, Request, RequestNumber, Slot, Snapshot};
 
 use crate::invariants::testing::{self, c, n};
-use crate::invariants::{Invariants, Seen};
+use crate::invariants::{Invariants, Seen, Who};
 
 type Watch = testing::Watch<Paxos>;
 
@@ -165,7 +165,7 @@ fn a_calm_run_breaks_nothing() {
     run.propose(1, b, &entry(1)).accept(1, 1, b, &entry(1));
     run.decide(1, b, &entry(1), &[0, 1]).execute(0, 1, 11, Some(1));
     run.learn(2, 1, &entry(1)).execute(2, 1, 11, Some(1)).holds();
-    run.see(&Seen::Lies { node: NodeId(2) }).execute(1, 9, 0, None).holds();
+    run.see(&Seen::Lies { who: Who::Node(NodeId(2)) }).execute(1, 9, 0, None).holds();
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn a_decision_that_no_majority_holds_breaks_p_i11() {
 fn among_liars_nothing_is_promised() {
     let proposal = at(ballot(1, 0), 10);
     let mut run = Watch::new(3, &[]);
-    run.see(&Seen::Lies { node: NodeId(2) });
+    run.see(&Seen::Lies { who: Who::Node(NodeId(2)) });
     run.observe(n_(1), &decided(proposal)).send(c(0), n_(0), &accept(proposal)).holds();
 }
 

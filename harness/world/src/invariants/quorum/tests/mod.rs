@@ -12,7 +12,7 @@ use quorate_systems::quorum::{
 };
 
 use crate::invariants::testing::{self, c, n};
-use crate::invariants::{Invariants, Seen};
+use crate::invariants::{Invariants, Seen, Who};
 
 type Watch = testing::Watch<Quorum>;
 
@@ -27,7 +27,7 @@ impl Watch {
     }
 
     fn lie(&mut self, node: u16) -> &mut Self {
-        self.see(&Seen::Lies { node: NodeId(node) })
+        self.see(&Seen::Lies { who: Who::Node(NodeId(node)) })
     }
 
     /// The node answers client `c0`.

@@ -13,7 +13,7 @@ use quorate_systems::vr::{
 };
 
 use crate::invariants::testing::{self, c, n};
-use crate::invariants::{Invariants, Seen};
+use crate::invariants::{Invariants, Seen, Who};
 
 type Watch = testing::Watch<Vr>;
 
@@ -236,7 +236,7 @@ fn a_calm_run_breaks_nothing() {
 #[test]
 fn a_liar_is_not_judged_and_nobody_after_it() {
     let mut run = Watch::new(3, &[]);
-    run.see(&Seen::Lies { node: NodeId(2) });
+    run.see(&Seen::Lies { who: Who::Node(NodeId(2)) });
     run.execute(1, 9, 0, 1).commit(V0, 5, &[0]).append(1, V2, 7, 1).ok(1, V2, 9).holds();
 }
 
