@@ -68,8 +68,8 @@ impl PbftReplica {
         let Some(place) = self.log.get(seq) else { return true };
         if let Some(accepted) = place.accepted_in(view) {
             if accepted.digest == digest {
-                out.ignore("PRE-PREPARE that is known");
-                return false;
+                // What its view began with, and has come: its batch was lacking.
+                return true;
             }
             out.mark("equivocation-seen");
             if !self.config.mutants.deviates(Mutant::B06) {
@@ -122,14 +122,14 @@ impl PbftReplica {
         seq: Slot,
         is_done: impl FnOnce(&Place) -> bool,
     ) -> Option<&'static str> {
-        if view < self.view || (view == self.view && !self.is_active) {
+        if view < self.view {
             return Some("of a view that was left");
         }
         if !self.is_in_window(seq) {
             return Some("not between the watermarks");
         }
         let is_done = view == self.view && self.log.get(seq).is_some_and(is_done);
-        is_done.then_some("vote that is not needed any more")
+        is_done.then_some("of a place where it is not needed any more")
     }
 
     pub(super) fn on_prepare(
