@@ -55,11 +55,14 @@ pub enum SystemKind {
     Psb,
     /// The same replicated by Viewstamped Replication (Oki, Liskov 1988; Liskov, Cowling 2012).
     Vr,
+    /// The same replicated by Practical Byzantine Fault Tolerance (Castro, Liskov 1999): replicas may lie.
+    Pbft,
 }
 
 impl SystemKind {
     /// Every system there is, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Quorum, Self::PaxosSingle, Self::Paxos, Self::Psb, Self::Vr];
+    pub const ALL: &[Self] =
+        &[Self::Quorum, Self::PaxosSingle, Self::Paxos, Self::Psb, Self::Vr, Self::Pbft];
 
     /// The name on the command line and in plans.
     pub const fn name(self) -> &'static str {
@@ -69,6 +72,7 @@ impl SystemKind {
             Self::Paxos => "paxos",
             Self::Psb => "psb",
             Self::Vr => "vr",
+            Self::Pbft => "pbft",
         }
     }
 
@@ -127,5 +131,6 @@ pub fn with_system<W: WithSystem>(kind: SystemKind, job: W) -> W::Out {
         SystemKind::Paxos => job.with::<paxos::Paxos>(),
         SystemKind::Psb => job.with::<psb::Psb>(),
         SystemKind::Vr => job.with::<vr::Vr>(),
+        SystemKind::Pbft => job.with::<pbft::Pbft>(),
     }
 }

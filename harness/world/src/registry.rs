@@ -6,6 +6,7 @@ use quorate_systems::contract::{ConfigError, Lie, Options, System};
 use quorate_systems::mutant::{Mutant, Mutants};
 use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
+use quorate_systems::pbft::Pbft;
 use quorate_systems::psb::Psb;
 use quorate_systems::quorum::Quorum;
 use quorate_systems::vr::Vr;
@@ -31,6 +32,7 @@ pub fn with_watched<W: WithWatched>(kind: SystemKind, job: W) -> W::Out {
         SystemKind::Paxos => job.with::<Paxos>(),
         SystemKind::Psb => job.with::<Psb>(),
         SystemKind::Vr => job.with::<Vr>(),
+        SystemKind::Pbft => job.with::<Pbft>(),
     }
 }
 

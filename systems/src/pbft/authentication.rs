@@ -505,3 +505,6 @@ impl<H: sha2::digest::Update> Flavor for Fed<H> {
         Ok(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

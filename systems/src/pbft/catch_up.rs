@@ -108,7 +108,8 @@ impl PbftReplica {
         }
         let before = out.len();
         self.tell_of_views(from, view, is_active, out);
-        if self.stable.seq > executed.max(stable) {
+        // Also to one who has executed as much: it must move its watermarks to go on.
+        if self.stable.seq > stable {
             self.tell(from, Body::Stable(self.stable.clone()), out);
         }
         let is_beside = is_active && self.is_active && view == self.view;

@@ -196,3 +196,6 @@ fn is_proposed(keys: &Keys, config: &Config, by: NodeId, view: View, proposal: &
         (Authentication::Hmac, proof) => proof.is_none(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,6 +140,7 @@ impl PbftReplica {
         self.checkpoints.forget(seq);
         self.stable = certificate.clone();
         self.stable_state = snapshot.clone();
+        self.skip_stable();
         let ticket = out.persist(Record::Stable { certificate, snapshot }).0;
         out.observe(Observation::CheckpointStable { seq, digest, voters, ticket });
     }

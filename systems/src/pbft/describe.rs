@@ -48,7 +48,7 @@ fn own_field(body: &Body, name: &str) -> Option<u64> {
         (Body::Request(signed), "read_only") => Some(u64::from(signed.is_read_only)),
         (Body::Request(signed), _) => field_of_request(signed, name),
         (Body::Reply { number, .. }, "number") => Some(number.seq),
-        (Body::Reply { how, .. }, "how") => Some(how.number()),
+        (Body::Reply { how, .. }, "how") => Some(how.certainty()),
         (Body::Reply { outcome: Outcome::Read(value), .. }, "value") => value.map(|value| value.0),
         (Body::PrePrepare { batch, .. }, "requests") => Some(batch.0.len() as u64),
         // One request is the rule that rules are about.
@@ -134,8 +134,8 @@ fn digest_of(body: &Body) -> Option<Digest> {
 }
 
 impl How {
-    /// Its number in rules, in the order of certainty.
-    const fn number(self) -> u64 {
+    /// Its number in rules: more is more certain.
+    pub(super) const fn certainty(self) -> u64 {
         match self {
             Self::ReadOnly => 0,
             Self::Tentative => 1,

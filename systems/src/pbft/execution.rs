@@ -21,6 +21,7 @@ impl PbftReplica {
             self.take_checkpoint_if_due(out);
         }
         self.execute_ahead(out);
+        self.serve_waiting_reads(out);
         self.wait_for_oldest(out);
         self.propose_queued(out);
     }

@@ -124,10 +124,18 @@ impl Place {
     pub(super) fn vouch(&mut self, is_remembered: bool) {
         let Some(accepted) = &mut self.accepted else { return };
         accepted.is_vouched = true;
-        if !is_remembered {
+        let (view, digest) = (accepted.view, accepted.digest);
+        if is_remembered {
+            self.remember(view, digest);
+        }
+    }
+
+    /// It vouched for this batch in this view.
+    pub(super) fn remember(&mut self, view: View, digest: Digest) {
+        let is_older = |(held, last): &(Digest, View)| *held == digest && *last >= view;
+        if self.vouched.iter().any(is_older) {
             return;
         }
-        let (view, digest) = (accepted.view, accepted.digest);
         self.vouched.retain(|(held, _)| *held != digest);
         if self.vouched.len() >= VOUCHED_MAX {
             self.vouched.remove(0);
@@ -206,7 +214,8 @@ impl Log {
 
     /// The last sequence number in which something is committed, or accepted in this view.
     pub(super) fn last(&self, view: View) -> Slot {
-        let is_open = |place: &Place| place.committed.is_some() || place.accepted_in(view).is_some();
+        let is_open =
+            |place: &Place| place.committed.is_some() || place.accepted_in(view).is_some();
         self.places().rev().find(|(_, place)| is_open(place)).map_or(self.low, |(seq, _)| seq)
     }
 

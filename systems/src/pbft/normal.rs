@@ -60,7 +60,11 @@ impl PbftReplica {
     }
 
     /// Whether nothing that is known here speaks against an assignment of its view.
-    fn may_accept(&self, Assignment { view, seq, digest }: Assignment, out: &mut Outbox<Pbft>) -> bool {
+    fn may_accept(
+        &self,
+        Assignment { view, seq, digest }: Assignment,
+        out: &mut Outbox<Pbft>,
+    ) -> bool {
         let Some(place) = self.log.get(seq) else { return true };
         if let Some(accepted) = place.accepted_in(view) {
             if accepted.digest == digest {
@@ -264,6 +268,8 @@ impl PbftReplica {
         if place.accepted.as_ref().is_none_or(|accepted| accepted.view <= view) {
             place.accept(view, digest, proof);
             place.vouch(is_remembered);
+        } else if is_remembered {
+            place.remember(view, digest);
         }
     }
 

@@ -108,6 +108,9 @@ impl Config {
     }
 }
 
+/// Why nothing changes while the system runs.
+pub(super) const FIXED: &str = "PBFT keeps its members and options while it runs";
+
 /// More nodes would be no better, and a set of them has a bound.
 const NODES_MAX: u16 = 16;
 /// A batch travels in one message.
@@ -205,4 +208,91 @@ pub(super) fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
     let every = pick(dice, &[(1, "1"), (2, "4"), (3, "8"), (2, "16"), (1, "128")]);
     set("checkpoint_every", every);
     (nodes, options)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    fn configured(nodes: u16, given: &[(&str, &str)]) -> Result<Config, String> {
+        let given = given.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        configure(nodes, &given.collect(), Mutants::NONE).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn any_two_quorums_have_somebody_correct_in_common_and_one_can_do_without_the_liars() {
+        for nodes in 1..=NODES_MAX {
+            for f in 0..=(nodes - 1) / 3 {
+                let config = configured(nodes, &[("f", &f.to_string())]).unwrap();
+                let (n, f, quorum) = (u32::from(nodes), u32::from(f), config.quorum());
+                // What two of them have in common, at least, and what smaller ones would.
+                let common = |quorum: u32| 2 * i64::from(quorum) - i64::from(n);
+                assert!(common(quorum) > i64::from(f), "{nodes} {f}");
+                assert!(common(quorum - 1) <= i64::from(f), "{nodes} {f}: it is the smallest");
+                assert!(n - f >= quorum, "{nodes} {f}");
+                assert!(quorum > 2 * f && config.weak() == f + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn as_many_may_lie_as_n_allows_unless_fewer_are_asked_for() {
+        let f = |nodes, given: &[_]| configured(nodes, given).map(|config| config.f);
+        for (nodes, most) in [(1, 0), (3, 0), (4, 1), (6, 1), (7, 2), (16, 5)] {
+            assert_eq!(f(nodes, &[]), Ok(most));
+        }
+        assert_eq!(f(7, &[("f", "1")]), Ok(1));
+        let why = f(6, &[("f", "2")]).unwrap_err();
+        assert!(why.contains("n >= 3f + 1 = 7"), "{why}");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_the_reason() {
+        for (nodes, given, reason) in [
+            (0, &[][..], "PBFT runs on 1 to 16 nodes"),
+            (17, &[], "PBFT runs on 1 to 16 nodes"),
+            (4, &[("batch", "0")], "a number from 1 to 256"),
+            (4, &[("f", "-1")], "a number from 0 to 16"),
+            (4, &[("authentication", "trust")], "one of signatures, hmac"),
+            (4, &[("reads", "lease")], "one of log, read-only"),
+            (4, &[("execution", "never")], "one of committed, tentative"),
+            (4, &[("window", "4")], "the system has no option `window`"),
+        ] {
+            let why = configured(nodes, given).unwrap_err();
+            assert!(why.contains(reason), "{why}");
+        }
+    }
+
+    #[test]
+    fn every_cluster_that_is_drawn_can_be_configured() {
+        let mut count = 0_u64;
+        let mut dice = |bound| {
+            count = count
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (count >> 33) % bound
+        };
+        let mut liars = 0;
+        for _ in 0..500 {
+            let (nodes, options) = draw_cluster(&mut dice);
+            let config = configure(nodes, &options, Mutants::NONE).unwrap();
+            liars += u32::from(config.f > 0);
+            assert!(config.window() >= config.checkpoint_every);
+        }
+        assert!((400..500).contains(&liars), "{liars}");
+    }
+
+    #[test]
+    fn only_b03_counts_a_prepare_of_the_primary_and_only_b04_a_smaller_quorum() {
+        let with = |mutant| configure(5, &Options::new(), Mutants(mutant)).unwrap();
+        let (view, primary, backup) = (View(6), NodeId(1), NodeId(2));
+        for (mutant, counts) in [(None, false), (Some(Mutant::B03), true)] {
+            assert_eq!(with(mutant).counts_prepare(view, primary), counts);
+            assert!(with(mutant).counts_prepare(view, backup));
+            assert!(!with(mutant).counts_prepare(view, NodeId(5)), "there is no n5");
+        }
+        assert_eq!((with(None).quorum(), with(Some(Mutant::B04)).quorum()), (4, 3));
+    }
 }

@@ -33,9 +33,8 @@ impl PbftReplica {
     /// Leads its view from now on, in which it may have given sequence numbers away before.
     pub(super) fn lead(&mut self) {
         let view = self.view;
-        let in_view = |seq: &Slot| {
-            self.log.get(*seq).is_some_and(|place| place.accepted_in(view).is_some())
-        };
+        let in_view =
+            |seq: &Slot| self.log.get(*seq).is_some_and(|place| place.accepted_in(view).is_some());
         let given = self.log.places().rev().map(|(seq, _)| seq).find(in_view);
         let begun = self.beginning.as_deref().filter(|beginning| beginning.new_view.view == view);
         let proposed = begun.map_or(Slot::ZERO, |beginning| beginning.new_view.last());
@@ -51,19 +50,34 @@ impl PbftReplica {
         self.primary = Some(Box::new(Primary { last, queue: VecDeque::new(), under_way }));
     }
 
+    /// What is stable has its sequence number from somebody: from a later primary, where it was not this one.
+    pub(super) fn skip_stable(&mut self) {
+        let stable = self.stable.seq;
+        if let Some(primary) = &mut self.primary {
+            primary.last = primary.last.max(stable);
+        }
+    }
+
     /// A request waits for its sequence number.
     pub(super) fn enqueue(&mut self, signed: Arc<SignedRequest>, out: &mut Outbox<Pbft>) {
         let (client, number) = (signed.request.client, signed.request.number);
-        let Some(primary) = &mut self.primary else { return };
-        if primary.under_way.get(&client).is_some_and(|known| *known >= number) {
+        if self.is_under_way(&signed) {
             return out.ignore("REQUEST that is on its way");
         }
+        let Some(primary) = &mut self.primary else { return };
         if primary.queue.len() >= QUEUE_MAX {
             return out.ignore("REQUEST while too many wait");
         }
         primary.under_way.insert(client, number);
         primary.queue.push_back(signed);
         self.propose_queued(out);
+    }
+
+    /// Whether a request, or a later one of its client, waits or has a sequence number.
+    pub(super) fn is_under_way(&self, signed: &SignedRequest) -> bool {
+        let (client, number) = (signed.request.client, signed.request.number);
+        let known = self.primary.as_ref().and_then(|primary| primary.under_way.get(&client));
+        known.is_some_and(|known| *known >= number)
     }
 
     /// Gives what waits sequence numbers, as far as there is room: what comes while there is none shares the next.

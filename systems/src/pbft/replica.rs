@@ -9,12 +9,11 @@ use super::authentication::Keys;
 use super::catch_up::Catching;
 use super::checkpoints::Checkpoints;
 use super::log::{Assignment, Cast, Log};
-use super::message::{
-    Body, Certificate, Message, NewView, Observation, Record, SignedViewChange,
-};
+use super::message::{Body, Certificate, Message, NewView, Observation, Record, SignedViewChange};
 use super::options::{Config, Execution};
 use super::primary::Primary;
 use super::proof::Proof;
+use super::reads::WaitingReads;
 use super::requests::Patience;
 use super::view::View;
 use super::view_change::Change;
@@ -49,6 +48,8 @@ pub struct PbftReplica {
     pub(super) checkpoints: Checkpoints,
     /// What it does as primary of its view.
     pub(super) primary: Option<Box<Primary>>,
+    /// Reads that wait.
+    pub(super) reads: WaitingReads,
     /// Whom it waits with.
     pub(super) patience: Patience,
     /// Who wants which view.
@@ -88,6 +89,7 @@ impl Replica<Pbft> for PbftReplica {
             stable_state: Arc::default(),
             checkpoints: Checkpoints::default(),
             primary: None,
+            reads: WaitingReads::default(),
             patience: Patience::default(),
             change: Change::default(),
             catching: Catching::default(),

@@ -4,14 +4,13 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 use super::Pbft;
-use super::message::{Body, How, Message, Observation, SignedRequest};
-use super::options::Reads;
+use super::message::{Body, How, Message, SignedRequest};
 use super::proof::Proof;
 use super::replica::{PbftReplica, VIEW};
 use crate::contract::{ClientId, Micros, Outbox};
 use crate::mutant::Mutant;
 use crate::parties::Party;
-use crate::smr::{RequestNumber, Standing, is_read};
+use crate::smr::{RequestNumber, Standing};
 
 /// Whom a replica waits with, and how long it does.
 #[derive(Debug, Default)]
@@ -93,7 +92,7 @@ impl PbftReplica {
             return out.ignore("REQUEST that its client did not make");
         }
         if signed.is_read_only {
-            return self.on_read(&signed, out);
+            return self.on_read(signed, out);
         }
         match self.standing(client, number) {
             Standing::Old => return out.ignore("REQUEST that was overtaken"),
@@ -118,15 +117,21 @@ impl PbftReplica {
     }
 
     /// `PBFT OSDI'99 §4.4`: a backup that a client asks waits with it for the primary, and not for ever.
+    ///
+    /// Unlike the paper: so does a primary that is asked again. Of 2f + 1 correct replicas f may have executed the request,
+    /// and wait for nothing; some may have left the view. Those who are left are f + 1, whom the others follow into the
+    /// next view, only if the primary is one of them.
     fn wait_with(&mut self, signed: Arc<SignedRequest>, out: &mut Outbox<Pbft>) {
+        if self.primary.is_some() && !self.is_under_way(&signed) {
+            return self.enqueue(signed, out);
+        }
         self.patience.wait_for(signed.clone());
         if !self.is_active {
             return out.ignore("REQUEST while no view has begun");
         }
-        if self.primary.is_some() {
-            return self.enqueue(signed, out);
+        if self.primary.is_none() {
+            self.pass_on(signed, out);
         }
-        self.pass_on(signed, out);
         self.wait_for_oldest(out);
     }
 
@@ -150,7 +155,7 @@ impl PbftReplica {
     /// The timer runs for the request that has waited for the longest, until that one is executed: were it set anew
     /// with every other, a primary could starve one client for ever.
     pub(super) fn wait_for_oldest(&mut self, out: &mut Outbox<Pbft>) {
-        if !self.is_active || self.primary.is_some() || self.patience.awaited.is_some() {
+        if !self.is_active || self.patience.awaited.is_some() {
             return;
         }
         let waiting = self.patience.waiting.iter();
@@ -181,9 +186,8 @@ impl PbftReplica {
 
     /// Another's state has come in place of its own: with it, some of what was waited for.
     pub(super) fn forget_served(&mut self, out: &mut Outbox<Pbft>) {
-        let numbers = |(client, waiting): (&ClientId, &Waiting)| {
-            (*client, waiting.signed.request.number)
-        };
+        let numbers =
+            |(client, waiting): (&ClientId, &Waiting)| (*client, waiting.signed.request.number);
         let waiting: alloc::vec::Vec<_> = self.patience.waiting.iter().map(numbers).collect();
         for (client, number) in waiting {
             if self.machine.standing(client, number) != Standing::New {
@@ -198,16 +202,5 @@ impl PbftReplica {
         let factor = if is_doubled { 1 << self.patience.doublings } else { 1 };
         let least = self.config.timeout.0 * factor;
         out.set_timer(VIEW, Micros(least), Micros(least + least / 4));
-    }
-
-    /// `PBFT OSDI'99 §5.1`: what changes nothing is answered at once, from what is committed here.
-    fn on_read(&mut self, signed: &SignedRequest, out: &mut Outbox<Pbft>) {
-        let (client, number) = (signed.request.client, signed.request.number);
-        if self.config.reads != Reads::ReadOnly || !is_read(&signed.request.command) {
-            return out.ignore("REQUEST that is not for a single replica to answer");
-        }
-        let Some(outcome) = self.machine.look(&signed.request.command) else { return };
-        out.observe(Observation::ReadServed { executed: self.executed() });
-        self.reply(client, number, outcome, How::ReadOnly, out);
     }
 }

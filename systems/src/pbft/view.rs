@@ -16,6 +16,9 @@ impl View {
     /// The one in which every cluster begins.
     pub const FIRST: Self = Self(0);
 
+    /// There are no later ones: whoever speaks of one is mistaken.
+    pub const LAST: Self = Self(1 << 48);
+
     /// The one after it.
     #[must_use]
     pub fn next(self) -> Self {

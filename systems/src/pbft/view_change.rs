@@ -56,6 +56,12 @@ impl PbftReplica {
         if self.is_active && self.patience.awaited.is_none() {
             return out.ignore("view timer while nothing is awaited");
         }
+        if self.view >= View::LAST {
+            return out.ignore("there are no more views");
+        }
+        if self.primary.is_some() {
+            out.mark("primary-gave-up");
+        }
         self.leave_for(self.view.next(), out);
     }
 
@@ -127,6 +133,9 @@ impl PbftReplica {
         view_change: &ViewChange,
     ) -> Option<&'static str> {
         let view = view_change.view;
+        if view > View::LAST {
+            return Some("VIEW-CHANGE for a view that there cannot be");
+        }
         if view < self.view || (view == self.view && self.is_active) {
             return Some("VIEW-CHANGE for a view that has begun, or was left");
         }

@@ -60,6 +60,11 @@ pub(crate) trait Stormy: System {
     /// What an observation means.
     fn seen(observation: &Self::Observation) -> Seen<'_, Self::Number>;
 
+    /// Who leads from now on, where more than the leader itself says that.
+    fn leader(_config: &Self::Config, _observation: &Self::Observation) -> Option<NodeId> {
+        None
+    }
+
     /// What a record keeps.
     fn kept(record: &Self::Record) -> Kept<'_, Self::Number>;
 
@@ -136,6 +141,12 @@ pub(crate) enum Seen<'a, N> {
         chain: Chain,
         request: Option<(ClientId, RequestNumber)>,
         is_first: bool,
+    },
+    /// Several requests share a slot, each with whether it took effect now.
+    ExecutedBatch {
+        slot: Slot,
+        chain: Chain,
+        requests: &'a [(ClientId, RequestNumber, bool)],
     },
     SnapshotTaken {
         index: Slot,

@@ -103,6 +103,9 @@ impl<N: Copy + Ord + Default + Display> Watch<N> {
             Seen::Executed { slot, chain, request, is_first } => {
                 self.executed(node, slot, chain, request, is_first);
             }
+            Seen::ExecutedBatch { slot, chain, requests } => {
+                self.executed_batch(node, slot, chain, requests);
+            }
             Seen::SnapshotInstalled { index, chain } => {
                 self.applied.insert(node, index);
                 self.logs.remove(&node);
@@ -166,17 +169,43 @@ impl<N: Copy + Ord + Default + Display> Watch<N> {
         request: Option<(ClientId, RequestNumber)>,
         is_first: bool,
     ) {
+        self.goes_on(node, slot, chain);
+        if let (Some(request), true) = (request, is_first) {
+            self.takes_effect(request, slot);
+        }
+    }
+
+    /// Requests that share a slot have places of their own, in its order.
+    fn executed_batch(
+        &mut self,
+        node: u16,
+        slot: Slot,
+        chain: Chain,
+        requests: &[(ClientId, RequestNumber, bool)],
+    ) {
+        const BATCH_MAX: u64 = 1_000;
+        self.goes_on(node, slot, chain);
+        for (place, (client, number, is_first)) in (0..).zip(requests) {
+            if *is_first {
+                self.takes_effect((*client, *number), Slot(slot.0 * BATCH_MAX + place));
+            }
+        }
+    }
+
+    fn goes_on(&mut self, node: u16, slot: Slot, chain: Chain) {
         let before = self.applied.insert(node, slot).unwrap_or_default();
         if slot != before.next() {
             self.complain(format!("P-I8: n{node} executes {slot} after {before}"));
         }
         self.compare(slot, chain);
-        let (Some(request), true) = (request, is_first) else { return };
-        let known = *self.effects.entry(request).or_insert(slot);
-        if known != slot {
-            self.complain(format!("P-I9: {request:?} takes effect in {known} and {slot}"));
+    }
+
+    fn takes_effect(&mut self, request: (ClientId, RequestNumber), place: Slot) {
+        let known = *self.effects.entry(request).or_insert(place);
+        if known != place {
+            self.complain(format!("P-I9: {request:?} takes effect in {known} and {place}"));
         }
-        self.log.insert(slot, request);
+        self.log.insert(place, request);
     }
 
     fn compare(&mut self, slot: Slot, chain: Chain) {

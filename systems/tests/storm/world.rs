@@ -421,6 +421,9 @@ impl<S: Stormy> World<S> {
                     if matches!(seen, Seen::Elected) {
                         self.leader = node;
                     }
+                    if let Some(leader) = S::leader(&self.config, &observation) {
+                        self.leader = leader.0;
+                    }
                     let promises = matches!(seen, Seen::Promised { .. } | Seen::Left);
                     if promises && !self.is_calm && self.dice.percent(self.weather.promise_crashes)
                     {

@@ -7,6 +7,7 @@
 mod executed;
 mod paxos;
 mod paxos_single;
+mod pbft;
 mod psb;
 mod quorum;
 mod replicated_log;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use paxos::PaxosInvariants;
 pub use paxos_single::PaxosSingleInvariants;
+pub use pbft::PbftInvariants;
 pub use psb::PsbInvariants;
 pub use quorum::QuorumInvariants;
 pub use vr::VrInvariants;

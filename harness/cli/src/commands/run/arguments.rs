@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use quorate_plan::{
-    Durations, FaultChoice, FaultRequest, Plan, PlanError, SystemPlan, TWINS,
-    ValueChoice, Workload, WorkloadKind, WorldKind, faults,
+    Durations, FaultChoice, FaultRequest, Plan, PlanError, SystemPlan, TWINS, ValueChoice,
+    Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
