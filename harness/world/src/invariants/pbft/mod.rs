@@ -202,7 +202,9 @@ impl Invariants<Pbft> for PbftInvariants {
                     self.told(node, observation, broken);
                 }
             }
-            Seen::Lies { node } => self.correct.remove(node),
+            Seen::Lies { who: Who::Node(node) } => self.correct.remove(node),
+            // What it asks for is seen, and it is not heard about what it believes.
+            Seen::Lies { who: Who::Client(_) } => {}
         }
     }
 
