@@ -61,7 +61,9 @@ impl PbftReplica {
                 self.reply(client, number, outcome, How::Committed, out);
             }
         }
-        self.patience.has_executed();
+        if self.is_active {
+            self.patience.view_gets_on();
+        }
         let chain = self.machine.chain();
         out.observe(Observation::Executed { seq, digest, chain, requests });
     }

@@ -63,8 +63,8 @@ impl Patience {
         }
     }
 
-    /// Something was executed: its view gets on.
-    pub(super) fn has_executed(&mut self) {
+    /// Something was executed in its view: it has the time that it needs.
+    pub(super) fn view_gets_on(&mut self) {
         self.has_got_on = true;
         self.doublings = 0;
     }
