@@ -16,7 +16,7 @@ use quorate_systems::pbft::{
 use quorate_systems::smr::{Chain, Request, RequestNumber, Slot, Snapshot};
 
 use crate::invariants::testing::{self, c, n};
-use crate::invariants::{Invariants, Seen};
+use crate::invariants::{Invariants, Seen, Who};
 
 type Watch = testing::Watch<Pbft>;
 
@@ -28,7 +28,7 @@ impl Watch {
     }
 
     fn lie(&mut self, node: u16) -> &mut Self {
-        self.see(&Seen::Lies { node: NodeId(node) })
+        self.see(&Seen::Lies { who: Who::Node(NodeId(node)) })
     }
 
     fn tell(&mut self, node: u16, body: Body) -> &mut Self {
