@@ -69,6 +69,7 @@ pub struct PbftInvariants {
     nodes: Vec<Node>,
     /// Those that have never lied.
     correct: NodeSet,
+    /// What these believe is their own affair.
     lying_clients: BTreeSet<ClientId>,
     /// Whether more has to be remembered than there is room for: then nothing is judged.
     is_blind: bool,
@@ -168,6 +169,7 @@ impl Invariants<Pbft> for PbftInvariants {
         self.nodes.resize_with(usize::from(config.nodes), Node::new);
         self.nodes.iter_mut().for_each(Node::reset);
         self.correct = NodeSet::all(config.nodes);
+        self.lying_clients.clear();
         self.is_blind = false;
         self.places.reset();
         self.requests.reset();
