@@ -845,6 +845,7 @@ fn a_request_is_executed_once_however_often_it_is_ordered() {
             (1..4).for_each(|to| say(&mut net, 0, to, body.clone()));
             net.settle();
         }
+        assert_eq!(net.milestones.contains_key("ordered-twice"), mutants == Mutants::NONE);
         let effects = net.observations.iter().filter(|(by, observation)| {
             *by == n(1)
                 && matches!(observation, Observation::Executed { requests, .. } if requests[0].2)

@@ -57,13 +57,10 @@ pub(super) enum Counted {
 pub(super) struct Votes(Vec<Option<Cast>>);
 
 impl Votes {
-    /// Takes the vote of one of the replicas.
-    pub(super) fn cast(&mut self, by: NodeId, vote: Cast) -> Counted {
-        let place = usize::from(by.0);
-        if place >= self.0.len() {
-            self.0.resize(place + 1, None);
-        }
-        let Some(held) = self.0.get_mut(place) else { return Counted::Known };
+    /// Takes the vote of one of so many replicas.
+    pub(super) fn cast(&mut self, by: NodeId, nodes: u16, vote: Cast) -> Counted {
+        self.0.resize(usize::from(nodes), None);
+        let Some(held) = self.0.get_mut(usize::from(by.0)) else { return Counted::Known };
         match held {
             Some(held) if held.view == vote.view && held.digest != vote.digest => {
                 Counted::Contradicts

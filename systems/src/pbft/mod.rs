@@ -1,4 +1,16 @@
 //! State machine replication by Practical Byzantine Fault Tolerance (Castro and Liskov, OSDI 1999 and TOCS 2002).
+//!
+//! Up to f of n ≥ 3f + 1 replicas may lie. Views are numbered, and led by the replicas in turn. In the normal case of a view
+//! a calm request takes five delays and 2n² - n + 1 messages:
+//!
+//! ```text
+//!   client ── REQUEST ──► primary ── PRE-PREPARE ──► backups ── PREPARE ──► all ── COMMIT ──► all ── REPLY ──► client
+//! ```
+//!
+//! The parts: `view`, `digest` and `proof` are what the protocol speaks of; `authentication` and `certificates` say what is
+//! to be believed; `log` is what is held for each sequence number; `requests`, `primary`, `normal`, `execution`, `reads`,
+//! `checkpoints` and `view_change` are what a [`PbftReplica`] does, in the order of the paper's sections; `catch_up` and
+//! `transfer` are how it gets what it has missed.
 
 mod authentication;
 mod catch_up;

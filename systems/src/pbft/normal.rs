@@ -145,7 +145,7 @@ impl PbftReplica {
         if self.is_left(vote.view, out) {
             return;
         }
-        let counted = self.log.place(seq).prepares.cast(from, vote);
+        let counted = self.log.place(seq).prepares.cast(from, self.config.nodes, vote);
         if self.is_counted(counted, out) {
             self.prepare_if_agreed(seq, out);
         }
@@ -161,7 +161,7 @@ impl PbftReplica {
         if self.is_left(vote.view, out) {
             return;
         }
-        let counted = self.log.place(seq).commits.cast(from, vote);
+        let counted = self.log.place(seq).commits.cast(from, self.config.nodes, vote);
         if self.is_counted(counted, out) {
             self.commit_if_agreed(seq, out);
         }

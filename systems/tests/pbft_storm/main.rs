@@ -16,6 +16,7 @@ use storm::{Dice, Kept, Seen, Stormy};
 impl Stormy for Pbft {
     type Number = View;
     const RARE: &'static [&'static str] = &[
+        "ordered-twice",
         "equivocation-seen",
         "forged-request",
         "invalid-view-change",
@@ -148,17 +149,4 @@ fn every_planted_bug_that_needs_no_liar_is_seen() {
 #[test]
 fn equal_seeds_make_equal_runs() {
     storm::equal_seeds_make_equal_runs::<Pbft>();
-}
-
-#[test]
-fn trace_one() {
-    let seed = std::env::var("ONE").unwrap().parse().unwrap();
-    let mut world = storm::World::<Pbft>::new(seed, None);
-    world.is_traced = true;
-    println!("{:?} {} nodes", world.config, world.config.nodes);
-    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.storm()));
-    for line in &world.trace {
-        println!("{line}");
-    }
-    println!("{ended:?}");
 }
