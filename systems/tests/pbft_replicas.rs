@@ -15,7 +15,7 @@ use dice::Dice;
 use logs::{costs, delays, forced_writes};
 use quorate_systems::contract::{
     ClientId, Command, Describe, Effect, Incarnation, Input, Key, Keyring, LocalTime, NodeId,
-    Outbox, Outcome, Replica, Start, StartError, System, TimerId, Value,
+    Outbox, Outcome, Recovered, Replica, Start, StartError, System, TimerId, Value,
 };
 use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::{Mutant, Mutants};
@@ -1231,4 +1231,52 @@ fn votes_that_come_before_their_view_count_once_it_has_begun() {
     assert_eq!(executed(&net, 1), Slot(0), "n3 is needed");
     net.settle();
     assert!((1..4).all(|node| executed(&net, node) == Slot(1)));
+}
+
+#[test]
+fn what_a_replica_writes_in_place_of_its_log_brings_back_what_it_was() {
+    for seed in 0..40 {
+        let authentication = if seed % 2 == 0 { SIGNATURES } else { HMAC };
+        let net = wander(seed, &[authentication, ("checkpoint_every", "4")]);
+        for (me, node) in (0..4).zip(&net.nodes) {
+            let records = node.replica.as_ref().unwrap().checkpoint();
+            let start = Start {
+                me: NodeId(me),
+                incarnation: Incarnation(9),
+                config: net.config.clone(),
+                keys: net.keys.nodes[usize::from(me)].clone(),
+                entropy: 0,
+                now: LocalTime(0),
+                records: records.iter().cloned().map(Recovered::Intact).collect(),
+            };
+            let again = PbftReplica::start(start, &mut Outbox::default()).unwrap();
+            assert!(again.checkpoint() == records, "seed {seed}, n{me}");
+        }
+    }
+}
+
+#[test]
+fn a_cluster_that_bears_no_liar_may_have_one_two_or_three_nodes() {
+    for count in 1..=3 {
+        for options in [[SIGNATURES, ("reads", "log")], [HMAC, ("reads", "read-only")]] {
+            let mut net = calm(count, &options);
+            assert_eq!(net.run(0, write(1, 7)), Some(Outcome::Written));
+            assert_eq!(net.run(1, read(1)), saw(7));
+            nodes(&net).for_each(|node| {
+                net.crash(node, 0);
+                net.restart(node).unwrap();
+            });
+            assert_eq!(net.run(0, write(1, 8)), Some(Outcome::Written));
+            // The primary is gone for a while, where somebody else can lead.
+            net.crash(0, 0);
+            net.invoke(2, read(1));
+            if count < 3 {
+                net.restart(0).unwrap();
+            }
+            finish(&mut net);
+            assert_eq!(net.outcome(2), saw(8));
+            judge(&net);
+            judge_votes(&net);
+        }
+    }
 }

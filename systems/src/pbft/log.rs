@@ -138,6 +138,8 @@ impl Place {
             self.vouched.remove(0);
         }
         self.vouched.push((digest, view));
+        // A disk may bring back the last first.
+        self.vouched.sort_unstable_by_key(|(_, view)| *view);
     }
 
     /// What is accepted in this view.
