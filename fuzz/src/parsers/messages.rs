@@ -3,8 +3,11 @@
 use std::fmt::{Debug, Write as _};
 
 use quorate_systems::contract::{
-    ClientInput, Command, Describe, Identify, Input, Key, Lie, NodeId, System, Ticket, TimerId,
+    ClientId, ClientInput, Command, Describe, Identify, Input, Key, Keyring, NodeId, System, Telling,
+    Ticket, TimerId,
 };
+use quorate_systems::lies::Memory;
+use quorate_systems::parties::Party;
 use quorate_systems::wal;
 use quorate_systems::{SystemKind, WithSystem, with_system};
 use serde::Serialize;
@@ -146,9 +149,30 @@ fn look_at_message<S: System>(message: &S::Message) {
     assert!(message.to_string().starts_with(message.kind()), "{message}");
     assert_eq!(message.identity(), message.clone().identity());
     let Some(config) = small_config::<S>() else { return };
-    for lie in Lie::BASIC {
-        let told = S::lie(&config, *lie, message, u64::MAX);
-        assert_eq!(told, S::lie(&config, *lie, message, u64::MAX), "a lie is drawn");
+    let keys = Keyring::default();
+    let mut past = Memory::default();
+    past.keep(Party::Client(ClientId(0)), message, 0);
+    let ends = [
+        (Party::Node(NodeId(0)), Party::Node(NodeId(1)), S::lies(&config)),
+        (Party::Node(NodeId(0)), Party::Client(ClientId(0)), S::lies(&config)),
+        (Party::Client(ClientId(0)), Party::Node(NodeId(0)), S::client_lies(&config)),
+    ];
+    for (me, to, lies) in ends {
+        let telling = Telling {
+            config: &config,
+            me,
+            keys: &keys,
+            to,
+            message,
+            said: &past,
+            heard: &past,
+            is_deceived: true,
+            seed: 1,
+            draw: u64::MAX,
+        };
+        for lie in lies {
+            assert_eq!(S::lie(*lie, &telling), S::lie(*lie, &telling), "a lie is drawn");
+        }
     }
 }
 

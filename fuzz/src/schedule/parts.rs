@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate_plan::{
-    Act, Disk, Endpoint, Fault, FaultClass, Grudge, LIES, MessageMatch, Moment, NodeMatch,
+    Act, Disk, Endpoint, Fault, FaultClass, Grudge, MessageMatch, Moment, NodeMatch,
     ObservationMatch, OperationMatch, PartitionShape, PlannedFault, PlannedOperation, Rule,
     ScriptedOperation, WorkloadKind,
 };
@@ -28,8 +28,8 @@ pub(super) struct Cast {
 pub(super) enum FaultDraft {
     /// This one.
     Plain(Fault),
-    /// A node like this one lies so.
-    Lie { node: u16, lie: &'static str },
+    /// A node like this one, or a client, lies in one of the ways that the system knows.
+    Lie { node: u16, client: u32, how: u8 },
     /// The system changes, as dice of these bytes have it.
     Change([u8; 4]),
 }
@@ -135,9 +135,10 @@ impl Cast {
             FaultClass::IoError => self.disk(mask, Disk::IoError),
             FaultClass::FlippedBit => self.disk(mask, Disk::FlippedBit),
             FaultClass::CutTail => self.disk(mask, Disk::CutTail),
-            FaultClass::Byzantine => {
-                let lie = one_of(LIES, how)?;
-                let draft = FaultDraft::Lie { node: u16::from(mask) % self.nodes, lie };
+            FaultClass::Byzantine | FaultClass::ByzantineClients => {
+                let node = u16::from(mask) % self.nodes;
+                let client = u32::from(mask) % self.clients.max(1);
+                let draft = FaultDraft::Lie { node, client, how };
                 return Some(self.timed(draft, [at, lasts], [first, second, third]));
             }
             FaultClass::Reconfigure => {

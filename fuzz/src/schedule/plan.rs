@@ -163,13 +163,16 @@ fn settled<S: System>(mut drafts: Vec<Timed>, regime: &mut Regime<'_, S>) -> Vec
     let settle = |draft: &Timed| {
         let fault = match &draft.fault {
             FaultDraft::Plain(fault) => regime.bears(fault.clone())?,
-            FaultDraft::Lie { node, lie } => regime.lie(*node, lie)?,
+            FaultDraft::Lie { node, client, how } => regime.lie(*node, *client, *how)?,
             FaultDraft::Change(bytes) => regime.change(bytes)?,
         };
         Some(draft.planned(fault))
     };
     drafts.iter().filter_map(settle).collect()
 }
+
+/// From this choice on it is a client that lies, where the system bears that.
+const CLIENTS_FROM: u8 = 192;
 
 /// What the system can do and bears, after the faults so far.
 struct Regime<'a, S: System> {
@@ -194,14 +197,22 @@ impl<'a, S: System> Regime<'a, S> {
         &mut self.configs
     }
 
-    /// This node lies, or another one if there would be too many liars.
-    fn lie(&mut self, node: u16, lie: &str) -> Option<Fault> {
+    /// This node lies, or another one if there would be too many liars; or the client, where the system bears that,
+    /// once in a few times.
+    fn lie(&mut self, node: u16, client: u32, how: u8) -> Option<Fault> {
+        let config = self.configs().first()?;
+        let (lies, client_lies) = (S::lies(config), S::client_lies(config));
+        if let Some(lie) = one_of(client_lies, how).filter(|_| how >= CLIENTS_FROM) {
+            let (clients, lie) = ([client].into(), lie.name().to_owned());
+            return Some(Fault::ByzantineClients { clients, lie });
+        }
+        let lie = one_of(lies, how)?;
         let tolerated = self.configs().first().map_or(0, S::liars_tolerated);
         if self.liars.len() < tolerated.into() {
             self.liars.insert(node);
         }
         let node = if self.liars.contains(&node) { node } else { *self.liars.first()? };
-        Some(Fault::Byzantine { nodes: [node].into(), lie: lie.to_owned() })
+        Some(Fault::Byzantine { nodes: [node].into(), lie: lie.name().to_owned() })
     }
 
     /// The fault, no worse than the system bears: where it counts on clocks, they run no further off than it allows for,

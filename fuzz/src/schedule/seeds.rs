@@ -69,16 +69,25 @@ fn kinds<S: System>() -> Vec<Seed> {
     kinds.map(seed).collect()
 }
 
+/// The place of [`FaultClass::Byzantine`] among all classes.
+const BYZANTINE: u8 = 14;
+
 /// One in which a fault of this class comes while clients are at work.
 fn fault<S: System>(class: FaultClass, choice: u8) -> Seed {
     let thrown = thrown::<S>(|nodes, options, config| match class {
         FaultClass::Byzantine => S::liars_tolerated(config) > 0,
+        FaultClass::ByzantineClients => !S::client_lies(config).is_empty(),
         FaultClass::Reconfigure => S::draw_change(config, &mut dice(&[1, 2, 3, 4])).is_some(),
         // Where nothing is on disk, bad disks are no matter.
         _ if class.is_of_disk() && S::forgetting_tolerated(config).is_some() => false,
         _ => nodes > 2 && !options.is_empty(),
     });
-    let record = Record([choice << 4 | 0x5, 2, 2, 8, 1, 0, 0, 0]);
+    // There is no room for a class more: clients lie in place of nodes, for some choices.
+    let (choice, how) = match class {
+        FaultClass::ByzantineClients => (BYZANTINE, u8::MAX),
+        _ => (choice, 1),
+    };
+    let record = Record([choice << 4 | 0x5, 2, 2, 8, how, 0, 0, 0]);
     seed(&format!("fault-{class}"), thrown, vec![record, WRITE, READ])
 }
 

@@ -38,13 +38,13 @@ fn every_schedule_is_a_target() {
 #[test]
 fn the_seeds_have_names_of_their_own_and_every_class_of_faults() {
     // What no other system bears.
-    let few = [FaultClass::Byzantine, FaultClass::Reconfigure];
+    let few = [FaultClass::Byzantine, FaultClass::ByzantineClients, FaultClass::Reconfigure];
     for (target, without) in [
-        (QUORUM, [].as_slice()),
+        (QUORUM, [FaultClass::ByzantineClients].as_slice()),
         (PAXOS_SINGLE, &few),
         (PAXOS, &few),
         (PSB, &few),
-        (VR, &[FaultClass::Byzantine]),
+        (VR, &[FaultClass::Byzantine, FaultClass::ByzantineClients]),
     ] {
         let seeds = (target.seeds)();
         let names: BTreeSet<&str> = seeds.iter().map(|seed| seed.name.as_str()).collect();

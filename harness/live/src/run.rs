@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_checkers::history::{Header, WriteError, Writer};
-use quorate_plan::{Fault, Plan, PlanError};
+use quorate_plan::{Fault, Plan, PlanError, TWINS};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::ConfigError;
 use quorate_systems::mutant::Mutants;
@@ -192,6 +192,7 @@ async fn run_recorded(
         machines: Arc::clone(&stage.cluster),
         rules: Arc::clone(stage.proxy.rules()),
         administrator: stage.clients.administrator.clone(),
+        tongues: Arc::clone(&parts.tongues),
         happenings: Arc::clone(&parts.happenings),
         recorder: recorder.clone(),
     };
@@ -342,9 +343,6 @@ fn refuse_what_only_simulators_can(plan: &Plan) -> Result<(), LiveError> {
     }
     Ok(())
 }
-
-/// The lie of a node that lives twice.
-const TWINS: &str = "twins";
 
 fn header(setup: &RunSetup) -> Header {
     Header {

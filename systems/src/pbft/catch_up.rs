@@ -55,6 +55,7 @@ impl PbftReplica {
             || self.patience.is_waiting()
             || self.catching.is_hinted
             || self.catching.transfer.is_some()
+            || self.has_queue()
             || self.log.last(self.view) > self.executed()
     }
 
@@ -112,6 +113,7 @@ impl PbftReplica {
         if self.stable.seq > stable {
             self.tell(from, Body::Stable(self.stable.clone()), out);
         }
+        self.repeat_checkpoints(from, stable, out);
         let is_beside = is_active && self.is_active && view == self.view;
         let missed = self.log.after(executed);
         let missed: Vec<Slot> = missed.take(TOLD_MAX).map(|(seq, _)| seq).collect();

@@ -77,6 +77,13 @@ impl PbftReplica {
         }
     }
 
+    /// Tells another again of its states after this checkpoint, which are not stable yet.
+    pub(super) fn repeat_checkpoints(&self, to: NodeId, after: Slot, out: &mut Outbox<Pbft>) {
+        for (seq, Own { digest, .. }) in self.checkpoints.own.range(after.next()..) {
+            self.tell(to, Body::Checkpoint { seq: *seq, digest: *digest }, out);
+        }
+    }
+
     pub(super) fn on_checkpoint(
         &mut self,
         from: NodeId,

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::Pbft;
 use super::digest::Digest;
-use super::log::{Assignment, Cast, Counted, Place, Votes, votes};
+use super::log::{Accepted, Assignment, Cast, Counted, Place, Votes, votes};
 use super::message::{Batch, Body, Observation, Prepared, Record, Vote};
 use super::options::Authentication;
 use super::proof::Proof;
@@ -68,8 +68,8 @@ impl PbftReplica {
         let Some(place) = self.log.get(seq) else { return true };
         if let Some(accepted) = place.accepted_in(view) {
             if accepted.digest == digest {
-                out.ignore("PRE-PREPARE that is known");
-                return false;
+                // What its view began with, and has come: its batch was lacking.
+                return true;
             }
             out.mark("equivocation-seen");
             if !self.config.mutants.deviates(Mutant::B06) {
@@ -122,14 +122,14 @@ impl PbftReplica {
         seq: Slot,
         is_done: impl FnOnce(&Place) -> bool,
     ) -> Option<&'static str> {
-        if view < self.view || (view == self.view && !self.is_active) {
+        if view < self.view {
             return Some("of a view that was left");
         }
         if !self.is_in_window(seq) {
             return Some("not between the watermarks");
         }
         let is_done = view == self.view && self.log.get(seq).is_some_and(is_done);
-        is_done.then_some("vote that is not needed any more")
+        is_done.then_some("of a place where it is not needed any more")
     }
 
     pub(super) fn on_prepare(
@@ -211,32 +211,36 @@ impl PbftReplica {
         let Some(accepted) = place.accepted_in(view).filter(|accepted| accepted.is_vouched) else {
             return;
         };
-        if !self.is_active || place.prepared_in(view).is_some_and(|it| it.digest == accepted.digest)
-        {
-            return;
-        }
         let digest = accepted.digest;
-        let needed = usize::try_from(self.config.quorum() - 1).unwrap_or(usize::MAX);
-        let prepares: Vec<(NodeId, &Proof)> =
-            self.voters(&place.prepares, view, digest).take(needed).collect();
-        if prepares.len() < needed {
+        if !self.is_active || place.prepared_in(view).is_some_and(|known| known.digest == digest) {
             return;
         }
-        let primary = (self.config.primary(view), &accepted.proof);
-        let all = core::iter::once(primary).chain(prepares);
-        let voters: NodeSet = all.clone().map(|(node, _)| node).collect();
-        let votes = match self.config.authentication {
-            Authentication::Signatures => votes(all),
-            // They would prove nothing to anybody else.
-            Authentication::Hmac => Vec::new(),
-        };
-        let prepared = Prepared { view, seq, digest, votes: votes.clone() };
-        self.log.place(seq).prepared = Some(prepared);
-        let ticket = out.persist(Record::Prepared { view, seq, digest, votes }).0;
+        let Some((voters, shown)) = self.who_prepared(place, accepted) else { return };
+        let claim = Prepared { view, seq, digest, votes: shown.clone() };
+        self.log.place(seq).prepared = Some(claim);
+        let ticket = out.persist(Record::Prepared { view, seq, digest, votes: shown }).0;
         out.observe(Observation::Prepared { view, seq, digest, voters, ticket });
         self.tell_all(&Body::Commit { view, seq, digest }, out);
         self.execute_ahead(out);
         self.commit_if_agreed(seq, out);
+    }
+
+    /// The primary and the Q - 1 backups by whom it is prepared, with what proves that to others.
+    fn who_prepared(&self, place: &Place, accepted: &Accepted) -> Option<(NodeSet, Vec<Vote>)> {
+        let needed = usize::try_from(self.config.quorum() - 1).unwrap_or(usize::MAX);
+        let taken = self.voters(&place.prepares, accepted.view, accepted.digest).take(needed);
+        let taken: Vec<(NodeId, &Proof)> = taken.collect();
+        if taken.len() < needed {
+            return None;
+        }
+        let primary = (self.config.primary(accepted.view), &accepted.proof);
+        let all = core::iter::once(primary).chain(taken);
+        let voters = all.clone().map(|(node, _)| node).collect();
+        match self.config.authentication {
+            Authentication::Signatures => Some((voters, votes(all))),
+            // MACs would prove nothing to anybody else.
+            Authentication::Hmac => Some((voters, Vec::new())),
+        }
     }
 
     /// `PBFT OSDI'99 §4.2`: committed-local(m, v, n, i) is true once it is prepared and has the COMMITs of a quorum.

@@ -89,9 +89,14 @@ impl PbftReplica {
             }
             self.propose(seq, batch, out);
         }
-        if self.primary.as_ref().is_some_and(|primary| !primary.queue.is_empty()) {
+        if self.has_queue() {
             out.mark("requests-queued");
         }
+    }
+
+    /// Whether requests wait for sequence numbers.
+    pub(super) fn has_queue(&self) -> bool {
+        self.primary.as_ref().is_some_and(|primary| !primary.queue.is_empty())
     }
 
     /// The next sequence number, if there is room for it and something to give it to.

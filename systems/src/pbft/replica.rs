@@ -8,7 +8,7 @@ use super::Pbft;
 use super::authentication::Keys;
 use super::catch_up::Catching;
 use super::checkpoints::Checkpoints;
-use super::log::{Assignment, Cast, Log};
+use super::log::{Accepted, Assignment, Cast, Log};
 use super::message::{Body, Certificate, Message, NewView, Observation, Record, SignedViewChange};
 use super::options::{Config, Execution};
 use super::primary::Primary;
@@ -269,7 +269,12 @@ impl PbftReplica {
     /// Why a message need not be looked at: most of those that come late are found out before anything is verified.
     fn needless(&self, from: NodeId, body: &Body) -> Option<&'static str> {
         match body {
-            Body::PrePrepare { view, seq, .. } => self.needless_vote(*view, *seq, |_| false),
+            Body::PrePrepare { view, seq, digest, .. } => {
+                let is_known = |known: &Accepted| known.is_vouched && known.digest == *digest;
+                self.needless_vote(*view, *seq, |place| {
+                    place.accepted_in(*view).is_some_and(is_known)
+                })
+            }
             Body::Prepare { view, seq, .. } => {
                 self.needless_vote(*view, *seq, |place| place.prepared_in(*view).is_some())
             }
@@ -302,18 +307,21 @@ impl PbftReplica {
 
     /// Tells every other replica.
     pub(super) fn tell_others(&self, body: &Body, out: &mut Outbox<Pbft>) {
-        let shared = self.keys.prove_to_all(body);
-        for node in self.others() {
-            let proof = shared.clone();
-            let proof = proof.unwrap_or_else(|| self.keys.prove(Party::Node(node), body));
-            out.send(node, Message { body: body.clone(), proof });
-        }
+        self.tell_each(self.others(), body, out);
     }
 
     /// Tells every replica, itself as well: its own vote counts once it is durable, as any other.
     pub(super) fn tell_all(&self, body: &Body, out: &mut Outbox<Pbft>) {
-        self.tell_others(body, out);
-        self.tell(self.me, body.clone(), out);
+        self.tell_each(self.config.nodes(), body, out);
+    }
+
+    fn tell_each(&self, nodes: impl Iterator<Item = NodeId>, body: &Body, out: &mut Outbox<Pbft>) {
+        let shared = self.keys.prove_to_all(body);
+        for node in nodes {
+            let proof = shared.clone();
+            let proof = proof.unwrap_or_else(|| self.keys.prove(Party::Node(node), body));
+            out.send(node, Message { body: body.clone(), proof });
+        }
     }
 
     /// Tells one replica.

@@ -13,7 +13,7 @@ use crate::contract::{NodeId, Outbox};
 use crate::smr::{Machine, Slot, Snapshot};
 
 impl PbftReplica {
-    /// Asks for a batch: `first`, who has it, or whose turn it is.
+    /// Asks for a batch: `first`, who should have it, or whose turn it is.
     pub(super) fn want(&mut self, digest: Digest, first: Option<NodeId>, out: &mut Outbox<Pbft>) {
         if !self.catching.wanted.insert(digest) {
             return;
@@ -24,7 +24,7 @@ impl PbftReplica {
         }
     }
 
-    fn whose_turn(&self, candidates: &[NodeId]) -> Option<NodeId> {
+    pub(super) fn whose_turn(&self, candidates: &[NodeId]) -> Option<NodeId> {
         // Not all begin with the same one.
         let turn = usize::from(self.catching.turn.wrapping_add(self.me.0));
         candidates.get(turn.checked_rem(candidates.len())?).copied()

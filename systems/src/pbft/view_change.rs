@@ -81,6 +81,7 @@ impl PbftReplica {
         self.change.is_timed = false;
         self.ask_for_view(out);
         if self.config.mutants.deviates(Mutant::B26) {
+            self.change.is_timed = true;
             self.set_view_timer(out);
         }
     }
@@ -195,10 +196,9 @@ impl PbftReplica {
             out.mark("view-change-undecided");
             return;
         };
-        if !self.reaches(Arc::new(stable), out) || !self.has_batches(&proposals, out) {
-            return;
+        if self.reaches(Arc::new(stable), out) && self.has_batches(&votes, &proposals, out) {
+            self.begin_view(votes, &proposals, out);
         }
-        self.begin_view(votes, &proposals, out);
     }
 
     /// Whether it has the state at a stable checkpoint, or a later one; it asks for it otherwise.
@@ -209,13 +209,22 @@ impl PbftReplica {
         }
     }
 
-    /// Whether it has all batches of a new view; it asks for them otherwise.
-    fn has_batches(&mut self, proposals: &[(Slot, Digest)], out: &mut Outbox<Pbft>) -> bool {
+    /// Whether it has all batches of a new view; it asks those for them otherwise at whom they are prepared.
+    fn has_batches(
+        &mut self,
+        votes: &[SignedViewChange],
+        proposals: &[(Slot, Digest)],
+        out: &mut Outbox<Pbft>,
+    ) -> bool {
         let lacking = proposals.iter().map(|(_, digest)| *digest);
         let lacking: Vec<Digest> =
             lacking.filter(|digest| self.log.batch(*digest).is_none()).collect();
         for digest in &lacking {
-            self.want(*digest, None, out);
+            let has = |vote: &&SignedViewChange| {
+                vote.by != self.me && vote.body.prepared.iter().any(|claim| claim.digest == *digest)
+            };
+            let holders: Vec<NodeId> = votes.iter().filter(has).map(|vote| vote.by).collect();
+            self.want(*digest, self.whose_turn(&holders), out);
         }
         lacking.is_empty()
     }
@@ -328,7 +337,8 @@ impl PbftReplica {
             if self.log.batch(digest).is_some() {
                 self.vouch(seq, out);
             } else {
-                self.want(digest, None, out);
+                // Its primary had all before the view could begin.
+                self.want(digest, Some(self.config.primary(view)), out);
             }
         }
     }

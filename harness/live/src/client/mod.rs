@@ -6,6 +6,7 @@ mod links;
 mod operations;
 mod pace;
 mod script;
+mod tongues;
 
 use std::future::{Future, pending};
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use quorate_systems::contract::{
 };
 use quorate_world::inputs::{self, Entry};
 use quorate_world::invariants::Who;
+use quorate_world::liar::Liar;
 use quorate_world::{convert, weather};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -38,6 +40,7 @@ pub(crate) use operations::Operations;
 use pace::Pace;
 use script::Scripted;
 pub(crate) use script::Scripts;
+pub(crate) use tongues::Tongues;
 
 /// How many clients read each key at the end: two that ask different nodes first see more than one.
 const FINAL_READERS: usize = 2;
@@ -71,6 +74,8 @@ pub(crate) struct ClientsConfig {
     pub(crate) scripts: Arc<Scripts>,
     /// Where the operations of the others come from.
     pub(crate) operations: Arc<Operations>,
+    /// How some of them are to lie.
+    pub(crate) tongues: Arc<Tongues>,
     /// What they are to do now.
     pub(crate) phase: watch::Receiver<Phase>,
 }
@@ -102,6 +107,14 @@ pub(crate) struct Client<S: System> {
     links: Links,
     timers: Timers,
     effects: Vec<ClientEffect<S>>,
+    liar: Liar<S>,
+    /// What a liar needs to know: the cluster's options, and its own keys.
+    system: S::Config,
+    keys: Keyring,
+    /// It has lied: it is not judged any more.
+    is_tainted: bool,
+    /// It has lied since the last operation began: nobody knows what comes of that.
+    has_lied: bool,
 }
 
 impl<S: System> Client<S> {
@@ -117,8 +130,8 @@ impl<S: System> Client<S> {
         let start = ClientStart::<S> {
             me: ClientId(me),
             incarnation: Incarnation(1),
-            config: system,
-            keys,
+            config: system.clone(),
+            keys: keys.clone(),
             entropy: weather::draw(config.seed, "client entropy", &[number]),
         };
         config.inputs.write(|| inputs::client_start(observed::now(), &start));
@@ -128,7 +141,23 @@ impl<S: System> Client<S> {
         let timers = Timers::new(weather::draw(config.seed, "client timers", &[number]));
         let process = Process::first(me, config.clients);
         let began = Instant::now();
-        Ok(Self { me, config, core, process, began, links, timers, effects: Vec::new() })
+        let liar = Liar::new(who, weather::draw(config.seed, "client liar", &[number]));
+        let (effects, is_tainted, has_lied) = (Vec::new(), false, false);
+        Ok(Self {
+            me,
+            config,
+            core,
+            process,
+            began,
+            links,
+            timers,
+            effects,
+            liar,
+            system,
+            keys,
+            is_tainted,
+            has_lied,
+        })
     }
 
     /// Does what the phases say, to the end of the last.
@@ -215,10 +244,15 @@ impl<S: System> Client<S> {
         self.config.recorder.invoke(invocation);
         self.config.happenings.invoked(self.me, &f, key);
         let deadline = Instant::now() + timeout;
+        self.has_lied = false;
         let mut outcome = self.step(ClientInput::Invoke(command.clone()));
         let completion = loop {
             if let Some(outcome) = outcome {
-                break convert::completion(process, &command, outcome);
+                break if self.has_lied {
+                    convert::of_liar(process, &command)
+                } else {
+                    convert::completion(process, &command, outcome)
+                };
             }
             outcome = match self.wait(Some(deadline)).await {
                 Woken::Input(input) => self.step(input),
@@ -282,6 +316,45 @@ impl<S: System> Client<S> {
         }
     }
 
+    /// Lies, or lies no more, as it was told.
+    fn heed(&mut self) {
+        let lie = self.config.tongues.heed(self.me);
+        if lie.is_some() != self.liar.is_honest() {
+            self.has_lied |= lie.is_some();
+            return;
+        }
+        let who = Who::Client(ClientId(self.me));
+        self.config.inputs.write(|| Entry::Lies { who, t: observed::now(), lie });
+        match lie {
+            None => self.liar.stop(),
+            Some(lie) => {
+                if !self.is_tainted {
+                    let me = Endpoint::Client(self.me);
+                    self.config.observed.step::<S>(me, std::iter::once(Sight::Lies));
+                }
+                (self.is_tainted, self.has_lied) = (true, true);
+                self.liar.begin(lie, self.system.clone(), self.keys.clone());
+            }
+        }
+    }
+
+    /// Puts what a liar says in the place of what its core says.
+    fn lie(&mut self) {
+        if self.liar.is_honest() {
+            return;
+        }
+        for effect in std::mem::take(&mut self.effects) {
+            match effect {
+                ClientEffect::Send { to, message } => {
+                    let told = self.liar.tell(Who::Node(to), message).into_iter();
+                    self.effects.extend(told.map(|message| ClientEffect::Send { to, message }));
+                }
+                other => self.effects.push(other),
+            }
+        }
+        self.config.tongues.count(self.me, self.liar.lies());
+    }
+
     /// The client's own clock: since it began.
     fn now(&self) -> LocalTime {
         LocalTime(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX))
@@ -289,14 +362,21 @@ impl<S: System> Client<S> {
 
     /// Gives the core one input and carries out its effects; the outcome if the open operation ended.
     fn step(&mut self, input: ClientInput<S::Message>) -> Option<Outcome> {
+        self.heed();
         let now = self.now();
         let who = Who::Client(ClientId(self.me));
+        if let ClientInput::Message { from, message } = &input {
+            self.liar.hear(Who::Node(*from), message);
+        }
         self.config.inputs.write(|| inputs::client_input(who, observed::now(), now, &input));
         self.core.step(now, input, &mut self.effects);
         let effects = inputs::of_client_step(&self.effects);
         self.config.inputs.add(&Entry::Did { who, effects });
+        self.lie();
         let me = Endpoint::Client(self.me);
-        self.config.observed.step::<S>(me, self.effects.iter().filter_map(sight));
+        let is_tainted = self.is_tainted;
+        let sights = self.effects.iter().filter_map(|effect| sight(effect, is_tainted));
+        self.config.observed.step::<S>(me, sights);
         let mut outcome = None;
         for effect in self.effects.drain(..) {
             match effect {
@@ -317,9 +397,10 @@ impl<S: System> Client<S> {
     }
 }
 
-/// What the invariants are to know of an effect.
-fn sight<S: System>(effect: &ClientEffect<S>) -> Option<Seeing<'_, S>> {
+/// What the invariants are to know of an effect. Who has lied is not judged, not even for what it believes.
+fn sight<S: System>(effect: &ClientEffect<S>, is_tainted: bool) -> Option<Seeing<'_, S>> {
     match effect {
+        ClientEffect::Observe(_) if is_tainted => None,
         ClientEffect::Send { to, message } => {
             Some(Sight::Sent { to: Endpoint::Node(to.0), message })
         }

@@ -105,6 +105,7 @@ pub(super) async fn begin<M: Machines>(
             make_liars(machines, nodes, lie).await
         }
         Fault::Reconfigure { .. }
+        | Fault::ByzantineClients { .. }
         | Fault::Partition { .. }
         | Fault::Delay { .. }
         | Fault::Loss { .. }

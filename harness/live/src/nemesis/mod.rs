@@ -20,7 +20,7 @@ use quorate_world::untold::{self, NeverBegan};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::client::Administrator;
+use crate::client::{Administrator, Tongues};
 use crate::cluster::{Death, Trouble};
 use crate::happenings::Happenings;
 use crate::proxy::{NetworkRule, Rules};
@@ -59,6 +59,8 @@ pub(crate) struct Means<M> {
     pub(crate) rules: Arc<Rules>,
     /// What changes the system, if the plan has such faults.
     pub(crate) administrator: Option<Administrator>,
+    /// What makes clients lie.
+    pub(crate) tongues: Arc<Tongues>,
     /// What faults may wait for.
     pub(crate) happenings: Arc<Happenings>,
     /// The history.
@@ -70,6 +72,7 @@ struct Shared<M> {
     machines: Arc<M>,
     rules: Arc<Rules>,
     administrator: Option<Administrator>,
+    tongues: Arc<Tongues>,
     happenings: Arc<Happenings>,
     recorder: Recorder,
     /// A fault of one of these that has not bitten is aimed again.
@@ -106,11 +109,12 @@ impl<M: Machines> Nemesis<M> {
         liars_max: u16,
         heal: watch::Receiver<bool>,
     ) -> Self {
-        let Means { machines, rules, administrator, happenings, recorder } = means;
+        let Means { machines, rules, administrator, tongues, happenings, recorder } = means;
         let shared = Shared {
             machines,
             rules,
             administrator,
+            tongues,
             happenings,
             recorder,
             required: required.into_iter().collect(),
@@ -201,6 +205,9 @@ impl<M: Machines> Nemesis<M> {
         let id = self.next_fault();
         match (fault, NetworkRule::of(fault)) {
             (Fault::Reconfigure { options }, _) => self.attempt_on_system(id, fault, options).await,
+            (Fault::ByzantineClients { clients, lie }, _) => {
+                self.attempt_on_clients(id, fault, (clients, lie), length).await
+            }
             (_, Some(rule)) => self.attempt_on_network(id, fault, rule, length).await,
             (_, None) => self.attempt_on_nodes(id, fault, length).await,
         }
@@ -250,6 +257,28 @@ impl<M: Machines> Nemesis<M> {
         let bites = u64::from(ended.is_ok());
         self.record(id, fault, NemesisPhase::End, &BTreeSet::new(), remark, bites);
         if ended.is_ok() { Attempt::Bit } else { Attempt::Missed }
+    }
+
+    async fn attempt_on_clients(
+        &self,
+        id: u32,
+        fault: &Fault,
+        (clients, lie): (&BTreeSet<u32>, &str),
+        length: Duration,
+    ) -> Attempt {
+        let Ok(lie) = lie.parse() else {
+            return Attempt::Blocked(format!("nobody knows the lie `{lie}`"));
+        };
+        let told = self.shared.tongues.begin(clients, lie);
+        if told.is_empty() {
+            return Attempt::Blocked("its clients lie already".to_owned());
+        }
+        let targets = told.iter().map(|(client, _)| Endpoint::Client(*client)).collect();
+        self.record(id, fault, NemesisPhase::Begin, &targets, None, 0);
+        self.healing_before(sleep(length)).await;
+        let bites = self.shared.tongues.stop(&told);
+        self.record(id, fault, NemesisPhase::End, &targets, None, bites);
+        if bites > 0 { Attempt::Bit } else { Attempt::Missed }
     }
 
     async fn attempt_on_nodes(&self, id: u32, fault: &Fault, length: Duration) -> Attempt {

@@ -293,6 +293,7 @@ async fn play_in(
             machines: Arc::new(Arc::clone(&machines)),
             rules: Arc::new(Rules::new(1)),
             administrator,
+            tongues: Arc::new(Tongues::new(2)),
             happenings: Arc::clone(&happenings),
             recorder: recorder.clone(),
         },
@@ -312,6 +313,18 @@ async fn play_in(
         other => panic!("{other:?}"),
     });
     Outcome { events: events.collect(), machines, troubles: nemesis.troubles() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_are_told_to_lie_and_say_nothing_have_not_lied() {
+    let lie = |clients| Fault::ByzantineClients { clients, lie: "equivocate".to_owned() };
+    let faults = vec![at(0, 300, lie([0, 1].into())), at(100, 100, lie([1].into()))];
+    let outcome = play(fake(), 1, 250, faults).await;
+    let story = outcome.story();
+    assert_eq!(story.first().map(String::as_str), Some("byzantine-clients begins"));
+    assert_eq!(story.get(1).map(String::as_str), Some("byzantine-clients skipped"));
+    assert!(outcome.events[1].what.ends_with("its clients lie already"));
+    assert_eq!(outcome.events[0].targets, ["c0", "c1"]);
 }
 
 fn fake() -> Fake {

@@ -5,10 +5,10 @@ use std::future;
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quorate_systems::contract::{
-    Incarnation, Input, LocalTime, NodeId, Outbox, Replica, System, Ticket,
+    Incarnation, Input, Keyring, LocalTime, NodeId, Outbox, Replica, System, Ticket,
 };
 use quorate_systems::wal;
 use quorate_systems::wire::{self, Envelope};
@@ -69,6 +69,11 @@ pub(super) struct Node<S: System> {
     pub(super) timers: Timers,
     pub(super) storage: Storage,
     pub(super) liar: Liar<S>,
+    /// What a liar needs to know: the cluster's options, and its own keys.
+    pub(super) system: S::Config,
+    pub(super) keys: Keyring,
+    /// What a slow liar keeps back, each with the time at which it leaves.
+    pub(super) late: VecDeque<(Instant, Departure<S::Message>)>,
     pub(super) inputs: Inputs,
     pub(super) diary: Diary<S>,
     pub(super) peers: Peers,
@@ -94,6 +99,7 @@ enum Next<M> {
     Ask(Ask),
     Report(Report),
     TimerDue,
+    LateDue,
     Local,
     Arrival(Input<M>),
     TaskEnded(Result<(), JoinError>),
@@ -127,6 +133,7 @@ impl<S: System> Node<S> {
                 Next::Ask(ask) => self.answer(ask, tell),
                 Next::Report(report) => self.on_report(report),
                 Next::TimerDue => self.fire_timer(),
+                Next::LateDue => self.let_one_go(),
                 Next::Local => self.hear_itself(),
                 Next::Arrival(input) => self.take(input),
                 Next::TaskEnded(ended) => Err(task_ended(ended)),
@@ -145,6 +152,7 @@ impl<S: System> Node<S> {
             self.clock.show(real);
             self.clock.wake(real, at)
         });
+        let late = self.late.front().map(|(at, _)| *at);
         let has_local = !self.local.is_empty();
         let has_room = self.gate.held() < HELD_MAX;
         tokio::select! {
@@ -152,6 +160,7 @@ impl<S: System> Node<S> {
             Some(ask) = sources.asks.recv() => Next::Ask(ask),
             Some(report) = sources.reports.recv() => Next::Report(report),
             () = until(wake) => Next::TimerDue,
+            () = until(late) => Next::LateDue,
             () = future::ready(()), if has_local => Next::Local,
             Some(ended) = sources.tasks.join_next() => Next::TaskEnded(ended),
             Some(input) = sources.arrivals.recv(), if has_room => Next::Arrival(input),
@@ -191,7 +200,7 @@ impl<S: System> Node<S> {
         self.gate.durable(ticket, &mut released);
         self.diary.durable(ticket);
         let leaving: Vec<_> =
-            released.into_iter().filter_map(|departure| self.word(departure)).collect();
+            released.into_iter().flat_map(|departure| self.words(departure)).collect();
         self.diary.write()?;
         for departure in leaving {
             self.depart(departure)?;
@@ -216,6 +225,9 @@ impl<S: System> Node<S> {
     /// One step of the core.
     fn step(&mut self, now: LocalTime, input: Input<S::Message>) -> Result<(), Ending> {
         self.counts.inputs += 1;
+        if !self.liar.is_honest() {
+            self.liar.hear_input(&input);
+        }
         self.replica.step(now, input, &mut self.outbox);
         self.carry_out(now)
     }
@@ -227,7 +239,7 @@ impl<S: System> Node<S> {
         for effect in effects {
             match self.gate.pass(effect) {
                 Some(Deed::Depart(departure)) => {
-                    deeds.extend(self.word(departure).map(Deed::Depart));
+                    deeds.extend(self.words(departure).into_iter().map(Deed::Depart));
                 }
                 Some(deed) => {
                     self.diary.deed(&deed);
@@ -265,23 +277,48 @@ impl<S: System> Node<S> {
 
     /// What leaves the node in place of what its core meant, if anything does; it stands in the diary then.
     /// To itself nobody lies.
-    fn word(&mut self, departure: Departure<S::Message>) -> Option<Departure<S::Message>> {
-        let said = match departure {
-            Departure::Send { to, message } if to == self.me => Departure::Send { to, message },
+    fn words(&mut self, departure: Departure<S::Message>) -> Vec<Departure<S::Message>> {
+        let said: Vec<_> = match departure {
+            departure if self.liar.is_honest() => vec![departure],
+            Departure::Send { to, message } if to == self.me => {
+                vec![Departure::Send { to, message }]
+            }
             Departure::Send { to, message } => {
-                Departure::Send { to, message: self.liar.tell(Who::Node(to), message)? }
+                let told = self.liar.tell(Who::Node(to), message).into_iter();
+                told.map(|message| Departure::Send { to, message }).collect()
             }
             Departure::Reply { client, message } => {
-                Departure::Reply { client, message: self.liar.tell(Who::Client(client), message)? }
+                let told = self.liar.tell(Who::Client(client), message).into_iter();
+                told.map(|message| Departure::Reply { client, message }).collect()
             }
         };
-        self.diary.sent(&said);
-        Some(said)
+        said.iter().for_each(|departure| self.diary.sent(departure));
+        said
     }
 
     fn depart(&mut self, departure: Departure<S::Message>) -> Result<(), Ending> {
+        let delay_us = self.liar.delay_us();
         match departure {
             Departure::Send { to, message } if to == self.me => self.local.push_back(message),
+            departure if delay_us > 0 => {
+                let at = Instant::now() + Duration::from_micros(delay_us);
+                self.late.push_back((at, departure));
+            }
+            departure => self.let_go(departure)?,
+        }
+        Ok(())
+    }
+
+    /// The first of what was kept back leaves.
+    fn let_one_go(&mut self) -> Result<(), Ending> {
+        match self.late.pop_front() {
+            Some((_, departure)) => self.let_go(departure),
+            None => Ok(()),
+        }
+    }
+
+    fn let_go(&self, departure: Departure<S::Message>) -> Result<(), Ending> {
+        match departure {
             Departure::Send { to, message } => self.send(to, message)?,
             Departure::Reply { client, message } => self.streams.send(client, &message),
         }
@@ -333,7 +370,10 @@ impl<S: System> Node<S> {
                     self.diary.write()?;
                 }
                 self.inputs.lies(*behaviour)?;
-                self.liar.set(*behaviour);
+                match behaviour {
+                    Some(lie) => self.liar.begin(*lie, self.system.clone(), self.keys.clone()),
+                    None => self.liar.stop(),
+                }
             }
         }
         Ok(())

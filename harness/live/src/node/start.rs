@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use quorate_systems::contract::{LocalTime, NodeId, Outbox, Replica, Start, System};
 use quorate_world::gate::Gate;
+use quorate_world::invariants::Who;
 use quorate_world::liar::Liar;
 use quorate_world::weather;
 use tokio::net::TcpListener;
@@ -111,7 +112,10 @@ pub(super) async fn start<S: System>(
         clock: Clock::new(Instant::now()),
         timers: Timers::new(seed),
         storage,
-        liar: Liar::new(system, seed),
+        liar: Liar::new(Who::Node(me), seed),
+        system,
+        keys: config.keys.clone(),
+        late: VecDeque::new(),
         inputs,
         diary,
         peers,

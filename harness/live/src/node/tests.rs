@@ -14,7 +14,7 @@ use quorate_world::invariants::Who;
 use tempfile::TempDir;
 
 use super::testing::config;
-use super::toy::{Message, Toy};
+use super::toy::{Message, SLOWNESS, Toy};
 use super::*;
 use crate::protocol::{ClientEnvelope, Control, InputsFile, Notice, Order, Ready, Status};
 
@@ -231,6 +231,22 @@ fn lies_are_told_to_others_and_counted() {
     assert_eq!(client.ask(&add(1)), Message::Sum(2));
     assert_eq!(node.obey(Control::Lie(None)).lies, 1);
     assert_eq!(client.ask(&add(1)), Message::Sum(2));
+    node.shut_down();
+}
+
+#[test]
+fn what_a_slow_liar_says_is_true_and_comes_late() {
+    let temp = TempDir::new().unwrap();
+    let node = ToyNode::start(config(temp.path()));
+    let mut client = node.client(0);
+    node.obey(Control::Lie(Some(Lie::Slow)));
+    let asked = Instant::now();
+    assert_eq!(client.ask(&add(1)), Message::Sum(1));
+    assert!(asked.elapsed() >= SLOWNESS, "{:?}", asked.elapsed());
+    assert_eq!(node.obey(Control::Lie(None)).lies, 1);
+    let asked = Instant::now();
+    assert_eq!(client.ask(&add(1)), Message::Sum(2));
+    assert!(asked.elapsed() < SLOWNESS, "{:?}", asked.elapsed());
     node.shut_down();
 }
 

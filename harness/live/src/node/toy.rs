@@ -1,6 +1,7 @@
 //! A system small enough to see what the node does to it: a counter that adds up what clients send it.
 
 use std::fmt;
+use std::time::Duration;
 
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{
@@ -11,6 +12,9 @@ use quorate_systems::contract::{
 use quorate_systems::mutant::Mutants;
 use quorate_systems::vocabulary::{MessageKind, Vocabulary};
 use serde::{Deserialize, Serialize};
+
+/// How long a slow liar keeps back what it says.
+pub(crate) const SLOWNESS: Duration = Duration::from_millis(300);
 
 #[derive(Debug)]
 pub(crate) struct Toy;
@@ -223,6 +227,10 @@ impl System for Toy {
 
     fn draw_change((): &(), _dice: &mut Dice<'_>) -> Option<Options> {
         None
+    }
+
+    fn slowness((): &()) -> Micros {
+        Micros(u64::try_from(SLOWNESS.as_micros()).expect("less than a second"))
     }
 
     fn lie(_behaviour: Lie, telling: &Telling<'_, Self>) -> Vec<Message> {

@@ -146,7 +146,7 @@ fn as_world<S: System>(by: Endpoint, saw: &super::Seen<S>) -> Option<World<'_, S
         Sight::Durable(ticket) => World::Durable { node: node?, ticket: *ticket },
         Sight::Sent { to, message } => World::Sent { from: who(by), to: who(*to), message },
         Sight::Observed(observation) => World::Observed { by: who(by), observation },
-        Sight::Lies => World::Lies { node: node? },
+        Sight::Lies => World::Lies { who: who(by) },
     })
 }
 
@@ -198,7 +198,8 @@ mod tests {
                     let (by, what) = (vec![Who::Node(node)], "told too early".to_owned());
                     broken.push(Broken { invariant: "T-1", by, what });
                 }
-                World::Lies { node } => self.lying.push(node),
+                World::Lies { who: Who::Node(node) } => self.lying.push(node),
+                World::Lies { who: Who::Client(_) } => {}
                 World::Started { .. }
                 | World::Found { .. }
                 | World::Sent { .. }

@@ -72,7 +72,7 @@ pub(crate) enum Sight<R, M, O> {
     },
     /// The core told of a transition.
     Observed(O),
-    /// The node was told to lie, and is not to be judged from here on.
+    /// The node, or the client, was told to lie, and is not to be judged from here on.
     Lies,
 }
 

@@ -39,8 +39,8 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) async fn open(parts: &Parts<'_>, proxy: &Proxy) -> Result<Self, LiveError> {
-        let Parts { setup, kind, recorder, observed, inputs, happenings, scripts, keys, .. } =
-            parts;
+        let Parts { setup, kind, recorder, observed, inputs, happenings, .. } = parts;
+        let Parts { scripts, tongues, keys, .. } = parts;
         let Plan { seed, system, workload, durations, .. } = &setup.plan;
         let operations = Arc::new(Operations::new(workload, *seed));
         let (phase, phases) = watch::channel(client::Phase::Work);
@@ -57,6 +57,7 @@ impl Clients {
             happenings: Arc::clone(happenings),
             scripts: Arc::clone(scripts),
             operations: Arc::clone(&operations),
+            tongues: Arc::clone(tongues),
             phase: phases,
         };
         let job = OpenClients {

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::clients::Clients;
 use super::{LiveError, RunSetup};
-use crate::client::Scripts;
+use crate::client::{Scripts, Tongues};
 use crate::cluster::{Cluster, ClusterConfig, Death};
 use crate::happenings::{self, Eyes, Happenings, Onlooker};
 use crate::inputs::{CLIENT_INPUTS, SharedInputs};
@@ -41,6 +41,8 @@ pub(super) struct Parts<'a> {
     pub(super) happenings: Arc<Happenings>,
     pub(super) onlooker: Arc<dyn Onlooker>,
     pub(super) scripts: Arc<Scripts>,
+    /// How clients are to lie.
+    pub(super) tongues: Arc<Tongues>,
     pub(super) keys: ClusterKeys,
 }
 
@@ -68,6 +70,7 @@ impl<'a> Parts<'a> {
             run,
             onlooker: with_system(kind, MakeOnlooker(Arc::clone(&happenings))),
             scripts: Arc::new(Scripts::of(&setup.plan, &happenings)),
+            tongues: Arc::new(Tongues::new(setup.plan.workload.clients)),
             happenings,
             keys: ClusterKeys::from_seed(&key_seed(*seed), system.nodes, clients),
         })

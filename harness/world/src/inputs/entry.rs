@@ -130,7 +130,7 @@ pub enum Entry {
         /// Of its effects, or of its refusal to start.
         effects: Digest,
     },
-    /// The node is told to lie from here on, or no more; its core stays honest.
+    /// The node, or the client, is told to lie from here on, or no more; its core stays honest.
     Lies {
         /// Whose.
         who: Who,

@@ -36,7 +36,7 @@ mod tests;
 mod views;
 mod votes;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use quorate_systems::contract::{ClientId, NodeId};
@@ -69,7 +69,6 @@ pub struct PbftInvariants {
     nodes: Vec<Node>,
     /// Those that have never lied.
     correct: NodeSet,
-    lying_clients: BTreeSet<ClientId>,
     /// Whether more has to be remembered than there is room for: then nothing is judged.
     is_blind: bool,
     places: Places,
@@ -153,7 +152,6 @@ impl Invariants<Pbft> for PbftInvariants {
             rules: Rules::of(config),
             nodes: Vec::new(),
             correct: NodeSet::EMPTY,
-            lying_clients: BTreeSet::new(),
             is_blind: false,
             places: Places::new(),
             requests: Requests::new(),
@@ -205,9 +203,8 @@ impl Invariants<Pbft> for PbftInvariants {
                 }
             }
             Seen::Lies { who: Who::Node(node) } => self.correct.remove(node),
-            Seen::Lies { who: Who::Client(client) } => {
-                self.lying_clients.insert(client);
-            }
+            // What it asks for is seen, and it is not heard about what it believes.
+            Seen::Lies { who: Who::Client(_) } => {}
         }
     }
 
@@ -306,7 +303,6 @@ impl PbftInvariants {
     fn client_told(&mut self, by: ClientId, observation: &Observation, broken: &mut Vec<Broken>) {
         if let Observation::Accepted { number, outcome, how, replicas } = observation
             && !self.is_blind
-            && !self.lying_clients.contains(&by)
         {
             self.accepted((by, *number), (outcome, *how), *replicas, broken);
         }

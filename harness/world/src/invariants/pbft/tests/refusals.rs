@@ -592,10 +592,3 @@ fn outcomes_that_differ_break_b_i10() {
         "c0 takes request 1.1 for done with read 7 by {n0, n1, n3}, and n0 executed it otherwise"
     );
 }
-
-#[test]
-fn only_correct_clients_are_judged() {
-    let mut run = Watch::new(4, &[]);
-    run.see(&Seen::Lies { who: Who::Client(ClientId(0)) });
-    run.done(1, 7, How::Committed, &[0]).holds();
-}
