@@ -28,12 +28,7 @@ fn plan(way: &str, outside: Option<u16>, faults: Vec<PlannedFault>) -> Plan {
     let system = SystemPlan { kind: "pbft".to_owned(), nodes: 4, options };
     let core: BTreeSet<u16> = (0..4).filter(|node| Some(*node) != outside).collect();
     Plan {
-        workload: Workload {
-            clients: CLIENTS,
-            keys: 1,
-            rate_per_s: 40,
-            ..Workload::for_nodes(4)
-        },
+        workload: Workload { clients: CLIENTS, keys: 1, rate_per_s: 40, ..Workload::for_nodes(4) },
         durations: Durations {
             time_limit_ms: LIMIT_MS,
             operation_timeout_ms: 600,
@@ -53,8 +48,11 @@ fn from(at_ms: u64, fault: Fault) -> PlannedFault {
 
 fn run(plan: &Plan, mutants: Mutants) -> (Run, Results) {
     let run = quorate_sim::run(plan, mutants).unwrap();
-    let demands =
-        Demands { model: "register".to_owned(), fault_classes: Vec::new(), budget: Budget::default() };
+    let demands = Demands {
+        model: "register".to_owned(),
+        fault_classes: Vec::new(),
+        budget: Budget::default(),
+    };
     let results = judge(&run.history, &demands);
     (run, results)
 }
@@ -137,7 +135,10 @@ fn a_client_whose_words_are_good_for_some_only_stops_replicas_that_rely_on_them(
     let lie = "spoil-authenticator".to_owned();
     let lies = Fault::ByzantineClients { clients: [0].into(), lie };
     let stalls = |mutant| {
-        let plan = plan("hmac", None, vec![from(0, lies.clone())]);
+        let mut plan = plan("hmac", None, vec![from(0, lies.clone())]);
+        // What it asks for is with all replicas, and comes to stand in one batch with what others ask for.
+        plan.system.options.insert("batch".to_owned(), "16".to_owned());
+        plan.durations.operation_timeout_ms = 3_000;
         run(&plan, Mutants(mutant)).1.verdict == Verdict::Invalid
     };
     assert!(!stalls(None));

@@ -29,7 +29,15 @@ pub(crate) trait Scripted: System {
     fn forge(_message: &mut Self::Message, _forged: Forged) -> bool {
         false
     }
+
+    /// What a node that lies says: it has its own keys, and whatever else is told here.
+    fn say(_net: &Net<Self>, _from: u16, _words: &mut Words) -> Result<Said<Self>, String> {
+        Err("nobody lies like that here".into())
+    }
 }
+
+/// Messages, and whom each is for.
+pub(crate) type Said<S> = Vec<(Place, <S as System>::Message)>;
 
 /// The scripts in a folder.
 pub(crate) fn scripts(folder: &str) -> Vec<PathBuf> {
@@ -86,7 +94,7 @@ pub(crate) fn complaint(text: &str) -> Option<String> {
 }
 
 /// The words of a command after its name. Each must be asked for once.
-struct Words(BTreeMap<String, Vec<String>>);
+pub(crate) struct Words(BTreeMap<String, Vec<String>>);
 
 impl Words {
     /// Reads `name word word=value word=(value,value)`.
@@ -103,29 +111,29 @@ impl Words {
         (name, Self(words.collect()))
     }
 
-    fn flag(&mut self, name: &str) -> bool {
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
         self.0.remove(name).is_some()
     }
 
-    fn values(&mut self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn values(&mut self, name: &str) -> Option<Vec<String>> {
         self.0.remove(name)
     }
 
-    fn number(&mut self, name: &str) -> Result<Option<u64>, String> {
+    pub(crate) fn number(&mut self, name: &str) -> Result<Option<u64>, String> {
         let Some(values) = self.values(name) else { return Ok(None) };
         let number = values.first().and_then(|value| value.parse().ok());
         number.map(Some).ok_or_else(|| format!("`{name}` needs a number"))
     }
 
     /// The first word of this shape: a letter and digits.
-    fn numbered(&mut self, letter: char) -> Option<(u64, Vec<String>)> {
+    pub(crate) fn numbered(&mut self, letter: char) -> Option<(u64, Vec<String>)> {
         let number = |word: &str| word.strip_prefix(letter)?.parse().ok();
         let word = self.0.keys().find(|word| number(word).is_some())?.clone();
         Some((number(&word)?, self.0.remove(&word)?))
     }
 
     /// The words that are written in capitals: kinds of messages.
-    fn kinds<S: System>(&mut self) -> Result<Vec<&'static str>, String> {
+    pub(crate) fn kinds<S: System>(&mut self) -> Result<Vec<&'static str>, String> {
         let is_kind = |word: &str| word.starts_with(|l: char| l.is_ascii_uppercase());
         let words: Vec<String> = self.0.keys().filter(|word| is_kind(word)).cloned().collect();
         let messages = S::vocabulary().messages;
@@ -201,6 +209,7 @@ impl<S: Scripted> Stage<S> {
                 let sent = std::mem::take(&mut self.net()?.sent);
                 sent.iter().map(|(kind, count)| format!("{kind} {count}")).collect()
             }
+            "timers" => self.timers(words)?,
             "wait" => {
                 let millis = words.number("ms")?.ok_or("how many `ms=`?")?;
                 words.end()?;
@@ -210,6 +219,7 @@ impl<S: Scripted> Stage<S> {
             }
             "deliver" | "drop" | "duplicate" | "forge" => self.messages(name, words)?,
             "invoke" | "give-up" | "timer" | "reconfigure" => self.place(name, words)?,
+            "say" => self.say(words)?,
             "sync" | "crash" | "restart" | "checkpoint" | "damage" => self.node(name, words)?,
             _ => return Err(format!("there is no command `{name}`; README.md has them all")),
         };
@@ -342,6 +352,34 @@ impl<S: Scripted> Stage<S> {
             _ => return Err("only a client does that".into()),
         }
         Ok(Vec::new())
+    }
+
+    /// Which timers of a node are set.
+    fn timers(&mut self, mut words: Words) -> Result<Vec<String>, String> {
+        let net = self.net()?;
+        let (node, _) = words.numbered('n').ok_or("which node?")?;
+        let place = n(node_of(net, node)?);
+        words.end()?;
+        let set = S::TIMERS.iter().filter(|(_, id)| net.is_set(place, *id));
+        let names: Vec<&str> = set.map(|(name, _)| *name).collect();
+        Ok(vec![format!(
+            "{place}: {}",
+            if names.is_empty() { "none".into() } else { names.join(" ") }
+        )])
+    }
+
+    fn say(&mut self, mut words: Words) -> Result<Vec<String>, String> {
+        let net = self.net()?;
+        let (node, _) = words.numbered('n').ok_or("which node?")?;
+        let from = node_of(net, node)?;
+        let said = S::say(net, from, &mut words)?;
+        words.end()?;
+        let flights = said.into_iter().map(|(to, message)| Flight { from: n(from), to, message });
+        let flights: Vec<_> = flights.collect();
+        let told = flights.iter().map(|f| format!("{} -> {} {}", f.from, f.to, f.message));
+        let told = told.collect();
+        net.flying.extend(flights);
+        Ok(told)
     }
 
     fn node(&mut self, name: &str, mut words: Words) -> Result<Vec<String>, String> {

@@ -109,6 +109,16 @@ impl Work<'_> {
             });
         }
         let Some(planned) = self.current.faults.get(place) else { return };
+        if let Fault::ByzantineClients { clients, .. } = &planned.fault {
+            for client in clients.clone() {
+                self.with_fault(place, |planned| {
+                    if let Fault::ByzantineClients { clients, .. } = &mut planned.fault {
+                        clients.remove(&client);
+                    }
+                });
+            }
+        }
+        let Some(planned) = self.current.faults.get(place) else { return };
         if let Fault::Partition { grudge, .. } = &planned.fault {
             let links: Vec<_> = grudge
                 .iter()

@@ -37,12 +37,13 @@ impl PbftInvariants {
             broken.push(broke(B_I5, by, what));
         }
         let Some(place) = self.places.get(seq) else { return };
-        let other = place.ballots().find(|other| {
-            other.view == view && other.digest != digest && !other.prepared.is_empty()
+        // What it has prepared itself in an earlier life may have been in its memory only.
+        let other = place.ballots().find_map(|other| {
+            let is_rival = other.view == view && other.digest != digest;
+            let first = other.prepared.without(NodeSet::of(by)).iter().next()?;
+            is_rival.then_some((other.digest, first))
         });
-        if let Some((other, first)) =
-            other.and_then(|other| other.prepared.iter().next().map(|first| (other.digest, first)))
-        {
+        if let Some((other, first)) = other {
             let what = format!(
                 "{seq} of {view} is prepared as {digest} at {by}, and as {other} at {first}"
             );

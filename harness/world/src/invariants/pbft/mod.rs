@@ -36,7 +36,7 @@ mod tests;
 mod views;
 mod votes;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use quorate_systems::contract::{ClientId, NodeId};
@@ -69,6 +69,8 @@ pub struct PbftInvariants {
     nodes: Vec<Node>,
     /// Those that have never lied.
     correct: NodeSet,
+    /// What these believe is their own affair.
+    lying_clients: BTreeSet<ClientId>,
     /// Whether more has to be remembered than there is room for: then nothing is judged.
     is_blind: bool,
     places: Places,
@@ -152,6 +154,7 @@ impl Invariants<Pbft> for PbftInvariants {
             rules: Rules::of(config),
             nodes: Vec::new(),
             correct: NodeSet::EMPTY,
+            lying_clients: BTreeSet::new(),
             is_blind: false,
             places: Places::new(),
             requests: Requests::new(),
@@ -166,6 +169,7 @@ impl Invariants<Pbft> for PbftInvariants {
         self.nodes.resize_with(usize::from(config.nodes), Node::new);
         self.nodes.iter_mut().for_each(Node::reset);
         self.correct = NodeSet::all(config.nodes);
+        self.lying_clients.clear();
         self.is_blind = false;
         self.places.reset();
         self.requests.reset();
@@ -203,8 +207,9 @@ impl Invariants<Pbft> for PbftInvariants {
                 }
             }
             Seen::Lies { who: Who::Node(node) } => self.correct.remove(node),
-            // What it asks for is seen, and it is not heard about what it believes.
-            Seen::Lies { who: Who::Client(_) } => {}
+            Seen::Lies { who: Who::Client(client) } => {
+                self.lying_clients.insert(client);
+            }
         }
     }
 
@@ -303,6 +308,7 @@ impl PbftInvariants {
     fn client_told(&mut self, by: ClientId, observation: &Observation, broken: &mut Vec<Broken>) {
         if let Observation::Accepted { number, outcome, how, replicas } = observation
             && !self.is_blind
+            && !self.lying_clients.contains(&by)
         {
             self.accepted((by, *number), (outcome, *how), *replicas, broken);
         }

@@ -149,12 +149,12 @@ impl Model {
     }
 
     /// That this was prepared, with whatever these can say for it.
-    fn claim(&self, view: u64, place: u64, digest: Digest, voters: NodeSet) -> Prepared {
+    fn claim(&self, view: u64, place: u64, digest: Digest, who: NodeSet) -> Prepared {
         let (view, seq) = (View(view), Slot(place));
         let primary = self.cluster.config.primary(view).0;
         let proposal = Said::PrePrepare { view, seq, digest };
         let mut votes = vec![self.cluster.vote(primary, &proposal)];
-        let others = voters.iter().map(|node| node.0).filter(|node| *node != primary);
+        let others = who.iter().map(|node| node.0).filter(|node| *node != primary);
         let others: Vec<u16> = others.collect();
         votes.extend(self.cluster.votes(&others, &Said::Prepare { view, seq, digest }));
         if self.cluster.config.authentication == Authentication::Hmac {

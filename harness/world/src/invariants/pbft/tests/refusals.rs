@@ -1,3 +1,5 @@
+use quorate_systems::mutant::Mutants;
+
 use super::super::{B_I1, B_I2, B_I3, B_I4, B_I5, B_I6, B_I7, B_I8, B_I9, B_I10};
 use super::*;
 
@@ -591,4 +593,13 @@ fn outcomes_that_differ_break_b_i10() {
         what,
         "c0 takes request 1.1 for done with read 7 by {n0, n1, n3}, and n0 executed it otherwise"
     );
+}
+
+#[test]
+fn only_correct_clients_are_judged() {
+    let mut run = Watch::new(4, &[]);
+    run.see(&Seen::Lies { who: Who::Client(ClientId(0)) });
+    run.done(1, 7, How::Committed, &[0]).holds();
+    run.invariants.reset(&testing::config::<Pbft>(4, &[], Mutants::NONE));
+    run.done(1, 7, How::Committed, &[0]).breaks(B_I10);
 }

@@ -98,3 +98,12 @@ fn a_replica_counts_in_a_new_life_what_its_disk_says_that_it_has_voted() {
     run.find(2, &accepted(V0, 1, 1)).prepare(2, at, &[0, 1, 2]).holds();
     run.want(2, &view_change(V1, START(), &[(at, &[0, 1, 2])])).holds();
 }
+
+#[test]
+fn one_that_is_alone_may_forget_what_it_has_prepared() {
+    let mut run = Watch::new(1, &[]);
+    run.ask(1).ask(2).persist(0, &accepted(V0, 1, 1)).persist(0, &certified(V0, 1, 1));
+    run.certify(0, (V0, 1, 1), &[0]).start(0, 2).store(0, &accepted(V0, 1, 2));
+    run.store(0, &certified(V0, 1, 2)).certify(0, (V0, 1, 2), &[0]).commit(0, (V0, 1, 2), &[0]);
+    run.execute(0, 1, 2).holds();
+}
