@@ -1284,3 +1284,26 @@ fn a_cluster_that_bears_no_liar_may_have_one_two_or_three_nodes() {
         }
     }
 }
+
+#[test]
+fn a_single_replica_counts_on_nothing_that_is_not_durable() {
+    let mut net = calm(1, &[]);
+    net.is_syncing = false;
+    net.invoke(0, write(1, 7));
+    net.settle();
+    let has_prepared = |net: &Cluster| {
+        let is_one =
+            |observation: &Observation| matches!(observation, Observation::Prepared { .. });
+        net.observations.iter().any(|(_, observation)| is_one(observation))
+    };
+    assert!(!has_prepared(&net));
+    net.sync(0, 1);
+    net.settle();
+    assert!(has_prepared(&net));
+    // What it accepted is on its disk, and no more: it takes that up.
+    net.crash(0, 0);
+    net.is_syncing = true;
+    net.restart(0).unwrap();
+    net.settle();
+    assert_eq!(net.outcome(0), Some(Outcome::Written));
+}

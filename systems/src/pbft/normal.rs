@@ -98,8 +98,15 @@ impl PbftReplica {
         let (view, digest) = (accepted.view, accepted.digest);
         if self.config.primary(view) != self.me {
             self.tell_all(&Body::Prepare { view, seq, digest }, out);
+        } else if self.is_alone() {
+            return self.tell(self.me, Body::Prepare { view, seq, digest }, out);
         }
         self.prepare_if_agreed(seq, out);
+    }
+
+    /// Whether a primary needs nobody else. It hears of its own PRE-PREPARE, which is durable then, from nobody but itself.
+    fn is_alone(&self) -> bool {
+        self.config.quorum() == 1
     }
 
     /// Whether Q is needed: certificates prove P otherwise.
@@ -139,6 +146,9 @@ impl PbftReplica {
         vote: Cast,
         out: &mut Outbox<Pbft>,
     ) {
+        if from == self.me && self.is_alone() {
+            return self.prepare_if_agreed(seq, out);
+        }
         if !self.config.counts_prepare(vote.view, from) {
             return out.ignore("PREPARE of the primary");
         }
@@ -300,7 +310,7 @@ impl PbftReplica {
             return;
         };
         let digest = accepted.digest;
-        if !leads {
+        if !leads || (to == self.me && self.is_alone()) {
             self.tell(to, Body::Prepare { view, seq, digest }, out);
         } else if to != self.me
             && let Some(batch) = self.log.batch(digest).cloned()
