@@ -3,8 +3,8 @@
 use std::fmt::{Debug, Write as _};
 
 use quorate_systems::contract::{
-    ClientId, ClientInput, Command, Describe, Identify, Input, Key, Keyring, NodeId, System, Telling,
-    Ticket, TimerId,
+    ClientId, ClientInput, Command, Describe, Identify, Input, Key, Keyring, NodeId, System,
+    Telling, Ticket, TimerId,
 };
 use quorate_systems::lies::Memory;
 use quorate_systems::parties::Party;
@@ -159,7 +159,7 @@ fn look_at_message<S: System>(message: &S::Message) {
     ];
     for (me, to, lies) in ends {
         let telling = Telling {
-            config: &config,
+            config: &*config,
             me,
             keys: &keys,
             to,
