@@ -160,8 +160,8 @@ impl Tongue<'_> {
 
     /// The truth, and votes for whatever the receiver has voted for lately.
     fn as_an_accomplice(&self) -> Option<Vec<Body>> {
-        let votes = self.heard.of_kind("PREPARE").iter();
-        let vote = self.draws().of(votes.filter(|(from, _)| *from == self.to));
+        let heard = self.heard.of_kind("PREPARE").iter();
+        let vote = self.draws().of(heard.filter(|(from, _)| *from == self.to));
         let (_, message) = vote?;
         let Body::Prepare { view, seq, digest } = message.body else { return None };
         let mut said = vec![self.truth.body.clone()];
