@@ -149,17 +149,18 @@ fn look_at_message<S: System>(message: &S::Message) {
     assert!(message.to_string().starts_with(message.kind()), "{message}");
     assert_eq!(message.identity(), message.clone().identity());
     let Some(config) = small_config::<S>() else { return };
+    let config: &S::Config = &config;
     let keys = Keyring::default();
     let mut past = Memory::default();
     past.keep(Party::Client(ClientId(0)), message, 0);
     let ends = [
-        (Party::Node(NodeId(0)), Party::Node(NodeId(1)), S::lies(&config)),
-        (Party::Node(NodeId(0)), Party::Client(ClientId(0)), S::lies(&config)),
-        (Party::Client(ClientId(0)), Party::Node(NodeId(0)), S::client_lies(&config)),
+        (Party::Node(NodeId(0)), Party::Node(NodeId(1)), S::lies(config)),
+        (Party::Node(NodeId(0)), Party::Client(ClientId(0)), S::lies(config)),
+        (Party::Client(ClientId(0)), Party::Node(NodeId(0)), S::client_lies(config)),
     ];
     for (me, to, lies) in ends {
         let telling = Telling {
-            config: &*config,
+            config,
             me,
             keys: &keys,
             to,

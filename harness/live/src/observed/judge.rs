@@ -295,8 +295,8 @@ mod tests {
         let mut run = Run::new();
         run.see(&[PERSIST, SENT]);
         let clients = run.folder.path().join(CLIENTS);
-        let lies = format!("{{\"t\":{},\"by\":\"c0\",\"saw\":\"lies\"}}\n", u64::MAX);
-        fs::write(&clients, lies).unwrap();
+        let line = format!("{{\"t\":{},\"by\":\"c0\",\"saw\":{{\"durable\":1}}}}\n", u64::MAX);
+        fs::write(&clients, line).unwrap();
         let (violations, ended) = run.judge();
         assert_eq!(violations.len(), 1);
         assert_eq!(ended, Err("c0 tells what only a node can".to_owned()));
