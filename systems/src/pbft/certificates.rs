@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::authentication::{Keys, Said};
 use super::digest::Digest;
 use super::message::{
-    Certificate, NewView, PrePrepared, Prepared, Proposal, SignedViewChange, ViewChange, Vote,
+    Certificate, NewView, Prepared, Proposal, SignedViewChange, ViewChange, Vote,
 };
 use super::options::{Authentication, Config};
 use super::view::View;
@@ -152,11 +152,14 @@ fn claim_of(view_change: &ViewChange, seq: Slot) -> Option<&Prepared> {
 
 /// How many have pre-prepared what is claimed, then or later.
 fn vouchers(votes: &[SignedViewChange], claim: &Prepared) -> u32 {
-    let vouches = |pre_prepared: &PrePrepared| {
-        (pre_prepared.seq, pre_prepared.digest) == (claim.seq, claim.digest)
-            && pre_prepared.view >= claim.view
+    let vouches = |view_change: &ViewChange| {
+        let known = &view_change.pre_prepared;
+        let what = (claim.seq, claim.digest);
+        let place = known.binary_search_by_key(&what, |known| (known.seq, known.digest));
+        let known = place.ok().and_then(|place| known.get(place));
+        known.is_some_and(|known| known.view >= claim.view)
     };
-    votes.iter().map(|vote| u32::from(vote.body.pre_prepared.iter().any(vouches))).sum()
+    votes.iter().map(|vote| u32::from(vouches(&vote.body))).sum()
 }
 
 /// Whether `by`, whose signature it bears, may begin a view so: with a quorum that wants it, and with what follows from

@@ -8,6 +8,7 @@ use crate::contract::Options;
 use crate::keys::ClusterKeys;
 use crate::mutant::Mutants;
 use crate::parties::Party;
+use crate::pbft::message::PrePrepared;
 use crate::pbft::options::configure;
 use crate::pbft::proof::Proof;
 

@@ -203,7 +203,13 @@ impl Model {
             return Err(format!("nobody takes {new_view}"));
         }
         let begun = new_view.proposals.iter().map(|what| (what.seq.0, what.digest));
-        Ok(Some(begun.collect()))
+        let begun: Begun = begun.collect();
+        for (place, digest) in &self.committed {
+            if begun.get(place) != Some(digest) {
+                return Err(format!("view {view} begins without {digest} at {place}"));
+            }
+        }
+        Ok(Some(begun))
     }
 
     fn honest(&self, node: u16, view: u64) -> ViewChange {
