@@ -41,8 +41,8 @@ impl Tongue<'_> {
         // All of them more often than not: then it cannot be executed while its word is what counts.
         let is_some = draws.one_in(3);
         for (place, word) in (0_u64..).zip(&mut spoilt.authenticator) {
-            let is_receiver = self.place_of_receiver() == Some(place);
-            if !is_receiver && !(is_some && draws.one_in(2)) {
+            let is_spared = is_some && draws.one_in(2);
+            if self.place_of_receiver() != Some(place) && !is_spared {
                 spoil(word);
             }
         }

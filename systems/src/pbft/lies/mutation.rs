@@ -1,5 +1,5 @@
-//! Small changes of what is true (Bano et al., "Twins", 2022, and ByzzFuzz, Winter et al., 2023, call them small-scope:
-//! what comes close to the truth goes further than what does not).
+//! Small changes of what is true, which `ByzzFuzz` (Winter et al., 2023) calls small-scope: what comes close to the truth goes
+//! further than what does not.
 
 use alloc::sync::Arc;
 use alloc::vec;

@@ -101,7 +101,7 @@ impl Tongue<'_> {
             Body::PrePrepare { view, seq, ref batch, .. } => self.two_proposals(view, seq, batch),
             Body::Prepare { view, seq, digest } => {
                 let digest = self.vote_of_receiver(view, seq).unwrap_or(digest);
-                Some(self.votes(view, seq, digest).into())
+                Some(votes(view, seq, digest).into())
             }
             Body::Commit { view, seq, digest } => {
                 let digest = self.vote_of_receiver(view, seq).unwrap_or(digest);
@@ -144,38 +144,28 @@ impl Tongue<'_> {
         for batch in stories {
             let digest = self.keys.batch_digest(&batch);
             said.push(Body::PrePrepare { view, seq, digest, batch });
-            said.extend(self.votes(view, seq, digest));
+            said.extend(votes(view, seq, digest));
         }
         Some(said)
     }
 
-    /// Both its votes for this. From a primary the first counts with nobody who knows the rules (F-B1).
-    fn votes(&self, view: View, seq: Slot, digest: Digest) -> [Body; 2] {
-        [Body::Prepare { view, seq, digest }, Body::Commit { view, seq, digest }]
-    }
-
     /// What the receiver has voted for at this place, if that was heard.
     fn vote_of_receiver(&self, view: View, seq: Slot) -> Option<Digest> {
-        let votes = self.heard.of_kind("PREPARE").iter();
-        let of_receiver = votes.filter(|(from, _)| *from == self.to);
-        of_receiver
-            .filter_map(|(_, message)| match message.body {
-                Body::Prepare { view: of, seq: at, digest } if (of, at) == (view, seq) => {
-                    Some(digest)
-                }
-                _ => None,
-            })
-            .last()
+        let heard = self.heard.of_kind("PREPARE").iter().rev();
+        heard.filter(|(from, _)| *from == self.to).find_map(|(_, message)| match message.body {
+            Body::Prepare { view: of, seq: at, digest } if (of, at) == (view, seq) => Some(digest),
+            _ => None,
+        })
     }
 
     /// The truth, and votes for whatever the receiver has voted for lately.
     fn as_an_accomplice(&self) -> Option<Vec<Body>> {
-        let votes = self.heard.of_kind("PREPARE").iter();
-        let vote = self.draws().of(votes.filter(|(from, _)| *from == self.to));
-        let Some((_, message)) = vote else { return None };
+        let heard = self.heard.of_kind("PREPARE").iter();
+        let vote = self.draws().of(heard.filter(|(from, _)| *from == self.to));
+        let (_, message) = vote?;
         let Body::Prepare { view, seq, digest } = message.body else { return None };
         let mut said = vec![self.truth.body.clone()];
-        said.extend(self.votes(view, seq, digest));
+        said.extend(votes(view, seq, digest));
         Some(said)
     }
 
@@ -221,6 +211,11 @@ impl Tongue<'_> {
             | Body::GetState { .. } => None,
         }
     }
+}
+
+/// All that a liar can vote for this. From a primary the first counts with nobody who knows the rules (F-B1).
+const fn votes(view: View, seq: Slot, digest: Digest) -> [Body; 2] {
+    [Body::Prepare { view, seq, digest }, Body::Commit { view, seq, digest }]
 }
 
 /// A state in which something is stored that nobody wrote.
