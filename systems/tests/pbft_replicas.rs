@@ -1,6 +1,10 @@
 //! Practical Byzantine Fault Tolerance driven by hand: what operations, checkpoints and view changes cost, what a disk
 //! brings back, what is refused, and that nothing that anybody sends stops a replica or a client.
-#![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's tool may stop the test"
+)]
 
 #[path = "support/dice.rs"]
 mod dice;
@@ -725,8 +729,8 @@ fn wander(seed: u64, options: &[(&str, &str)]) -> Cluster {
                 }
             }
             _ if !net.flying.is_empty() => {
-                let next = place(net.flying.len());
-                net.deliver_at(next);
+                let chosen = place(net.flying.len());
+                net.deliver_at(chosen);
             }
             _ => {}
         }
@@ -1068,8 +1072,8 @@ fn beset(seed: u64, place: u16, options: &[(&str, &str)]) -> Cluster {
             _ if net.flying.is_empty() => {}
             _ => {
                 // Mostly in order.
-                let next = liar.place(net.flying.len().min(12));
-                let flight = net.flying.remove(next);
+                let chosen = liar.place(net.flying.len().min(12));
+                let flight = net.flying.remove(chosen);
                 if flight.from == n(place) && !flight.is_local() {
                     deliver_lie(&mut net, &mut liar, flight);
                 } else {
