@@ -7,6 +7,7 @@
 //!
 //! Adding a target: a function, one entry in [`TARGETS`], and a binary of three lines under `targets/`.
 
+pub mod certificates;
 pub mod checker;
 mod commands;
 pub mod coverage;
@@ -73,6 +74,7 @@ pub const TARGETS: &[Target] = &[
     stream::paxos::CLIENT_STREAM,
     stream::vr::STREAM,
     stream::vr::CLIENT_STREAM,
+    certificates::TARGET,
 ];
 
 /// Makes a binary of a [`Target`]: libFuzzer's under cargo-fuzz, else a tool that replays and shows inputs.

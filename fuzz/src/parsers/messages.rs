@@ -159,7 +159,7 @@ fn look_at_message<S: System>(message: &S::Message) {
     ];
     for (me, to, lies) in ends {
         let telling = Telling {
-            config: &config,
+            config: &*config,
             me,
             keys: &keys,
             to,
