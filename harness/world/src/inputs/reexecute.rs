@@ -333,7 +333,8 @@ impl<S: System, R: Read> Run<'_, S, R> {
         let Waking { who, incarnation, left, .. } = waking;
         let last = self.cores.get(&who).map(|life| life.incarnation);
         check_life(last, incarnation)?;
-        let life = Life { incarnation, core: Core::Waking(waking, Vec::new()), open: None };
+        let life =
+            Life { incarnation, core: Core::Waking(Box::new(waking), Vec::new()), open: None };
         match self.cores.insert(who, life) {
             Some(before) => self.bury(who, &before, false),
             None => self.done.cores += 1,

@@ -16,7 +16,7 @@ use quorate_systems::wal;
 /// A core in one of its lives.
 pub(super) enum Core<S: System> {
     /// It has not all that it starts from.
-    Waking(Waking, Vec<Recovered<S::Record>>),
+    Waking(Box<Waking>, Vec<Recovered<S::Record>>),
     /// A replica that is up.
     Replica(S::Replica, Outbox<S>),
     /// A client that is up.
@@ -64,7 +64,7 @@ impl<S: System> Core<S> {
         };
         let started = catch_unwind(AssertUnwindSafe(|| match waking.who {
             Who::Node(me) => {
-                let Waking { incarnation, entropy, now, keys, .. } = waking;
+                let Waking { incarnation, entropy, now, keys, .. } = *waking;
                 let config = config.clone();
                 let found = records.clone();
                 let start = Start { me, incarnation, config, keys, entropy, now, records: found };
@@ -74,7 +74,7 @@ impl<S: System> Core<S> {
                 started.map(|replica| (Self::Replica(replica, outbox), effects))
             }
             Who::Client(me) => {
-                let Waking { incarnation, entropy, keys, .. } = waking;
+                let Waking { incarnation, entropy, keys, .. } = *waking;
                 let config = config.clone();
                 let start = ClientStart { me, incarnation, config, keys, entropy };
                 Ok((Self::Client(S::Client::start(start)), Vec::new()))
