@@ -21,7 +21,7 @@ impl VrInvariants {
         let Some(node) = self.node(by) else { return };
         let is_transferring = node.memory.status == Status::StateTransfer && node.is_settled;
         let left = Some(node.memory.view).filter(|now| *now > view && node.is_settled);
-        if node.is_recovering {
+        if node.recovering.is_some() {
             let what = format!("{by} acknowledges {op} of {view} while it recovers");
             broken.push(broke(V_I10, by, what));
         } else if is_transferring {
@@ -99,7 +99,7 @@ impl VrInvariants {
         let is_durable = self.is_durable();
         let Some(node) = self.node(by) else { return };
         node.voted = node.voted.max(view);
-        if node.is_recovering {
+        if node.recovering.is_some() {
             let what = format!("{by} votes for {view} while it recovers");
             broken.push(broke(V_I10, by, what));
             return;
