@@ -1,6 +1,6 @@
 //! What a node must find again, and what a crash may take.
 
-use super::super::{V_I1, V_I2, V_I5, V_I8};
+use super::super::{V_I1, V_I2, V_I5, V_I8, V_I9};
 use super::*;
 
 #[test]
@@ -144,4 +144,23 @@ fn what_all_have_who_execute_a_witness_may_acknowledge_without_having_it() {
     run.persist(2, &Record::Held { op: Slot(2) });
     run.observe(n(2), &Observation::Released { op: Slot(2) }).sync(2).ok(2, V0, 2).holds();
     run.ok(2, V0, 3).breaks(V_I8);
+}
+
+#[test]
+fn a_vote_of_a_witness_may_be_older_than_what_it_was_told_to_drop() {
+    let vote = |more: &[(View, u64)]| {
+        let mut run = Watch::new(3, &[("witnesses", "yes")]);
+        run.one_committed_and_one_prepared().append(2, V0, 1, 1);
+        for (nth, (view, seq)) in (2..).zip(more) {
+            run.append(2, *view, nth, *seq);
+        }
+        run.leave(2, V1, V0).commit(V0, 2, &[0, 1]);
+        run.store(2, &Record::Held { op: Slot(2) });
+        run.observe(n(2), &Observation::Released { op: Slot(2) });
+        run.send(n(2), n(1), &do_view_change(V1, V0, 0, &[(V0, 1)]));
+        run
+    };
+    vote(&[]).holds();
+    // It had more than it says.
+    vote(&[(V0, 2), (V0, 3)]).breaks(V_I9);
 }
