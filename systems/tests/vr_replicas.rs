@@ -715,7 +715,13 @@ impl Dice {
             18 => Message::NewState { view, nonce, state },
             19 => Message::GetCheckpoint { op },
             20 => Message::Checkpoint { snapshot: Box::new(self.snapshot()) },
-            21 => Message::StartEpoch { view, op, old: self.members(), new: self.members() },
+            21 => Message::StartEpoch {
+                view,
+                assigned: self.view(),
+                op,
+                old: self.members(),
+                new: self.members(),
+            },
             _ => Message::EpochStarted { epoch },
         }
     }

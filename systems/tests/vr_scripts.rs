@@ -46,6 +46,7 @@ const SUBJECTS: &[&str] = &[
     "A3.9, checkpoint of the epoch before",
     "A3.9, handover after a restart",
     "A3.9, reconfiguration",
+    "A3.9, the end of the epoch before",
     "F-V1",
     "F-V2",
     "F-V3",

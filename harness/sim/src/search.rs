@@ -7,8 +7,8 @@
 //! what is planted.
 
 use quorate_plan::{
-    Bearing, Delay, Durations, FaultClass, FaultRequest, Liveness, Plan, SystemPlan, ValueChoice,
-    Weather, Workload, WorkloadKind, WorldKind, faults,
+    Bearing, Delay, Durations, FaultClass, FaultRequest, Liveness, Plan, PlannedFault, SystemPlan,
+    ValueChoice, Weather, Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::contract::{Lie, Options};
 use quorate_systems::vocabulary::Vocabulary;
@@ -230,6 +230,9 @@ pub(crate) fn draw_faults(
     };
     plan.faults = faults(&request).expect("only what makes sense is asked for");
     limit_changes(plan);
+    if draw_handover(seed) {
+        hand_over(plan);
+    }
     if draw.one_in(4) {
         plan.liveness = Some(draw_liveness(plan, bearing, &mut draw));
         outlast(plan, &mut draw);
@@ -241,6 +244,40 @@ pub(crate) fn draw_faults(
 /// search takes turns with it.
 const fn spares_memory(seed: u64) -> bool {
     !(seed / 3).is_multiple_of(3)
+}
+
+/// Whether partitions end as processes do: in one of three seeds, each kind of search among them.
+fn draw_handover(seed: u64) -> bool {
+    Draw::new(seed, "handover").one_in(3)
+}
+
+/// A process ends at most so long before a partition that ends with it: at once, or long enough for others to miss it.
+const HANDOVER_MS: [u64; 2] = [150, 1_000];
+
+/// Each partition lasts until a process has ended, and a little longer: whoever was cut off, and does not know what
+/// happened meanwhile, is back just when somebody goes away who does.
+fn hand_over(plan: &mut Plan) {
+    let takes_away = |planned: &&PlannedFault| {
+        let class = planned.fault.class();
+        class.ends_processes() || class == FaultClass::Pause
+    };
+    let ends: Vec<u64> = plan.faults.iter().filter(takes_away).map(|end| end.at_ms).collect();
+    let is_partition = |planned: &PlannedFault| planned.fault.class() == FaultClass::Partition;
+    let begins: Vec<u64> =
+        plan.faults.iter().filter(|planned| is_partition(planned)).map(|it| it.at_ms).collect();
+    let limit = plan.durations.time_limit_ms;
+    let mut draw = Draw::new(plan.seed, "handovers");
+    for partition in plan.faults.iter_mut().filter(|planned| is_partition(planned)) {
+        let late = draw.of(&HANDOVER_MS);
+        let late = draw.below(late);
+        let next = begins.iter().copied().filter(|at| *at > partition.at_ms).min();
+        let until = ends.iter().copied().filter(|at| *at > partition.at_ms).min();
+        if let Some(until) = until.map(|at| at + late)
+            && until <= next.unwrap_or(limit).min(limit)
+        {
+            partition.for_ms = until - partition.at_ms;
+        }
+    }
 }
 
 /// Some of the later faults last until everything is healed: while only the core is, something must be broken.

@@ -20,7 +20,9 @@ use crate::smr::Slot;
 /// How an epoch began.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handover {
-    /// The last op-number of the epoch before.
+    /// The view in which the last op-number of the epoch before was assigned.
+    assigned: View,
+    /// That op-number.
     pub(super) op: Slot,
     /// The replicas of the epoch before.
     pub(super) old: Members,
@@ -29,8 +31,8 @@ pub(super) struct Handover {
 }
 
 impl Handover {
-    pub(super) fn new(op: Slot, old: Members) -> Self {
-        Self { op, old, started: NodeSet::EMPTY }
+    pub(super) fn new((assigned, op): (View, Slot), old: Members) -> Self {
+        Self { assigned, op, old, started: NodeSet::EMPTY }
     }
 }
 
@@ -61,9 +63,9 @@ impl VrReplica {
 
     /// Tells a node how the epoch began.
     fn tell_epoch(&self, node: NodeId, out: &mut Outbox<Vr>) {
-        let Some(Handover { op, old, .. }) = self.handover else { return };
+        let Some(Handover { assigned, op, old, .. }) = self.handover else { return };
         let view = View { number: 0, ..self.view };
-        out.send(node, Message::StartEpoch { view, op, old, new: self.members });
+        out.send(node, Message::StartEpoch { view, assigned, op, old, new: self.members });
     }
 
     /// The last entry of its epoch was executed.
@@ -79,7 +81,7 @@ impl VrReplica {
             self.begin_round(out);
         }
         let view = self.view.next_epoch();
-        self.enter_epoch(view, (op, old, new), out);
+        self.enter_epoch(view, (assigned, op), (old, new), out);
         out.observe(Observation::EpochEnded { view, op, new });
         self.begin_epoch(out);
         if has_led {
@@ -93,13 +95,14 @@ impl VrReplica {
     fn enter_epoch(
         &mut self,
         view: View,
-        (op, old, new): (Slot, Members, Members),
+        last: (View, Slot),
+        (old, new): (Members, Members),
         out: &mut Outbox<Vr>,
     ) {
         self.stop_leading(out);
         self.members = new;
         self.view = view;
-        self.handover = Some(Handover::new(op, old));
+        self.handover = Some(Handover::new(last, old));
         self.transfer = None;
         self.adoption = None;
         self.recovery = None;
@@ -150,7 +153,8 @@ impl VrReplica {
         &mut self,
         from: NodeId,
         view: View,
-        (op, old, new): (Slot, Members, Members),
+        last: (View, Slot),
+        (old, new): (Members, Members),
         out: &mut Outbox<Vr>,
     ) {
         if !view.is_possible() || !NodeSet::all(self.config.nodes).includes(new.set()) {
@@ -168,8 +172,12 @@ impl VrReplica {
             }
             return out.ignore("STARTEPOCH of an epoch that it knows of");
         }
+        if view == self.view.next_epoch() && self.has_entry(last) {
+            // Perhaps nobody else is left who has all of its epoch.
+            return self.learn(last.1, out);
+        }
         let has_forgotten = self.status == Status::Recovering;
-        self.enter_epoch(view, (op, old, new), out);
+        self.enter_epoch(view, last, (old, new), out);
         if has_forgotten && new.contains(self.me) {
             // It may have taken part in this one.
             self.keep_epoch(out);
@@ -180,6 +188,11 @@ impl VrReplica {
         }
         self.keep_epoch(out);
         self.begin_transition(out);
+    }
+
+    /// Whether it has this viewstamp in its log: then all before it is what others have there.
+    fn has_entry(&self, (assigned, op): (View, Slot)) -> bool {
+        self.log.get(op).is_some_and(|place| place.ballot == assigned)
     }
 
     /// Makes durable that there is a new epoch, in which it is not in status normal yet.
@@ -196,9 +209,9 @@ impl VrReplica {
         has_executed: bool,
         is_normal: bool,
     ) -> Option<Record> {
-        let Handover { op, old, .. } = self.handover?;
+        let Handover { assigned, op, old, .. } = self.handover?;
         let new = self.members;
-        Some(Record::Epoch { view, op, old, new, has_executed, is_normal })
+        Some(Record::Epoch { view, assigned, op, old, new, has_executed, is_normal })
     }
 
     /// Asks for what was before its epoch.

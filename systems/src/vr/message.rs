@@ -74,8 +74,9 @@ pub enum Message {
     GetCheckpoint { op: Slot },
     /// They come to this.
     Checkpoint { snapshot: Box<Snapshot> },
-    /// The epoch of `view` begins, after `op`, with the replicas `new` in place of `old`.
-    StartEpoch { view: View, op: Slot, old: Members, new: Members },
+    /// The epoch of `view` begins, after the RECONFIGURATION that was `assigned` the op-number `op` in that view, with the
+    /// replicas `new` in place of `old`.
+    StartEpoch { view: View, assigned: View, op: Slot, old: Members, new: Members },
     /// The sender has begun with this epoch.
     EpochStarted { epoch: u64 },
 }
@@ -183,8 +184,8 @@ impl fmt::Display for Message {
             Self::NewState { view, nonce, state } => write!(f, "{nonce:x} {view} {state}"),
             Self::GetCheckpoint { op } => write!(f, "{op}"),
             Self::Checkpoint { snapshot } => write!(f, "{} {}", snapshot.index, snapshot.chain),
-            Self::StartEpoch { view, op, old, new } => {
-                write!(f, "{view} after {op} {new} in place of {old}")
+            Self::StartEpoch { view, assigned, op, old, new } => {
+                write!(f, "{view} after {op} of {assigned} {new} in place of {old}")
             }
             Self::EpochStarted { epoch } => write!(f, "e{epoch}"),
         }
@@ -210,9 +211,17 @@ pub enum Record {
     Checkpoint { snapshot: Box<Snapshot> },
     /// A witness: everybody who executes has all up to here, so that it need not.
     Held { op: Slot },
-    /// The epoch of `view` follows `op`, with the replicas `new` in place of `old`. The replica `has_executed` all up to
-    /// there, or not yet; whether it `is_normal` in it.
-    Epoch { view: View, op: Slot, old: Members, new: Members, has_executed: bool, is_normal: bool },
+    /// The epoch of `view` follows the RECONFIGURATION that was `assigned` `op` in that view, with the replicas `new` in
+    /// place of `old`. The replica `has_executed` all up to there, or not yet; whether it `is_normal` in it.
+    Epoch {
+        view: View,
+        assigned: View,
+        op: Slot,
+        old: Members,
+        new: Members,
+        has_executed: bool,
+        is_normal: bool,
+    },
 }
 
 /// What a replica does at present: `VRR §4.1`, and what state transfer and epochs add to it.

@@ -230,12 +230,12 @@ impl VrReplica {
                 self.checkpoint = snapshot;
             }
             Record::Held { op } => self.hold(op),
-            Record::Epoch { view, op, old, new, has_executed, is_normal } => {
+            Record::Epoch { view, assigned, op, old, new, has_executed, is_normal } => {
                 if has_executed {
                     self.log.set_commit(op.max(self.log.commit()));
                 }
                 self.members = new;
-                self.handover = Some(Handover::new(op, old));
+                self.handover = Some(Handover::new((assigned, op), old));
                 self.view = view;
                 if is_normal {
                     self.last_normal = view;
@@ -311,8 +311,8 @@ impl VrReplica {
             }
             Message::GetCheckpoint { op } => self.on_get_checkpoint(from, op, out),
             Message::Checkpoint { snapshot } => self.on_checkpoint(snapshot, out),
-            Message::StartEpoch { view, op, old, new } => {
-                self.on_start_epoch(from, view, (op, old, new), out);
+            Message::StartEpoch { view, assigned, op, old, new } => {
+                self.on_start_epoch(from, view, (assigned, op), (old, new), out);
             }
             Message::EpochStarted { epoch } => self.on_epoch_started(from, epoch, out),
             Message::Request { .. }

@@ -29,7 +29,7 @@ pub(super) fn draw_cluster(dice: &mut Dice<'_>) -> (u16, Options) {
     let reads = pick(dice, &[(1, "log"), (1, "lease")]);
     set("reads", reads);
     if reads == "lease" {
-        set("lease_ms", pick(dice, &[(1, "100"), (2, "300"), (1, "1000")]));
+        set("lease_ms", pick(dice, &[(1, "100"), (1, "300"), (1, "1000"), (1, "3000")]));
         // Clocks that are this wrong in every run show what the margin is for.
         set("drift_ppm", pick(dice, &[(1, "10000"), (1, "200000")]));
     }

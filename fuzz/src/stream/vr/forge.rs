@@ -530,8 +530,8 @@ impl Forger<'_> {
             Kind::Checkpoint => self.checkpoint(op),
             Kind::StartEpoch if self.is_changing() => {
                 let (old, new) = (self.members(), self.other_members());
-                let view = View { number: 0, epoch: self.epoch() };
-                Message::StartEpoch { view, op, old, new }
+                let (view, assigned) = (View { number: 0, epoch: self.epoch() }, self.view());
+                Message::StartEpoch { view, assigned, op, old, new }
             }
             Kind::EpochStarted => Message::EpochStarted { epoch: self.epoch() },
             // Rarely what no node is told.

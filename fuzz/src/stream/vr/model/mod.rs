@@ -291,7 +291,7 @@ impl Node {
                 self.load(snapshot);
             }
             Record::Held { op } => self.hold(*op),
-            Record::Epoch { view, op, old: _, new, has_executed, is_normal } => {
+            Record::Epoch { view, op, new, has_executed, is_normal, .. } => {
                 if *has_executed {
                     self.log.raise_commit(*op);
                 }
@@ -390,6 +390,12 @@ impl Node {
                 self.on_vote(from, *view, Vote { last_normal, state, life });
             }
             Message::StartView { view, state, .. } => self.on_start_view(from, *view, state),
+            Message::StartEpoch { view, assigned, op, .. } => {
+                let has_it = self.log.get(*op).is_some_and(|(view, _)| view == *assigned);
+                if *view == self.view.next_epoch() && has_it {
+                    self.told = self.told.max(*op);
+                }
+            }
             Message::NewState { view, nonce, state } => self.on_new_state(*view, *nonce, state),
             Message::RecoveryResponse { nonce, view, state, crashes } => {
                 let is_possible = self.members.contains(from) && view.is_possible();

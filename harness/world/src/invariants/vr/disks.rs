@@ -17,8 +17,10 @@ impl VrInvariants {
         if self.is_blind {
             return;
         }
+        let acknowledged = self.places.acknowledged;
         if let Some(node) = self.node(by) {
             node.start(incarnation);
+            node.acknowledged = acknowledged;
         }
     }
 
@@ -49,7 +51,7 @@ impl VrInvariants {
             Persistence::CrashVector | Persistence::Paper => {}
         }
         if persistence.is_diskless() && node.incarnation > Incarnation(1) {
-            node.is_recovering = true;
+            node.recovering = Some(node.acknowledged);
             node.memory.status = Status::Recovering;
         }
         if let Some(missing) = missing {

@@ -181,7 +181,13 @@ impl VrInvariants {
         if !is_durable {
             node.ever.raise(view, last);
         }
-        node.is_recovering = false;
+        if let Some(acknowledged) = node.recovering.take().filter(|op| *op > last) {
+            let what = format!(
+                "{by} recovers with a log that ends with {last}, and up to {acknowledged} all was \
+                 acknowledged before it asked"
+            );
+            broken.push(broke(V_I5, by, what));
+        }
         self.status(by, Status::Normal, (view, view), broken);
         if let Some(node) = self.node(by) {
             node.memory.log_view = view;

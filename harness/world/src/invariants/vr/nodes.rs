@@ -29,8 +29,10 @@ pub(super) struct Node {
     pub(super) started: Option<View>,
     /// The view that it has used last without leading it: said once, and not again with every message.
     pub(super) usurped: Option<View>,
-    /// Whether it has forgotten everything, and has not recovered yet.
-    pub(super) is_recovering: bool,
+    /// The last op-number that was acknowledged when it started.
+    pub(super) acknowledged: Slot,
+    /// If it has forgotten everything, and has not recovered yet: how far its log has to reach when it has.
+    pub(super) recovering: Option<Slot>,
     /// Whether every message that it made before its status or view changed has left.
     pub(super) is_settled: bool,
     /// The last ticket when they changed.
@@ -107,7 +109,7 @@ impl From<&Record> for Deed {
             },
             Record::Checkpoint { snapshot } => Self::Checkpoint(snapshot.index),
             Record::Held { op } => Self::Held(*op),
-            Record::Epoch { view, op, has_executed, is_normal, old: _, new: _ } => {
+            Record::Epoch { view, op, has_executed, is_normal, .. } => {
                 let (has_executed, is_normal) = (*has_executed, *is_normal);
                 Self::Epoch { view: *view, op: *op, has_executed, is_normal }
             }
@@ -213,7 +215,8 @@ impl Node {
             voted: View::FIRST,
             started: None,
             usurped: None,
-            is_recovering: false,
+            acknowledged: Slot::ZERO,
+            recovering: None,
             is_settled: true,
             changed: Ticket(0),
             asked: Ticket(0),
@@ -240,7 +243,8 @@ impl Node {
         self.reach = Reach::default();
         self.started = None;
         self.usurped = None;
-        self.is_recovering = false;
+        self.acknowledged = Slot::ZERO;
+        self.recovering = None;
         self.is_settled = true;
         (self.changed, self.asked, self.synced) = (Ticket(0), Ticket(0), Ticket(0));
         self.unsynced.clear();

@@ -1,6 +1,6 @@
 //! What a node must find again, and what a crash may take.
 
-use super::super::{V_I1, V_I2, V_I5, V_I8};
+use super::super::{V_I1, V_I2, V_I5, V_I8, V_I9};
 use super::*;
 
 #[test]
@@ -92,6 +92,25 @@ fn who_acknowledged_and_crashed_counts_on() {
 }
 
 #[test]
+fn who_recovers_has_all_that_was_acknowledged_before_it_started() {
+    let recover = |log: &[(View, u64)]| {
+        let mut run = Watch::new(3, &[("persistence", "crash-vector")]);
+        run.observe(n(0), &appended(V0, 1, 1)).observe(n(1), &appended(V0, 1, 1)).ok(1, V0, 1);
+        run.commit(V0, 1, &[0, 1]).start(1, 2).status(1, Status::Recovering, V0, V0);
+        run.observe(n(0), &appended(V0, 2, 2)).observe(n(2), &appended(V0, 1, 1));
+        run.observe(n(2), &appended(V0, 2, 2)).commit(V0, 2, &[0, 2]);
+        run.observe(n(1), &adopted(V0, 0, log, 0));
+        run
+    };
+    recover(&[(V0, 1)]).holds();
+    let what = recover(&[]).breaks(V_I5);
+    assert_eq!(
+        what,
+        "n1 recovers with a log that ends with s0, and up to s1 all was acknowledged before it asked"
+    );
+}
+
+#[test]
 fn a_primary_that_restarts_may_begin_its_view_again() {
     let mut run = Watch::new(3, &[]);
     run.vote(2, V1, V0, &[]).leave(1, V1, V0);
@@ -105,7 +124,8 @@ fn who_has_executed_the_end_of_an_epoch_knows_after_a_restart_that_it_is_committ
     let (view, old, new) = (View { epoch: 1, number: 0 }, members(&[0, 1, 2]), members(&[0, 1]));
     let end = |has_executed| {
         let (op, is_normal) = (Slot(1), true);
-        let epoch = Record::Epoch { view, op, old, new, has_executed, is_normal };
+        let assigned = V0;
+        let epoch = Record::Epoch { view, assigned, op, old, new, has_executed, is_normal };
         let mut run = Watch::new(3, &[]);
         run.append(1, V0, 1, 1).learn(1, V0, 1).execute(1, 1, 11, 1).store(1, &epoch);
         run.observe(n(1), &Observation::EpochEnded { view, op, new }).holds();
@@ -124,4 +144,23 @@ fn what_all_have_who_execute_a_witness_may_acknowledge_without_having_it() {
     run.persist(2, &Record::Held { op: Slot(2) });
     run.observe(n(2), &Observation::Released { op: Slot(2) }).sync(2).ok(2, V0, 2).holds();
     run.ok(2, V0, 3).breaks(V_I8);
+}
+
+#[test]
+fn a_vote_of_a_witness_may_be_older_than_what_it_was_told_to_drop() {
+    let vote = |more: &[(View, u64)]| {
+        let mut run = Watch::new(3, &[("witnesses", "yes")]);
+        run.one_committed_and_one_prepared().append(2, V0, 1, 1);
+        for (nth, (view, seq)) in (2..).zip(more) {
+            run.append(2, *view, nth, *seq);
+        }
+        run.leave(2, V1, V0).commit(V0, 2, &[0, 1]);
+        run.store(2, &Record::Held { op: Slot(2) });
+        run.observe(n(2), &Observation::Released { op: Slot(2) });
+        run.send(n(2), n(1), &do_view_change(V1, V0, 0, &[(V0, 1)]));
+        run
+    };
+    vote(&[]).holds();
+    // It had more than it says.
+    vote(&[(V0, 2), (V0, 3)]).breaks(V_I9);
 }
