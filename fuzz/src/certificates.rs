@@ -228,13 +228,13 @@ impl Run<'_> {
     fn claim(&self, (view, place, digest): (u64, u64, Digest), voters: NodeSet) -> Prepared {
         let (view, seq) = (View(view), Slot(place));
         let primary = self.config.primary(view);
-        let mut votes = Vec::new();
+        let mut shown = Vec::new();
         if self.config.authentication == Authentication::Signatures {
-            votes.push(self.vote(primary, &Said::PrePrepare { view, seq, digest }));
+            shown.push(self.vote(primary, &Said::PrePrepare { view, seq, digest }));
             let others = voters.without(NodeSet::of(primary));
-            votes.extend(self.votes(others, &Said::Prepare { view, seq, digest }));
+            shown.extend(self.votes(others, &Said::Prepare { view, seq, digest }));
         }
-        Prepared { view, seq, digest, votes }
+        Prepared { view, seq, digest, votes: shown }
     }
 
     /// Correct replicas that have executed all up to the checkpoint say so, and discard what is before it when it is stable.
@@ -300,7 +300,7 @@ impl Run<'_> {
             votes.push(vote);
             decide(&self.config, &votes)
         })?;
-        Some(self.check(view, votes, decision))
+        Some(self.check(view, votes, &decision))
     }
 
     /// What backups check, and that nothing is lost.
@@ -308,7 +308,7 @@ impl Run<'_> {
         &mut self,
         view: u64,
         votes: Vec<SignedViewChange>,
-        decision: Decision,
+        decision: &Decision,
     ) -> BTreeMap<u64, Digest> {
         let by = self.config.primary(View(view));
         let proposals = decision.proposals.iter().map(|what| self.proposal(View(view), by, *what));

@@ -441,7 +441,9 @@ impl<S: Watched> Client<S> {
                         stage.send(from, to, message);
                     } else {
                         let told = self.liar.tell(to, message);
-                        told.into_iter().for_each(|message| stage.send(from, to, message));
+                        for message in told {
+                            stage.send(from, to, message);
+                        }
                     }
                 }
                 ClientEffect::Complete(outcome) => progress = self.ended(stage, outcome),

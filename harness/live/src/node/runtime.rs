@@ -292,7 +292,9 @@ impl<S: System> Node<S> {
                 told.map(|message| Departure::Reply { client, message }).collect()
             }
         };
-        said.iter().for_each(|departure| self.diary.sent(departure));
+        for departure in &said {
+            self.diary.sent(departure);
+        }
         said
     }
 

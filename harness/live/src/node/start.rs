@@ -75,13 +75,9 @@ pub(super) async fn start<S: System>(
     let (reporter, reports) = mpsc::unbounded_channel();
     let storage = Storage::open(folder, &recovery, seed, reporter)
         .map_err(|error| Ending::CannotStart(error.to_string()))?;
-    log.say(format_args!(
-        "boot {}: {records} records on disk, peers at {peer_address}, clients at {client_address}",
-        incarnation.0
-    ));
-    if torn_bytes > 0 {
-        log.say(format_args!("cut a torn tail of {torn_bytes} bytes"));
-    }
+    let ready =
+        Ready { incarnation: incarnation.0, peer_address, client_address, records, torn_bytes };
+    tell_boot(&ready, &log);
 
     let counts = Counts::default();
     let streams = Arc::new(Streams::default());
@@ -125,10 +121,19 @@ pub(super) async fn start<S: System>(
         has_parent: config.parent.is_some(),
         log,
     };
-    let ready =
-        Ready { incarnation: incarnation.0, peer_address, client_address, records, torn_bytes };
     let sources = Sources { asks: asked, reports, arrivals, tasks };
     Ok(Started { node, sources, ready: Notice::Ready(ready) })
+}
+
+/// Tells people what it came up with.
+fn tell_boot(ready: &Ready, log: &Log) {
+    let Ready { incarnation, peer_address, client_address, records, torn_bytes } = ready;
+    log.say(format_args!(
+        "boot {incarnation}: {records} records on disk, peers at {peer_address}, clients at {client_address}"
+    ));
+    if *torn_bytes > 0 {
+        log.say(format_args!("cut a torn tail of {torn_bytes} bytes"));
+    }
 }
 
 /// Starts the core, after what it starts from was written down.

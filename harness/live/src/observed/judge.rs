@@ -199,8 +199,8 @@ mod tests {
                     broken.push(Broken { invariant: "T-1", by, what });
                 }
                 World::Lies { who: Who::Node(node) } => self.lying.push(node),
-                World::Lies { who: Who::Client(_) } => {}
-                World::Started { .. }
+                World::Lies { who: Who::Client(_) }
+                | World::Started { .. }
                 | World::Found { .. }
                 | World::Sent { .. }
                 | World::Observed { .. } => {}
