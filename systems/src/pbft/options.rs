@@ -304,7 +304,11 @@ mod tests {
             (4, &[("replies", "0")], "a number from 1 to 16"),
             (4, &[("replies", "4")], "3 replies are sure to come, and no more"),
             (4, &[("replies", "2"), ("reads", "read-only")], "needs the replies of a quorum, 3"),
-            (4, &[("replies", "2"), ("execution", "tentative")], "needs the replies of a quorum, 3"),
+            (
+                4,
+                &[("replies", "2"), ("execution", "tentative")],
+                "needs the replies of a quorum, 3",
+            ),
             (4, &[("window", "4")], "the system has no option `window`"),
         ] {
             let why = configured(nodes, given).unwrap_err();
