@@ -70,6 +70,7 @@ pub const TARGETS: &[Target] = &[
     schedule::PAXOS,
     schedule::PSB,
     schedule::VR,
+    schedule::PBFT,
     stream::paxos::STREAM,
     stream::paxos::CLIENT_STREAM,
     stream::vr::STREAM,

@@ -204,6 +204,19 @@ fn b01_believes_the_first_reply() {
 }
 
 #[test]
+fn as_many_replies_are_waited_for_as_are_asked_for() {
+    for (option, count) in [("1", 1), ("2", 2), ("5", 5)] {
+        let mut talk = Talk::new(7, &[("replies", option)], None);
+        talk.invoke(write(7));
+        for by in 0..count {
+            assert_eq!(talk.done, None, "{option}: {by}");
+            talk.reply(by, Outcome::Written);
+        }
+        assert_eq!(talk.done, Some(Outcome::Written), "{option}");
+    }
+}
+
+#[test]
 fn a_replica_s_last_reply_is_the_one_that_counts() {
     let mut talk = Talk::new(4, &[("execution", "tentative")], None);
     talk.invoke(READ);

@@ -21,6 +21,7 @@ use quorate_plan::Plan;
 use quorate_systems::SystemKind;
 use quorate_systems::paxos::Paxos;
 use quorate_systems::paxos_single::PaxosSingle;
+use quorate_systems::pbft::Pbft;
 use quorate_systems::psb::Psb;
 use quorate_systems::quorum::Quorum;
 use quorate_systems::vr::Vr;
@@ -61,6 +62,12 @@ pub const VR: Target = target::<Vr>(
     "Small plans for Viewstamped Replication, run in the simulator: nothing is broken, and twice gives the same.",
 );
 
+/// Schedules of PBFT.
+pub const PBFT: Target = target::<Pbft>(
+    "pbft_schedule",
+    "Small plans for PBFT with liars, run in the simulator: nothing is broken, and twice gives the same.",
+);
+
 /// The systems whose schedules are fuzzed, by the names of their targets.
 pub const SCHEDULES: &[(&str, SystemKind)] = &[
     (QUORUM.name, SystemKind::Quorum),
@@ -68,6 +75,7 @@ pub const SCHEDULES: &[(&str, SystemKind)] = &[
     (PAXOS.name, SystemKind::Paxos),
     (PSB.name, SystemKind::Psb),
     (VR.name, SystemKind::Vr),
+    (PBFT.name, SystemKind::Pbft),
 ];
 
 /// The target that runs schedules of a system.

@@ -6,7 +6,7 @@ use quorate_systems::mutant::Mutants;
 use quorate_world::registry;
 
 use super::bytes::LEN_MAX;
-use super::{PAXOS, PAXOS_SINGLE, PSB, QUORUM, SCHEDULES, VR, plan_of};
+use super::{PAXOS, PAXOS_SINGLE, PBFT, PSB, QUORUM, SCHEDULES, VR, plan_of};
 use crate::TARGETS;
 use crate::commands::workloads;
 
@@ -45,6 +45,7 @@ fn the_seeds_have_names_of_their_own_and_every_class_of_faults() {
         (PAXOS, &few),
         (PSB, &few),
         (VR, &[FaultClass::Byzantine, FaultClass::ByzantineClients]),
+        (PBFT, &[FaultClass::Reconfigure]),
     ] {
         let seeds = (target.seeds)();
         let names: BTreeSet<&str> = seeds.iter().map(|seed| seed.name.as_str()).collect();

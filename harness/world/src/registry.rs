@@ -239,7 +239,7 @@ mod tests {
         let error = find("raft").unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no system `raft`; there is quorum, paxos-single, paxos, psb, vr"
+            "there is no system `raft`; there is quorum, paxos-single, paxos, psb, vr, pbft"
         );
     }
 

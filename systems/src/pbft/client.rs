@@ -242,10 +242,11 @@ fn replies_needed(config: &Config, how: How) -> u32 {
             config.has_early_answers() && !config.mutants.deviates(Mutant::B30)
         }
     };
-    match needs_quorum {
+    match (needs_quorum, config.replies) {
         _ if config.mutants.deviates(Mutant::B01) => 1,
-        true => config.quorum(),
-        false => config.weak(),
+        (true, _) => config.quorum().max(config.replies.unwrap_or_default()),
+        (false, Some(asked)) => asked,
+        (false, None) => config.weak(),
     }
 }
 

@@ -48,10 +48,10 @@ impl PbftReplica {
         let mut requests = Vec::with_capacity(batch.0.len());
         for signed in &batch.0 {
             let (client, number) = (signed.request.client, signed.request.number);
+            let executed = self.machine.apply(&signed.request);
             if self.config.mutants.deviates(Mutant::B25) {
                 self.machine.forget_client(client);
             }
-            let executed = self.machine.apply(&signed.request);
             requests.push((client, number, matches!(executed, Executed::Fresh(_))));
             self.is_done(client, number);
             self.is_served(client, number, out);
@@ -87,9 +87,6 @@ impl PbftReplica {
 
     /// How a request stands to what was executed.
     pub(super) fn standing(&self, client: ClientId, number: RequestNumber) -> Standing<'_> {
-        if self.config.mutants.deviates(Mutant::B25) {
-            return Standing::New;
-        }
         self.machine.standing(client, number)
     }
 

@@ -96,7 +96,7 @@ impl System for Pbft {
     }
 
     fn liars_tolerated(config: &Config) -> u16 {
-        config.f
+        config.liars_tolerated()
     }
 
     fn drift_tolerated(_config: &Config) -> Option<u32> {

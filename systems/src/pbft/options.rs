@@ -24,6 +24,8 @@ pub struct Config {
     pub reads: Reads,
     /// When a batch is executed.
     pub execution: Execution,
+    /// So many equal replies a client waits for, where that is not as many as it takes.
+    pub replies: Option<u32>,
     /// At most so many requests share a sequence number.
     pub batch: usize,
     /// A primary has at most so many sequence numbers under way that it has not executed.
@@ -101,6 +103,13 @@ impl Config {
         self.has(by) && (by != self.primary(view) || self.mutants.deviates(Mutant::B03))
     }
 
+    /// So many replicas may lie that a client which has the replies that it waits for was told the truth: one fewer than
+    /// these, and f at most.
+    pub fn liars_tolerated(&self) -> u16 {
+        let believed = self.replies.and_then(|replies| u16::try_from(replies - 1).ok());
+        believed.map_or(self.f, |liars| liars.min(self.f))
+    }
+
     /// Whether some answers rest on nothing but a quorum of equal ones. Then those to all other requests need a quorum
     /// as well: otherwise a read could miss a write that is complete (F-B5).
     pub fn has_early_answers(&self) -> bool {
@@ -143,18 +152,42 @@ pub(super) fn configure(
     let batch = number(options, "batch", (1, BATCH_MAX))?.unwrap_or(BATCH);
     let every = number(options, "checkpoint_every", (1, CHECKPOINT_EVERY_MAX))?;
     let timeout_ms = number(options, "timeout_ms", (1, TIMEOUT_MS_MAX))?;
-    Ok(Config {
+    let replies = number(options, "replies", (1, NODES_MAX.into()))?;
+    let config = Config {
         nodes,
         f: liars(nodes, options)?,
         authentication: word(options, "authentication", &ways)?,
         reads: word(options, "reads", &[("log", Reads::Log), ("read-only", Reads::ReadOnly)])?,
         execution: word(options, "execution", &times)?,
+        replies: replies.and_then(|replies| u32::try_from(replies).ok()),
         batch: usize::try_from(batch).unwrap_or(usize::MAX),
         in_flight: number(options, "in_flight", (1, IN_FLIGHT_MAX))?.unwrap_or(IN_FLIGHT),
         checkpoint_every: every.unwrap_or(CHECKPOINT_EVERY),
         timeout: Micros::from_millis(timeout_ms.unwrap_or(TIMEOUT_MS)),
         mutants,
-    })
+    };
+    check_replies(&config)?;
+    Ok(config)
+}
+
+/// A client waits for no more replies than are sure to come, and for as many as keep what replicas answer at once from
+/// being old. Fewer than f + 1 are as many as bear fewer liars.
+fn check_replies(config: &Config) -> Result<(), ConfigError> {
+    let Some(replies) = config.replies else { return Ok(()) };
+    let (sure, quorum) = (u32::from(config.nodes - config.f), config.quorum());
+    if replies > sure {
+        return Err(ConfigError::Impossible(format!(
+            "replies={replies}: of {} nodes f={} may be silent, so that {sure} replies are sure to come, and no more",
+            config.nodes, config.f
+        )));
+    }
+    if config.has_early_answers() && replies < quorum {
+        return Err(ConfigError::Impossible(format!(
+            "replies={replies}: with reads=read-only or execution=tentative a client needs the replies of a quorum, \
+             {quorum}: otherwise what it takes for done may be missed by a read, or taken back"
+        )));
+    }
+    Ok(())
 }
 
 /// How many may lie: as asked for, or as many as can be borne.
@@ -249,6 +282,16 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_waits_for_fewer_replies_bears_fewer_liars() {
+        let borne = |given: &[_]| configured(7, given).map(|config| config.liars_tolerated());
+        assert_eq!(borne(&[]), Ok(2));
+        for (replies, liars) in [("1", 0), ("2", 1), ("3", 2), ("5", 2)] {
+            assert_eq!(borne(&[("replies", replies)]), Ok(liars));
+        }
+        assert_eq!(borne(&[("replies", "5"), ("reads", "read-only")]), Ok(2));
+    }
+
+    #[test]
     fn what_cannot_work_is_refused_with_the_reason() {
         for (nodes, given, reason) in [
             (0, &[][..], "PBFT runs on 1 to 16 nodes"),
@@ -258,6 +301,14 @@ mod tests {
             (4, &[("authentication", "trust")], "one of signatures, hmac"),
             (4, &[("reads", "lease")], "one of log, read-only"),
             (4, &[("execution", "never")], "one of committed, tentative"),
+            (4, &[("replies", "0")], "a number from 1 to 16"),
+            (4, &[("replies", "4")], "3 replies are sure to come, and no more"),
+            (4, &[("replies", "2"), ("reads", "read-only")], "needs the replies of a quorum, 3"),
+            (
+                4,
+                &[("replies", "2"), ("execution", "tentative")],
+                "needs the replies of a quorum, 3",
+            ),
             (4, &[("window", "4")], "the system has no option `window`"),
         ] {
             let why = configured(nodes, given).unwrap_err();

@@ -8,7 +8,6 @@ use super::message::{Body, How, Message, SignedRequest};
 use super::proof::Proof;
 use super::replica::{PbftReplica, VIEW};
 use crate::contract::{ClientId, Micros, Outbox};
-use crate::mutant::Mutant;
 use crate::parties::Party;
 use crate::smr::{RequestNumber, Standing};
 
@@ -66,6 +65,11 @@ impl Patience {
     /// Something was executed in its view: it has the time that it needs.
     pub(super) fn view_gets_on(&mut self) {
         self.has_got_on = true;
+        self.starts_anew();
+    }
+
+    /// Waits as long as at first.
+    pub(super) fn starts_anew(&mut self) {
         self.doublings = 0;
     }
 
@@ -198,9 +202,7 @@ impl PbftReplica {
 
     /// Sets the timer for its view: for a request to be executed in it, or for it to begin.
     pub(super) fn set_view_timer(&mut self, out: &mut Outbox<Pbft>) {
-        let is_doubled = !self.config.mutants.deviates(Mutant::B26);
-        let factor = if is_doubled { 1 << self.patience.doublings } else { 1 };
-        let least = self.config.timeout.0 * factor;
+        let least = self.config.timeout.0 << self.patience.doublings;
         out.set_timer(VIEW, Micros(least), Micros(least + least / 4));
     }
 }

@@ -81,6 +81,7 @@ impl PbftReplica {
         self.change.is_timed = false;
         self.ask_for_view(out);
         if self.config.mutants.deviates(Mutant::B26) {
+            self.patience.starts_anew();
             self.change.is_timed = true;
             self.set_view_timer(out);
         }

@@ -286,7 +286,7 @@ const MUTANTS: &[MutantSpec] = &[
     ),
     mutant(
         "B25",
-        "a request is executed each time that it is ordered",
+        "replicas forget what they have executed for whom, so that a request is executed each time that it is ordered",
         "the rule it breaks: Castro, Liskov 1999, 4.2",
         "an operation takes effect twice",
         "--mutant B25 --faults duplicate",
@@ -345,6 +345,12 @@ const OPTIONS: &[OptionSpec] = &[
         values: "committed | tentative",
         default: "committed",
         what: "a batch is executed once it is committed, or once it is prepared",
+    },
+    OptionSpec {
+        name: "replies",
+        values: "1 to n - f",
+        default: "",
+        what: "how many equal replies a client waits for; without it f + 1, or a quorum where some answers come early",
     },
     OptionSpec {
         name: "batch",

@@ -232,7 +232,7 @@ impl Rules {
             nodes: config.nodes,
             quorum,
             weak,
-            answers: if is_early { quorum } else { weak },
+            answers: config.replies.unwrap_or(if is_early { quorum } else { weak }),
             window: 2 * config.checkpoint_every,
             is_signed: config.authentication == Authentication::Signatures,
         }
