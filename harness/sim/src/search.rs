@@ -6,6 +6,11 @@
 //! with a few changes (priorities). Everything follows from the seed and the system's kind; nothing here knows
 //! what is planted.
 
+mod character;
+mod clients;
+mod pace;
+mod relay;
+
 use quorate_plan::{
     Bearing, Delay, Durations, FaultClass, FaultRequest, Liveness, Plan, PlannedFault, SystemPlan,
     ValueChoice, Weather, Workload, WorkloadKind, WorldKind, faults,
@@ -47,6 +52,10 @@ impl Draw {
 
     fn between(&mut self, min: u64, max: u64) -> u64 {
         min + self.below(max - min + 1)
+    }
+
+    fn node(&mut self, nodes: u16) -> u16 {
+        u16::try_from(self.below(u64::from(nodes))).expect("a node")
     }
 }
 
@@ -169,6 +178,27 @@ fn names(lies: &[Lie]) -> Vec<String> {
 /// Which faults there are, if any at all, and what they are. `change` gives the options of one change after
 /// the other, and is only asked where there are changes.
 pub(crate) fn draw_faults(
+    plan: &mut Plan,
+    bearing: Bearing,
+    lies: &Lies,
+    change: impl FnMut(u64) -> Option<Options>,
+) {
+    if bearing.lying_clients && clients::is_drawn(plan.seed) {
+        return clients::add(plan, &names(&lies.clients));
+    }
+    draw_mixture(plan, bearing, lies, change);
+    // Where nodes keep their memory in themselves, only so many of them may end.
+    let may_end = bearing.memory.is_none();
+    if relay::is_drawn(plan.seed, plan.system.nodes) {
+        relay::add(plan, may_end);
+    }
+    if character::is_drawn(plan.seed, bearing) {
+        character::add(plan, bearing, &names(&lies.nodes), may_end).outlives(plan);
+    }
+}
+
+/// Faults of some classes, or none.
+fn draw_mixture(
     plan: &mut Plan,
     bearing: Bearing,
     lies: &Lies,
