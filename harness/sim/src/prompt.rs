@@ -53,13 +53,18 @@ mod tests {
 
     #[test]
     fn a_plan_in_which_only_clients_lie_is_prompt() {
-        let prompt = Some(Prompt { clients: plan().workload.clients, message_us: 3_000, sync_us: 400 });
+        let prompt =
+            Some(Prompt { clients: plan().workload.clients, message_us: 3_000, sync_us: 400 });
         assert_eq!(of(&plan()), prompt);
         let lie = Fault::ByzantineClients { clients: [0].into(), lie: "equivocate".to_owned() };
         assert_eq!(of(&with(lie)), prompt);
         let delay = Delay::Constant { us: 10 };
         let quick = Plan { weather: Some(Weather { delay, ..Weather::CALM }), ..plan() };
-        assert_eq!(of(&quick).map(|prompt| prompt.message_us), Some(1_000), "as when all is healed");
+        assert_eq!(
+            of(&quick).map(|prompt| prompt.message_us),
+            Some(1_000),
+            "as when all is healed"
+        );
     }
 
     #[test]

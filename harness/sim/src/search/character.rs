@@ -5,41 +5,38 @@
 
 use std::collections::BTreeSet;
 
-use quorate_plan::{Bearing, Fault, FaultClass, Liveness, Plan, PlannedFault};
+use quorate_plan::{Fault, FaultClass, Liveness, Plan, PlannedFault};
 
-use super::{Draw, pace};
+use super::{BOUND_MS, Draw, pace};
 
 /// One in so many seeds of a system that bears liars.
-const ONE_IN: u64 = 4;
+const ONE_IN: u64 = 3;
+/// Lies by saying too little, or too late: each by itself is no harm, and only the whole run shows what they come to.
+const QUIET: [&str; 3] = ["silent", "slow", "starve"];
 /// Runs last so long at least, in milliseconds: a leader that is away must be missed.
 const LASTS_MS: [u64; 3] = [1_000, 2_000, 4_000];
 
-/// The liars of a seed with characters.
-pub(super) struct Character {
-    liars: BTreeSet<u16>,
-    draw: Draw,
+/// Whether a seed of a system that bears so many liars has such.
+pub(super) fn is_drawn(seed: u64, liars: u16) -> bool {
+    liars > 0 && Draw::new(seed, "character").one_in(ONE_IN)
 }
 
-/// Whether a seed has such liars.
-pub(super) fn is_drawn(seed: u64, bearing: Bearing) -> bool {
-    bearing.liars > 0 && Draw::new(seed, "character").one_in(ONE_IN)
-}
-
-/// Puts liars with one lie in place of all others. With `may_end`, processes end too.
-pub(super) fn add(plan: &mut Plan, bearing: Bearing, lies: &[String], may_end: bool) -> Character {
+/// Puts liars, `most` at most, with one lie in place of all others, and has everybody else suffice while they go on. With
+/// `may_end`, processes end too.
+pub(super) fn add(plan: &mut Plan, most: u16, lies: &[String], may_end: bool) {
     let mut draw = Draw::new(plan.seed, "characters");
     let nodes = plan.system.nodes;
-    let count = u16::try_from(draw.between(1, u64::from(bearing.liars))).expect("few");
+    let count = u16::try_from(draw.between(1, u64::from(most))).expect("few");
     // Those with the lowest names lead first, in most systems, and then the next.
-    let first = if draw.one_in(2) { draw.of(&[0, 1, 1, 2]) % nodes } else { draw.node(nodes) };
+    let first = if draw.one_in(2) { draw.of(&[0, 0, 1, 2]) % nodes } else { draw.node(nodes) };
     let liars: BTreeSet<u16> = (0..count).map(|place| (first + place) % nodes).collect();
-    let place = draw.below(lies.len() as u64);
-    let lie = usize::try_from(place).ok().and_then(|place| lies.get(place));
-    let lie = lie.expect("a lie among some").clone();
+    let lie = draw_lie(lies, &mut draw);
     let lasts_ms = draw.of(&LASTS_MS);
     pace::lasts(plan, lasts_ms, &mut draw);
     let limit_ms = plan.durations.time_limit_ms;
-    plan.faults.retain(|planned| planned.fault.class() != FaultClass::Byzantine);
+    // In half of them nothing else goes wrong but what is below.
+    let is_alone = draw.one_in(2);
+    plan.faults.retain(|planned| !is_alone && planned.fault.class() != FaultClass::Byzantine);
     let at_ms = if draw.one_in(2) { 0 } else { draw.below(limit_ms / 4) };
     let fault = Fault::Byzantine { nodes: liars.clone(), lie };
     plan.faults.push(PlannedFault { when: None, at_ms, for_ms: limit_ms - at_ms, fault });
@@ -56,15 +53,17 @@ pub(super) fn add(plan: &mut Plan, bearing: Bearing, lies: &[String], may_end: b
         plan.faults.push(PlannedFault { when: None, at_ms, for_ms, fault });
     }
     plan.faults.sort_by_key(|planned| planned.at_ms);
-    Character { liars, draw }
+    let core = (0..nodes).filter(|node| !liars.contains(node)).collect();
+    plan.liveness = Some(Liveness { core: Some(core), bound_ms: BOUND_MS });
 }
 
-impl Character {
-    /// In half of them all others must suffice while these go on lying.
-    pub(super) fn outlives(mut self, plan: &mut Plan) {
-        if self.draw.one_in(2) {
-            let core = (0..plan.system.nodes).filter(|node| !self.liars.contains(node)).collect();
-            plan.liveness = Some(Liveness { core: Some(core), bound_ms: 30_000 });
-        }
+/// Half of the time a lie by saying too little, where there is one.
+fn draw_lie(lies: &[String], draw: &mut Draw) -> String {
+    let is_quiet = draw.one_in(2);
+    let is_meant = |lie: &&String| QUIET.contains(&lie.as_str()) == is_quiet;
+    let mut meant: Vec<&String> = lies.iter().filter(is_meant).collect();
+    if meant.is_empty() {
+        meant = lies.iter().collect();
     }
+    draw.of(&meant).clone()
 }

@@ -36,9 +36,8 @@ pub(super) fn add(plan: &mut Plan, lies: &[String]) {
     let first = draw.below(u64::from(all));
     let clients = (0..count).map(|place| (first + place) % u64::from(all));
     let clients: BTreeSet<u32> = clients.filter_map(|client| u32::try_from(client).ok()).collect();
-    let place = draw.below(lies.len() as u64);
-    let lie = usize::try_from(place).ok().and_then(|place| lies.get(place));
-    let lie = lie.expect("a lie among some").clone();
+    let lies: Vec<&String> = lies.iter().collect();
+    let lie = draw.of(&lies).clone();
     let for_ms = plan.durations.time_limit_ms;
     let fault = Fault::ByzantineClients { clients, lie };
     plan.faults = vec![PlannedFault { when: None, at_ms: 0, for_ms, fault }];

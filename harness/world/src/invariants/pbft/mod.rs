@@ -4,7 +4,7 @@
 //! started, found, persisted, durable ─ B-I7, 8, 9 ──► disks     what each replica knows, and holds durably
 //! PRE-PREPARE, PREPARE, COMMIT ─────── B-I8, 9 ────► votes      who has said what of which sequence number
 //! prepared, committed, learned ─────── B-I1, 2, 5 ─► certificates
-//! VIEW-CHANGE, NEW-VIEW ────────────── B-I5, 6, 7 ─► views, recomputed
+//! VIEW-CHANGE, NEW-VIEW ───── B-I5, 6, 7, B-L2 ────► views, recomputed
 //! CHECKPOINT, stable ───────────────── B-I3, 7, 8 ─► checkpoints
 //! REQUEST, executed ────────────────── B-I2, 3, 4 ─► requests, executions
 //! REPLY, accepted ──────────────────── B-I10 ──────► answers

@@ -24,7 +24,8 @@ impl PbftInvariants {
             ));
         }
         if self.is_prompt {
-            let what = format!("{by} leaves for {view}, though nobody but clients did anything wrong");
+            let what =
+                format!("{by} leaves for {view}, though nobody but clients did anything wrong");
             broken.push(broke(B_L2, by, what));
         } else {
             self.require_wanted(by, view, broken);
