@@ -20,6 +20,7 @@ pub(crate) fn of(plan: &Plan) -> Option<Prompt> {
     // Once everything is healed the weather is calm, which may be slower.
     Some(Prompt {
         clients: plan.workload.clients,
+        operation_us: plan.durations.operation_timeout_ms * 1_000,
         message_us: longest_us(weather.delay)?.max(longest_us(Weather::CALM.delay)?),
         sync_us: weather.sync_max_us,
     })
@@ -35,7 +36,9 @@ const fn longest_us(delay: Delay) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use quorate_plan::{Act, Fault, MessageMatch, PlannedFault, Rule, SystemPlan, WorldKind};
+    use quorate_plan::{
+        Act, Durations, Fault, MessageMatch, PlannedFault, Rule, SystemPlan, WorldKind,
+    };
 
     use super::*;
 
@@ -43,7 +46,9 @@ mod tests {
         let system = SystemPlan { kind: "pbft".to_owned(), nodes: 4, options: [].into() };
         let delay = Delay::Uniform { min_us: 500, max_us: 3_000 };
         let weather = Weather { delay, sync_max_us: 400, ..Weather::CALM };
-        Plan { weather: Some(weather), ..Plan::new("prompt", 1, WorldKind::Sim, system) }
+        let durations = Durations { operation_timeout_ms: 700, ..Durations::default() };
+        let plan = Plan::new("prompt", 1, WorldKind::Sim, system);
+        Plan { weather: Some(weather), durations, ..plan }
     }
 
     fn with(fault: Fault) -> Plan {
@@ -53,8 +58,12 @@ mod tests {
 
     #[test]
     fn a_plan_in_which_only_clients_lie_is_prompt() {
-        let prompt =
-            Some(Prompt { clients: plan().workload.clients, message_us: 3_000, sync_us: 400 });
+        let prompt = Some(Prompt {
+            clients: plan().workload.clients,
+            operation_us: 700_000,
+            message_us: 3_000,
+            sync_us: 400,
+        });
         assert_eq!(of(&plan()), prompt);
         let lie = Fault::ByzantineClients { clients: [0].into(), lie: "equivocate".to_owned() };
         assert_eq!(of(&with(lie)), prompt);

@@ -67,6 +67,8 @@ pub trait Invariants<S: System>: Send {
 pub struct Prompt {
     /// How many clients there are.
     pub clients: u32,
+    /// No client gives up an operation earlier, in microseconds.
+    pub operation_us: u64,
     /// No message takes longer, in microseconds.
     pub message_us: u64,
     /// No sync takes longer, in microseconds.

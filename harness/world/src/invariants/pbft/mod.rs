@@ -4,7 +4,7 @@
 //! started, found, persisted, durable ─ B-I7, 8, 9 ──► disks     what each replica knows, and holds durably
 //! PRE-PREPARE, PREPARE, COMMIT ─────── B-I8, 9 ────► votes      who has said what of which sequence number
 //! prepared, committed, learned ─────── B-I1, 2, 5 ─► certificates
-//! VIEW-CHANGE, NEW-VIEW ───── B-I5, 6, 7, B-L2 ────► views, recomputed
+//! VIEW-CHANGE, NEW-VIEW ──────── B-I5, 6, 7, B-L2 ─► views, recomputed
 //! CHECKPOINT, stable ───────────────── B-I3, 7, 8 ─► checkpoints
 //! REQUEST, executed ────────────────── B-I2, 3, 4 ─► requests, executions
 //! REPLY, accepted ──────────────────── B-I10 ──────► answers
@@ -263,16 +263,16 @@ impl Rules {
         view.primary(self.nodes)
     }
 
-    /// Whether a request is executed everywhere, and answered, before a replica that waits for it may leave its view,
-    /// where all others are as prompt as that. A sequence number takes PRE-PREPARE, PREPARE and COMMIT, and three more
-    /// messages where a checkpoint must be stable before the next; before each of them something is written. At worst
-    /// they come one after the other: two requests of each client, of which it has given up one, and as much again as
-    /// two of them take for the client's retransmission to be passed on and answered.
+    /// Whether a request is executed everywhere, and answered, before a replica that waits for it may leave its view, or
+    /// its client gives it up, where all others are as prompt as that. A sequence number takes PRE-PREPARE, PREPARE and
+    /// COMMIT, and three more messages where a checkpoint must be stable before the next; before each of them something
+    /// is written. At worst they come one after the other: two requests of each client, since one that lies may leave one
+    /// behind, and as much again as two of them take, for a request to be passed on and answered.
     fn is_served_in_time(self, prompt: Prompt) -> bool {
         const STEPS: u64 = 6;
-        let Prompt { clients, message_us, sync_us } = prompt;
+        let Prompt { clients, operation_us, message_us, sync_us } = prompt;
         let requests = 2 * u64::from(clients) + 2;
-        requests * STEPS * (message_us + sync_us) < self.patience_us
+        requests * STEPS * (message_us + sync_us) < self.patience_us.min(operation_us)
     }
 }
 
