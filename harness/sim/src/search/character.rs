@@ -10,7 +10,7 @@ use quorate_plan::{Fault, FaultClass, Liveness, Plan, PlannedFault};
 use super::{BOUND_MS, Draw, pace};
 
 /// One in so many seeds of a system that bears liars.
-const ONE_IN: u64 = 3;
+const ONE_IN: u64 = 2;
 /// Lies by saying too little, or too late: each by itself is no harm, and only the whole run shows what they come to.
 const QUIET: [&str; 3] = ["silent", "slow", "starve"];
 /// Runs last so long at least, in milliseconds: a leader that is away must be missed.
@@ -26,9 +26,14 @@ pub(super) fn is_drawn(seed: u64, liars: u16) -> bool {
 pub(super) fn add(plan: &mut Plan, most: u16, lies: &[String], may_end: bool) {
     let mut draw = Draw::new(plan.seed, "characters");
     let nodes = plan.system.nodes;
-    let count = u16::try_from(draw.between(1, u64::from(most))).expect("few");
+    // Mostly as many as may: then the others can do without nobody.
+    let count = if draw.one_in(4) {
+        u16::try_from(draw.between(1, u64::from(most))).expect("few")
+    } else {
+        most
+    };
     // Those with the lowest names lead first, in most systems, and then the next.
-    let first = if draw.one_in(2) { draw.of(&[0, 0, 1, 2]) % nodes } else { draw.node(nodes) };
+    let first = if draw.one_in(4) { draw.node(nodes) } else { draw.of(&[0, 0, 0, 1, 2]) % nodes };
     let liars: BTreeSet<u16> = (0..count).map(|place| (first + place) % nodes).collect();
     let lie = draw_lie(lies, &mut draw);
     let lasts_ms = draw.of(&LASTS_MS);

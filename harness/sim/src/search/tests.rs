@@ -73,7 +73,7 @@ fn a_liar_with_a_character_keeps_to_one_lie_and_all_others_must_suffice() {
         let Fault::Byzantine { nodes, lie } = &lying.fault else { panic!("{lying:?}") };
         assert!((1..=(usize::from(plan.system.nodes) - 1) / 3).contains(&nodes.len()));
         assert_eq!(lying.at_ms + lying.for_ms, plan.durations.time_limit_ms, "up to the end");
-        let core = plan.liveness.unwrap().core.unwrap();
+        let core = plan.liveness.as_ref().unwrap().core.as_ref().unwrap();
         assert!(core.is_disjoint(nodes));
         assert_eq!(core.len() + nodes.len(), usize::from(plan.system.nodes));
         lies.insert(lie.clone());
