@@ -27,6 +27,7 @@ mod milestones;
 mod network;
 mod node;
 mod phases;
+mod prompt;
 mod queue;
 mod remote;
 mod repeats;

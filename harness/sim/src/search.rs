@@ -3,8 +3,15 @@
 //! First the swarm configuration is drawn: the cluster, how long, how busy, which kind of search, which faults
 //! at all (Groce et al., "Swarm Testing", 2012). Then the faults are. Three searches take turns, since none wins
 //! everywhere: uniform delays (swarm), memoryless ones (a random walk among the interleavings), and ranked links
-//! with a few changes (priorities). Everything follows from the seed and the system's kind; nothing here knows
+//! with a few changes (priorities). Some seeds have a pattern besides: nodes that go away one after the other
+//! (`relay`), liars that keep to one lie (`character`), or clients that lie where nothing else goes wrong (`clients`):
+//! what has to come together for it is too seldom drawn piece by piece. Everything follows from the seed and the system's kind; nothing here knows
 //! what is planted.
+
+mod character;
+mod clients;
+mod pace;
+mod relay;
 
 use quorate_plan::{
     Bearing, Delay, Durations, FaultClass, FaultRequest, Liveness, Plan, PlannedFault, SystemPlan,
@@ -17,6 +24,9 @@ use quorate_world::weather::{self, Purpose};
 /// The fewest and the most operations that a plan aims at. Small runs: what can be found is mostly found by few
 /// operations, and many runs are different runs.
 const OPERATIONS: (u64, u64) = (8, 48);
+
+/// Within what time everybody must be done once a core is healed, in milliseconds.
+const BOUND_MS: u64 = 30_000;
 
 /// Draws one number after the other, each for what it is named.
 struct Draw {
@@ -47,6 +57,10 @@ impl Draw {
 
     fn between(&mut self, min: u64, max: u64) -> u64 {
         min + self.below(max - min + 1)
+    }
+
+    fn node(&mut self, nodes: u16) -> u16 {
+        u16::try_from(self.below(u64::from(nodes))).expect("a node")
     }
 }
 
@@ -169,6 +183,27 @@ fn names(lies: &[Lie]) -> Vec<String> {
 /// Which faults there are, if any at all, and what they are. `change` gives the options of one change after
 /// the other, and is only asked where there are changes.
 pub(crate) fn draw_faults(
+    plan: &mut Plan,
+    bearing: Bearing,
+    lies: &Lies,
+    change: impl FnMut(u64) -> Option<Options>,
+) {
+    if bearing.lying_clients && clients::is_drawn(plan.seed) {
+        return clients::add(plan, &names(&lies.clients));
+    }
+    draw_mixture(plan, bearing, lies, change);
+    // Where nodes keep their memory in themselves, only so many of them may end.
+    let may_end = bearing.memory.is_none();
+    if relay::is_drawn(plan.seed, plan.system.nodes) {
+        relay::add(plan, may_end);
+    }
+    if character::is_drawn(plan.seed, bearing.liars) {
+        character::add(plan, bearing.liars, &names(&lies.nodes), may_end);
+    }
+}
+
+/// Faults of some classes, or none.
+fn draw_mixture(
     plan: &mut Plan,
     bearing: Bearing,
     lies: &Lies,
@@ -312,5 +347,8 @@ fn draw_liveness(plan: &Plan, bearing: Bearing, draw: &mut Draw) -> Liveness {
     let majority = nodes / 2 + 1;
     let count = if bearing.liars > 0 { majority.max(nodes - bearing.liars) } else { majority };
     let core = (0..count).map(|place| (first + place) % nodes).collect();
-    Liveness { core: Some(core), bound_ms: 30_000 }
+    Liveness { core: Some(core), bound_ms: BOUND_MS }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use quorate_world::weather::{self, Purpose};
 use crate::event::Event;
 use crate::keys::Keys;
 use crate::network::{Flight, Network};
+use crate::prompt;
 use crate::queue::{Queue, QueueKind};
 use crate::repeats::Repeats;
 use crate::witness::{Checks, Witness};
@@ -65,6 +66,9 @@ impl<S: Watched> Stage<S> {
         self.queue.reset();
         self.network.reset(plan, clients, &mut moments, self.witness.tape.is_some());
         self.witness.reset(checks, config, moments);
+        if let Some(prompt) = prompt::of(plan) {
+            self.witness.promise(prompt);
+        }
         self.config = Some(config.clone());
         self.keys.provide(S::signs(config), plan.system.nodes, clients);
         self.timers = Purpose::new(plan.seed, "timer");

@@ -3,7 +3,7 @@
 use quorate_checkers::history::{Nemesis, NemesisPhase, Time, Violation, What};
 use quorate_plan::Endpoint;
 use quorate_systems::contract::{ClientId, Ignored, Milestone, NodeId};
-use quorate_world::invariants::{Broken, Invariants, Seen, Watched, Who};
+use quorate_world::invariants::{Broken, Invariants, Prompt, Seen, Watched, Who};
 use quorate_world::moments::Moments;
 
 use crate::digest::Digest;
@@ -91,6 +91,13 @@ impl<S: Watched> Witness<S> {
             (Some(invariants), true) => invariants.reset(config),
             (none, true) => *none = Some(S::Invariants::new(config)),
             (some, false) => *some = None,
+        }
+    }
+
+    /// In this run nothing goes wrong but what clients say.
+    pub(crate) fn promise(&mut self, prompt: Prompt) {
+        if let Some(invariants) = &mut self.invariants {
+            invariants.promise(prompt);
         }
     }
 

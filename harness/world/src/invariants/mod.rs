@@ -46,6 +46,10 @@ pub trait Invariants<S: System>: Send {
     /// As new, with the memory that it has.
     fn reset(&mut self, config: &S::Config);
 
+    /// The world promises, before anything happens, that in this run nothing goes wrong but what clients say. Nobody can
+    /// promise that of a live run.
+    fn promise(&mut self, _prompt: Prompt) {}
+
     /// Takes the next thing that happened, and adds what it breaks.
     fn see(&mut self, seen: &Seen<'_, S>, broken: &mut Vec<Broken>);
 
@@ -55,6 +59,20 @@ pub trait Invariants<S: System>: Send {
     fn progress(&self) -> u64 {
         0
     }
+}
+
+/// A run in which nodes and links do what they should: every node is up and tells the truth, clocks are right, and no
+/// message is lost. Clients may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// How many clients there are.
+    pub clients: u32,
+    /// No client gives up an operation earlier, in microseconds.
+    pub operation_us: u64,
+    /// No message takes longer, in microseconds.
+    pub message_us: u64,
+    /// No sync takes longer, in microseconds.
+    pub sync_us: u64,
 }
 
 /// Who did something.

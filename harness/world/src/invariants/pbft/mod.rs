@@ -4,7 +4,7 @@
 //! started, found, persisted, durable ─ B-I7, 8, 9 ──► disks     what each replica knows, and holds durably
 //! PRE-PREPARE, PREPARE, COMMIT ─────── B-I8, 9 ────► votes      who has said what of which sequence number
 //! prepared, committed, learned ─────── B-I1, 2, 5 ─► certificates
-//! VIEW-CHANGE, NEW-VIEW ────────────── B-I5, 6, 7 ─► views, recomputed
+//! VIEW-CHANGE, NEW-VIEW ──────── B-I5, 6, 7, B-L2 ─► views, recomputed
 //! CHECKPOINT, stable ───────────────── B-I3, 7, 8 ─► checkpoints
 //! REQUEST, executed ────────────────── B-I2, 3, 4 ─► requests, executions
 //! REPLY, accepted ──────────────────── B-I10 ──────► answers
@@ -49,7 +49,7 @@ use self::nodes::{Node, Standing};
 use self::places::Places;
 use self::requests::Requests;
 use self::votes::Kind;
-use super::{Broken, Invariants, Seen, Watched, Who};
+use super::{Broken, Invariants, Prompt, Seen, Watched, Who};
 
 const B_I1: &str = "B-I1";
 const B_I2: &str = "B-I2";
@@ -61,8 +61,9 @@ const B_I7: &str = "B-I7";
 const B_I8: &str = "B-I8";
 const B_I9: &str = "B-I9";
 const B_I10: &str = "B-I10";
+const B_L2: &str = "B-L2";
 
-/// B-I1 to B-I10, with what they must remember.
+/// B-I1 to B-I10 and B-L2, with what they must remember.
 #[derive(Debug)]
 pub struct PbftInvariants {
     rules: Rules,
@@ -73,6 +74,8 @@ pub struct PbftInvariants {
     lying_clients: BTreeSet<ClientId>,
     /// Whether more has to be remembered than there is room for: then nothing is judged.
     is_blind: bool,
+    /// Whether every request is executed before anybody may lose patience.
+    is_prompt: bool,
     places: Places,
     requests: Requests,
     /// The last NEW-VIEWs in which nothing was wrong: at most [`NEW_VIEWS_MAX`].
@@ -97,6 +100,8 @@ struct Rules {
     window: u64,
     /// Whether what is prepared can be shown to others.
     is_signed: bool,
+    /// How long a replica waits for a request at least.
+    patience_us: u64,
 }
 
 impl Watched for Pbft {
@@ -147,6 +152,11 @@ impl Invariants<Pbft> for PbftInvariants {
             "a client takes a request for done by as many answers as are needed, and the outcome is \
              that of the execution",
         ),
+        (
+            B_L2,
+            "a correct replica goes on from a view that has not begun only once a quorum wants it, or f + 1 \
+             want later ones; and where nothing goes wrong but what clients say, no view is left",
+        ),
     ];
 
     fn new(config: &Config) -> Self {
@@ -156,6 +166,7 @@ impl Invariants<Pbft> for PbftInvariants {
             correct: NodeSet::EMPTY,
             lying_clients: BTreeSet::new(),
             is_blind: false,
+            is_prompt: false,
             places: Places::new(),
             requests: Requests::new(),
             sound: VecDeque::new(),
@@ -171,9 +182,14 @@ impl Invariants<Pbft> for PbftInvariants {
         self.correct = NodeSet::all(config.nodes);
         self.lying_clients.clear();
         self.is_blind = false;
+        self.is_prompt = false;
         self.places.reset();
         self.requests.reset();
         self.sound.clear();
+    }
+
+    fn promise(&mut self, prompt: Prompt) {
+        self.is_prompt = self.rules.is_served_in_time(prompt);
     }
 
     fn see(&mut self, seen: &Seen<'_, Pbft>, broken: &mut Vec<Broken>) {
@@ -235,6 +251,7 @@ impl Rules {
             answers: config.replies.unwrap_or(if is_early { quorum } else { weak }),
             window: 2 * config.checkpoint_every,
             is_signed: config.authentication == Authentication::Signatures,
+            patience_us: config.timeout.0,
         }
     }
 
@@ -244,6 +261,18 @@ impl Rules {
 
     fn primary(self, view: View) -> NodeId {
         view.primary(self.nodes)
+    }
+
+    /// Whether a request is executed everywhere, and answered, before a replica that waits for it may leave its view, or
+    /// its client gives it up, where all others are as prompt as that. A sequence number takes PRE-PREPARE, PREPARE and
+    /// COMMIT, and three more messages where a checkpoint must be stable before the next; before each of them something
+    /// is written. At worst they come one after the other: two requests of each client, since one that lies may leave one
+    /// behind, and as much again as two of them take, for a request to be passed on and answered.
+    fn is_served_in_time(self, prompt: Prompt) -> bool {
+        const STEPS: u64 = 6;
+        let Prompt { clients, operation_us, message_us, sync_us } = prompt;
+        let requests = 2 * u64::from(clients) + 2;
+        requests * STEPS * (message_us + sync_us) < self.patience_us.min(operation_us)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Views: whoever wants one tells all that is prepared at it (B-I7), a quorum wants it (B-I5), and it begins with what
-//! follows from that (B-I6).
+//! follows from that (B-I6). Nobody goes on to the next for nothing (B-L2).
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use quorate_systems::parties::NodeSet;
 use quorate_systems::pbft::{NewView, Prepared, SignedViewChange, View, ViewChange};
 
 use super::votes::Kind;
-use super::{B_I5, B_I6, B_I7, B_I8, B_I9, NEW_VIEWS_MAX, PbftInvariants, broke, recomputed};
+use super::{B_I5, B_I6, B_I7, B_I8, B_I9, B_L2, NEW_VIEWS_MAX, PbftInvariants, broke, recomputed};
 use crate::invariants::Broken;
 
 impl PbftInvariants {
@@ -22,6 +22,41 @@ impl PbftInvariants {
                 by,
                 format!("{by} leaves for {view}, and has left it for {now}"),
             ));
+        }
+        if self.is_prompt {
+            let what =
+                format!("{by} leaves for {view}, though nobody but clients did anything wrong");
+            broken.push(broke(B_L2, by, what));
+        } else {
+            self.require_wanted(by, view, broken);
+        }
+    }
+
+    /// `PBFT OSDI'99 §4.5.2`: the timer for the beginning of a view starts when a quorum wants that, so that no replica
+    /// runs ahead of the others; and who is behind follows f + 1 others. A liar may want any view.
+    fn require_wanted(&self, by: NodeId, view: View, broken: &mut Vec<Broken>) {
+        let Some(node) = self.nodes.get(usize::from(by.0)) else { return };
+        let now = node.memory.view;
+        if view <= now || node.memory.active().is_some() {
+            return;
+        }
+        let liars = u32::from(self.rules.nodes).saturating_sub(self.correct.len());
+        let want = |is_meant: &dyn Fn(View) -> bool| {
+            let wants = |other: &NodeId| {
+                let wanted = self.nodes.get(usize::from(other.0)).map(|other| other.wanted);
+                *other != by && wanted.is_some_and(is_meant)
+            };
+            self.correct.iter().filter(wants).fold(liars, |count, _| count + 1)
+        };
+        // It wants the view itself.
+        let (present, later) = (want(&|wanted| wanted >= now) + 1, want(&|wanted| wanted > now));
+        if present < self.rules.quorum && later < self.rules.weak {
+            let quorum = self.rules.quorum;
+            let what = format!(
+                "{by} goes on from {now} to {view}, and only {present} want {now}, where {quorum} must before \
+                 anybody waits for it to begin"
+            );
+            broken.push(broke(B_L2, by, what));
         }
     }
 

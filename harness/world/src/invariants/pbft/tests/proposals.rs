@@ -5,8 +5,15 @@ use super::super::recomputed::objection;
 use super::*;
 
 /// Four replicas.
-const SIGNED: Rules =
-    Rules { nodes: 4, quorum: 3, weak: 2, answers: 2, window: 8, is_signed: true };
+const SIGNED: Rules = Rules {
+    nodes: 4,
+    quorum: 3,
+    weak: 2,
+    answers: 2,
+    window: 8,
+    is_signed: true,
+    patience_us: 400_000,
+};
 const MACS: Rules = Rules { is_signed: false, ..SIGNED };
 
 /// Whether these are the only right proposals that follow.

@@ -1,6 +1,6 @@
 use quorate_systems::mutant::Mutants;
 
-use super::super::{B_I1, B_I2, B_I3, B_I4, B_I5, B_I6, B_I7, B_I8, B_I9, B_I10};
+use super::super::{B_I1, B_I2, B_I3, B_I4, B_I5, B_I6, B_I7, B_I8, B_I9, B_I10, B_L2};
 use super::*;
 
 /// Of four replicas two lie, one too many: n0, which leads, tells n1 and n2 different things, and n3 helps.
@@ -602,4 +602,55 @@ fn only_correct_clients_are_judged() {
     run.done(1, 7, How::Committed, &[0]).holds();
     run.invariants.reset(&testing::config::<Pbft>(4, &[], Mutants::NONE));
     run.done(1, 7, How::Committed, &[0]).breaks(B_I10);
+}
+
+#[test]
+fn who_goes_on_from_a_view_that_too_few_want_breaks_b_l2() {
+    let (one, two) = (view_change(V1, START(), &[]), view_change(V2, START(), &[]));
+    let leaves = |run: &mut Watch| {
+        run.persist(1, &Record::ViewLeft { view: V2 });
+    };
+    let mut run = Watch::new(4, &[]);
+    run.want(1, &one).want(2, &one).holds();
+    leaves(&mut run);
+    let what = run.breaks(B_L2);
+    assert!(
+        what.starts_with("n1 goes on from v1 to v2, and only 2 want v1, where 3 must"),
+        "{what}"
+    );
+    // A quorum wants it; a liar may want anything; and f + 1 want a later one.
+    let mut run = Watch::new(4, &[]);
+    leaves(run.want(1, &one).want(2, &one).want(3, &one));
+    run.holds();
+    let mut run = Watch::new(4, &[]);
+    leaves(run.want(1, &one).want(2, &one).lie(3));
+    run.holds();
+    let mut run = Watch::new(4, &[]);
+    leaves(run.want(1, &one).lie(0).want(2, &two));
+    run.holds();
+    // From a view that has begun anybody may go, and skip what others have left.
+    let mut run = Watch::new(4, &[]);
+    leaves(&mut run);
+    run.holds();
+}
+
+#[test]
+fn who_leaves_a_view_though_all_are_prompt_breaks_b_l2() {
+    let leaves = |prompt: Prompt| {
+        let mut run = Watch::new(4, &[]);
+        run.invariants.promise(prompt);
+        run.persist(1, &Record::ViewLeft { view: V1 });
+        run
+    };
+    let prompt = Prompt { clients: 5, operation_us: 200_000, message_us: 1_500, sync_us: 300 };
+    let what = leaves(prompt).breaks(B_L2);
+    assert_eq!(what, "n1 leaves for v1, though nobody but clients did anything wrong");
+    // 12 requests of 6 steps may take longer than a replica waits for them, or their clients do.
+    leaves(Prompt { operation_us: 900_000, message_us: 5_300, ..prompt }).holds();
+    leaves(Prompt { operation_us: 100_000, ..prompt }).holds();
+    // And nothing is promised of the next run.
+    let mut run = leaves(prompt);
+    run.breaks(B_L2);
+    Invariants::<Pbft>::reset(&mut run.invariants, &testing::config::<Pbft>(4, &[], Mutants::NONE));
+    run.persist(1, &Record::ViewLeft { view: V1 }).holds();
 }

@@ -1,0 +1,98 @@
+use std::collections::BTreeSet;
+
+use quorate_plan::{Fault, FaultClass, Plan, PlannedFault};
+use quorate_systems::SystemKind;
+use quorate_systems::mutant::{Mutant, Mutants};
+
+use super::{character, clients, relay};
+use crate::hunt::Hunter;
+use crate::queue::QueueKind;
+use crate::simulator::simulator;
+use crate::{Simulator, prompt};
+
+/// The plans of those of so many seeds that are meant.
+fn plans(kind: SystemKind, seeds: u64, is_meant: impl Fn(&Plan) -> bool) -> Vec<Plan> {
+    let mut simulator: Box<dyn Simulator> = simulator(kind, QueueKind::default());
+    let plans = (0..seeds).map(|seed| simulator.draw(seed));
+    let plans: Vec<Plan> = plans.filter(|plan| is_meant(plan)).collect();
+    assert!(!plans.is_empty());
+    for plan in &plans {
+        plan.validate().unwrap();
+    }
+    plans
+}
+
+fn of_class(plan: &Plan, class: FaultClass) -> Vec<&PlannedFault> {
+    plan.faults.iter().filter(|planned| planned.fault.class() == class).collect()
+}
+
+/// Whether nothing but the relay takes nodes away.
+fn is_relay(plan: &Plan) -> bool {
+    relay::is_drawn(plan.seed, plan.system.nodes)
+}
+
+#[test]
+fn in_a_relay_each_goes_away_as_the_one_before_comes_back() {
+    let away = |planned: &&PlannedFault| {
+        let class = planned.fault.class();
+        class.ends_processes() || matches!(class, FaultClass::Partition | FaultClass::Pause)
+    };
+    let mut partitions = 0;
+    for plan in plans(SystemKind::Vr, 400, is_relay) {
+        let relay: Vec<&PlannedFault> = plan.faults.iter().filter(away).collect();
+        assert!((2..=4).contains(&relay.len()));
+        for pair in relay.windows(2) {
+            assert_eq!(pair[0].at_ms + pair[0].for_ms, pair[1].at_ms);
+        }
+        let last = relay.last().unwrap();
+        assert!(last.at_ms + last.for_ms < plan.durations.time_limit_ms, "it goes on after that");
+        partitions += of_class(&plan, FaultClass::Partition).len();
+    }
+    assert!(partitions > 0);
+}
+
+#[test]
+fn where_nodes_keep_their_memory_in_themselves_no_relay_ends_any() {
+    let forgets = |plan: &Plan| {
+        is_relay(plan) && plan.system.options.get("persistence").is_some_and(|how| how != "durable")
+    };
+    for plan in plans(SystemKind::Vr, 800, forgets) {
+        assert!(plan.faults.iter().all(|planned| !planned.fault.class().ends_processes()));
+    }
+}
+
+#[test]
+fn a_liar_with_a_character_keeps_to_one_lie_and_all_others_must_suffice() {
+    let is_meant = |plan: &Plan| {
+        let liars = (plan.system.nodes - 1) / 3;
+        character::is_drawn(plan.seed, liars) && !clients::is_drawn(plan.seed)
+    };
+    let mut lies = BTreeSet::new();
+    for plan in plans(SystemKind::Pbft, 400, is_meant) {
+        let [lying] = of_class(&plan, FaultClass::Byzantine)[..] else { panic!("{plan:?}") };
+        let Fault::Byzantine { nodes, lie } = &lying.fault else { panic!("{lying:?}") };
+        assert!((1..=(usize::from(plan.system.nodes) - 1) / 3).contains(&nodes.len()));
+        assert_eq!(lying.at_ms + lying.for_ms, plan.durations.time_limit_ms, "up to the end");
+        let core = plan.liveness.as_ref().unwrap().core.as_ref().unwrap();
+        assert!(core.is_disjoint(nodes));
+        assert_eq!(core.len() + nodes.len(), usize::from(plan.system.nodes));
+        lies.insert(lie.clone());
+    }
+    assert!(lies.len() > 8, "{lies:?}");
+}
+
+/// Where only clients lie, replicas must not leave their views: those who check a client's word to them only, and so
+/// refuse what others have taken, do.
+#[test]
+fn where_only_clients_lie_everything_else_is_prompt_and_shows_what_they_bring_about() {
+    let mut hunter = Hunter::new(SystemKind::Pbft);
+    let mut found = BTreeSet::new();
+    for plan in plans(SystemKind::Pbft, 800, |plan| clients::is_drawn(plan.seed)) {
+        assert!(prompt::of(&plan).is_some(), "{plan:?}");
+        assert_eq!(plan.faults.len(), of_class(&plan, FaultClass::ByzantineClients).len());
+        let correct = hunter.judge_plan(&plan, Mutants::NONE).unwrap();
+        assert_eq!(correct.found, None, "seed {}", plan.seed);
+        found.extend(hunter.judge_plan(&plan, Mutants(Some(Mutant::B31))).unwrap().found);
+    }
+    assert!(found.contains("B-L2"), "{found:?}");
+}
