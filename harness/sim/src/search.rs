@@ -5,8 +5,8 @@
 //! everywhere: uniform delays (swarm), memoryless ones (a random walk among the interleavings), and ranked links
 //! with a few changes (priorities). Some seeds have a pattern besides: nodes that go away one after the other
 //! (`relay`), liars that keep to one lie (`character`), or clients that lie where nothing else goes wrong (`clients`):
-//! what has to come together for it is too seldom drawn piece by piece. Everything follows from the seed and the system's kind; nothing here knows
-//! what is planted.
+//! what has to come together for it is too seldom drawn piece by piece. Everything follows from the seed and the
+//! system's kind; nothing here knows what is planted.
 
 mod character;
 mod clients;
