@@ -3,9 +3,10 @@
 //! Keys are independent, so each is judged alone (Herlihy and Wing 1990: linearizability is local).
 
 mod budget;
+mod dead;
 mod list;
-mod memo;
 mod search;
+mod steps;
 mod task;
 #[cfg(test)]
 mod tests;

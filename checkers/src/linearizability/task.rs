@@ -2,7 +2,7 @@
 
 use super::{Found, Limits, Method, search};
 use crate::history::{Operation, Outcome};
-use crate::model::{Malformed, Member, Model};
+use crate::model::{Malformed, Member, Model, Span};
 
 /// Operations that did or may have happened, with their meaning, in order of invocation.
 #[derive(Debug)]
@@ -67,8 +67,8 @@ impl<'a, M: Model> Task<'a, M> {
     }
 
     /// When each began, and when it had certainly ended.
-    pub(super) fn spans(&self) -> Vec<(u64, Option<u64>)> {
-        self.operations.iter().map(|o| (o.invoke, o.definite_end())).collect()
+    pub(super) fn spans(&self) -> Vec<Span> {
+        self.operations.iter().map(|o| Span { call: o.invoke, end: o.definite_end() }).collect()
     }
 
     /// How many operations there are.

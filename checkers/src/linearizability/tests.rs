@@ -84,7 +84,7 @@ fn suspicions_are_right_and_find_every_violation_of_unique_values() {
         let is_legal = is_legal_by_brute_force(&all);
         let task = Task::new(&Register, &all).unwrap();
         // Values from nowhere are left to the search, which sees them before it begins.
-        let is_doomed = Register.lookahead(&task.ops).is_doomed(&None);
+        let is_doomed = Register.lookahead(&task.ops, &task.spans()).is_doomed(&None);
         let part = task.refuted(&Register, unlimited());
         assert!(part.is_none() || !is_legal, "seed {seed}: {history:?}");
         if !is_legal && !is_doomed {

@@ -10,6 +10,7 @@ mod monitor;
 mod register;
 mod set;
 mod store;
+mod supply;
 #[cfg(test)]
 mod tests;
 
@@ -57,6 +58,16 @@ pub trait Model {
     /// The state after `op`, or `None` if it cannot happen, or not with this result.
     fn step(&self, state: &Self::State, op: &Self::Op) -> Option<Self::State>;
 
+    /// Whether `op` can happen, with this result: whether [`Model::step`] has an answer.
+    fn is_possible(&self, state: &Self::State, op: &Self::Op) -> bool {
+        self.step(state, op).is_some()
+    }
+
+    /// About how much memory a state takes.
+    fn state_bytes(&self, state: &Self::State) -> usize {
+        size_of_val(state)
+    }
+
     /// Whether `op` changes the state in *no* state. A write of the value that is there is not
     /// read-only: it may be needed later.
     fn is_read_only(&self, op: &Self::Op) -> bool;
@@ -82,8 +93,8 @@ pub trait Model {
         Vec::new()
     }
 
-    /// A [`Lookahead`] for a search that orders `ops`.
-    fn lookahead(&self, ops: &[Self::Op]) -> Self::Lookahead;
+    /// A [`Lookahead`] for a search that orders `ops`, each of which takes effect within its span.
+    fn lookahead(&self, ops: &[Self::Op], spans: &[Span]) -> Self::Lookahead;
 
     /// An operation in a few words (`write 5`, `read -> nil`).
     fn describe(&self, operation: &Operation) -> String;
@@ -94,6 +105,15 @@ pub trait Model {
     /// Why operations that cannot be ordered cannot: one sentence without a full stop, if the model
     /// can tell.
     fn accuse(&self, case: &Case<'_, Self::Op>) -> Option<String>;
+}
+
+/// When an operation takes effect, by indices of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// After this.
+    pub call: u64,
+    /// Before this; at any time, or never, if it is absent.
+    pub end: Option<u64>,
 }
 
 /// Sees that a search has gone wrong before it has to run into it.

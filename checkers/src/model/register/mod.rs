@@ -7,7 +7,7 @@ mod zones;
 
 use rustc_hash::FxHashSet;
 
-use super::{Case, Malformed, Member, Model};
+use super::{Case, Malformed, Member, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 
 pub use orphans::Orphans;
@@ -91,8 +91,8 @@ impl Model for Register {
         suspects
     }
 
-    fn lookahead(&self, ops: &[RegisterOp]) -> Orphans {
-        Orphans::new(ops)
+    fn lookahead(&self, ops: &[RegisterOp], spans: &[Span]) -> Orphans {
+        Orphans::new(ops, spans)
     }
 
     fn describe(&self, operation: &Operation) -> String {
