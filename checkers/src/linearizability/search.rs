@@ -15,8 +15,8 @@ use crate::model::{Lookahead, Model};
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// An order, as places in the task. It may leave out operations that need not have happened.
-    Order(Vec<usize>),
+    /// There is an order. It may leave out operations that need not have happened.
+    Order,
     /// There is none.
     NoOrder,
     /// Not decided.
@@ -57,11 +57,29 @@ impl Method {
 /// that nobody waits for can be put off for ever, the second one when many clients wait for each
 /// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Preference {
+pub(crate) enum Preference {
     /// The one that makes the operation possible that must end next; then the one that ends first.
     Goal,
     /// The one that began first.
     Call,
+}
+
+impl Preference {
+    fn other(self) -> Self {
+        match self {
+            Self::Goal => Self::Call,
+            Self::Call => Self::Goal,
+        }
+    }
+}
+
+/// How two searches with different preferences take turns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turns {
+    /// Who begins.
+    pub(crate) first: Preference,
+    /// How many nodes the first turns have; then twice as many, and so on.
+    pub(crate) nodes: u64,
 }
 
 /// Searches with both preferences in turn, each time with twice the nodes, and each goes on where it was: deterministic,
@@ -72,16 +90,27 @@ pub(crate) fn search<M: Model>(
     method: Method,
     limits: Limits,
 ) -> Outcome {
+    let turns = Turns { first: Preference::Goal, nodes: NODES_FIRST + task.len() as u64 };
+    search_in_turns(model, task, method, turns, limits)
+}
+
+/// As [`search`], with other turns.
+pub(crate) fn search_in_turns<M: Model>(
+    model: &M,
+    task: &Task<'_, M>,
+    method: Method,
+    turns: Turns,
+    limits: Limits,
+) -> Outcome {
     let mut common = Common::new(model, task, method);
-    let mut first = Search::new(model, task, &mut common, method, Preference::Goal);
+    let mut first = Search::new(model, task, &mut common, method, turns.first);
     let mut second = None;
-    let mut share = NODES_FIRST + task.len() as u64;
+    let mut share = turns.nodes;
     loop {
         let found = match common.turn(&mut first, share, limits) {
             Found::Stopped(Stop::Nodes) if common.nodes < limits.nodes => {
-                let preference = Preference::Call;
                 let second = second.get_or_insert_with(|| {
-                    Search::new(model, task, &mut common, method, preference)
+                    Search::new(model, task, &mut common, method, turns.first.other())
                 });
                 common.turn(second, share, limits)
             }
@@ -90,11 +119,9 @@ pub(crate) fn search<M: Model>(
         let Common { nodes, best, .. } = common;
         match found {
             Found::Stopped(Stop::Nodes) if nodes < limits.nodes => share *= 2,
-            Found::Order(order) => {
-                assert!(is_legal(model, task, &order), "what the search has found is an order");
-                return Outcome { found: Found::Order(order), nodes, best };
+            Found::Order | Found::NoOrder | Found::Stopped(_) => {
+                return Outcome { found, nodes, best };
             }
-            Found::NoOrder | Found::Stopped(_) => return Outcome { found, nodes, best },
         }
     }
 }
@@ -107,6 +134,8 @@ const NODES_PER_POLL: u64 = 1 << 12;
 
 /// What searches with different preferences share.
 struct Common<'a, M: Model> {
+    model: &'a M,
+    task: &'a Task<'a, M>,
     steps: Steps<'a, M>,
     dead: DeadEnds,
     nodes: u64,
@@ -116,10 +145,10 @@ struct Common<'a, M: Model> {
 }
 
 impl<'a, M: Model> Common<'a, M> {
-    fn new(model: &'a M, task: &'a Task<'_, M>, method: Method) -> Self {
+    fn new(model: &'a M, task: &'a Task<'a, M>, method: Method) -> Self {
         let steps = Steps::new(model, &task.ops);
         let dead = DeadEnds::new(method.precision());
-        Self { steps, dead, nodes: 0, best: 0, idle_bytes: 0 }
+        Self { model, task, steps, dead, nodes: 0, best: 0, idle_bytes: 0 }
     }
 
     /// Lets a search go on for `share` nodes.
@@ -128,6 +157,10 @@ impl<'a, M: Model> Common<'a, M> {
         self.idle_bytes = self.idle_bytes.saturating_sub(search.bytes());
         let found = search.run(self, Limits { nodes: until, ..limits });
         self.idle_bytes += search.bytes();
+        if found == Found::Order {
+            let order: Vec<usize> = search.trail.iter().map(|&(op, _)| op as usize).collect();
+            assert!(is_legal(self.model, self.task, &order), "what was found is an order");
+        }
         found
     }
 
@@ -219,7 +252,7 @@ impl<M: Model> Search<M> {
         loop {
             common.best = common.best.max(self.trail.len());
             if self.needed == 0 {
-                return Found::Order(self.trail.iter().map(|&(op, _)| op as usize).collect());
+                return Found::Order;
             }
             if let Some(stop) = common.exceeded(limits, self) {
                 return Found::Stopped(stop);
@@ -414,13 +447,16 @@ pub(super) fn is_legal<M: Model>(model: &M, task: &Task<'_, M>, order: &[usize])
         let (Some(operation), Some(op)) = (task.operations.get(place), task.ops.get(place)) else {
             return false;
         };
-        let Some(after) = model.step(&state, op) else { return false };
-        state = after;
+        let is_possible = if model.is_read_only(op) {
+            model.is_possible(&state, op)
+        } else {
+            model.apply(&mut state, op)
+        };
         // None may have ended before one that was ordered earlier was called.
         latest_call = latest_call.max(operation.invoke);
         let is_late = operation.definite_end().is_some_and(|end| end < latest_call);
         let is_first = is_left.get_mut(place).is_some_and(std::mem::take);
-        if is_late || !is_first {
+        if is_late || !is_first || !is_possible {
             return false;
         }
     }

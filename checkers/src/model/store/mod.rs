@@ -4,6 +4,7 @@
 //! The three models differ in what they take, and in nothing else.
 
 mod accuse;
+mod guess;
 mod list;
 mod parse;
 mod remaining;
@@ -289,6 +290,10 @@ impl<D: Dialect> Model for Store<D> {
         let is_unobserved =
             |op: &StoreOp| !op.parts.iter().any(|(key, micro)| observed.has(*key, micro));
         ops.iter().map(is_unobserved).collect()
+    }
+
+    fn guess(&self, members: &[Member<'_, StoreOp>]) -> Option<Vec<usize>> {
+        guess::order(members)
     }
 
     fn suspects(&self, members: &[Member<'_, StoreOp>]) -> Vec<Vec<usize>> {
