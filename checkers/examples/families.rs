@@ -92,15 +92,16 @@ fn one(name: &str, clients: usize, count: usize, seconds: u64) {
     let family: Family = name.parse().expect("a family");
     let operations = family.history(clients, count);
     let before = memory("VmRSS");
-    let begun = Instant::now();
+    let (begun, busy) = (Instant::now(), on_cpu());
     let budget = Budget { time: Duration::from_secs(seconds), ..Budget::default() };
     let judged = by_name(family.model()).expect("a model").check(&operations, budget);
-    let took = begun.elapsed();
+    let (took, busy) = (begun.elapsed(), on_cpu().saturating_sub(busy));
     let peak = memory("VmHWM");
     println!(
-        "{name:<8}{clients:>8}{count:>12}  {:<8} {:>10.5} s {:>6} MB + {:>5} MB of history  {}",
+        "{name:<8}{clients:>8}{count:>12}  {:<8} {:>10.5} s ({:>9.5} s of CPU) {:>6} MB + {:>5} MB of history  {}",
         judged.verdict.to_string(),
         took.as_secs_f64(),
+        busy.as_secs_f64(),
         peak.saturating_sub(before),
         before,
         remark(&judged),
@@ -126,19 +127,26 @@ fn memory(what: &str) -> usize {
     kilobytes.unwrap_or_default() / 1_024
 }
 
+/// How long this thread has run, waiting for others not included: what the machine does besides does not count.
+fn on_cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split_whitespace().next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_default())
+}
+
 fn file(name: &str, clients: usize, count: usize) {
     let family: Family = name.parse().expect("a family");
     let bytes = written(&history(&family.history(clients, count)), family.model());
-    let begun = Instant::now();
+    let begun = on_cpu();
+    let elapsed = || on_cpu().saturating_sub(begun);
     let file = read(bytes.as_slice()).expect("a history");
-    let parsed = begun.elapsed();
+    let parsed = elapsed();
     let operations = operations(&file.history);
-    let paired = begun.elapsed();
-    let judged =
-        by_name(family.model()).expect("a model").check(&operations, Budget::default());
-    let took = begun.elapsed();
+    let paired = elapsed();
+    let judged = by_name(family.model()).expect("a model").check(&operations, Budget::default());
+    let took = elapsed();
     println!(
-        "{name} {clients} {count}: {} MB, {:.0} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",
+        "{name} {clients} {count}, CPU time: {} MB, {:.0} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",
         bytes.len() >> 20,
         bytes.len() as f64 / 1e6 / parsed.as_secs_f64(),
         parsed.as_secs_f64(),

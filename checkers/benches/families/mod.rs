@@ -185,9 +185,9 @@ impl World {
         self.attempts -= 1;
         let began = self.operations[at].invoke;
         let seen = self.past.get(held - 1..)?;
-        let is_overlapping = |other: &&Operation| other.definite_end().is_none_or(|end| end > began);
-        let meanwhile: Vec<&Operation> =
-            self.operations.iter().filter(is_overlapping).collect();
+        let is_overlapping =
+            |other: &&Operation| other.definite_end().is_none_or(|end| end > began);
+        let meanwhile: Vec<&Operation> = self.operations.iter().filter(is_overlapping).collect();
         let is_written = |value: i64| {
             meanwhile.iter().any(|other| match &other.input {
                 Value::Int(written) => *written == value,

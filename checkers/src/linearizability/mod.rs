@@ -115,7 +115,11 @@ impl Linearizability {
 }
 
 /// Judges the operations of a history by a model.
-pub fn check<M: Model + Sync>(model: &M, operations: &[Operation], budget: Budget) -> Linearizability {
+pub fn check<M: Model + Sync>(
+    model: &M,
+    operations: &[Operation],
+    budget: Budget,
+) -> Linearizability {
     let model_name = M::NAME.to_owned();
     match check_keys(model, operations, budget) {
         Ok(keys) => {

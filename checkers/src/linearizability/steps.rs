@@ -32,7 +32,16 @@ impl<'a, M: Model> Steps<'a, M> {
         let is_read_only = ops.iter().map(|op| model.is_read_only(op)).collect();
         let states = IndexSet::default();
         let is_tabled = class_count <= TABLED_CLASSES_MAX;
-        Self { model, ops, classes, class_count, is_read_only, states, table: Vec::new(), is_tabled }
+        Self {
+            model,
+            ops,
+            classes,
+            class_count,
+            is_read_only,
+            states,
+            table: Vec::new(),
+            is_tabled,
+        }
     }
 
     /// The number of the initial state.

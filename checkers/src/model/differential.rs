@@ -70,16 +70,19 @@ fn disagreement<M: Model + Sync>(
 }
 
 fn all_agree<M: Model + Sync>(model: &M) {
-    let (mut legal, mut illegal) = (0, 0);
-    for seed in 0..histories() {
+    let (mut legal, mut illegal, mut seed) = (0_u64, 0_u64, 0);
+    while legal + illegal < histories() {
+        seed += 1;
         let (all, expected) = drawn::<M>(seed);
+        // As many of either kind.
+        if if expected { legal > illegal } else { illegal > legal } {
+            continue;
+        }
         if let Some(part) = disagreement(model, &all, expected) {
             panic!("{}, seed {seed}: {part} says no to {expected} of {all:#?}", M::NAME);
         }
         *if expected { &mut legal } else { &mut illegal } += 1;
     }
-    assert!(illegal * 6 > legal, "{}: {legal} legal, {illegal} illegal", M::NAME);
-    assert!(legal * 6 > illegal, "{}: {legal} legal, {illegal} illegal", M::NAME);
 }
 
 #[test]
@@ -228,7 +231,6 @@ fn is_caught<M: Model + Sync>(model: impl Fn() -> M, mutation: Mutation) -> bool
 
 #[test]
 fn the_suite_sees_what_a_model_says_wrongly() {
-    std::panic::set_hook(Box::new(|_| {}));
     for mutation in [
         Mutation::ForgetsUnknown,
         Mutation::NeverPutsBack,

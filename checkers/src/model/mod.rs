@@ -15,9 +15,9 @@ mod register;
 mod set;
 mod store;
 mod supply;
-mod witness;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::hash::Hash;
 

@@ -10,6 +10,8 @@ use super::Span;
 pub(super) struct Supply {
     /// By end.
     observers: Chains,
+    /// Those of them that leave something else there, by end: each needs a producer of its own.
+    takers: Chains,
     /// By call.
     producers: Chains,
 }
@@ -18,6 +20,7 @@ pub(super) struct Supply {
 #[derive(Debug, Default)]
 pub(super) struct Demand {
     observers: Vec<Entry>,
+    takers: Vec<Entry>,
     producers: Vec<Entry>,
 }
 
@@ -35,6 +38,11 @@ impl Demand {
         self.observers.extend(span.end.map(|at| Entry { content, at, op: place(op) }));
     }
 
+    /// The operation, which must find this content, leaves something else there.
+    pub(super) fn takes(&mut self, op: usize, span: Span, content: u32) {
+        self.takers.extend(span.end.map(|at| Entry { content, at, op: place(op) }));
+    }
+
     /// The operation leaves this content, if it happens.
     pub(super) fn produces(&mut self, op: usize, span: Span, content: u32) {
         self.producers.push(Entry { content, at: span.call, op: place(op) });
@@ -44,6 +52,7 @@ impl Demand {
     pub(super) fn gathered(self, contents: usize, ops: usize) -> Supply {
         Supply {
             observers: Chains::new(self.observers, contents, ops),
+            takers: Chains::new(self.takers, contents, ops),
             producers: Chains::new(self.producers, contents, ops),
         }
     }
@@ -53,19 +62,27 @@ impl Supply {
     /// The operation is ordered.
     pub(super) fn take(&mut self, op: usize) {
         self.observers.lift(op);
+        self.takers.lift(op);
         self.producers.lift(op);
     }
 
     /// It is not; the one that was taken last first.
     pub(super) fn put_back(&mut self, op: usize) {
         self.producers.unlift(op);
+        self.takers.unlift(op);
         self.observers.unlift(op);
     }
 
-    /// Whether somebody who must find `content`, which is not there, has ended before anybody who can leave it there began.
+    /// Whether somebody who must find `content`, which is not there, has ended before anybody who can leave it there
+    /// began; or some who take it away before as many began.
     pub(super) fn is_missing(&self, content: u32) -> bool {
-        let needed = self.observers.first(content);
-        needed.is_some_and(|until| self.producers.first(content).is_none_or(|from| from > until))
+        let is_late = |until: u64, from: Option<u64>| from.is_none_or(|from| from > until);
+        let mut producers = self.producers.iter(content);
+        let first = self.observers.iter(content).next();
+        if first.is_some_and(|until| is_late(until, self.producers.iter(content).next())) {
+            return true;
+        }
+        self.takers.iter(content).take(TAKERS_MAX).any(|until| is_late(until, producers.next()))
     }
 
     /// How many contents there are.
@@ -73,6 +90,9 @@ impl Supply {
         self.observers.contents
     }
 }
+
+/// So many of those who take a content away are looked at: those who end soonest.
+const TAKERS_MAX: usize = 16;
 
 /// One linked list for each content, that operations are lifted out of and put back. The heads come first.
 #[derive(Debug)]
@@ -122,9 +142,14 @@ impl Chains {
         chains
     }
 
-    fn first(&self, content: u32) -> Option<u64> {
-        let first = *self.next.get(content as usize)?;
-        (first >= self.contents).then(|| self.at.get(first as usize).copied()).flatten()
+    /// The ends or calls of those that are left.
+    fn iter(&self, content: u32) -> impl Iterator<Item = u64> {
+        let mut at = content;
+        std::iter::from_fn(move || {
+            at = *self.next.get(at as usize)?;
+            // The last one is followed by the head.
+            if at < self.contents { None } else { self.at.get(at as usize).copied() }
+        })
     }
 
     fn entries_of(&self, op: usize) -> std::ops::Range<usize> {

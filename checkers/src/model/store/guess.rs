@@ -41,10 +41,13 @@ fn register_order(members: &[Member<'_, StoreOp>], micros: &[&Micro]) -> Option<
 fn list_order(members: &[Member<'_, StoreOp>], micros: &[&Micro]) -> Option<Vec<usize>> {
     let list = |micro: &&Micro| match micro {
         Micro::Read(Some(Content::List(list))) => Some(list.clone()),
-        Micro::Read(_) | Micro::Write(_) | Micro::Cas(..) | Micro::Append(_) | Micro::Delete => None,
+        Micro::Read(_) | Micro::Write(_) | Micro::Cas(..) | Micro::Append(_) | Micro::Delete => {
+            None
+        }
     };
     let longest = micros.iter().filter_map(list).max_by_key(List::len).unwrap_or_default();
-    let positions: FxHashMap<i64, usize> = (1..).zip(longest.values()).map(|(p, v)| (v, p)).collect();
+    let positions: FxHashMap<i64, usize> =
+        (1..).zip(longest.values()).map(|(p, v)| (v, p)).collect();
     let rank = |micro: &Micro| match micro {
         Micro::Append(value) => Some((positions.get(value).copied().unwrap_or(usize::MAX), false)),
         Micro::Read(Some(Content::List(list))) => Some((list.len(), true)),

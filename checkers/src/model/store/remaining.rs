@@ -110,6 +110,8 @@ struct Gatherer {
 impl Gatherer {
     fn effects(&mut self, place: usize, op: &StoreOp, span: Span) -> Vec<Effect> {
         let mut effects: Vec<Effect> = Vec::with_capacity(op.parts.len());
+        // By key: the content that it must find.
+        let mut found: Vec<(usize, u32)> = Vec::new();
         for (name, micro, is_first) in op.effects() {
             let key = self.key(name);
             match micro.observed().filter(|_| is_first && op.is_certain) {
@@ -123,6 +125,7 @@ impl Gatherer {
                 Some(content) => {
                     let content = self.content(name, content);
                     self.demand.observes(place, span, content);
+                    found.push((key, content));
                 }
                 None => {}
             }
@@ -134,10 +137,21 @@ impl Gatherer {
                 self.demand.produces(place, span, content);
                 self.keys.get_mut(key).expect("every key has its place").is_overwritten = true;
             }
-            let is_left = |effect: &Effect| matches!(effect, Effect::Leaves { key: k, .. } if *k == key);
+            let is_left =
+                |effect: &Effect| matches!(effect, Effect::Leaves { key: k, .. } if *k == key);
             // The last change of a key is what it leaves there.
             effects.retain(|effect| !is_left(effect));
             effects.push(Effect::Leaves { key, content });
+        }
+        found.dedup();
+        for (key, found) in found {
+            let is_taken = |effect: &Effect| match *effect {
+                Effect::Leaves { key: other, content } => other == key && content != Some(found),
+                Effect::Sees { .. } => false,
+            };
+            if effects.iter().any(is_taken) {
+                self.demand.takes(place, span, found);
+            }
         }
         effects
     }
@@ -197,8 +211,7 @@ impl Lookahead<Contents> for Remaining {
                 left.is_some_and(is_doomed)
             });
         }
-        let held: FxHashSet<u32> =
-            self.keys.iter().filter_map(|left| *left.held.last()?).collect();
+        let held: FxHashSet<u32> = self.keys.iter().filter_map(|left| *left.held.last()?).collect();
         let mut contents = 0..self.supply.contents();
         contents.any(|content| !held.contains(&content) && self.supply.is_missing(content))
             || self.keys.iter().any(is_doomed)
