@@ -4,11 +4,7 @@
 //! peaks of memory do not add up. `… -- NAME CLIENTS OPERATIONS [SECONDS]` runs one; names as in `benches/families`.
 //! `file NAME CLIENTS OPERATIONS` measures from the bytes of a history file to the verdict.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::indexing_slicing,
-    reason = "an example for people who measure"
-)]
+#![expect(clippy::print_stdout, reason = "an example for people who measure")]
 
 #[path = "../benches/families/mod.rs"]
 mod families;
@@ -146,9 +142,9 @@ fn file(name: &str, clients: usize, count: usize) {
     let judged = by_name(family.model()).expect("a model").check(&operations, Budget::default());
     let took = elapsed();
     println!(
-        "{name} {clients} {count}, CPU time: {} MB, {:.0} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",
+        "{name} {clients} {count}, CPU time: {} MB, {} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",
         bytes.len() >> 20,
-        bytes.len() as f64 / 1e6 / parsed.as_secs_f64(),
+        bytes.len() as u128 / parsed.as_micros().max(1),
         parsed.as_secs_f64(),
         paired.as_secs_f64(),
         took.as_secs_f64(),

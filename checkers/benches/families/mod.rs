@@ -4,6 +4,13 @@
 //! (refused ones are removed), `r` the same with refused ones that say nothing but that they were; then `b` for one stale
 //! read half way, and `p3` or `p10` for so many percent of operations that nobody knows the end of.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a generator for people who measure, of small numbers"
+)]
+
 use std::str::FromStr;
 
 use quorate_checkers::history::{Key, Operation, Outcome, ProcessId, Time, Value};

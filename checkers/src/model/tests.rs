@@ -28,7 +28,7 @@ fn done(state: &mut State, f: &str, key: u64, argument: &Value) -> Option<Value>
     let after = match (f, &held, argument) {
         ("read" | "r", _, _) => return Some(held),
         ("write" | "w", _, _) | ("add", Value::Nil, _) => argument.clone(),
-        ("delete", _, _) => Value::Nil,
+        ("delete", _, _) | ("release", Value::Int(_), _) => Value::Nil,
         ("cas", _, Value::List(pair)) => (pair[0] == held).then(|| pair[1].clone())?,
         ("append", Value::Nil, _) => Value::List(vec![argument.clone()]),
         ("append", Value::List(values), _) => {
@@ -36,7 +36,6 @@ fn done(state: &mut State, f: &str, key: u64, argument: &Value) -> Option<Value>
         }
         ("add", Value::Int(sum), Value::Int(amount)) => Value::Int(sum + amount),
         ("acquire", Value::Nil, _) => Value::Int(1),
-        ("release", Value::Int(_), _) => Value::Nil,
         ("enqueue" | "push" | "insert", _, Value::Int(element)) => {
             let Value::List(mut elements) = held.clone() else {
                 state.insert(key, list(&[*element]));
