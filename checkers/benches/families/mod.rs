@@ -1,7 +1,7 @@
 //! Histories of one busy register, by family: clients without think time, half of the operations reads.
 //!
 //! A name says what there is in it: `u` unique written values, `f` five values, `k` five values and 30 % compare-and-set
-//! (refused ones are removed), `r` the same with refused ones that say nothing but that they were; then `b` for one stale
+//! (refused ones did not happen); then `b` for one stale
 //! read half way, and `p3` or `p10` for so many percent of operations that nobody knows the end of.
 
 #![expect(
@@ -28,7 +28,6 @@ enum Values {
     Unique,
     Few,
     Swapped,
-    Refused,
 }
 
 impl FromStr for Family {
@@ -41,8 +40,7 @@ impl FromStr for Family {
             "u" => Values::Unique,
             "f" => Values::Few,
             "k" => Values::Swapped,
-            "r" => Values::Refused,
-            _ => return Err(format!("no family is named `{name}`; expected u, f, k or r first")),
+            _ => return Err(format!("no family is named `{name}`; expected u, f or k first")),
         };
         if !["", "b"].contains(&rest) {
             return Err(format!("the family `{name}` has `{rest}`; expected b, or nothing"));
@@ -58,7 +56,7 @@ impl Family {
     pub(crate) fn model(self) -> &'static str {
         match self.values {
             Values::Unique | Values::Few => "register",
-            Values::Swapped | Values::Refused => "cas-register",
+            Values::Swapped => "cas-register",
         }
     }
 
@@ -131,9 +129,9 @@ impl World {
         }
         let written = match self.family.values {
             Values::Unique => at as i64,
-            Values::Few | Values::Swapped | Values::Refused => self.below(5) as i64,
+            Values::Few | Values::Swapped => self.below(5) as i64,
         };
-        let swaps = matches!(self.family.values, Values::Swapped | Values::Refused);
+        let swaps = self.family.values == Values::Swapped;
         let (f, input) = match self.below(100) {
             0..50 => ("read", Value::Nil),
             50..80 if swaps => {
@@ -169,10 +167,7 @@ impl World {
             Value::List(pair) => {
                 let found = now.map_or(Value::Nil, Value::Int);
                 if pair[0] != found {
-                    return match self.family.values {
-                        Values::Refused => Outcome::Ok(Value::Text("refused".to_owned())),
-                        Values::Unique | Values::Few | Values::Swapped => Outcome::Fail,
-                    };
+                    return Outcome::Fail;
                 }
                 if let Value::Int(written) = pair[1] {
                     self.past.push(Some(written));
