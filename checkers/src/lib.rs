@@ -1,8 +1,8 @@
 //! Histories, sequential models, and the checkers that judge a history by a model.
 //!
 //! [`judge::judge`] applies all of them. Everything here is pure: no I/O beyond the readers and
-//! writers that are handed in, no thread, no clock but the budget's. Nothing here knows the systems
-//! under test.
+//! writers that are handed in, no clock but the budget's, no thread but those that judge big
+//! histories key by key. Nothing here knows the systems under test.
 
 pub mod explain;
 pub mod history;

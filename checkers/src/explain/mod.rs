@@ -52,7 +52,7 @@ pub struct Involved {
 pub(crate) fn explain<M: Model>(
     model: &M,
     key: Option<Key>,
-    all: &[Operation],
+    all: &[&Operation],
     task: &Task<'_, M>,
     limits: Limits,
 ) -> Result<Counterexample, String> {
@@ -102,7 +102,7 @@ fn confirm<M: Model>(model: &M, set: &Task<'_, M>, limits: Limits) -> Result<(),
     let method = if is_small { Method::Plain } else { Method::Exact };
     match search(model, set, method, limits).found {
         Found::NoOrder => Ok(()),
-        Found::Order(_) => Err("the fast search found no order, but the exact one did: \
+        Found::Order => Err("the fast search found no order, but the exact one did: \
              please report this history"
             .to_owned()),
         Found::Stopped(_) => Err(format!(

@@ -1,5 +1,6 @@
 //! The lines of a history file, as JSON.
 
+mod plain;
 mod plan;
 
 use std::borrow::Cow;
@@ -12,6 +13,8 @@ use super::{
     Violation, What,
 };
 use crate::history::Key;
+
+pub(super) use plain::event as plain_event;
 
 /// An event as one flat JSON object. Each kind of event has some of the fields;
 /// [`Line::into_event`] insists on exactly these.

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
-use super::line::{BadLine, FOOTER_MARK, FooterLine, HEADER_MARK, HeaderLine, Line, Mark, VERSION};
-use super::{Builder, Header, History, Inconsistency, RunDigest, Sealed};
+use super::line::{
+    BadLine, FOOTER_MARK, FooterLine, HEADER_MARK, HeaderLine, Line, Mark, VERSION, plain_event,
+};
+use super::{Builder, Event, Header, History, Inconsistency, RunDigest, Sealed};
 use crate::verdict::Verdict;
 
 /// A history file as it was read.
@@ -281,6 +283,9 @@ impl Body {
     }
 
     fn take_line(&mut self, lines: &Lines<'_, impl BufRead>) -> Result<(), Unparsable> {
+        if let Some(event) = plain_event(&lines.line) {
+            return self.take_event(event, &lines.line);
+        }
         // serde would take a list of the fields as well.
         if !lines.line.starts_with(b"{") {
             return Err(Unparsable::Wrong(Problem::NoObject));
@@ -294,8 +299,12 @@ impl Body {
         }
         let line: Line<'_> = lines.parse()?;
         let event = line.into_event().map_err(|error| Unparsable::Wrong(error.into()))?;
+        self.take_event(event, &lines.line)
+    }
+
+    fn take_event(&mut self, event: Event, line: &[u8]) -> Result<(), Unparsable> {
         self.builder.admit(event).map_err(|error| Unparsable::Wrong(error.into()))?;
-        self.digest.update(&lines.line);
+        self.digest.update(line);
         Ok(())
     }
 

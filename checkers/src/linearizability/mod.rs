@@ -3,16 +3,19 @@
 //! Keys are independent, so each is judged alone (Herlihy and Wing 1990: linearizability is local).
 
 mod budget;
+mod dead;
 mod list;
-mod memo;
 mod search;
+mod steps;
 mod task;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 
 use crate::explain::{self, Counterexample};
@@ -23,6 +26,8 @@ use crate::verdict::Verdict;
 pub use budget::Budget;
 pub(crate) use budget::{Limits, Stop};
 pub(crate) use search::{Found, Method, Outcome, search};
+#[cfg(test)]
+pub(crate) use search::{Preference, Turns, search_in_turns};
 pub(crate) use task::Task;
 
 /// What the linearizability checker says of a history.
@@ -110,7 +115,11 @@ impl Linearizability {
 }
 
 /// Judges the operations of a history by a model.
-pub fn check<M: Model>(model: &M, operations: &[Operation], budget: Budget) -> Linearizability {
+pub fn check<M: Model + Sync>(
+    model: &M,
+    operations: &[Operation],
+    budget: Budget,
+) -> Linearizability {
     let model_name = M::NAME.to_owned();
     match check_keys(model, operations, budget) {
         Ok(keys) => {
@@ -127,7 +136,7 @@ pub fn check<M: Model>(model: &M, operations: &[Operation], budget: Budget) -> L
     }
 }
 
-fn check_keys<M: Model>(
+fn check_keys<M: Model + Sync>(
     model: &M,
     operations: &[Operation],
     budget: Budget,
@@ -135,20 +144,45 @@ fn check_keys<M: Model>(
     let by_key = by_key(model, operations);
     let mut tasks = Vec::new();
     for (key, all) in &by_key {
-        tasks.push((*key, all.as_slice(), Task::new(model, all)?));
+        let task = Task::new(model, all.iter().copied())?;
+        tasks.push(Partition { key: *key, all, task });
     }
-    let mut purse = Purse::new(budget, tasks.len());
-    let patience = Budget { time: budget.time.min(EXPLAINING_MAX), ..budget };
-    let mut explaining = Purse::new(patience, tasks.len());
-    let judge = |(key, all, task): (Option<Key>, &[Operation], Task<'_, M>)| {
-        let (decided, part) = purse.spend(|limits| decide(model, &task, limits));
+    let mut results = if tasks.len() > 1 && operations.len() >= OPERATIONS_TO_SHARE {
+        // The small ones first: what they leave of the budget is there for the big ones.
+        tasks.sort_by_key(|partition| (partition.task.len(), partition.key));
+        let workers = rayon::current_num_threads().min(tasks.len());
+        let purses = Purses::new(budget, tasks.len(), workers);
+        tasks.into_par_iter().with_max_len(1).map(|task| task.judged(model, &purses)).collect()
+    } else {
+        let purses = Purses::new(budget, tasks.len(), 1);
+        tasks.into_iter().map(|task| task.judged(model, &purses)).collect::<Vec<_>>()
+    };
+    results.sort_by_key(|result| result.key);
+    Ok(results)
+}
+
+/// With fewer operations in all, threads cost more than they bring.
+const OPERATIONS_TO_SHARE: usize = 20_000;
+
+/// The operations of a key, or of several that operations join.
+struct Partition<'a, M: Model> {
+    key: Option<Key>,
+    all: &'a [&'a Operation],
+    task: Task<'a, M>,
+}
+
+impl<M: Model> Partition<'_, M> {
+    fn judged(self, model: &M, purses: &Purses) -> KeyResult {
+        let Self { key, all, task } = self;
+        let (decided, part) = purses.deciding.spend(|limits| decide(model, &task, limits));
         let Outcome { found, nodes, best } = decided;
         let finding = match found {
-            Found::Order(_) => Finding::Valid,
+            Found::Order => Finding::Valid,
             Found::NoOrder => {
                 let part = part.as_ref().unwrap_or(&task);
-                let explained =
-                    explaining.spend(|limits| explain::explain(model, key, all, part, limits));
+                let explained = purses
+                    .explaining
+                    .spend(|limits| explain::explain(model, key, all, part, limits));
                 match explained {
                     Ok(counterexample) => Finding::Invalid { counterexample },
                     Err(reason) => Finding::Unknown { reason },
@@ -159,24 +193,26 @@ fn check_keys<M: Model>(
             }
         };
         KeyResult { key, operations: all.len() as u64, nodes, finding }
-    };
-    Ok(tasks.into_iter().map(judge).collect())
+    }
 }
 
 /// The operations by the key that they are on; those on several keys with all that are on any of these, by way of
 /// others too, under the least of them.
-fn by_key<M: Model>(model: &M, operations: &[Operation]) -> BTreeMap<Option<Key>, Vec<Operation>> {
+fn by_key<'a, M: Model>(
+    model: &M,
+    operations: &'a [Operation],
+) -> BTreeMap<Option<Key>, Vec<&'a Operation>> {
     let mut joined = Joined::default();
-    let all: Vec<Vec<Key>> = operations.iter().map(|operation| model.keys(operation)).collect();
-    for keys in &all {
+    for operation in operations {
+        let keys = model.keys(operation);
         for (one, other) in keys.iter().zip(keys.iter().skip(1)) {
             joined.join(*one, *other);
         }
     }
-    let mut by_key: BTreeMap<Option<Key>, Vec<Operation>> = BTreeMap::new();
-    for (operation, keys) in operations.iter().zip(&all) {
-        let key = keys.first().map(|key| joined.least(*key));
-        by_key.entry(key).or_default().push(operation.clone());
+    let mut by_key: BTreeMap<Option<Key>, Vec<&Operation>> = BTreeMap::new();
+    for operation in operations {
+        let key = model.keys(operation).first().map(|key| joined.least(*key));
+        by_key.entry(key).or_default().push(operation);
     }
     by_key
 }
@@ -207,13 +243,17 @@ impl Joined {
     }
 }
 
-/// Looks for an order, and first for a small part that has none: a violation is found there at once
+/// Looks for an order, at first by guessing; then for a small part that has none: a violation is found there at once
 /// that would cost a search dear.
 fn decide<'a, M: Model>(
     model: &M,
     task: &Task<'a, M>,
     limits: Limits,
 ) -> (Outcome, Option<Task<'a, M>>) {
+    if task.is_guessed(model) {
+        let guessed = Outcome { found: Found::Order, nodes: 0, best: task.len() };
+        return (guessed, None);
+    }
     match task.refuted(model, limits) {
         Some(part) => {
             let refuted = Outcome { found: Found::NoOrder, nodes: 0, best: 0 };
@@ -238,27 +278,58 @@ fn undecided(stop: Stop, best: usize, of: usize, nodes: u64) -> String {
 /// A violation that cannot be explained in this time is shown whole.
 const EXPLAINING_MAX: Duration = Duration::from_secs(10);
 
+/// The budgets of a check.
+struct Purses {
+    deciding: Purse,
+    explaining: Purse,
+}
+
+impl Purses {
+    fn new(budget: Budget, keys: usize, workers: usize) -> Self {
+        let patience = Budget { time: budget.time.min(EXPLAINING_MAX), ..budget };
+        Self {
+            deciding: Purse::new(budget, keys, workers),
+            explaining: Purse::new(patience, keys, workers),
+        }
+    }
+}
+
 /// A budget that several keys share: what one leaves is there for the next ones, and none can take
 /// all.
 struct Purse {
-    left: Duration,
+    /// What is left of the time of all workers, and the keys that have not had their share.
+    left: Mutex<(Duration, u32)>,
+    /// No key gets more than this, as all of them together take no more time.
+    longest: Duration,
     memory_bytes: u64,
-    keys: u32,
 }
 
 impl Purse {
-    fn new(budget: Budget, keys: usize) -> Self {
+    fn new(budget: Budget, keys: usize, workers: usize) -> Self {
         let keys = u32::try_from(keys).unwrap_or(u32::MAX);
-        Self { left: budget.time, memory_bytes: budget.memory_bytes, keys }
+        let workers = u32::try_from(workers).unwrap_or(1).max(1);
+        Self {
+            left: Mutex::new((budget.time.saturating_mul(workers), keys)),
+            longest: budget.time,
+            memory_bytes: budget.memory_bytes / u64::from(workers),
+        }
     }
 
-    fn spend<T>(&mut self, work: impl FnOnce(Limits) -> T) -> T {
-        let share = self.left / self.keys.max(1);
+    fn spend<T>(&self, work: impl FnOnce(Limits) -> T) -> T {
+        let share = {
+            let (left, keys) = *self.left();
+            (left / keys.max(1)).min(self.longest)
+        };
         let begun = Instant::now();
         let deadline = begun + share;
         let done = work(Limits { deadline, memory_bytes: self.memory_bytes, nodes: u64::MAX });
-        self.left = self.left.saturating_sub(begun.elapsed());
-        self.keys = self.keys.saturating_sub(1);
+        let (left, keys) = &mut *self.left();
+        *left = left.saturating_sub(begun.elapsed());
+        *keys = keys.saturating_sub(1);
         done
+    }
+
+    fn left(&self) -> MutexGuard<'_, (Duration, u32)> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

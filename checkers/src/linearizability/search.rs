@@ -5,21 +5,18 @@
 //! at once: an order that has such an operation later stays legal when it is moved here. Then it
 //! chooses one of the operations that have begun and that no operation not yet ordered precedes.
 
-use std::collections::BTreeMap;
-
-use rustc_hash::FxHashMap;
-
 use super::budget::{Limits, Stop};
-use super::list::{Entry, List};
-use super::memo::{Memo, Precision};
+use super::dead::{DeadEnds, Ordered, Precision};
+use super::list::{Entry, List, NEVER};
+use super::steps::Steps;
 use super::task::Task;
 use crate::model::{Lookahead, Model};
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// An order, as places in the task. It may leave out operations that need not have happened.
-    Order(Vec<usize>),
+    /// There is an order. It may leave out operations that need not have happened.
+    Order,
     /// There is none.
     NoOrder,
     /// Not decided.
@@ -47,263 +44,385 @@ pub(crate) enum Method {
     Plain,
 }
 
+impl Method {
+    fn precision(self) -> Precision {
+        match self {
+            Self::Fast => Precision::Fingerprint,
+            Self::Exact | Self::Plain => Precision::Exact,
+        }
+    }
+}
+
 /// Which operation is tried first. Neither wins everywhere: the first one is lost when operations
 /// that nobody waits for can be put off for ever, the second one when many clients wait for each
 /// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Preference {
+pub(crate) enum Preference {
     /// The one that makes the operation possible that must end next; then the one that ends first.
     Goal,
     /// The one that began first.
     Call,
 }
 
-/// Searches with both preferences in turn, each time with twice the nodes: deterministic, and never
-/// far from the better one.
+impl Preference {
+    fn other(self) -> Self {
+        match self {
+            Self::Goal => Self::Call,
+            Self::Call => Self::Goal,
+        }
+    }
+}
+
+/// How two searches with different preferences take turns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turns {
+    /// Who begins.
+    pub(crate) first: Preference,
+    /// How many nodes the first turns have; then twice as many, and so on.
+    pub(crate) nodes: u64,
+}
+
+/// Searches with both preferences in turn, each time with twice the nodes, and each goes on where it was: deterministic,
+/// and never far from the better one. What one finds to lead nowhere the other one does not try.
 pub(crate) fn search<M: Model>(
     model: &M,
     task: &Task<'_, M>,
     method: Method,
     limits: Limits,
 ) -> Outcome {
-    let (mut share, mut nodes, mut best) = (NODES_FIRST, 0, 0);
-    let mut preference = Preference::Goal;
+    let turns = Turns { first: Preference::Goal, nodes: NODES_FIRST + task.len() as u64 };
+    search_in_turns(model, task, method, turns, limits)
+}
+
+/// As [`search`], with other turns.
+pub(crate) fn search_in_turns<M: Model>(
+    model: &M,
+    task: &Task<'_, M>,
+    method: Method,
+    turns: Turns,
+    limits: Limits,
+) -> Outcome {
+    let mut common = Common::new(model, task, method);
+    let mut first = Search::new(model, task, &mut common, method, turns.first);
+    let mut second = None;
+    let mut share = turns.nodes;
     loop {
-        let mut search = Search::new(model, task, method, preference);
-        let rest = limits.nodes.saturating_sub(nodes);
-        let found = search.run(Limits { nodes: share.min(rest), ..limits });
-        nodes += search.nodes;
-        best = best.max(search.best);
-        match found {
-            Found::Stopped(Stop::Nodes) if nodes < limits.nodes => {}
-            Found::Order(order) => {
-                verify(model, task, &order);
-                return Outcome { found: Found::Order(order), nodes, best };
+        let found = match common.turn(&mut first, share, limits) {
+            Found::Stopped(Stop::Nodes) if common.nodes < limits.nodes => {
+                let second = second.get_or_insert_with(|| {
+                    Search::new(model, task, &mut common, method, turns.first.other())
+                });
+                common.turn(second, share, limits)
             }
-            Found::NoOrder | Found::Stopped(_) => return Outcome { found, nodes, best },
-        }
-        preference = match preference {
-            Preference::Goal => Preference::Call,
-            Preference::Call => {
-                share *= 2;
-                Preference::Goal
-            }
+            found => found,
         };
+        let Common { nodes, best, .. } = common;
+        match found {
+            Found::Stopped(Stop::Nodes) if nodes < limits.nodes => share *= 2,
+            Found::Order | Found::NoOrder | Found::Stopped(_) => {
+                return Outcome { found, nodes, best };
+            }
+        }
     }
 }
 
-/// A search stops after so many nodes the first time.
+/// A search stops after so many nodes, and one for each operation, the first time.
 const NODES_FIRST: u64 = 1 << 12;
 
 /// The clock and the memory are looked at once in so many nodes.
 const NODES_PER_POLL: u64 = 1 << 12;
 
-struct Search<'a, M: Model> {
+/// What searches with different preferences share.
+struct Common<'a, M: Model> {
     model: &'a M,
-    ops: &'a [M::Op],
-    spans: Vec<(u64, Option<u64>)>,
-    /// By operation: equal operations have equal classes.
-    classes: Vec<usize>,
-    has_rules: bool,
-    preference: Preference,
-
-    list: List,
-    memo: Memo<M::State>,
-    lookahead: M::Lookahead,
-    state: M::State,
-    /// The order so far, each with the state before it.
-    trail: Vec<(usize, M::State)>,
-    /// Operations that must still be ordered.
-    needed: usize,
-    /// Nodes on the way whose candidates are not all tried.
-    choices: Vec<Choice>,
-    /// The candidates of all choices.
-    candidates: Vec<usize>,
-
+    task: &'a Task<'a, M>,
+    steps: Steps<'a, M>,
+    dead: DeadEnds,
     nodes: u64,
     best: usize,
+    /// What searches take that do not have their turn.
+    idle_bytes: u64,
 }
 
-/// A node where there is more than one way to go.
-struct Choice {
-    /// The length of the trail there.
-    trail: usize,
-    /// Where its candidates begin; they end where the next choice's begin.
-    first: usize,
-    /// The next one to try.
-    next: usize,
-}
-
-impl<'a, M: Model> Search<'a, M> {
-    fn new(model: &'a M, task: &'a Task<'_, M>, method: Method, preference: Preference) -> Self {
-        let spans = task.spans();
-        let precision = match method {
-            Method::Fast => Precision::Fingerprint,
-            Method::Exact | Method::Plain => Precision::Exact,
-        };
-        Self {
-            model,
-            ops: &task.ops,
-            classes: classes(&task.ops),
-            has_rules: method != Method::Plain,
-            preference,
-            list: List::new(&spans),
-            memo: Memo::new(precision, task.len()),
-            lookahead: model.lookahead(&task.ops),
-            state: model.initial(),
-            trail: Vec::new(),
-            needed: spans.iter().filter(|(_, end)| end.is_some()).count(),
-            choices: Vec::new(),
-            candidates: Vec::new(),
-            nodes: 0,
-            best: 0,
-            spans,
-        }
+impl<'a, M: Model> Common<'a, M> {
+    fn new(model: &'a M, task: &'a Task<'a, M>, method: Method) -> Self {
+        let steps = Steps::new(model, &task.ops);
+        let dead = DeadEnds::new(method.precision());
+        Self { model, task, steps, dead, nodes: 0, best: 0, idle_bytes: 0 }
     }
 
-    fn run(&mut self, limits: Limits) -> Found {
-        if self.has_rules && self.lookahead.is_doomed(&self.state) {
-            return Found::NoOrder;
+    /// Lets a search go on for `share` nodes.
+    fn turn(&mut self, search: &mut Search<M>, share: u64, limits: Limits) -> Found {
+        let until = self.nodes.saturating_add(share).min(limits.nodes);
+        self.idle_bytes = self.idle_bytes.saturating_sub(search.bytes());
+        let found = search.run(self, Limits { nodes: until, ..limits });
+        self.idle_bytes += search.bytes();
+        if found == Found::Order {
+            let order: Vec<usize> = search.trail.iter().map(|&(op, _)| op as usize).collect();
+            assert!(is_legal(self.model, self.task, &order), "what was found is an order");
         }
-        loop {
-            if self.has_rules {
-                while self.take_read_only() {}
-            }
-            self.best = self.best.max(self.trail.len());
-            if self.needed == 0 {
-                return Found::Order(self.trail.iter().map(|&(op, _)| op).collect());
-            }
-            if let Some(stop) = self.exceeded(limits) {
-                return Found::Stopped(stop);
-            }
-            self.nodes += 1;
-            if self.memo.insert(&self.state) {
-                self.offer_candidates();
-            }
-            if !self.advance() {
-                return Found::NoOrder;
-            }
-        }
+        found
     }
 
-    fn exceeded(&self, limits: Limits) -> Option<Stop> {
+    fn exceeded(&self, limits: Limits, search: &Search<M>) -> Option<Stop> {
         if self.nodes >= limits.nodes {
             return Some(Stop::Nodes);
         }
         if !self.nodes.is_multiple_of(NODES_PER_POLL) {
             return None;
         }
-        let trail = self.trail.capacity() * size_of::<(usize, M::State)>();
-        let candidates = self.candidates.capacity() * size_of::<usize>();
-        limits.exceeded(self.memo.bytes() + (trail + candidates) as u64)
+        let dead = self.dead.bytes(self.steps.op_count());
+        limits.exceeded(self.steps.bytes() + dead + search.bytes() + self.idle_bytes)
     }
+}
 
-    /// Takes one operation that is possible now and changes nothing in any state, if there is one.
-    fn take_read_only(&mut self) -> bool {
-        let fits = |&op: &usize| {
-            let op = self.op(op);
-            self.model.is_read_only(op) && self.model.step(&self.state, op).is_some()
-        };
-        let found = self.window().find(fits);
-        if let Some(op) = found {
-            let state = self.state.clone();
-            self.take(op, state);
+/// One way through the orders.
+struct Search<M: Model> {
+    has_rules: bool,
+    preference: Preference,
+    list: List,
+    ordered: Ordered,
+    lookahead: M::Lookahead,
+    state: u32,
+    /// The order so far, each with the state before it.
+    trail: Vec<(u32, u32)>,
+    /// Operations that must still be ordered.
+    needed: usize,
+    /// Nodes on the way, each with the candidate that was tried there last.
+    choices: Vec<Choice>,
+    /// By class: which of the operations that may come next stands for it, and in which round that was found.
+    standing: Vec<(u64, u32)>,
+    round: u64,
+    /// The operations that may come next, without those that change nothing.
+    window: Vec<u32>,
+    is_begun: bool,
+}
+
+/// A node where one of several ways was taken.
+struct Choice {
+    /// The length of the trail there.
+    trail: u32,
+    /// The candidate that was tried last.
+    last: Rank,
+}
+
+/// The order in which candidates are tried: those that serve the goal, then those that end first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    is_idle: bool,
+    end: u32,
+    op: u32,
+}
+
+impl<M: Model> Search<M> {
+    fn new(
+        model: &M,
+        task: &Task<'_, M>,
+        common: &mut Common<'_, M>,
+        method: Method,
+        preference: Preference,
+    ) -> Self {
+        let spans = task.spans();
+        Self {
+            has_rules: method != Method::Plain,
+            preference,
+            list: List::new(&spans),
+            ordered: Ordered::nothing(method.precision(), task.len()),
+            lookahead: model.lookahead(&task.ops, &spans),
+            state: common.steps.initial(),
+            trail: Vec::with_capacity(task.len()),
+            needed: spans.iter().filter(|span| span.end.is_some()).count(),
+            choices: Vec::new(),
+            standing: vec![(0, 0); common.steps.class_count()],
+            round: 0,
+            window: Vec::new(),
+            is_begun: false,
         }
-        found.is_some()
     }
 
-    /// The operations that may come next: those called before the first return.
-    fn window(&self) -> impl Iterator<Item = usize> {
-        self.list.iter().map_while(|entry| match entry {
-            Entry::Call(op) => Some(op),
-            Entry::Head | Entry::Return(_) | Entry::Tail => None,
-        })
-    }
-
-    fn offer_candidates(&mut self) {
-        let first = self.candidates.len();
-        let mut window: Vec<usize> =
-            if self.has_rules { self.representatives() } else { self.window().collect() };
-        if self.has_rules && self.preference == Preference::Goal {
-            let goal = self.goal();
-            window.sort_by_cached_key(|&op| (!self.serves(op, goal), self.end(op), op));
+    /// Goes on until it has found something or stops.
+    fn run(&mut self, common: &mut Common<'_, M>, limits: Limits) -> Found {
+        // A search that has stopped stands at a node that it has not looked at.
+        if !std::mem::replace(&mut self.is_begun, true) {
+            if self.has_rules && self.lookahead.is_doomed(common.steps.state(self.state)) {
+                return Found::NoOrder;
+            }
+            self.take_read_only(common);
         }
-        self.candidates.extend(window);
-        self.choices.push(Choice { trail: self.trail.len(), first, next: first });
+        loop {
+            common.best = common.best.max(self.trail.len());
+            if self.needed == 0 {
+                return Found::Order;
+            }
+            if let Some(stop) = common.exceeded(limits, self) {
+                return Found::Stopped(stop);
+            }
+            common.nodes += 1;
+            let is_new = !common.dead.has(&self.ordered, self.state);
+            let went = is_new && self.choose(common, None);
+            if !went && !self.go_back(common) {
+                return Found::NoOrder;
+            }
+            self.take_read_only(common);
+        }
     }
 
-    /// Of operations that are equal, result included, the one that ends first: an order that has
-    /// another one of them here stays legal when the two are exchanged. What changes nothing and
-    /// does not fit is left out.
-    fn representatives(&self) -> Vec<usize> {
-        let mut best: BTreeMap<usize, usize> = BTreeMap::new();
-        for op in self.window().filter(|&op| !self.model.is_read_only(self.op(op))) {
-            let class = *self.classes.get(op).expect("every operation has a class");
-            let representative = best.entry(class).or_insert(op);
-            if self.end(op) < self.end(*representative) {
-                *representative = op;
+    fn bytes(&self) -> u64 {
+        let choices = self.choices.capacity() * size_of::<Choice>();
+        let trail = self.trail.capacity() * size_of::<(u32, u32)>();
+        let standing = self.standing.capacity() * size_of::<(u64, u32)>();
+        self.list.bytes() + (choices + trail + standing) as u64
+    }
+
+    /// Takes all operations that are possible now and change nothing in any state.
+    fn take_read_only(&mut self, common: &mut Common<'_, M>) {
+        if !self.has_rules {
+            return;
+        }
+        let mut before = List::HEAD;
+        loop {
+            let place = self.list.after(before);
+            let Entry::Call(op) = self.list.entry(place) else { return };
+            if common.steps.is_read_only(op) && common.steps.is_possible(self.state, op) {
+                // What follows now is after the one before it: its own return may have stood next.
+                self.take(op, self.state);
+            } else {
+                before = place;
             }
         }
-        let mut representatives: Vec<usize> = best.into_values().collect();
-        representatives.sort_unstable();
-        representatives
     }
 
-    /// The operation that must end next.
-    fn goal(&self) -> Option<usize> {
-        self.list.iter().find_map(|entry| match entry {
-            Entry::Return(op) => Some(op),
-            Entry::Head | Entry::Call(_) | Entry::Tail => None,
-        })
-    }
-
-    /// Whether `op` is the goal, or makes it possible.
-    fn serves(&self, op: usize, goal: Option<usize>) -> bool {
-        let Some(goal) = goal else { return false };
-        if op == goal {
-            return true;
+    /// Takes the best candidate after `last`; false if there is none. Where it is tried first, the node becomes a choice.
+    fn choose(&mut self, common: &mut Common<'_, M>, last: Option<Rank>) -> bool {
+        let trail = u32::try_from(self.trail.len()).expect("fewer than 2^32 operations");
+        self.look_around(common);
+        let goal = self.goal();
+        let mut last = last;
+        while let Some(rank) = self.best_after(common, goal, last) {
+            if self.try_take(common, rank.op) {
+                self.choices.push(Choice { trail, last: rank });
+                return true;
+            }
+            last = Some(rank);
         }
-        let after = self.model.step(&self.state, self.op(op));
-        after.is_some_and(|state| self.model.step(&state, self.op(goal)).is_some())
+        common.dead.add(&self.ordered, self.state);
+        false
     }
 
-    /// Goes back to the last choice that has an untried candidate, and takes that; false if there
-    /// is none.
-    fn advance(&mut self) -> bool {
-        while let Some(choice) = self.choices.last_mut() {
-            let (trail, first) = (choice.trail, choice.first);
-            let next = choice.next;
-            choice.next += 1;
-            self.undo_to(trail);
-            let Some(&op) = self.candidates.get(next) else {
-                self.candidates.truncate(first);
-                self.choices.pop();
-                continue;
-            };
-            if self.try_take(op) {
+    /// Goes back to the last choice that has another candidate, and takes that; false if there is none.
+    fn go_back(&mut self, common: &mut Common<'_, M>) -> bool {
+        while let Some(Choice { trail, last }) = self.choices.pop() {
+            self.undo_to(trail as usize);
+            if self.choose(common, Some(last)) {
                 return true;
             }
         }
         false
     }
 
-    fn try_take(&mut self, op: usize) -> bool {
-        let Some(state) = self.model.step(&self.state, self.op(op)) else { return false };
+    /// Finds the operations that may come next: those called before the first return. Of operations that are equal,
+    /// result included, only the one that ends first: an order that has another one of them here stays legal when the
+    /// two are exchanged. What changes nothing and does not fit is left out.
+    fn look_around(&mut self, common: &Common<'_, M>) {
+        self.window.clear();
+        self.round += 1;
+        let mut place = self.list.after(List::HEAD);
+        while let Entry::Call(op) = self.list.entry(place) {
+            place = self.list.after(place);
+            if !self.has_rules {
+                self.window.push(op);
+                continue;
+            }
+            if common.steps.is_read_only(op) {
+                continue;
+            }
+            let class = common.steps.class(op) as usize;
+            let standing = self.standing.get_mut(class).expect("every class has its place");
+            if standing.0 != self.round {
+                *standing = (self.round, op);
+                self.window.push(op);
+            } else if self.list.end(op) < self.list.end(standing.1) {
+                standing.1 = op;
+            }
+        }
+        if self.has_rules {
+            for op in &mut self.window {
+                let class = common.steps.class(*op) as usize;
+                *op = self.standing.get(class).map_or(*op, |standing| standing.1);
+            }
+        }
+    }
+
+    /// The candidate with the lowest rank above `last`.
+    fn best_after(
+        &self,
+        common: &mut Common<'_, M>,
+        goal: Option<u32>,
+        last: Option<Rank>,
+    ) -> Option<Rank> {
+        let mut best: Option<Rank> = None;
+        for &op in &self.window {
+            let (end, is_call) = match self.preference {
+                Preference::Goal if self.has_rules => (self.list.end(op), false),
+                Preference::Goal | Preference::Call => (0, true),
+            };
+            let idle = Rank { is_idle: true, end, op };
+            let busy = Rank { is_idle: false, end, op };
+            // What cannot be the best is not asked whether it serves.
+            if last.is_some_and(|last| idle <= last) || best.is_some_and(|best| busy >= best) {
+                continue;
+            }
+            let is_idle = !is_call && !self.serves(common, op, goal);
+            let rank = Rank { is_idle, end, op };
+            if last.is_none_or(|last| rank > last) && best.is_none_or(|best| rank < best) {
+                best = Some(rank);
+            }
+        }
+        best
+    }
+
+    /// The operation that must end next.
+    fn goal(&self) -> Option<u32> {
+        let mut place = self.list.after(List::HEAD);
+        loop {
+            match self.list.entry(place) {
+                Entry::Call(_) => place = self.list.after(place),
+                Entry::Return(op) => return Some(op),
+                Entry::Edge => return None,
+            }
+        }
+    }
+
+    /// Whether `op` is the goal, or makes it possible.
+    fn serves(&self, common: &mut Common<'_, M>, op: u32, goal: Option<u32>) -> bool {
+        let Some(goal) = goal else { return false };
+        if op == goal {
+            return true;
+        }
+        if !common.steps.depends(goal, op) {
+            return false;
+        }
+        let after = common.steps.after(self.state, op);
+        after.is_some_and(|state| common.steps.is_possible(state, goal))
+    }
+
+    fn try_take(&mut self, common: &mut Common<'_, M>, op: u32) -> bool {
+        let Some(state) = common.steps.after(self.state, op) else { return false };
         self.take(op, state);
-        if self.has_rules && self.lookahead.is_doomed(&self.state) {
+        if self.has_rules && self.lookahead.is_doomed(common.steps.state(self.state)) {
             self.undo_to(self.trail.len() - 1);
             return false;
         }
         true
     }
 
-    fn take(&mut self, op: usize, after: M::State) {
+    fn take(&mut self, op: u32, after: u32) {
         let before = std::mem::replace(&mut self.state, after);
         self.trail.push((op, before));
         self.list.lift(op);
-        self.memo.toggle(op);
-        self.lookahead.take(op);
-        self.needed -= usize::from(self.is_needed(op));
+        self.ordered.toggle(op);
+        self.lookahead.take(op as usize);
+        self.needed -= usize::from(self.list.end(op) != NEVER);
     }
 
     fn undo_to(&mut self, length: usize) {
@@ -311,54 +430,35 @@ impl<'a, M: Model> Search<'a, M> {
             let Some((op, before)) = self.trail.pop() else { return };
             self.state = before;
             self.list.unlift(op);
-            self.memo.toggle(op);
-            self.lookahead.put_back(op);
-            self.needed += usize::from(self.is_needed(op));
+            self.ordered.toggle(op);
+            self.lookahead.put_back(op as usize);
+            self.needed += usize::from(self.list.end(op) != NEVER);
         }
     }
-
-    fn op(&self, op: usize) -> &'a M::Op {
-        self.ops.get(op).expect("operations are named by their places")
-    }
-
-    fn is_needed(&self, op: usize) -> bool {
-        self.spans.get(op).is_some_and(|(_, end)| end.is_some())
-    }
-
-    /// When it must have happened, at the latest.
-    fn end(&self, op: usize) -> u64 {
-        self.spans.get(op).and_then(|&(_, end)| end).unwrap_or(u64::MAX)
-    }
 }
 
-/// Gives equal operations equal numbers.
-fn classes<Op: Clone + Eq + std::hash::Hash>(ops: &[Op]) -> Vec<usize> {
-    let mut known: FxHashMap<&Op, usize> = FxHashMap::default();
-    ops.iter()
-        .map(|op| {
-            let fresh = known.len();
-            *known.entry(op).or_insert(fresh)
-        })
-        .collect()
-}
-
-/// A valid verdict rests on this and not on the search: the order is legal for the model, keeps to
-/// real time, and has every operation that must be in it.
-fn verify<M: Model>(model: &M, task: &Task<'_, M>, order: &[usize]) {
+/// Whether an order is legal for the model, keeps to real time, and has every operation that must be in it. A valid
+/// verdict rests on this and not on how the order was found.
+pub(super) fn is_legal<M: Model>(model: &M, task: &Task<'_, M>, order: &[usize]) -> bool {
     let mut state = model.initial();
     let mut latest_call = 0;
     let mut is_left = vec![true; task.len()];
     for &place in order {
-        let operation = task.operations.get(place).expect("the order names operations");
-        let op = task.ops.get(place).expect("every operation has a meaning");
-        state =
-            model.step(&state, op).expect("each operation of the order is possible in its turn");
+        let (Some(operation), Some(op)) = (task.operations.get(place), task.ops.get(place)) else {
+            return false;
+        };
+        let is_possible = if model.is_read_only(op) {
+            model.is_possible(&state, op)
+        } else {
+            model.apply(&mut state, op)
+        };
         // None may have ended before one that was ordered earlier was called.
         latest_call = latest_call.max(operation.invoke);
-        assert!(operation.definite_end().is_none_or(|end| latest_call <= end), "real time is kept");
-        let left = is_left.get_mut(place).expect("the order names operations");
-        assert!(std::mem::take(left), "no operation is ordered twice");
+        let is_late = operation.definite_end().is_some_and(|end| end < latest_call);
+        let is_first = is_left.get_mut(place).is_some_and(std::mem::take);
+        if is_late || !is_first || !is_possible {
+            return false;
+        }
     }
-    let complete = task.operations.iter().zip(&is_left).all(|(o, left)| !left || !o.is_ok());
-    assert!(complete, "every operation that happened is in the order");
+    task.operations.iter().zip(&is_left).all(|(operation, left)| !left || !operation.is_ok())
 }

@@ -1,8 +1,11 @@
 //! The operations of one key, ready to be ordered.
 
+use rustc_hash::FxHashSet;
+
+use super::search::is_legal;
 use super::{Found, Limits, Method, search};
 use crate::history::{Operation, Outcome};
-use crate::model::{Malformed, Member, Model};
+use crate::model::{Malformed, Member, Model, Span};
 
 /// Operations that did or may have happened, with their meaning, in order of invocation.
 #[derive(Debug)]
@@ -32,6 +35,9 @@ impl<'a, M: Model> Task<'a, M> {
                 task.ops.push(op);
             }
         }
+        if task.operations.iter().all(|operation| operation.is_ok()) {
+            return Ok(task);
+        }
         let unobserved = model.unobserved(&task.ops);
         let mut unobserved = unobserved.into_iter();
         Ok(task.filtered(|member| unobserved.next() != Some(true) || member.operation.is_ok()))
@@ -55,20 +61,28 @@ impl<'a, M: Model> Task<'a, M> {
         members.map(|(operation, op)| Member { operation, op })
     }
 
+    /// Whether the order that the model guesses is legal.
+    pub(crate) fn is_guessed(&self, model: &M) -> bool {
+        let members: Vec<Member<'_, M::Op>> = self.members().collect();
+        let guess = model.guess(&members);
+        guess.is_some_and(|order| is_legal(model, self, &order))
+    }
+
     /// A part that the model suspects, and that indeed has no order: then neither has the whole.
     pub(crate) fn refuted(&self, model: &M, limits: Limits) -> Option<Self> {
         let members: Vec<Member<'_, M::Op>> = self.members().collect();
         model.suspects(&members).into_iter().take(SUSPECTS_MAX).find_map(|places| {
             let mut place = 0..self.len();
+            let places: FxHashSet<usize> = places.into_iter().collect();
             let part = self.filtered(|_| place.next().is_some_and(|p| places.contains(&p)));
-            let found = search(model, &part, Method::Exact, limits).found;
+            let found = search(model, &part, Method::Fast, limits).found;
             (found == Found::NoOrder).then_some(part)
         })
     }
 
     /// When each began, and when it had certainly ended.
-    pub(super) fn spans(&self) -> Vec<(u64, Option<u64>)> {
-        self.operations.iter().map(|o| (o.invoke, o.definite_end())).collect()
+    pub(super) fn spans(&self) -> Vec<Span> {
+        self.members().map(|member| member.span()).collect()
     }
 
     /// How many operations there are.

@@ -19,7 +19,7 @@ impl Monitor for Counter {
          possible at that time, and no later read is less";
     const FUNCTIONS: &'static [&'static str] = &["read", "add"];
 
-    fn judge<'a>(&self, operations: &'a [Operation]) -> Result<Option<Wrong<'a>>, Malformed> {
+    fn judge<'a>(&self, operations: &[&'a Operation]) -> Result<Option<Wrong<'a>>, Malformed> {
         let recorded = Recorded::of(operations)?;
         let wrong = recorded.reads.iter().find_map(|read| recorded.out_of_bounds(read));
         Ok(wrong.or_else(|| recorded.decrease()))
@@ -43,7 +43,7 @@ struct Read<'a> {
 }
 
 impl<'a> Recorded<'a> {
-    fn of(operations: &'a [Operation]) -> Result<Self, Malformed> {
+    fn of(operations: &[&'a Operation]) -> Result<Self, Malformed> {
         let mut recorded = Self { reads: Vec::new(), begun: Vec::new(), ended: Vec::new() };
         for operation in operations {
             match operation.f.as_str() {

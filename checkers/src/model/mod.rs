@@ -5,13 +5,19 @@
 //! code with its subject inherits its bugs.
 
 mod consensus;
+mod container;
 mod counter;
+#[cfg(test)]
+mod differential;
 mod monitor;
+mod mutex;
 mod register;
 mod set;
 mod store;
+mod supply;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::hash::Hash;
 
@@ -19,18 +25,92 @@ use crate::history::{Key, Operation};
 use crate::linearizability::{self, Budget, Linearizability};
 
 pub use consensus::{Consensus, ConsensusOp, Observers};
+pub use container::{Container, ContainerOp, PriorityQueue, Queue, Stack};
 pub use counter::Counter;
 pub use monitor::Monitored;
+pub use mutex::{Mutex, MutexOp};
 pub use register::{Orphans, Register, RegisterOp};
 pub use set::Set;
 pub use store::{AppendList, CasRegister, KvTransaction, StoreOp};
 
 /// A sequential object.
+///
+/// One of your own needs its states, its operations, and which state follows which:
+///
+/// ```
+/// use quorate_checkers::history::{Operation, Outcome, Value};
+/// use quorate_checkers::model::{Malformed, Model, NoLookahead, Span};
+///
+/// /// A dispenser of tickets: each `draw` returns the next number.
+/// struct Tickets;
+///
+/// impl Model for Tickets {
+///     type State = i64;
+///     /// The number that was drawn, if anybody was told.
+///     type Op = Option<i64>;
+///     type Lookahead = NoLookahead;
+///
+///     const NAME: &'static str = "tickets";
+///     const SUMMARY: &'static str = "each `draw` returns the next number, from 1 on";
+///     const FUNCTIONS: &'static [&'static str] = &["draw"];
+///
+///     fn initial(&self) -> i64 {
+///         0
+///     }
+///
+///     fn parse(&self, operation: &Operation) -> Result<Option<Option<i64>>, Malformed> {
+///         match &operation.outcome {
+///             Outcome::Ok(Value::Int(number)) => Ok(Some(Some(*number))),
+///             Outcome::Ok(other) => {
+///                 let problem = format!("`draw` returns {other}; expected an integer");
+///                 Err(Malformed { index: operation.invoke, problem })
+///             }
+///             Outcome::Fail | Outcome::Info | Outcome::Pending => Ok(Some(None)),
+///         }
+///     }
+///
+///     fn step(&self, last: &i64, drawn: &Option<i64>) -> Option<i64> {
+///         let next = last + 1;
+///         drawn.is_none_or(|drawn| drawn == next).then_some(next)
+///     }
+///
+///     fn lookahead(&self, _: &[Option<i64>], _: &[Span]) -> NoLookahead {
+///         NoLookahead
+///     }
+///
+///     fn describe_state(&self, last: &i64) -> String {
+///         format!("{last} was drawn last")
+///     }
+/// }
+///
+/// use quorate_checkers::history::{ProcessId, Time};
+/// use quorate_checkers::linearizability::{Budget, check};
+/// use quorate_checkers::verdict::Verdict;
+///
+/// let draw = |invoke: u64, number: i64| Operation {
+///     invoke,
+///     complete: Some(invoke + 1),
+///     process: ProcessId(0),
+///     f: "draw".to_owned(),
+///     key: None,
+///     input: Value::Nil,
+///     outcome: Outcome::Ok(Value::Int(number)),
+///     invoked_at: Time(invoke),
+///     completed_at: Some(Time(invoke + 1)),
+///     error: None,
+/// };
+/// let verdict = |operations: &[Operation]| check(&Tickets, operations, Budget::default()).verdict;
+/// assert_eq!(verdict(&[draw(0, 1), draw(2, 2)]), Verdict::Valid);
+/// assert_eq!(verdict(&[draw(0, 1), draw(2, 1)]), Verdict::Invalid);
+/// ```
+///
+/// All else makes the search faster, and what it finds better explained. What is said there must be true, or verdicts are
+/// wrong.
 pub trait Model {
     /// All that it remembers.
     type State: Clone + Eq + Hash;
     /// An operation with what is known of its result.
-    type Op: Clone + Eq + Hash;
+    type Op: Clone + Eq + Hash + Send + Sync;
     /// What tells dead ends early; [`NoLookahead`] for models that have nothing to say.
     type Lookahead: Lookahead<Self::State>;
 
@@ -57,13 +137,40 @@ pub trait Model {
     /// The state after `op`, or `None` if it cannot happen, or not with this result.
     fn step(&self, state: &Self::State, op: &Self::Op) -> Option<Self::State>;
 
+    /// As [`Model::step`], in place; false if it cannot happen, and then the state does not matter any more.
+    fn apply(&self, state: &mut Self::State, op: &Self::Op) -> bool {
+        let after = self.step(state, op);
+        let is_possible = after.is_some();
+        if let Some(after) = after {
+            *state = after;
+        }
+        is_possible
+    }
+
+    /// Whether `op` can happen, with this result: whether [`Model::step`] has an answer.
+    fn is_possible(&self, state: &Self::State, op: &Self::Op) -> bool {
+        self.step(state, op).is_some()
+    }
+
+    /// About how much memory a state takes.
+    fn state_bytes(&self, state: &Self::State) -> usize {
+        size_of_val(state)
+    }
+
     /// Whether `op` changes the state in *no* state. A write of the value that is there is not
-    /// read-only: it may be needed later.
-    fn is_read_only(&self, op: &Self::Op) -> bool;
+    /// read-only: it may be needed later. The default says no.
+    fn is_read_only(&self, op: &Self::Op) -> bool {
+        let _ = op;
+        false
+    }
 
     /// Whether `observer` may be possible only because `cause` has happened. If no operation
-    /// depends on `cause`, then any legal order stays legal without it; answer true when in doubt.
-    fn depends(&self, observer: &Self::Op, cause: &Self::Op) -> bool;
+    /// depends on `cause`, then any legal order stays legal without it; answer true when in doubt, as
+    /// the default does.
+    fn depends(&self, observer: &Self::Op, cause: &Self::Op) -> bool {
+        let _ = (observer, cause);
+        true
+    }
 
     /// For each of `ops`, whether none of the others depends on it. The default asks for each pair.
     fn unobserved(&self, ops: &[Self::Op]) -> Vec<bool> {
@@ -74,6 +181,13 @@ pub trait Model {
         ops.iter().enumerate().map(is_unobserved).collect()
     }
 
+    /// An order of all of `members`, as places, that may well be legal: it is looked at before anything is searched. The
+    /// default has no idea.
+    fn guess(&self, members: &[Member<'_, Self::Op>]) -> Option<Vec<usize>> {
+        let _ = members;
+        None
+    }
+
     /// Small sets of operations, as places in `members`, that may be impossible to order: they are
     /// tried before the search, the first ones first. A set has with each operation all those that
     /// it depends on. The default suspects nothing.
@@ -82,18 +196,32 @@ pub trait Model {
         Vec::new()
     }
 
-    /// A [`Lookahead`] for a search that orders `ops`.
-    fn lookahead(&self, ops: &[Self::Op]) -> Self::Lookahead;
+    /// A [`Lookahead`] for a search that orders `ops`, each of which takes effect within its span.
+    fn lookahead(&self, ops: &[Self::Op], spans: &[Span]) -> Self::Lookahead;
 
     /// An operation in a few words (`write 5`, `read -> nil`).
-    fn describe(&self, operation: &Operation) -> String;
+    fn describe(&self, operation: &Operation) -> String {
+        describe(operation)
+    }
 
     /// A state in a few words.
     fn describe_state(&self, state: &Self::State) -> String;
 
     /// Why operations that cannot be ordered cannot: one sentence without a full stop, if the model
-    /// can tell.
-    fn accuse(&self, case: &Case<'_, Self::Op>) -> Option<String>;
+    /// can tell. The default cannot.
+    fn accuse(&self, case: &Case<'_, Self::Op>) -> Option<String> {
+        let _ = case;
+        None
+    }
+}
+
+/// When an operation takes effect, by indices of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// After this.
+    pub call: u64,
+    /// Before this; at any time, or never, if it is absent.
+    pub end: Option<u64>,
 }
 
 /// Sees that a search has gone wrong before it has to run into it.
@@ -124,7 +252,7 @@ pub struct Case<'a, Op> {
     /// The smallest set that was found, in order of invocation.
     pub set: &'a [Member<'a, Op>],
     /// Every operation on the same object.
-    pub all: &'a [Operation],
+    pub all: &'a [&'a Operation],
     /// The one of the set that is to blame: without it there is an order.
     pub accused: Member<'a, Op>,
 }
@@ -136,6 +264,13 @@ pub struct Member<'a, Op> {
     pub operation: &'a Operation,
     /// Its meaning.
     pub op: &'a Op,
+}
+
+impl<Op> Member<'_, Op> {
+    /// When it takes effect.
+    pub fn span(&self) -> Span {
+        Span { call: self.operation.invoke, end: self.operation.definite_end() }
+    }
 }
 
 impl<Op> Clone for Member<'_, Op> {
@@ -211,4 +346,8 @@ pub const ALL: &[&dyn AnyModel] = &[
     &Monitored(Set),
     &Monitored(Counter),
     &Consensus,
+    &Queue::new(),
+    &Stack::new(),
+    &PriorityQueue::new(),
+    &Mutex,
 ];

@@ -19,7 +19,7 @@ pub(super) trait Monitor: Sync {
 
     /// What is wrong with the operations on one key, which are in order of invocation; nothing if nothing is. The
     /// error says that one of them has no meaning.
-    fn judge<'a>(&self, operations: &'a [Operation]) -> Result<Option<Wrong<'a>>, Malformed>;
+    fn judge<'a>(&self, operations: &[&'a Operation]) -> Result<Option<Wrong<'a>>, Malformed>;
 }
 
 /// Operations that cannot all have happened.
@@ -51,11 +51,11 @@ impl<M: Monitor> AnyModel for Monitored<M> {
     }
 
     fn check(&self, operations: &[Operation], _budget: Budget) -> Linearizability {
-        let mut by_key: BTreeMap<Option<Key>, Vec<Operation>> = BTreeMap::new();
+        let mut by_key: BTreeMap<Option<Key>, Vec<&Operation>> = BTreeMap::new();
         for operation in operations {
-            by_key.entry(operation.key).or_default().push(operation.clone());
+            by_key.entry(operation.key).or_default().push(operation);
         }
-        let judge = |(key, all): (&Option<Key>, &Vec<Operation>)| {
+        let judge = |(key, all): (&Option<Key>, &Vec<&Operation>)| {
             let finding = match self.0.judge(all)? {
                 None => Finding::Valid,
                 Some(wrong) => Finding::Invalid { counterexample: counterexample(*key, &wrong) },

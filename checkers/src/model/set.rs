@@ -23,7 +23,7 @@ impl Monitor for Set {
          once; each element is added once";
     const FUNCTIONS: &'static [&'static str] = &["read", "append"];
 
-    fn judge<'a>(&self, operations: &'a [Operation]) -> Result<Option<Wrong<'a>>, Malformed> {
+    fn judge<'a>(&self, operations: &[&'a Operation]) -> Result<Option<Wrong<'a>>, Malformed> {
         let recorded = Recorded::of(operations)?;
         let of_read = recorded.reads.iter().find_map(|read| recorded.elements(read));
         Ok(of_read.or_else(|| recorded.disagreement()).or_else(|| recorded.out_of_order()))
@@ -53,7 +53,7 @@ struct Placed<'a> {
 }
 
 impl<'a> Recorded<'a> {
-    fn of(operations: &'a [Operation]) -> Result<Self, Malformed> {
+    fn of(operations: &[&'a Operation]) -> Result<Self, Malformed> {
         let mut recorded = Self { additions: FxHashMap::default(), reads: Vec::new() };
         for operation in operations {
             match operation.f.as_str() {

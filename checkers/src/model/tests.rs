@@ -28,13 +28,32 @@ fn done(state: &mut State, f: &str, key: u64, argument: &Value) -> Option<Value>
     let after = match (f, &held, argument) {
         ("read" | "r", _, _) => return Some(held),
         ("write" | "w", _, _) | ("add", Value::Nil, _) => argument.clone(),
-        ("delete", _, _) => Value::Nil,
+        ("delete", _, _) | ("release", Value::Int(_), _) => Value::Nil,
         ("cas", _, Value::List(pair)) => (pair[0] == held).then(|| pair[1].clone())?,
         ("append", Value::Nil, _) => Value::List(vec![argument.clone()]),
         ("append", Value::List(values), _) => {
             Value::List([values.as_slice(), std::slice::from_ref(argument)].concat())
         }
         ("add", Value::Int(sum), Value::Int(amount)) => Value::Int(sum + amount),
+        ("acquire", Value::Nil, _) => Value::Int(1),
+        ("enqueue" | "push" | "insert", _, Value::Int(element)) => {
+            let Value::List(mut elements) = held.clone() else {
+                state.insert(key, list(&[*element]));
+                return Some(argument.clone());
+            };
+            let at = match f {
+                "enqueue" => elements.len(),
+                "push" => 0,
+                _ => elements.iter().position(|other| other > argument).unwrap_or(elements.len()),
+            };
+            elements.insert(at, argument.clone());
+            Value::List(elements)
+        }
+        ("dequeue" | "pop" | "extract", Value::List(elements), _) if !elements.is_empty() => {
+            state.insert(key, Value::List(elements[1..].to_vec()));
+            return Some(elements[0].clone());
+        }
+        ("dequeue" | "pop" | "extract", _, _) => return Some(Value::Nil),
         _ => return None,
     };
     state.insert(key, after);
@@ -78,7 +97,7 @@ fn is_alike(model: &str, told: &Value, right: &Value) -> bool {
 }
 
 /// Whether there is an order, straight from the definition (Herlihy and Wing 1990).
-fn has_order(model: &str, all: &[Operation]) -> bool {
+pub(super) fn has_order(model: &str, all: &[Operation]) -> bool {
     let may_have: Vec<&Operation> = all.iter().filter(|o| o.outcome != Outcome::Fail).collect();
     can_finish(model, &may_have, &mut vec![true; may_have.len()], &State::new())
 }
@@ -114,7 +133,7 @@ fn can_finish(model: &str, all: &[&Operation], left: &mut Vec<bool>, state: &Sta
 }
 
 /// A random history of a real object, which returns something wrong now and then.
-struct World<'a> {
+pub(super) struct World<'a> {
     dice: &'a mut Dice,
     model: &'static str,
     size: Size,
@@ -131,16 +150,16 @@ type Doing = Option<(Step, Option<Value>)>;
 
 /// How many operations by how many processes a history has, and how often it is wrong.
 #[derive(Clone, Copy)]
-struct Size {
-    processes: u64,
-    operations: u64,
-    wrong_percent: u64,
-    info_percent: u64,
-    deletes_lists: bool,
+pub(super) struct Size {
+    pub(super) processes: u64,
+    pub(super) operations: u64,
+    pub(super) wrong_percent: u64,
+    pub(super) info_percent: u64,
+    pub(super) deletes_lists: bool,
 }
 
 impl World<'_> {
-    fn history(dice: &mut Dice, model: &'static str, size: Size) -> Vec<Operation> {
+    pub(super) fn history(dice: &mut Dice, model: &'static str, size: Size) -> Vec<Operation> {
         let mut world = World {
             dice,
             model,
@@ -202,6 +221,16 @@ impl World<'_> {
                 ("cas", key, list(&[expected, new]))
             }
             ("cas-register", _) => ("delete", key, Value::Nil),
+            ("register", 0..5) => ("read", key, Value::Nil),
+            ("register", _) => ("write", key, self.value(!few)),
+            ("mutex", 0..5) => ("acquire", key, Value::Nil),
+            ("mutex", _) => ("release", key, Value::Nil),
+            ("queue", 0..5) => ("dequeue", key, Value::Nil),
+            ("queue", _) => ("enqueue", key, self.value(!few)),
+            ("stack", 0..5) => ("pop", key, Value::Nil),
+            ("stack", _) => ("push", key, self.value(!few)),
+            ("priority-queue", 0..5) => ("extract", key, Value::Nil),
+            ("priority-queue", _) => ("insert", key, self.value(!few)),
             ("append-list", _) => ("append", key, self.value(!few)),
             ("set", _) => ("append", key, self.value(true)),
             ("counter", _) => ("add", key, Value::Int(self.dice.below(3).cast_signed())),
@@ -245,7 +274,7 @@ impl World<'_> {
                 self.push(What::Info(step));
             }
             _ if step.f == "txn" && result == Value::Nil => self.push(What::Fail(step)),
-            _ if step.f == "read" || step.f == "txn" => {
+            _ if ["read", "txn", "dequeue", "pop", "extract"].contains(&step.f.as_str()) => {
                 self.push(What::Ok(Step { value: result, ..step }));
             }
             _ => self.push(What::Ok(step)),
@@ -271,6 +300,10 @@ impl World<'_> {
                 values.truncate(2);
                 Value::List(values)
             }
+            ("dequeue" | "pop" | "extract", _) => match self.dice.below(5) {
+                0 => Value::Nil,
+                element => Value::Int(element.cast_signed() - 1),
+            },
             ("read", Value::Int(_) | Value::Nil)
                 if self.model != "append-list" && self.model != "set" =>
             {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::{Case, Malformed, Member, Model};
+use super::{Case, Malformed, Member, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 
 pub use observers::Observers;
@@ -112,7 +112,7 @@ impl Model for Consensus {
         suspects(members)
     }
 
-    fn lookahead(&self, ops: &[ConsensusOp]) -> Observers {
+    fn lookahead(&self, ops: &[ConsensusOp], _: &[Span]) -> Observers {
         Observers::new(ops)
     }
 

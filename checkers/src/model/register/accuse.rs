@@ -32,6 +32,7 @@ impl Reader<'_> {
             .case
             .all
             .iter()
+            .copied()
             .filter(|other| other.f == "write" && other.input == Value::Int(value))
             .collect();
         let ended = self.read.complete?;

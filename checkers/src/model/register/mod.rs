@@ -5,9 +5,10 @@ mod orphans;
 mod stale;
 mod zones;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Case, Malformed, Member, Model};
+use super::witness::{self, Deed};
+use super::{Case, Malformed, Member, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 
 pub use orphans::Orphans;
@@ -80,6 +81,21 @@ impl Model for Register {
         ops.iter().map(is_unobserved).collect()
     }
 
+    fn guess(&self, members: &[Member<'_, RegisterOp>]) -> Option<Vec<usize>> {
+        let mut ids: FxHashMap<i64, u32> = FxHashMap::default();
+        let mut id = |value: i64| {
+            let fresh = u32::try_from(ids.len() + 1).expect("fewer than 2^32 values");
+            *ids.entry(value).or_insert(fresh)
+        };
+        let deed = |member: &Member<'_, RegisterOp>| match *member.op {
+            RegisterOp::Read(seen) => Deed { finds: Some(seen.map_or(0, &mut id)), leaves: None },
+            RegisterOp::Write(value) => Deed { finds: None, leaves: Some(id(value)) },
+        };
+        let deeds: Vec<Deed> = members.iter().map(deed).collect();
+        let spans: Vec<Span> = members.iter().map(Member::span).collect();
+        witness::order(&deeds, &spans, ids.len() + 1)
+    }
+
     fn suspects(&self, members: &[Member<'_, RegisterOp>]) -> Vec<Vec<usize>> {
         // Those that end first come first.
         let mut suspects = stale::stale_reads(members);
@@ -91,8 +107,8 @@ impl Model for Register {
         suspects
     }
 
-    fn lookahead(&self, ops: &[RegisterOp]) -> Orphans {
-        Orphans::new(ops)
+    fn lookahead(&self, ops: &[RegisterOp], spans: &[Span]) -> Orphans {
+        Orphans::new(ops, spans)
     }
 
     fn describe(&self, operation: &Operation) -> String {

@@ -3,87 +3,66 @@
 use rustc_hash::FxHashMap;
 
 use super::{Content, RegisterOp};
-use crate::model::Lookahead;
+use crate::model::supply::{Demand, Supply};
+use crate::model::{Lookahead, Span};
 
-/// Counts orphans: values that somebody still has to read while nobody is left to write them. One
-/// at most, the value that the register holds, is no dead end.
+/// Watches for orphans: values that somebody must read before anybody who is left can have written them. The value that
+/// the register holds is none.
 #[derive(Debug)]
 pub struct Orphans {
-    /// Which value each operation reads or writes.
-    values: Vec<(usize, Kind)>,
-    ids: FxHashMap<Content, usize>,
-    /// By value: reads and writes that are not yet ordered.
-    left: Vec<Left>,
-    count: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Read,
-    Write,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Left {
-    reads: usize,
-    writes: usize,
-}
-
-impl Left {
-    fn is_orphan(self) -> bool {
-        self.reads > 0 && self.writes == 0
-    }
+    supply: Supply,
+    /// By operation: what it leaves in the register.
+    written: Vec<Option<u32>>,
+    /// What the register has held, the present value last.
+    held: Vec<u32>,
 }
 
 impl Orphans {
-    pub(super) fn new(ops: &[RegisterOp]) -> Self {
-        let mut orphans =
-            Self { values: Vec::new(), ids: FxHashMap::default(), left: Vec::new(), count: 0 };
-        for op in ops {
-            let (content, kind) = match *op {
-                RegisterOp::Read(seen) => (seen, Kind::Read),
-                RegisterOp::Write(value) => (Some(value), Kind::Write),
+    pub(super) fn new(ops: &[RegisterOp], spans: &[Span]) -> Self {
+        let mut demand = Demand::default();
+        let mut ids: FxHashMap<Content, u32> = FxHashMap::default();
+        ids.insert(None, 0);
+        let mut written = Vec::with_capacity(ops.len());
+        for (place, (op, span)) in ops.iter().zip(spans).enumerate() {
+            let content = match *op {
+                RegisterOp::Read(seen) => seen,
+                RegisterOp::Write(value) => Some(value),
             };
-            let id = *orphans.ids.entry(content).or_insert(orphans.left.len());
-            if id == orphans.left.len() {
-                orphans.left.push(Left::default());
+            let fresh = u32::try_from(ids.len()).expect("fewer than 2^32 values");
+            let id = *ids.entry(content).or_insert(fresh);
+            match op {
+                RegisterOp::Read(_) => demand.observes(place, *span, id),
+                RegisterOp::Write(_) => demand.produces(place, *span, id),
             }
-            orphans.values.push((id, kind));
+            written.push(matches!(op, RegisterOp::Write(_)).then_some(id));
         }
-        for op in 0..ops.len() {
-            orphans.put_back(op);
-        }
-        orphans
+        Self { supply: demand.gathered(ids.len(), ops.len()), written, held: vec![0] }
     }
 
-    fn change(&mut self, op: usize, change: impl Fn(&mut usize)) {
-        let &(id, kind) = self.values.get(op).expect("every operation has its value");
-        let left = self.left.get_mut(id).expect("every value has its counts");
-        let before = left.is_orphan();
-        match kind {
-            Kind::Read => change(&mut left.reads),
-            Kind::Write => change(&mut left.writes),
-        }
-        match (before, left.is_orphan()) {
-            (false, true) => self.count += 1,
-            (true, false) => self.count -= 1,
-            (false, false) | (true, true) => {}
-        }
+    fn written(&self, op: usize) -> Option<u32> {
+        self.written.get(op).copied().flatten()
     }
 }
 
 impl Lookahead<Content> for Orphans {
     fn take(&mut self, op: usize) {
-        self.change(op, |count| *count -= 1);
+        self.supply.take(op);
+        self.held.extend(self.written(op));
     }
 
     fn put_back(&mut self, op: usize) {
-        self.change(op, |count| *count += 1);
+        self.supply.put_back(op);
+        if self.written(op).is_some() {
+            self.held.pop();
+        }
     }
 
-    fn is_doomed(&self, state: &Content) -> bool {
-        let held = self.ids.get(state).and_then(|&id| self.left.get(id));
-        let tolerated = usize::from(held.is_some_and(|left| left.is_orphan()));
-        self.count > tolerated
+    fn is_doomed(&self, _: &Content) -> bool {
+        match self.held.as_slice() {
+            [.., before, now] => before != now && self.supply.is_missing(*before),
+            [now] => (0..self.supply.contents())
+                .any(|content| content != *now && self.supply.is_missing(content)),
+            [] => false,
+        }
     }
 }

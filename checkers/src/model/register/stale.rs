@@ -4,44 +4,55 @@
 //! write of another value began, and that one had ended before the read began. Not every violation
 //! is of this kind, but most are.
 
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 
 use super::RegisterOp;
 use crate::model::Member;
 
 /// For each stale read: it, the writes of its value, and the write that came between.
 pub(super) fn stale_reads(members: &[Member<'_, RegisterOp>]) -> Vec<Vec<usize>> {
-    let mut producers: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+    let mut producers: FxHashMap<i64, Producers> = FxHashMap::default();
     let mut overwriters = Overwriters::default();
     for (place, member) in members.iter().enumerate() {
         if let RegisterOp::Write(value) = *member.op {
-            producers.entry(value).or_default().push(place);
-            if let Some(end) = member.operation.definite_end() {
-                overwriters.writes.push(Write { place, value, call: member.operation.invoke, end });
-            }
+            let (call, end) = (member.operation.invoke, member.operation.definite_end());
+            producers.entry(value).or_default().add(place, call, end.unwrap_or(u64::MAX));
+            overwriters.writes.extend(end.map(|end| Write { place, value, call, end }));
         }
     }
     overwriters.prepare();
     let is_stale = |(place, member): (usize, &Member<'_, RegisterOp>)| {
         let RegisterOp::Read(Some(value)) = *member.op else { return None };
         let between = overwriters.latest_before(member.operation.invoke, value)?;
-        let producers = producers.get(&value)?;
-        let could_be_seen = |&&producer: &&usize| {
-            members
-                .get(producer)
-                .is_some_and(|p| Some(p.operation.invoke) < member.operation.complete)
-        };
-        let is_over = |producer: &usize| {
-            let end = members.get(*producer).and_then(|p| p.operation.definite_end());
-            end.is_some_and(|end| end < between.call)
-        };
-        producers.iter().filter(could_be_seen).all(is_over).then(|| {
+        let seen = producers.get(&value)?.before(member.operation.complete?);
+        let are_over = seen.last().is_none_or(|(_, _, latest)| *latest < between.call);
+        are_over.then(|| {
             let mut shown = vec![place, between.place];
-            shown.extend(producers);
+            shown.extend(seen.iter().map(|(place, ..)| *place));
             shown
         })
     };
-    members.iter().enumerate().filter_map(is_stale).collect()
+    members.iter().enumerate().filter_map(is_stale).take(STALE_MAX).collect()
+}
+
+/// More stale reads are not looked for.
+const STALE_MAX: usize = 64;
+
+/// The writes of a value, by call: place, call, and when the last one so far ends.
+#[derive(Debug, Default)]
+struct Producers(Vec<(usize, u64, u64)>);
+
+impl Producers {
+    fn add(&mut self, place: usize, call: u64, end: u64) {
+        let latest = self.0.last().map_or(end, |(_, _, latest)| end.max(*latest));
+        self.0.push((place, call, latest));
+    }
+
+    /// Those that began before `index`.
+    fn before(&self, index: u64) -> &[(usize, u64, u64)] {
+        let count = self.0.partition_point(|(_, call, _)| *call < index);
+        self.0.get(..count).unwrap_or_default()
+    }
 }
 
 /// A write that has certainly happened.

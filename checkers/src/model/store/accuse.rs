@@ -73,7 +73,7 @@ impl Finder<'_> {
         let tries = |other: &&Operation| {
             parse::changes(other).iter().any(|(own, micro)| *own == key && is_cause(micro))
         };
-        let others = self.case.all.iter().filter(|other| other.invoke != accused.invoke);
+        let others = self.case.all.iter().copied().filter(|other| other.invoke != accused.invoke);
         let (failed, possible): (Vec<&Operation>, Vec<&Operation>) =
             others.filter(tries).partition(|other| other.outcome == Outcome::Fail);
         if possible.iter().any(|other| other.invoke < ended) {

@@ -20,6 +20,9 @@ struct Node {
 }
 
 impl List {
+    /// What an element takes, with the counts that share it.
+    pub(super) const NODE_BYTES: usize = size_of::<Node>() + 16;
+
     /// The list with one element more.
     pub fn append(&self, value: i64) -> Self {
         let fingerprint = mix(self.fingerprint(), value);

@@ -4,6 +4,7 @@
 //! The three models differ in what they take, and in nothing else.
 
 mod accuse;
+mod guess;
 mod list;
 mod parse;
 mod remaining;
@@ -14,7 +15,7 @@ use std::marker::PhantomData;
 
 use rustc_hash::FxHashSet;
 
-use super::{Case, Malformed, Member, Model};
+use super::{Case, Malformed, Member, Model, Span};
 use crate::history::{Key, Operation, Outcome, Value};
 
 use list::List;
@@ -115,8 +116,7 @@ impl Micro {
     /// What the key holds afterwards; nothing if it cannot happen, or not with this result.
     fn after(&self, before: &Content) -> Option<Content> {
         match (self, before) {
-            (Self::Read(None), _) => Some(before.clone()),
-            (Self::Read(Some(seen)), _) => (seen == before).then(|| before.clone()),
+            (Self::Read(_), _) => self.fits(before).then(|| before.clone()),
             (Self::Write(value), _) => Some(Content::Int(*value)),
             (Self::Cas(expected, value), Content::Int(held)) => {
                 (expected == held).then_some(Content::Int(*value))
@@ -128,6 +128,14 @@ impl Micro {
             (Self::Delete, _) => Some(Content::Nil),
             (Self::Cas(..), Content::Nil | Content::List(_))
             | (Self::Append(_), Content::Int(_)) => None,
+        }
+    }
+
+    /// Whether a read that is done there returns what it did.
+    fn fits(&self, held: &Content) -> bool {
+        match self {
+            Self::Read(seen) => seen.as_ref().is_none_or(|seen| seen == held),
+            Self::Write(_) | Self::Cas(..) | Self::Append(_) | Self::Delete => true,
         }
     }
 
@@ -255,6 +263,18 @@ impl<D: Dialect> Model for Store<D> {
         Some(after)
     }
 
+    fn is_possible(&self, state: &Contents, op: &StoreOp) -> bool {
+        match op.parts.as_slice() {
+            [(key, micro)] if micro.is_read() => micro.fits(state.get(*key)),
+            _ => self.step(state, op).is_some(),
+        }
+    }
+
+    fn state_bytes(&self, state: &Contents) -> usize {
+        // An element of a list is shared by all lists that have it, and each came with a state of its own.
+        size_of_val(state) + state.0.capacity() * (size_of::<(u64, Content)>() + List::NODE_BYTES)
+    }
+
     fn is_read_only(&self, op: &StoreOp) -> bool {
         op.parts.iter().all(|(_, micro)| micro.is_read())
     }
@@ -272,12 +292,16 @@ impl<D: Dialect> Model for Store<D> {
         ops.iter().map(is_unobserved).collect()
     }
 
+    fn guess(&self, members: &[Member<'_, StoreOp>]) -> Option<Vec<usize>> {
+        guess::order(members)
+    }
+
     fn suspects(&self, members: &[Member<'_, StoreOp>]) -> Vec<Vec<usize>> {
         suspects::suspects(members)
     }
 
-    fn lookahead(&self, ops: &[StoreOp]) -> Remaining {
-        Remaining::new(ops)
+    fn lookahead(&self, ops: &[StoreOp], spans: &[Span]) -> Remaining {
+        Remaining::new(ops, spans)
     }
 
     fn describe(&self, operation: &Operation) -> String {

@@ -136,16 +136,18 @@ impl OnKey {
                 Some(*latest)
             })
             .collect();
+        let last: FxHashMap<&Content, LastTwo> = self
+            .producers
+            .iter()
+            .map(|(content, producers)| (content, LastTwo::of(members, producers)))
+            .collect();
         let is_stale = |(place, content): &(usize, Content)| {
             let ended = changes.partition_point(|(end, _)| *end < call(members, *place));
             let by = latest.get(ended.checked_sub(1)?)?.other_than(content)?;
-            let mut producers = self.producers.get(content).into_iter().flatten();
-            let is_gone = |producer: &usize| {
-                producer == place || end(members, *producer).is_some_and(|end| end < by.call)
-            };
-            producers.all(is_gone).then(|| vec![*place, by.place])
+            let gone = last.get(content).is_none_or(|last| last.other_than(*place) < by.call);
+            gone.then(|| vec![*place, by.place])
         };
-        self.observers.iter().filter_map(is_stale).collect()
+        self.observers.iter().filter_map(is_stale).take(STALE_MAX).collect()
     }
 
     /// Lists that cannot have been seen in this order, or with these elements, or without others.
@@ -232,6 +234,31 @@ impl OnKey {
             begun = begun.max(call(members, *append));
         }
         end(members, place).is_some_and(|end| end < begun)
+    }
+}
+
+/// More stale finds are not looked for.
+const STALE_MAX: usize = 64;
+
+/// Of those who leave a content the two that end last: when, and who.
+#[derive(Clone, Copy, Default)]
+struct LastTwo([(u64, usize); 2]);
+
+impl LastTwo {
+    fn of(members: &[Member<'_, StoreOp>], places: &[usize]) -> Self {
+        let mut two = Self::default();
+        for &place in places {
+            let this = (end(members, place).unwrap_or(u64::MAX), place);
+            let [last, before] = two.0;
+            two.0 = if this > last { [this, last] } else { [last, before.max(this)] };
+        }
+        two
+    }
+
+    /// When the last one ends that is not the one at `place`.
+    fn other_than(&self, place: usize) -> u64 {
+        let [last, before] = self.0;
+        if last.1 == place { before.0 } else { last.0 }
     }
 }
 

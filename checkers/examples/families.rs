@@ -1,0 +1,195 @@
+//! How long a check takes and how much memory: a table over families of histories.
+//!
+//! `cargo run --release -p quorate-checkers --example families` runs them all, each in a process of its own, so that
+//! peaks of memory do not add up. `… -- NAME CLIENTS OPERATIONS [SECONDS]` runs one; names as in `benches/families`.
+//! `file NAME CLIENTS OPERATIONS` measures from the bytes of a history file to the verdict.
+
+#![expect(clippy::print_stdout, reason = "an example for people who measure")]
+
+#[path = "../benches/families/mod.rs"]
+mod families;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use families::Family;
+use quorate_checkers::history::{
+    Builder, Header, History, Operation, Outcome, Step, Time, What, Writer, operations, read,
+};
+use quorate_checkers::linearizability::{Budget, Linearizability};
+use quorate_checkers::model::by_name;
+use quorate_checkers::verdict::Verdict;
+
+/// What is measured when nothing is asked for.
+const TABLE: &[(&str, usize, usize)] = &[
+    ("u", 20, 1_000),
+    ("k", 20, 1_000),
+    ("u", 100, 100_000),
+    ("u", 100, 1_000_000),
+    ("u", 100, 10_000_000),
+    ("f", 1, 1_000_000),
+    ("f", 100, 100_000),
+    ("f", 100, 1_000_000),
+    ("k", 10, 1_000_000),
+    ("k", 20, 100_000),
+    ("k", 50, 100_000),
+    ("k", 100, 1_000_000),
+    ("ub", 20, 10_000),
+    ("ub", 100, 100_000),
+    ("fb", 10, 10_000),
+    ("kb", 10, 10_000),
+    ("kb", 20, 1_000),
+    ("kb", 20, 10_000),
+    ("up10", 5, 10_000),
+    ("fp3", 5, 10_000),
+    ("kp10", 5, 10_000),
+    ("ubp3", 5, 10_000),
+    ("ubp10", 5, 10_000),
+    ("fbp3", 5, 10_000),
+    ("fbp10", 5, 10_000),
+    ("kbp3", 5, 10_000),
+    ("kbp10", 5, 10_000),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => table(),
+        ["file", name, clients, operations] => file(name, number(clients), number(operations)),
+        [name, clients, operations, rest @ ..] => {
+            let seconds = rest.first().map_or(60, |seconds| number(seconds) as u64);
+            one(name, number(clients), number(operations), seconds);
+        }
+        _ => println!("usage: families [[file] NAME CLIENTS OPERATIONS [SECONDS]]"),
+    }
+}
+
+fn number(text: &str) -> usize {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
+}
+
+fn table() {
+    println!("{:<8}{:>8}{:>12}  {:<40}", "family", "clients", "operations", "verdict");
+    let program = std::env::current_exe().expect("this program has a path");
+    for (name, clients, operations) in TABLE {
+        let run = Command::new(&program)
+            .args([(*name).to_owned(), clients.to_string(), operations.to_string()])
+            .status();
+        assert!(run.is_ok_and(|status| status.success()), "{name} {clients} {operations}");
+    }
+}
+
+fn one(name: &str, clients: usize, count: usize, seconds: u64) {
+    let family: Family = name.parse().expect("a family");
+    let operations = family.history(clients, count);
+    let before = memory("VmRSS");
+    let (begun, busy) = (Instant::now(), on_cpu());
+    let budget = Budget { time: Duration::from_secs(seconds), ..Budget::default() };
+    let judged = by_name(family.model()).expect("a model").check(&operations, budget);
+    let (took, busy) = (begun.elapsed(), on_cpu().saturating_sub(busy));
+    let peak = memory("VmHWM");
+    println!(
+        "{name:<8}{clients:>8}{count:>12}  {:<8} {:>10.5} s ({:>9.5} s of CPU) {:>6} MB + {:>5} MB of history  {}",
+        judged.verdict.to_string(),
+        took.as_secs_f64(),
+        busy.as_secs_f64(),
+        peak.saturating_sub(before),
+        before,
+        remark(&judged),
+    );
+}
+
+fn remark(judged: &Linearizability) -> String {
+    let nodes: u64 = judged.keys.iter().map(|key| key.nodes).sum();
+    let sentence = judged.sentences().into_iter().next().unwrap_or_default();
+    let involved: usize = judged.counterexamples().map(|c| c.operations.len()).sum();
+    match judged.verdict {
+        Verdict::Invalid => format!("{nodes} nodes, shown by {involved}"),
+        Verdict::Valid => format!("{nodes} nodes"),
+        Verdict::Unknown => sentence.chars().take(150).collect(),
+    }
+}
+
+/// What the kernel says of this process, in megabytes.
+fn memory(what: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap_or_default();
+    let kilobytes = line.split_whitespace().nth(1).and_then(|text| text.parse::<usize>().ok());
+    kilobytes.unwrap_or_default() / 1_024
+}
+
+/// How long this thread has run, waiting for others not included: what the machine does besides does not count.
+fn on_cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split_whitespace().next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_default())
+}
+
+fn file(name: &str, clients: usize, count: usize) {
+    let family: Family = name.parse().expect("a family");
+    let bytes = written(&history(&family.history(clients, count)), family.model());
+    let begun = on_cpu();
+    let elapsed = || on_cpu().saturating_sub(begun);
+    let file = read(bytes.as_slice()).expect("a history");
+    let parsed = elapsed();
+    let operations = operations(&file.history);
+    let paired = elapsed();
+    let judged = by_name(family.model()).expect("a model").check(&operations, Budget::default());
+    let took = elapsed();
+    println!(
+        "{name} {clients} {count}, CPU time: {} MB, {} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",
+        bytes.len() >> 20,
+        bytes.len() as u128 / parsed.as_micros().max(1),
+        parsed.as_secs_f64(),
+        paired.as_secs_f64(),
+        took.as_secs_f64(),
+        judged.verdict,
+        memory("VmHWM"),
+    );
+}
+
+/// The operations as events.
+fn history(operations: &[Operation]) -> History {
+    let mut events: Vec<(u64, Time, What)> = Vec::new();
+    for operation in operations {
+        let step = |value| Step {
+            process: operation.process,
+            f: operation.f.clone(),
+            key: operation.key,
+            value,
+            error: None,
+        };
+        let input = operation.input.clone();
+        events.push((operation.invoke, operation.invoked_at, What::Invoke(step(input.clone()))));
+        let ended = match &operation.outcome {
+            Outcome::Ok(value) => What::Ok(step(value.clone())),
+            Outcome::Fail => What::Fail(step(input)),
+            Outcome::Info => What::Info(step(input)),
+            Outcome::Pending => continue,
+        };
+        let end = operation.complete.expect("what ended has an end");
+        events.push((end, operation.completed_at.unwrap_or_default(), ended));
+    }
+    events.sort_unstable_by_key(|(index, ..)| *index);
+    let mut builder = Builder::new();
+    for (_, time, what) in events {
+        builder.push(time, what).expect("it happened");
+    }
+    builder.finish()
+}
+
+fn written(history: &History, model: &str) -> Vec<u8> {
+    let header = Header {
+        program: "quorate 0.1.0".to_owned(),
+        started: "2026-11-23T21:47:02Z".to_owned(),
+        mutant: None,
+        model: model.to_owned(),
+        plan: serde_json::json!({}),
+    };
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, &header).expect("memory takes all");
+    for event in history.events() {
+        writer.event(event.time, event.what.clone()).expect("it happened");
+    }
+    bytes
+}

@@ -1,0 +1,237 @@
+//! Things that elements are put into and taken out of: queues, stacks, priority queues.
+//!
+//! They differ in which element is taken, and in the names of their functions, and in nothing else.
+
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+
+use rustc_hash::FxHashSet;
+
+use super::{Malformed, Model, NoLookahead, Span};
+use crate::history::{Operation, Outcome, Value};
+
+/// Independent containers, empty at first. `D` says which element is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Container<D>(PhantomData<D>);
+
+impl<D> Container<D> {
+    /// The model.
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<D> Default for Container<D> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What was put in first is taken first.
+pub type Queue = Container<Fifo>;
+/// What was put in last is taken first.
+pub type Stack = Container<Lifo>;
+/// The least is taken first.
+pub type PriorityQueue = Container<Least>;
+
+/// Which element is taken, and what that is called.
+pub trait Discipline: Sync {
+    /// Its name, as in the header of a history.
+    const NAME: &'static str;
+    /// One sentence, for lists.
+    const SUMMARY: &'static str;
+    /// What puts an element in, and what takes one out.
+    const FUNCTIONS: &'static [&'static str; 2];
+
+    /// Puts an element where it will be taken from the front in its turn.
+    fn put(elements: &mut VecDeque<i64>, element: i64);
+}
+
+/// See [`Queue`].
+#[derive(Clone, Copy, Debug)]
+pub struct Fifo;
+
+impl Discipline for Fifo {
+    const NAME: &'static str = "queue";
+    const SUMMARY: &'static str = "independent queues: `dequeue` takes what was `enqueue`d first of what is there, or finds \
+         nothing";
+    const FUNCTIONS: &'static [&'static str; 2] = &["enqueue", "dequeue"];
+
+    fn put(elements: &mut VecDeque<i64>, element: i64) {
+        elements.push_back(element);
+    }
+}
+
+/// See [`Stack`].
+#[derive(Clone, Copy, Debug)]
+pub struct Lifo;
+
+impl Discipline for Lifo {
+    const NAME: &'static str = "stack";
+    const SUMMARY: &'static str =
+        "independent stacks: `pop` takes what was `push`ed last of what is there, or finds nothing";
+    const FUNCTIONS: &'static [&'static str; 2] = &["push", "pop"];
+
+    fn put(elements: &mut VecDeque<i64>, element: i64) {
+        elements.push_front(element);
+    }
+}
+
+/// See [`PriorityQueue`].
+#[derive(Clone, Copy, Debug)]
+pub struct Least;
+
+impl Discipline for Least {
+    const NAME: &'static str = "priority-queue";
+    const SUMMARY: &'static str = "independent priority queues: `extract` takes the least of what was `insert`ed and is \
+         there, or finds nothing";
+    const FUNCTIONS: &'static [&'static str; 2] = &["insert", "extract"];
+
+    fn put(elements: &mut VecDeque<i64>, element: i64) {
+        elements.insert(elements.partition_point(|other| *other < element), element);
+    }
+}
+
+/// An operation on a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContainerOp {
+    /// It put this in, if it happened.
+    Put(i64),
+    /// It took this.
+    Took(i64),
+    /// It found nothing there.
+    FoundNothing,
+    /// It took something that nobody was told, if it happened.
+    TookUnknown,
+}
+
+impl<D: Discipline> Model for Container<D> {
+    type State = VecDeque<i64>;
+    type Op = ContainerOp;
+    type Lookahead = NoLookahead;
+
+    const NAME: &'static str = D::NAME;
+    const SUMMARY: &'static str = D::SUMMARY;
+    const FUNCTIONS: &'static [&'static str] = D::FUNCTIONS;
+
+    fn initial(&self) -> VecDeque<i64> {
+        VecDeque::new()
+    }
+
+    fn parse(&self, operation: &Operation) -> Result<Option<ContainerOp>, Malformed> {
+        let [put, take] = *D::FUNCTIONS;
+        let bad = |problem: String| Malformed { index: operation.invoke, problem };
+        match (operation.f.as_str(), &operation.input) {
+            (f, Value::Int(element)) if f == put => Ok(Some(ContainerOp::Put(*element))),
+            (f, other) if f == put => {
+                Err(bad(format!("`{put}` is given {other}; expected an integer")))
+            }
+            (f, Value::Nil) if f == take => taken(operation, take).map(Some),
+            (f, other) if f == take => {
+                Err(bad(format!("`{take}` takes no argument, not {other}; expected null")))
+            }
+            (f, _) => {
+                let name = D::NAME;
+                Err(bad(format!(
+                    "the model `{name}` has no function `{f}`; expected `{put}` or `{take}`"
+                )))
+            }
+        }
+    }
+
+    fn step(&self, elements: &VecDeque<i64>, op: &ContainerOp) -> Option<VecDeque<i64>> {
+        if !self.is_possible(elements, op) {
+            return None;
+        }
+        let mut after = elements.clone();
+        self.apply(&mut after, op).then_some(after)
+    }
+
+    fn apply(&self, elements: &mut VecDeque<i64>, op: &ContainerOp) -> bool {
+        if !self.is_possible(elements, op) {
+            return false;
+        }
+        match *op {
+            ContainerOp::Put(element) => D::put(elements, element),
+            ContainerOp::Took(_) | ContainerOp::TookUnknown => {
+                elements.pop_front();
+            }
+            ContainerOp::FoundNothing => {}
+        }
+        true
+    }
+
+    fn is_possible(&self, elements: &VecDeque<i64>, op: &ContainerOp) -> bool {
+        match *op {
+            ContainerOp::Put(_) | ContainerOp::TookUnknown => true,
+            ContainerOp::Took(element) => elements.front() == Some(&element),
+            ContainerOp::FoundNothing => elements.is_empty(),
+        }
+    }
+
+    fn state_bytes(&self, elements: &VecDeque<i64>) -> usize {
+        size_of_val(elements) + elements.capacity() * size_of::<i64>()
+    }
+
+    fn is_read_only(&self, op: &ContainerOp) -> bool {
+        *op == ContainerOp::FoundNothing
+    }
+
+    /// An element may go with all that is done to it: the others stay in their order. What nobody was told may have
+    /// been any of them.
+    fn depends(&self, observer: &ContainerOp, cause: &ContainerOp) -> bool {
+        match (*observer, *cause) {
+            (_, ContainerOp::TookUnknown) | (ContainerOp::TookUnknown, _) => true,
+            (ContainerOp::Took(taken), ContainerOp::Put(put))
+            | (ContainerOp::Put(put), ContainerOp::Took(taken)) => taken == put,
+            (
+                ContainerOp::Put(_) | ContainerOp::Took(_) | ContainerOp::FoundNothing,
+                ContainerOp::Put(_) | ContainerOp::Took(_) | ContainerOp::FoundNothing,
+            ) => false,
+        }
+    }
+
+    fn unobserved(&self, ops: &[ContainerOp]) -> Vec<bool> {
+        let taken: FxHashSet<i64> = ops
+            .iter()
+            .filter_map(|op| match op {
+                ContainerOp::Took(element) => Some(*element),
+                ContainerOp::Put(_) | ContainerOp::FoundNothing | ContainerOp::TookUnknown => None,
+            })
+            .collect();
+        let is_certain = !ops.contains(&ContainerOp::TookUnknown);
+        let is_unobserved = |op: &ContainerOp| {
+            is_certain && matches!(op, ContainerOp::Put(element) if !taken.contains(element))
+        };
+        ops.iter().map(is_unobserved).collect()
+    }
+
+    fn lookahead(&self, _: &[ContainerOp], _: &[Span]) -> NoLookahead {
+        NoLookahead
+    }
+
+    fn describe(&self, operation: &Operation) -> String {
+        let Operation { f, input, .. } = operation;
+        match &operation.outcome {
+            _ if *input != Value::Nil => format!("{f} {input}"),
+            Outcome::Ok(taken) => format!("{f} -> {taken}"),
+            Outcome::Fail | Outcome::Info | Outcome::Pending => f.clone(),
+        }
+    }
+
+    fn describe_state(&self, elements: &VecDeque<i64>) -> String {
+        Value::List(elements.iter().copied().map(Value::Int).collect()).to_string()
+    }
+}
+
+fn taken(operation: &Operation, take: &str) -> Result<ContainerOp, Malformed> {
+    match &operation.outcome {
+        Outcome::Ok(Value::Int(element)) => Ok(ContainerOp::Took(*element)),
+        Outcome::Ok(Value::Nil) => Ok(ContainerOp::FoundNothing),
+        Outcome::Ok(other @ (Value::Text(_) | Value::List(_))) => Err(Malformed {
+            index: operation.complete.unwrap_or(operation.invoke),
+            problem: format!("`{take}` returns {other}; expected an integer or null"),
+        }),
+        Outcome::Fail | Outcome::Info | Outcome::Pending => Ok(ContainerOp::TookUnknown),
+    }
+}

@@ -1,0 +1,248 @@
+//! Every model, every rule and every way to search, against all orders tried one by one, on random small histories.
+//!
+//! `QUORATE_DIFFERENTIAL=1000000 cargo test --release -p quorate-checkers differential` draws so many for each model.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::tests::{Size, World, has_order};
+use super::{
+    AppendList, CasRegister, KvTransaction, Lookahead, Malformed, Member, Model, Mutex,
+    PriorityQueue, Queue, Register, Span, Stack,
+};
+use crate::history::Operation;
+use crate::linearizability::{
+    Budget, Found, Limits, Method, Preference, Task, Turns, check, search_in_turns,
+};
+use crate::testing::Dice;
+use crate::verdict::Verdict;
+
+/// How many histories are drawn for each model.
+fn histories() -> u64 {
+    let asked = std::env::var("QUORATE_DIFFERENTIAL").ok();
+    asked.map_or(2_000, |text| text.parse().expect("QUORATE_DIFFERENTIAL is a number"))
+}
+
+/// A random history, and whether it has an order.
+fn drawn<M: Model>(seed: u64) -> (Vec<Operation>, bool) {
+    let mut dice = Dice::new(seed);
+    let size = Size {
+        processes: 2 + dice.below(3),
+        operations: 2 + dice.below(6),
+        wrong_percent: dice.pick(&[0, 10, 40, 40]),
+        info_percent: dice.pick(&[0, 15, 30]),
+        deletes_lists: dice.chance(50),
+    };
+    let all = World::history(&mut dice, M::NAME, size);
+    let expected = has_order(M::NAME, &all);
+    (all, expected)
+}
+
+/// The first part that does not agree with what is expected.
+fn disagreement<M: Model + Sync>(
+    model: &M,
+    all: &[Operation],
+    expected: bool,
+) -> Option<&'static str> {
+    let deadline = Instant::now() + Duration::from_mins(10);
+    let limits = Limits { deadline, memory_bytes: 1 << 30, nodes: u64::MAX };
+    let task = Task::new(model, all).expect("what is drawn has a meaning");
+    if task.is_guessed(model) && !expected {
+        return Some("the guess");
+    }
+    if expected && task.refuted(model, limits).is_some() {
+        return Some("the suspicion");
+    }
+    for method in [Method::Fast, Method::Exact, Method::Plain] {
+        for first in [Preference::Goal, Preference::Call] {
+            // Of turns so short, a search is stopped and goes on all the time.
+            for nodes in [1, 1_000_000] {
+                let turns = Turns { first, nodes };
+                let found = search_in_turns(model, &task, method, turns, limits).found;
+                if found != if expected { Found::Order } else { Found::NoOrder } {
+                    return Some("the search");
+                }
+            }
+        }
+    }
+    let verdict = if expected { Verdict::Valid } else { Verdict::Invalid };
+    (check(model, all, Budget::default()).verdict != verdict).then_some("the verdict")
+}
+
+fn all_agree<M: Model + Sync>(model: &M) {
+    let (mut legal, mut illegal, mut seed) = (0_u64, 0_u64, 0);
+    while legal + illegal < histories() {
+        seed += 1;
+        let (all, expected) = drawn::<M>(seed);
+        // As many of either kind.
+        if if expected { legal > illegal } else { illegal > legal } {
+            continue;
+        }
+        if let Some(part) = disagreement(model, &all, expected) {
+            panic!("{}, seed {seed}: {part} says no to {expected} of {all:#?}", M::NAME);
+        }
+        *if expected { &mut legal } else { &mut illegal } += 1;
+    }
+}
+
+#[test]
+fn registers_agree_with_all_orders() {
+    all_agree(&Register);
+}
+
+#[test]
+fn registers_with_compare_and_set_agree_with_all_orders() {
+    all_agree(&CasRegister::new());
+}
+
+#[test]
+fn lists_agree_with_all_orders() {
+    all_agree(&AppendList::new());
+}
+
+#[test]
+fn transactions_agree_with_all_orders() {
+    all_agree(&KvTransaction::new());
+}
+
+#[test]
+fn queues_agree_with_all_orders() {
+    all_agree(&Queue::new());
+}
+
+#[test]
+fn stacks_agree_with_all_orders() {
+    all_agree(&Stack::new());
+}
+
+#[test]
+fn priority_queues_agree_with_all_orders() {
+    all_agree(&PriorityQueue::new());
+}
+
+#[test]
+fn locks_agree_with_all_orders() {
+    all_agree(&Mutex);
+}
+
+/// One thing that a model says wrongly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mutation {
+    /// Nobody depends on anything.
+    ForgetsUnknown,
+    /// What it sees coming is not undone when the search goes back.
+    NeverPutsBack,
+    /// Operations must take effect as soon as they begin.
+    Hurries,
+    /// All operations change nothing.
+    ChangesNothing,
+    /// Every operation is suspect by itself.
+    SuspectsAll,
+}
+
+/// A model with a mutation.
+struct Mutated<M>(M, Mutation);
+
+struct MutatedLookahead<L>(L, Mutation);
+
+impl<M: Model> Model for Mutated<M> {
+    type State = M::State;
+    type Op = M::Op;
+    type Lookahead = MutatedLookahead<M::Lookahead>;
+
+    const NAME: &'static str = M::NAME;
+    const SUMMARY: &'static str = M::SUMMARY;
+    const FUNCTIONS: &'static [&'static str] = M::FUNCTIONS;
+
+    fn initial(&self) -> M::State {
+        self.0.initial()
+    }
+
+    fn parse(&self, operation: &Operation) -> Result<Option<M::Op>, Malformed> {
+        self.0.parse(operation)
+    }
+
+    fn step(&self, state: &M::State, op: &M::Op) -> Option<M::State> {
+        self.0.step(state, op)
+    }
+
+    fn is_read_only(&self, op: &M::Op) -> bool {
+        self.1 == Mutation::ChangesNothing || self.0.is_read_only(op)
+    }
+
+    fn depends(&self, observer: &M::Op, cause: &M::Op) -> bool {
+        self.0.depends(observer, cause)
+    }
+
+    fn unobserved(&self, ops: &[M::Op]) -> Vec<bool> {
+        match self.1 {
+            Mutation::ForgetsUnknown => vec![true; ops.len()],
+            _ => self.0.unobserved(ops),
+        }
+    }
+
+    fn suspects(&self, members: &[Member<'_, M::Op>]) -> Vec<Vec<usize>> {
+        match self.1 {
+            Mutation::SuspectsAll => (0..members.len()).map(|place| vec![place]).collect(),
+            _ => self.0.suspects(members),
+        }
+    }
+
+    fn lookahead(&self, ops: &[M::Op], spans: &[Span]) -> Self::Lookahead {
+        let mut spans = spans.to_vec();
+        if self.1 == Mutation::Hurries {
+            for span in &mut spans {
+                span.end = span.end.map(|_| span.call);
+            }
+        }
+        MutatedLookahead(self.0.lookahead(ops, &spans), self.1)
+    }
+
+    fn describe_state(&self, state: &M::State) -> String {
+        self.0.describe_state(state)
+    }
+}
+
+impl<S, L: Lookahead<S>> Lookahead<S> for MutatedLookahead<L> {
+    fn take(&mut self, op: usize) {
+        self.0.take(op);
+    }
+
+    fn put_back(&mut self, op: usize) {
+        if self.1 != Mutation::NeverPutsBack {
+            self.0.put_back(op);
+        }
+    }
+
+    fn is_doomed(&self, state: &S) -> bool {
+        self.0.is_doomed(state)
+    }
+}
+
+/// Whether the suite sees the mutation: by a verdict, or by an assertion of the search.
+fn is_caught<M: Model + Sync>(model: impl Fn() -> M, mutation: Mutation) -> bool {
+    let mutated = Mutated(model(), mutation);
+    (0..2_000).any(|seed| {
+        let (all, expected) = drawn::<M>(seed);
+        let found = catch_unwind(AssertUnwindSafe(|| disagreement(&mutated, &all, expected)));
+        !matches!(found, Ok(None))
+    })
+}
+
+#[test]
+fn the_suite_sees_what_a_model_says_wrongly() {
+    for mutation in [
+        Mutation::ForgetsUnknown,
+        Mutation::NeverPutsBack,
+        Mutation::Hurries,
+        Mutation::ChangesNothing,
+        Mutation::SuspectsAll,
+    ] {
+        assert!(is_caught(|| Register, mutation), "register: {mutation:?}");
+        assert!(is_caught(CasRegister::new, mutation), "cas-register: {mutation:?}");
+    }
+    for mutation in [Mutation::ForgetsUnknown, Mutation::ChangesNothing] {
+        assert!(is_caught(Queue::new, mutation), "queue: {mutation:?}");
+        assert!(is_caught(|| Mutex, mutation), "mutex: {mutation:?}");
+    }
+}

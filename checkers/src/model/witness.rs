@@ -1,0 +1,156 @@
+//! An order of operations on something that holds one content at a time, if each content is left there only once.
+//!
+//! Between the one who leaves a content there and the one who changes it, only those who find it can stand. So a content,
+//! with all that is done to it, is a block, and one that is exchanged for another (a compare-and-set) is glued to that.
+//! A block is in force at least from its first end to its last call, and where its last call comes first, at any one
+//! moment between (Gibbons and Korach 1997). What is made here is only a candidate: whoever uses it checks that it is
+//! legal.
+
+use super::Span;
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deed {
+    /// The content that it must find; 0 is the initial one.
+    pub(super) finds: Option<u32>,
+    /// The content that it leaves.
+    pub(super) leaves: Option<u32>,
+}
+
+/// An order of these deeds, as places, that is legal if there is a legal one. Nothing if a content is left there or
+/// taken away more than once, or not left there at all.
+pub(super) fn order(deeds: &[Deed], spans: &[Span], contents: usize) -> Option<Vec<usize>> {
+    let lives = Lives::of(deeds, contents)?;
+    let mut blocks = lives.blocks(deeds, spans);
+    place_in_time(&mut blocks);
+    blocks.sort_by_key(|block| (block.at, !block.is_forward()));
+    let mut order = Vec::with_capacity(deeds.len());
+    for block in &blocks {
+        for content in lives.contents_from(block.head, deeds) {
+            order.extend(lives.deeds_on(content));
+        }
+    }
+    (order.len() == deeds.len()).then_some(order)
+}
+
+/// By content: who leaves it, who finds it, who takes it away.
+struct Lives {
+    producers: Vec<Option<usize>>,
+    takers: Vec<Option<usize>>,
+    /// Those who find contents and leave them there, by content, then by call: those of `content` are at
+    /// `starts[content]..starts[content + 1]`.
+    readers: Vec<usize>,
+    starts: Vec<usize>,
+}
+
+impl Lives {
+    fn of(deeds: &[Deed], contents: usize) -> Option<Self> {
+        let mut lives = Self {
+            producers: vec![None; contents],
+            takers: vec![None; contents],
+            readers: Vec::new(),
+            starts: vec![0; contents + 1],
+        };
+        let mut reads: Vec<(u32, usize)> = Vec::new();
+        for (place, deed) in deeds.iter().enumerate() {
+            match (deed.finds, deed.leaves) {
+                (Some(found), None) => reads.push((found, place)),
+                (found, Some(left)) => {
+                    put(&mut lives.producers, left, place)?;
+                    found.map_or(Some(()), |found| put(&mut lives.takers, found, place))?;
+                }
+                (None, None) => return None,
+            }
+        }
+        let is_missing = |content: &u32| *content != 0 && lives.producer(*content).is_none();
+        if lives.producer(0).is_some() || reads.iter().any(|(content, _)| is_missing(content)) {
+            return None;
+        }
+        reads.sort_unstable();
+        for (content, _) in &reads {
+            *lives.starts.get_mut(*content as usize + 1)? += 1;
+        }
+        let mut sum = 0;
+        for start in &mut lives.starts {
+            sum += *start;
+            *start = sum;
+        }
+        lives.readers = reads.into_iter().map(|(_, place)| place).collect();
+        Some(lives)
+    }
+
+    fn producer(&self, content: u32) -> Option<usize> {
+        self.producers.get(content as usize).copied().flatten()
+    }
+
+    /// All that is done while this content is there, from the one who leaves it on.
+    fn deeds_on(&self, content: u32) -> impl Iterator<Item = usize> {
+        let start = |content: usize| self.starts.get(content).copied().unwrap_or_default();
+        let readers = self.readers.get(start(content as usize)..start(content as usize + 1));
+        self.producer(content).into_iter().chain(readers.unwrap_or_default().iter().copied())
+    }
+
+    /// This content, and all that follow without anybody between.
+    fn contents_from(&self, head: u32, deeds: &[Deed]) -> impl Iterator<Item = u32> {
+        std::iter::successors(Some(head), move |content| {
+            let taker = self.takers.get(*content as usize).copied().flatten()?;
+            deeds.get(taker)?.leaves
+        })
+    }
+
+    fn blocks(&self, deeds: &[Deed], spans: &[Span]) -> Vec<Block> {
+        let begins_block = |deed: &Deed| deed.leaves.filter(|_| deed.finds.is_none());
+        let heads = std::iter::once(0).chain(deeds.iter().filter_map(begins_block));
+        let block = |head: u32| {
+            let mut block = Block { head, first_end: u64::MAX, last_call: 0, at: 0 };
+            for place in self.contents_from(head, deeds).flat_map(|c| self.deeds_on(c)) {
+                let Some(span) = spans.get(place) else { continue };
+                block.first_end = block.first_end.min(span.end.unwrap_or(u64::MAX));
+                block.last_call = block.last_call.max(span.call);
+            }
+            if head == 0 {
+                block.first_end = 0;
+            }
+            block
+        };
+        heads.map(block).collect()
+    }
+}
+
+fn put(list: &mut [Option<usize>], content: u32, place: usize) -> Option<()> {
+    let slot = list.get_mut(content as usize)?;
+    slot.replace(place).is_none().then_some(())
+}
+
+/// Contents that follow one another without anybody between.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    head: u32,
+    first_end: u64,
+    last_call: u64,
+    /// When it is put in force.
+    at: u64,
+}
+
+impl Block {
+    fn is_forward(&self) -> bool {
+        self.first_end < self.last_call || self.head == 0
+    }
+}
+
+/// Blocks that are in force for some time take that; each of the others the first moment that is left to it.
+fn place_in_time(blocks: &mut [Block]) {
+    let mut taken: Vec<(u64, u64)> = Vec::new();
+    for block in blocks.iter_mut() {
+        block.at = if block.is_forward() { block.first_end } else { block.last_call };
+        if block.is_forward() {
+            taken.push((block.first_end, block.last_call));
+        }
+    }
+    taken.sort_unstable();
+    for block in blocks.iter_mut().filter(|block| !block.is_forward()) {
+        let before = taken.partition_point(|(from, _)| *from < block.at);
+        let last = before.checked_sub(1).and_then(|last| taken.get(last));
+        block.at = last.map_or(block.at, |(_, until)| block.at.max(*until));
+    }
+}
