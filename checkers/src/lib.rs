@@ -12,6 +12,7 @@ pub mod model;
 pub mod statistics;
 #[cfg(test)]
 mod testing;
+pub mod transactions;
 pub mod vacuity;
 pub mod verdict;
 pub mod violations;

@@ -1,0 +1,1 @@
+//! Each anomaly by hand.
