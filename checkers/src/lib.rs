@@ -6,6 +6,7 @@
 
 pub mod explain;
 pub mod history;
+pub mod jepsen;
 pub mod judge;
 pub mod linearizability;
 pub mod model;

@@ -208,7 +208,8 @@ impl Breadth<'_, '_, '_> {
         let stride = starts.len().div_ceil(STARTS).max(1);
         let mut best: Option<Vec<Edge>> = None;
         for start in starts.iter().step_by(stride) {
-            let length = |circle: &Vec<Edge>| circle.iter().map(|edge| self.part.cost(edge.to)).sum();
+            let length =
+                |circle: &Vec<Edge>| circle.iter().map(|edge| self.part.cost(edge.to)).sum();
             let bound = best.as_ref().map_or(u32::MAX, length);
             best = self.circle(*start, bound).or(best);
         }

@@ -9,9 +9,8 @@ use crate::history::Value;
 /// A list, with its middle left out where it is long.
 pub(super) fn list(values: &[Value]) -> String {
     const ENDS: usize = 6;
-    let text = |values: &[Value]| {
-        values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
+    let text =
+        |values: &[Value]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match values.len().checked_sub(2 * ENDS + 1) {
         Some(more @ 1..) => {
             let (begin, rest) = values.split_at(ENDS);
@@ -87,12 +86,7 @@ pub(super) fn incompatible(
     example(recorded, sentence, &[other, id])
 }
 
-pub(super) fn garbage(
-    recorded: &Recorded<'_>,
-    key: KeyId,
-    place: u32,
-    element: &Value,
-) -> Example {
+pub(super) fn garbage(recorded: &Recorded<'_>, key: KeyId, place: u32, element: &Value) -> Example {
     let reader = reader(recorded, key, place);
     let sentence = format!(
         "the transaction at index {} read {element} in {}, which nobody appended there",

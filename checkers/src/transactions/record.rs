@@ -109,9 +109,8 @@ impl<'a> Recorded<'a> {
     /// Fills in what was counted.
     pub(super) fn count(&self, counts: &mut Counts) {
         let ids = self.is_committed.ids();
-        let seen = ids.filter(|id| {
-            self.is_committed[*id] && self.transaction(*id).fate == Fate::Unknown
-        });
+        let seen =
+            ids.filter(|id| self.is_committed[*id] && self.transaction(*id).fate == Fate::Unknown);
         counts.seen = seen.count() as u64;
         counts.keys = u64::from(self.keys.count());
         let happened = |append: &Append<'_>| self.is_committed[append.transaction];

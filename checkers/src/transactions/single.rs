@@ -22,13 +22,7 @@ pub(super) fn look(recorded: &Recorded<'_>, findings: &mut Findings) {
 }
 
 /// What a version itself tells: who appended it, and what stands before it.
-fn version(
-    recorded: &Recorded<'_>,
-    key: KeyId,
-    place: u32,
-    id: AppendId,
-    findings: &mut Findings,
-) {
+fn version(recorded: &Recorded<'_>, key: KeyId, place: u32, id: AppendId, findings: &mut Findings) {
     let append = &recorded.appends[id];
     if recorded.transaction(append.transaction).fate == Fate::Failed {
         findings.add(Anomaly::AbortedRead, || aborted(recorded, key, place, append));
@@ -85,11 +79,9 @@ fn future(recorded: &Recorded<'_>, read: &Read, findings: &mut Findings) {
 
 /// States of a key that more than one transaction read and then appended to.
 fn lost_updates(recorded: &Recorded<'_>, findings: &mut Findings) {
-    let is_update =
-        |read: &&Read| !recorded.appends_to(read.transaction, read.key).is_empty();
+    let is_update = |read: &&Read| !recorded.appends_to(read.transaction, read.key).is_empty();
     let reads = recorded.reads.iter().map(|(_, read)| read).filter(is_update);
-    let mut updates: Vec<_> =
-        reads.map(|read| (read.key, read.length, read.transaction)).collect();
+    let mut updates: Vec<_> = reads.map(|read| (read.key, read.length, read.transaction)).collect();
     updates.sort_unstable();
     for same in updates.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
         if let [(key, length, first), (_, _, second), ..] = *same {

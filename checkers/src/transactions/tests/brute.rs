@@ -87,10 +87,12 @@ fn snapshots<'a>(state: &State<'a>, stages: &mut Vec<Stage<'a>>) -> bool {
         let before = stages[place].clone();
         let goes_on = match &before {
             Stage::Committed => false,
-            Stage::Waiting(transaction) => done(state, transaction).is_some() && {
-                stages[place] = Stage::Running(transaction, state.clone());
-                snapshots(state, stages)
-            },
+            Stage::Waiting(transaction) => {
+                done(state, transaction).is_some() && {
+                    stages[place] = Stage::Running(transaction, state.clone());
+                    snapshots(state, stages)
+                }
+            }
             Stage::Running(transaction, snapshot) => {
                 // First committer wins: nobody else has committed to what it appends to.
                 let appends = |part: &'a Part| match part {

@@ -56,7 +56,9 @@ fn own_processes(plans: &mut [Plan]) {
         let (before, rest) = plans.split_at_mut(number);
         let plan = &mut rest[0];
         let overlaps = |other: &Plan| {
-            other.process == plan.process && other.begin <= plan.end + 1 && plan.begin <= other.end + 1
+            other.process == plan.process
+                && other.begin <= plan.end + 1
+                && plan.begin <= other.end + 1
         };
         if before.iter().any(overlaps) {
             plan.process = 20 + number as u64;
