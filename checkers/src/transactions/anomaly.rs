@@ -74,7 +74,7 @@ pub enum Anomaly {
     /// Two transactions appended to a key of which both had read the same state.
     LostUpdate,
     /// A circle of transactions each of which must come before the next.
-    Cycle(Circle, Order),
+    Cycle(Order, Circle),
 }
 
 /// What a circle consists of.
@@ -119,9 +119,9 @@ impl Anomaly {
     /// | any `-realtime` | strict serialisability | Adya 1999, PL-SS |
     pub const fn forbidden_from(self) -> Consistency {
         match self {
-            Self::Cycle(_, Order::RealTime) => Consistency::StrictSerializable,
-            Self::Cycle(_, Order::Process) => Consistency::StrongSessionSerializable,
-            Self::Cycle(Circle::G2Item, Order::Data) => Consistency::Serializable,
+            Self::Cycle(Order::RealTime, _) => Consistency::StrictSerializable,
+            Self::Cycle(Order::Process, _) => Consistency::StrongSessionSerializable,
+            Self::Cycle(Order::Data, Circle::G2Item) => Consistency::Serializable,
             _ => Consistency::SnapshotIsolation,
         }
     }
@@ -141,7 +141,7 @@ impl Anomaly {
         ];
         let circles = |order| {
             use Circle::{G0, G1c, G2Item, GNonadjacent, GSingle};
-            [G0, G1c, GSingle, GNonadjacent, G2Item].map(|circle| Self::Cycle(circle, order))
+            [G0, G1c, GSingle, GNonadjacent, G2Item].map(|circle| Self::Cycle(order, circle))
         };
         let orders = [Order::Data, Order::Process, Order::RealTime];
         single.into_iter().chain(orders.into_iter().flat_map(circles))
@@ -160,7 +160,7 @@ impl fmt::Display for Anomaly {
             Self::Internal => return f.write_str("internal"),
             Self::FutureRead => return f.write_str("future-read"),
             Self::LostUpdate => return f.write_str("lost-update"),
-            Self::Cycle(circle, order) => (circle, order),
+            Self::Cycle(order, circle) => (circle, order),
         };
         let circle = match circle {
             Circle::G0 => "G0",

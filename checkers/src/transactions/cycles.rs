@@ -285,5 +285,5 @@ fn name(steps: &[Step]) -> Anomaly {
     } else {
         Order::Data
     };
-    Anomaly::Cycle(circle, order)
+    Anomaly::Cycle(order, circle)
 }

@@ -26,6 +26,7 @@ mod dependencies;
 mod explain;
 mod findings;
 mod graph;
+mod operations;
 mod record;
 mod single;
 mod table;
@@ -40,6 +41,7 @@ use crate::verdict::Verdict;
 
 pub use anomaly::{Anomaly, Circle, Consistency, Order};
 pub use findings::{Example, Finding};
+pub use operations::check_operations;
 
 use dependencies::dependencies;
 use findings::Findings;

@@ -44,7 +44,9 @@ fn intermediate(recorded: &Recorded<'_>, read: &Read, findings: &mut Findings) {
     if is_own || recorded.transaction(append.transaction).fate == Fate::Failed {
         return;
     }
-    if let Some(after) = neighbour(recorded, append, id.number().checked_add(1)) {
+    let is_missing = |after: &&Append<'_>| after.place.is_none_or(|place| place >= read.length);
+    let after = neighbour(recorded, append, id.number().checked_add(1));
+    if let Some(after) = after.filter(is_missing) {
         findings.add(Anomaly::IntermediateRead, || {
             let (reader, writer) = (read.transaction, append.transaction);
             let sentence = format!(

@@ -43,7 +43,7 @@ impl Tally {
 /// `QUORATE_CASES=200000 cargo test --release -p quorate-checkers transactions::tests::differential -- --nocapture` tries more.
 #[test]
 fn nothing_is_accused_falsely_and_nothing_is_overlooked() {
-    let cases = std::env::var("QUORATE_CASES").map_or(2_500, |cases| cases.parse().unwrap());
+    let cases = std::env::var("QUORATE_CASES").map_or(1_500, |cases| cases.parse().unwrap());
     let mut tallies: Vec<(Consistency, Tally)> =
         Consistency::ALL.map(|consistency| (consistency, Tally::default())).into();
     let mut found = std::collections::BTreeMap::<Anomaly, u64>::new();

@@ -3,6 +3,7 @@
 mod anomalies;
 mod brute;
 mod differential;
+mod operations;
 mod random;
 
 use super::{Consistency, Fate, Micro, Report, Transaction, check};

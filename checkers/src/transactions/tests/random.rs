@@ -16,7 +16,7 @@ pub(super) fn draw(dice: &mut Dice, most: u64) -> Vec<Owned> {
     if dice.chance(50) {
         plans.iter_mut().for_each(|plan| plan.snapshot = plan.at);
     }
-    let mut history = run(dice, &plans);
+    let mut history = run(dice, &mut plans);
     for _ in 0..dice.pick(&[0, 0, 1, 1, 2, 3]) {
         change(dice, &mut history);
     }
@@ -68,9 +68,17 @@ fn own_processes(plans: &mut [Plan]) {
 
 type Store = BTreeMap<i64, Vec<Value>>;
 
+/// What a transaction did on its snapshot.
+struct Done {
+    parts: Vec<Part>,
+    /// What it appended.
+    own: Store,
+    before: Store,
+}
+
 /// What comes of plans: each reads what was there at its snapshot, and its appends are installed at its moment. One that is
-/// unknown may not happen.
-fn run(dice: &mut Dice, plans: &[Plan]) -> Vec<Owned> {
+/// unknown may not happen. Where the first committer wins, one whose keys have changed since its snapshot fails.
+fn run(dice: &mut Dice, plans: &mut [Plan]) -> Vec<Owned> {
     let mut moments: Vec<(u64, bool, usize)> = Vec::new();
     for (number, plan) in plans.iter().enumerate() {
         moments.push((plan.snapshot, false, number));
@@ -79,9 +87,10 @@ fn run(dice: &mut Dice, plans: &[Plan]) -> Vec<Owned> {
     moments.sort_by_key(|(time, installs, number)| (*time, *number, *installs));
     let mut store = Store::new();
     let mut element = 0;
-    let mut done: Vec<Option<(Vec<Part>, Store)>> = plans.iter().map(|_| None).collect();
+    let first_wins = dice.chance(70);
+    let mut done: Vec<Option<Done>> = plans.iter().map(|_| None).collect();
     for (_, installs, number) in moments {
-        let plan = &plans[number];
+        let plan = &mut plans[number];
         if !installs {
             let mut view = store.clone();
             let mut own = Store::new();
@@ -95,9 +104,15 @@ fn run(dice: &mut Dice, plans: &[Plan]) -> Vec<Owned> {
                 own.entry(*key).or_default().push(Value::Int(element));
                 Part::Append(Value::Int(*key), Value::Int(element))
             });
-            done[number] = Some((parts.collect(), own));
+            let parts = parts.collect();
+            done[number] = Some(Done { parts, own, before: store.clone() });
+            continue;
+        }
+        let Done { own, before, .. } = done[number].as_ref().unwrap();
+        if first_wins && own.keys().any(|key| before.get(key) != store.get(key)) {
+            plan.fate = Fate::Failed;
         } else if plan.fate == Fate::Ok || dice.chance(50) {
-            for (key, own) in &done[number].as_ref().unwrap().1 {
+            for (key, own) in own {
                 store.entry(*key).or_default().extend(own.iter().cloned());
             }
         }
@@ -116,7 +131,7 @@ fn run(dice: &mut Dice, plans: &[Plan]) -> Vec<Owned> {
         invoke: index(number, false),
         complete: (plan.fate == Fate::Ok).then(|| index(number, true)),
         fate: plan.fate,
-        micros: done[number].take().unwrap().0,
+        micros: done[number].take().unwrap().parts,
     };
     plans.iter().enumerate().map(owned).collect()
 }
