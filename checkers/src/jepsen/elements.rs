@@ -28,7 +28,7 @@ pub(super) struct Read<'a> {
 pub(super) fn additions<'a>(operations: &'a [Operation], report: &mut Report) -> Additions<'a> {
     let mut additions = Additions::new();
     let mut attempts = 0;
-    for operation in of(operations, "add") {
+    for operation in of(operations, "add").chain(of(operations, "append")) {
         attempts += 1;
         let added = additions.entry(&operation.input).or_insert(Added { begun: None, done: None });
         if !is_failed(operation) {

@@ -8,8 +8,9 @@
 //!
 //! - What failed did not happen. If its effect is seen, that is a violation. (Jepsen's sets and queues count failed
 //!   attempts among those that may have happened.)
-//! - What an operation was asked for, and what came of it, must have the form that the checker knows. Else the verdict is
-//!   unknown, with the operation that does not fit.
+//! - What an operation was asked for, and what came of it, must have the form that the checker knows, and every operation
+//!   a function that it knows. Else the verdict is unknown, with the operation that does not fit. (Jepsen's pass over
+//!   functions that they do not know.)
 //! - A map is a list of pairs: `{0 10, 1 20}` is `[[0, 10], [1, 20]]`.
 
 mod bank;
@@ -25,9 +26,10 @@ mod tests;
 mod total_queue;
 mod unique_ids;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::history::{Operation, Outcome, Value};
+use crate::history::{Key, Operation, Outcome, Value};
 
 pub use report::{Problem, Report};
 
@@ -96,25 +98,68 @@ impl Checker {
         Self::ALL.into_iter().find(|checker| checker.name() == name)
     }
 
+    /// The functions that it knows; nothing where it goes by what operations consist of.
+    pub const fn functions(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Set | Self::SetFull { .. } => Some(&["add", "append", "read"]),
+            Self::Queue | Self::TotalQueue => Some(&["enqueue", "dequeue", "drain"]),
+            Self::Counter => Some(&["add", "read"]),
+            Self::UniqueIds => Some(&["generate"]),
+            Self::Bank(_) => Some(&["read", "transfer"]),
+            Self::LongFork => None,
+        }
+    }
+
+    /// Judges operations, those on different keys apart.
+    pub fn check_by_key(self, operations: &[Operation]) -> Vec<(Option<Key>, Report)> {
+        let mut by_key: BTreeMap<Option<Key>, Vec<Operation>> = BTreeMap::new();
+        for operation in operations {
+            by_key.entry(operation.key).or_default().push(operation.clone());
+        }
+        if by_key.is_empty() {
+            by_key.insert(None, Vec::new());
+        }
+        by_key.into_iter().map(|(key, operations)| (key, self.check(&operations))).collect()
+    }
+
     /// Judges the operations on one object, in the order of their invocations.
     pub fn check(self, operations: &[Operation]) -> Report {
         let mut report = Report::new(self.name());
-        let outcome = match self {
-            Self::Set => set::check(operations, &mut report),
+        let outcome = self.knows(operations).and_then(|()| self.judge(operations, &mut report));
+        report.finish(outcome)
+    }
+
+    /// Whether it knows all functions.
+    fn knows(self, operations: &[Operation]) -> Result<(), Undecided> {
+        let Some(functions) = self.functions() else { return Ok(()) };
+        let other = operations.iter().find(|operation| !functions.contains(&operation.f.as_str()));
+        other.map_or(Ok(()), |other| {
+            Err(format!(
+                "the checker `{}` knows no function `{}`, which stands at index {}; it knows {}",
+                self.name(),
+                other.f,
+                other.invoke,
+                functions.join(", ")
+            ))
+        })
+    }
+
+    fn judge(self, operations: &[Operation], report: &mut Report) -> Result<(), Undecided> {
+        match self {
+            Self::Set => set::check(operations, report),
             Self::SetFull { is_linearizable } => {
-                set_full::check(operations, is_linearizable, &mut report)
+                set_full::check(operations, is_linearizable, report)
             }
-            Self::Queue => queue::check(operations, &mut report),
-            Self::TotalQueue => total_queue::check(operations, &mut report),
-            Self::Counter => counter::check(operations, &mut report),
+            Self::Queue => queue::check(operations, report),
+            Self::TotalQueue => total_queue::check(operations, report),
+            Self::Counter => counter::check(operations, report),
             Self::UniqueIds => {
-                unique_ids::check(operations, &mut report);
+                unique_ids::check(operations, report);
                 Ok(())
             }
-            Self::Bank(options) => bank::check(operations, options, &mut report),
-            Self::LongFork => long_fork::check(operations, &mut report),
-        };
-        report.finish(outcome)
+            Self::Bank(options) => bank::check(operations, options, report),
+            Self::LongFork => long_fork::check(operations, report),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A set, by its last read: operations `add` with an element, and `read`, which returns a list of elements.
+//! A set, by its last read: operations `add` (or `append`) with an element, and `read`, which returns a list of elements.
 //!
 //! As `jepsen.checker/set`: what is acknowledged and not in the last read is lost, what is in there and was not asked for
 //! is unexpected, what is in there without being acknowledged is recovered. Stricter: an element that is there twice is a

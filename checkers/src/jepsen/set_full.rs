@@ -1,4 +1,4 @@
-//! A set, by all of its reads: operations `add` with an element, and `read`, which returns a list of elements.
+//! A set, by all of its reads: operations `add` (or `append`) with an element, and `read`, which returns a list of elements.
 //!
 //! As `jepsen.checker/set-full`. An element is *known* from the end of its addition or of the first read that has it. It
 //! is *lost* if the last read that has it began before some read that does not, which began after it was known; *stable*

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{BankOptions, Checker, Report};
-use crate::history::{Operation, Outcome, ProcessId, Time, Value};
+use crate::history::{Key, Operation, Outcome, ProcessId, Time, Value};
 use crate::verdict::Verdict;
 
 /// A history of lines: where the operation begins and ends (`0-3`), what came of it (`ok`, `fail`, `info`), its function,
@@ -246,6 +246,27 @@ fn readers_agree_on_what_was_written_first() {
     assert_eq!(reads(first, r#"[["r", 1, 2], ["r", 0, 2]]"#), unknown());
     assert_eq!(check("0-1 ok write [[\"w\", 0, 1]]\n2-3 ok write [[\"w\", 0, 2]]"), unknown());
     assert_eq!(check("0-1 ok read 5"), unknown());
+}
+
+#[test]
+fn operations_on_different_keys_are_judged_apart_and_unknown_functions_not_at_all() {
+    let mut all = operations("0-1 ok append 1\n2-3 ok read null -> [1]\n4-5 ok read null -> [1]");
+    all[0].key = Some(Key(1));
+    all[1].key = Some(Key(1));
+    all[2].key = Some(Key(2));
+    let told: Vec<(Option<Key>, Verdict)> = Checker::Set
+        .check_by_key(&all)
+        .into_iter()
+        .map(|(key, report)| (key, report.verdict))
+        .collect();
+    let expected = [(Some(Key(1)), Verdict::Valid), (Some(Key(2)), Verdict::Invalid)];
+    assert_eq!(told, expected);
+    for checker in Checker::ALL.into_iter().filter(|checker| checker.functions().is_some()) {
+        let report = judge(checker, "0-1 ok dance 1");
+        assert_eq!(report.verdict, Verdict::Unknown);
+        assert!(report.undecided.unwrap().contains("knows no function `dance`"));
+        assert_eq!(Checker::by_name(checker.name()), Some(checker));
+    }
 }
 
 /// Where `QUORATE_HISTORIES` names a folder with a manifest and histories of other projects.

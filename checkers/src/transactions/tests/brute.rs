@@ -17,11 +17,13 @@ pub(super) fn allows(history: &[Owned], consistency: Consistency) -> bool {
             let waiting = possible.iter().map(|transaction| Stage::Waiting(transaction));
             snapshots(&State::new(), &mut waiting.collect())
         }
-        Consistency::Serializable => serial(&State::new(), possible, &|_, _| false),
-        Consistency::StrongSessionSerializable => serial(&State::new(), possible, &|one, other| {
-            one.process == other.process && ended_before(one, other)
-        }),
-        Consistency::StrictSerializable => serial(&State::new(), possible, &ended_before),
+        Consistency::Serializable => serial(&State::new(), &possible, &|_, _| false),
+        Consistency::StrongSessionSerializable => {
+            serial(&State::new(), &possible, &|one, other| {
+                one.process == other.process && ended_before(one, other)
+            })
+        }
+        Consistency::StrictSerializable => serial(&State::new(), &possible, &ended_before),
     }
 }
 
@@ -32,7 +34,7 @@ fn ended_before(one: &Owned, other: &Owned) -> bool {
 /// Whether the rest can come one after the other from here on.
 fn serial<'a>(
     state: &State<'a>,
-    rest: Vec<&'a Owned>,
+    rest: &[&'a Owned],
     is_before: &dyn Fn(&Owned, &Owned) -> bool,
 ) -> bool {
     if rest.iter().all(|transaction| transaction.fate == Fate::Unknown) {
@@ -42,9 +44,9 @@ fn serial<'a>(
         if rest.iter().any(|other| is_before(other, next)) {
             return false;
         }
-        let mut others = rest.clone();
+        let mut others = rest.to_vec();
         others.remove(place);
-        done(state, next).is_some_and(|state| serial(&state, others, is_before))
+        done(state, next).is_some_and(|state| serial(&state, &others, is_before))
     })
 }
 

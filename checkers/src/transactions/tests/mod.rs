@@ -26,18 +26,23 @@ pub(super) enum Part {
     Read(Value, Vec<Value>),
 }
 
+impl Part {
+    fn lent(&self) -> Micro<'_> {
+        match self {
+            Self::Append(key, element) => Micro::Append { key, element },
+            Self::Read(key, seen) => Micro::Read { key, seen },
+        }
+    }
+}
+
 impl Owned {
     pub(super) fn lent(&self) -> Transaction<'_> {
-        let lent = |part| match part {
-            &Part::Append(ref key, ref element) => Micro::Append { key, element },
-            Part::Read(key, seen) => Micro::Read { key, seen },
-        };
         Transaction {
             process: ProcessId(self.process),
             invoke: self.invoke,
             complete: self.complete,
             fate: self.fate,
-            micros: self.micros.iter().map(lent).collect(),
+            micros: self.micros.iter().map(Part::lent).collect(),
         }
     }
 }

@@ -14,7 +14,9 @@ pub(super) fn draw(dice: &mut Dice, most: u64) -> Vec<Owned> {
     let mut plans: Vec<Plan> = (0..count).map(|number| plan(dice, number, keys)).collect();
     own_processes(&mut plans);
     if dice.chance(50) {
-        plans.iter_mut().for_each(|plan| plan.snapshot = plan.at);
+        for plan in &mut plans {
+            plan.snapshot = plan.at;
+        }
     }
     let mut history = run(dice, &mut plans);
     for _ in 0..dice.pick(&[0, 0, 1, 1, 2, 3]) {
@@ -46,7 +48,7 @@ fn plan(dice: &mut Dice, number: u64, keys: u64) -> Plan {
         at,
         end: at + dice.below(20),
         fate: dice.pick(&[Fate::Ok, Fate::Ok, Fate::Ok, Fate::Ok, Fate::Ok, Fate::Unknown]),
-        parts: (0..1 + dice.below(4)).map(|_| part(dice)).collect(),
+        parts: (0..=dice.below(4)).map(|_| part(dice)).collect(),
     }
 }
 
