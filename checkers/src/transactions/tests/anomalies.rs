@@ -106,6 +106,11 @@ fn g_single_is_a_circle_with_one_read_that_missed_something() {
 fn a_long_fork_has_several_such_reads_none_after_another() {
     let fork = "0-9 ok ax1\n0-9 ok ay1\n0-9 ok rx1 ry\n0-9 ok rx ry1";
     assert_eq!(found(fork), ["G-nonadjacent"]);
+    // One of the readers only knows that it begins after the second write.
+    let late =
+        |who: &str| format!("20-21 ok {who} rx\n0-40 ok ax1\n1-30 ok rx1 ry\n2-10 ok {who} ay1");
+    assert_eq!(found(&late("")), ["G-nonadjacent-realtime"]);
+    assert_eq!(found(&late("p1")), ["G-nonadjacent-process"]);
 }
 
 #[test]

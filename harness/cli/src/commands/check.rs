@@ -75,7 +75,7 @@ impl Check {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let opened = Opened::at(&self.file)?;
         let (file, plan) = read(opened.path())?;
-        if let Some(judgement) = self.checkers.judge(&operations(&file.history))? {
+        if let Some(judgement) = self.checkers.judge(&operations(&file.history)) {
             return judgement.tell(self.json);
         }
         let results =

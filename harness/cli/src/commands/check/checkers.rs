@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use quorate_checkers::history::{Key, Operation};
 use quorate_checkers::jepsen::{self, BankOptions};
 use quorate_checkers::transactions::{self, Consistency, check_operations};
@@ -18,13 +19,18 @@ const LIST_APPEND: &str = "list-append";
 /// Which checker, and how strict it is.
 #[derive(Debug, Args)]
 pub(crate) struct CheckerArguments {
-    /// Judge by this checker alone: list-append, set, set-full, queue, total-queue, counter, unique-ids, bank or
-    /// long-fork.
-    #[arg(long, value_name = "NAME")]
+    /// Judge by this checker alone.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(checkers()))]
     checker: Option<String>,
 
-    /// What list-append demands: snapshot-isolation, serializable, strong-session-serializable or strict-serializable.
-    #[arg(long, default_value = "strict-serializable", value_name = "NAME", requires = "checker")]
+    /// What list-append demands.
+    #[arg(
+        long,
+        default_value = Consistency::StrictSerializable.name(),
+        value_name = "NAME",
+        value_parser = PossibleValuesParser::new(Consistency::ALL.map(Consistency::name)),
+        requires = "checker"
+    )]
     consistency: String,
 
     /// For set-full: an element that was added must be in every read that begins afterwards.
@@ -42,23 +48,15 @@ pub(crate) struct CheckerArguments {
 
 impl CheckerArguments {
     /// Judges by the checker that was asked for, if one was.
-    pub(crate) fn judge(&self, operations: &[Operation]) -> Result<Option<Judgement>, CliError> {
-        let Some(name) = self.checker.as_deref() else { return Ok(None) };
-        if name == LIST_APPEND {
-            let consistency = Consistency::by_name(&self.consistency).ok_or_else(|| {
-                let known = Consistency::ALL.map(Consistency::name).join(", ");
-                unknown("consistency", &self.consistency, &known)
-            })?;
-            let report = check_operations(operations, consistency);
-            return Ok(Some(Judgement::Transactions(report)));
-        }
-        let checker = jepsen::Checker::by_name(name).ok_or_else(|| {
-            let known = jepsen::Checker::ALL.map(jepsen::Checker::name).join(", ");
-            unknown("checker", name, &format!("{LIST_APPEND}, {known}"))
-        })?;
+    pub(crate) fn judge(&self, operations: &[Operation]) -> Option<Judgement> {
+        let name = self.checker.as_deref()?;
+        let Some(checker) = jepsen::Checker::by_name(name) else {
+            let consistency = Consistency::by_name(&self.consistency)?;
+            return Some(Judgement::Transactions(check_operations(operations, consistency)));
+        };
         let reports = self.options(checker).check_by_key(operations);
         let keyed = |(key, report)| Keyed { key, report };
-        Ok(Some(Judgement::ByKey(reports.into_iter().map(keyed).collect())))
+        Some(Judgement::ByKey(reports.into_iter().map(keyed).collect()))
     }
 
     fn options(&self, checker: jepsen::Checker) -> jepsen::Checker {
@@ -75,9 +73,10 @@ impl CheckerArguments {
     }
 }
 
-fn unknown(what: &str, name: &str, known: &str) -> CliError {
-    CliError::usage(format_args!("no {what} is named `{name}`"))
-        .hint(format_args!("there are: {known}"))
+/// The names of all.
+fn checkers() -> Vec<&'static str> {
+    let others = jepsen::Checker::ALL.map(jepsen::Checker::name);
+    std::iter::once(LIST_APPEND).chain(others).collect()
 }
 
 /// What a checker says.
