@@ -6,12 +6,14 @@
 
 pub mod explain;
 pub mod history;
+pub mod jepsen;
 pub mod judge;
 pub mod linearizability;
 pub mod model;
 pub mod statistics;
 #[cfg(test)]
 mod testing;
+pub mod transactions;
 pub mod vacuity;
 pub mod verdict;
 pub mod violations;

@@ -1,16 +1,19 @@
 //! `quorate check`: a verdict on a history.
 
+mod checkers;
+
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use quorate_checkers::history::{self, HistoryFile, Problem};
+use quorate_checkers::history::{self, HistoryFile, Problem, operations};
 use quorate_checkers::judge::{Demands, Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_plan::Plan;
 
+use crate::commands::check::checkers::CheckerArguments;
 use crate::commands::run::PROGRAM;
 use crate::error::CliError;
 use crate::output;
@@ -28,6 +31,7 @@ Examples:
   quorate check store/latest
   quorate check store/latest/history.jsonl --json
   quorate check - < history.jsonl
+  quorate check store/latest --checker list-append --consistency serializable
 
 Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad usage or not a history, 255 the harness itself failed.")]
 pub(crate) struct Check {
@@ -36,6 +40,9 @@ pub(crate) struct Check {
 
     #[command(flatten)]
     budget: BudgetArguments,
+
+    #[command(flatten)]
+    checkers: CheckerArguments,
 
     /// The results as JSON instead of text.
     #[arg(long)]
@@ -68,6 +75,9 @@ impl Check {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let opened = Opened::at(&self.file)?;
         let (file, plan) = read(opened.path())?;
+        if let Some(judgement) = self.checkers.judge(&operations(&file.history)) {
+            return judgement.tell(self.json);
+        }
         let results =
             judge(&file.history, &demands(&file.header.model, &plan, self.budget.budget()));
         let text = if self.json { output::json(&results) } else { text(&file, &plan, &results) };

@@ -31,6 +31,12 @@ fn unknown_flag_values_are_named_with_what_is_allowed() {
     refuses(&["run", "-o", "grid"], &["NAME=VALUE"]);
     refuses(&["run", "-o", "colour=red"], &["colour", "quorum"]);
     refuses(&["run", "-o", "quorum=pentagon"], &["pentagon", "majority"]);
+    refuses(&["check", "x", "--checker", "stack"], &["stack", "list-append", "long-fork"]);
+    refuses(
+        &["check", "x", "--checker", "list-append", "--consistency", "some"],
+        &["some", "snapshot-isolation", "strict-serializable"],
+    );
+    refuses(&["check", "x", "--consistency", "serializable"], &["--checker"]);
     refuses(&["run", "--frobnicate"], &["--frobnicate"]);
     refuses(&["explode"], &["explode"]);
 }

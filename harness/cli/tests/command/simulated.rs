@@ -324,3 +324,19 @@ fn shrinking_that_is_out_of_time_keeps_the_smallest_plan_so_far() {
     let again = sandbox.quorate(&["check", "store/latest"]);
     assert_eq!(again.code, 1, "{again}");
 }
+
+#[test]
+fn a_history_is_judged_by_the_checker_that_is_asked_for() {
+    let sandbox = Sandbox::new();
+    let run = ["run", "--world", "sim", "--system", "paxos", "--workload", "append", "--seed", "3"];
+    assert_eq!(sandbox.quorate(&[&run[..], &["--time-limit", "2s"]].concat()).code, 0);
+    let check = |more: &[&str]| sandbox.quorate(&[&["check", "store/latest"], more].concat());
+    let strict = check(&["--checker", "list-append"]);
+    assert_eq!(strict.code, 0, "{strict}");
+    assert!(strict.stdout.starts_with("VALID    strict-serializable: "), "{strict}");
+    let json = check(&["--checker", "list-append", "--consistency", "serializable", "--json"]);
+    assert!(json.stdout.contains("\"consistency\": \"serializable\""), "{json}");
+    let bank = check(&["--checker", "bank"]);
+    assert_eq!(bank.code, 2, "{bank}");
+    assert!(bank.stdout.contains("the checker `bank` knows no function `append`"), "{bank}");
+}
