@@ -5,6 +5,7 @@
 //! under test.
 
 pub mod explain;
+pub mod foreign;
 pub mod history;
 pub mod judge;
 pub mod linearizability;
