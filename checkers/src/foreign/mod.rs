@@ -11,8 +11,11 @@ mod edn;
 mod error;
 mod history;
 mod json;
+mod judge;
 mod log;
+mod meaning;
 mod names;
+mod recorded;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -25,6 +28,9 @@ pub use datum::{Datum, Float};
 pub use detect::Format;
 pub use error::{Problem, ReadError};
 pub use history::{History, Operation, Outcome};
+pub use judge::{MODELS, NamedKey, Results, Unjudged, judge};
+pub use meaning::{Meaning, NilReads, RefusedCas};
+pub use recorded::{Recorded, recorded, value};
 
 use source::{BUFFER_BYTES, Source};
 

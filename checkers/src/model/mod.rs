@@ -4,8 +4,10 @@
 //! They are written without a look at the systems under test, on purpose: an oracle that shares
 //! code with its subject inherits its bugs.
 
+mod cell;
 mod consensus;
 mod counter;
+mod kv;
 mod monitor;
 mod register;
 mod set;
@@ -18,8 +20,10 @@ use std::hash::Hash;
 use crate::history::{Key, Operation};
 use crate::linearizability::{self, Budget, Linearizability};
 
+pub use cell::{Cell, CellOp, Demand};
 pub use consensus::{Consensus, ConsensusOp, Observers};
 pub use counter::Counter;
+pub use kv::{Kv, KvOp, Prefix, Text};
 pub use monitor::Monitored;
 pub use register::{Orphans, Register, RegisterOp};
 pub use set::Set;
