@@ -54,6 +54,15 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// The one datum that there is.
+    pub(super) fn only(&mut self) -> Result<Datum, ReadError> {
+        let datum = self.datum()?;
+        match self.skip()? {
+            None => Ok(datum),
+            Some(_) => Err(self.source.unexpected("nothing after the value")),
+        }
+    }
+
     /// An event: a map, which may have a tag.
     fn event(&mut self) -> Result<Event, ReadError> {
         const EXPECTED: &str = "an event, a map such as {:process 0, :type :invoke, :f :read}";

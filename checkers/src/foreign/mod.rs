@@ -15,10 +15,12 @@ mod judge;
 mod log;
 mod meaning;
 mod names;
+mod ours;
 mod recorded;
 mod source;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::fmt;
 use std::io::Read;
@@ -30,7 +32,9 @@ pub use error::{Problem, ReadError};
 pub use history::{History, Operation, Outcome};
 pub use judge::{MODELS, NamedKey, Results, Unjudged, judge};
 pub use meaning::{Meaning, NilReads, RefusedCas};
+pub use ours::from_ours;
 pub use recorded::{Recorded, recorded, value};
+pub use write::write;
 
 use source::{BUFFER_BYTES, Source};
 
@@ -128,4 +132,14 @@ pub fn read(input: impl Read, format: Option<Format>) -> Result<(Format, History
         Format::Quorate => return Err(source.error(Problem::Ours)),
     }
     Ok((format, history))
+}
+
+/// The datum that a text in EDN says.
+pub fn datum(text: &str) -> Result<Datum, ReadError> {
+    edn::Reader::new(Source::new(text.as_bytes())).only()
+}
+
+/// Whether a history that begins like this is one of Quorate's own.
+pub fn is_ours(head: &[u8]) -> bool {
+    detect::detect(head).is_ok_and(|format| format == Format::Quorate)
 }

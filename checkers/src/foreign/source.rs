@@ -241,7 +241,7 @@ fn newlines(bytes: &[u8]) -> (u64, Option<usize>) {
 }
 
 /// Enough that reading costs nothing.
-pub(super) const BUFFER_BYTES: usize = 64 << 10;
+pub(super) const BUFFER_BYTES: usize = 32 << 10;
 
 /// The length of a character in UTF-8.
 const CHAR_BYTES_MAX: usize = 4;

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
-use super::{Datum, Float, Format, History, Kind, Outcome, Problem, Process, ReadError, read};
+use super::{
+    Datum, Event, Float, Format, History, Kind, Outcome, Problem, Process, ReadError, read, write,
+};
 
 fn history(text: &str) -> (Format, History) {
     read(text.as_bytes(), None).unwrap_or_else(|error| panic!("{error} in {text:?}"))
@@ -276,7 +278,111 @@ fn it_does_not_matter_how_the_bytes_come() {
     }
 }
 
+/// Data as EDN has them, or only such as JSON has, too.
+fn data(is_json: bool) -> impl Strategy<Value = Datum> {
+    let name = || "[a-z][a-z0-9-]{0,5}";
+    let plain = prop_oneof![
+        Just(Datum::Nil),
+        any::<bool>().prop_map(Datum::Bool),
+        any::<i64>().prop_map(Datum::Int),
+        any::<f64>()
+            .prop_filter("JSON has no such number", move |f| !is_json || f.is_finite())
+            .prop_map(|number| Datum::Float(Float::new(number))),
+        ".*".prop_map(|name| text(&name)),
+    ];
+    let named = prop_oneof![
+        name().prop_map(|name| Datum::Keyword(name.into())),
+        "[a-z]{4}"
+            .prop_filter("a word", |name| name != "true")
+            .prop_map(|name| Datum::Symbol(name.into())),
+        any::<char>().prop_map(Datum::Char),
+    ];
+    let leaf = if is_json { plain.boxed() } else { prop_oneof![plain, named].boxed() };
+    leaf.prop_recursive(3, 24, 4, move |inner| {
+        let items = || proptest::collection::vec(inner.clone(), 0..4);
+        let key = if is_json {
+            name().prop_map(|name| text(&name)).boxed()
+        } else {
+            inner.clone().boxed()
+        };
+        let entries = proptest::collection::btree_map(key, inner.clone(), 0..4);
+        let map = entries.prop_map(|entries| Datum::map(entries.into_iter().collect()).unwrap());
+        let vector = items().prop_map(|items| Datum::Vector(items.into()));
+        let list = items().prop_map(|items| Datum::List(items.into()));
+        let set = proptest::collection::btree_set(inner.clone(), 0..4);
+        let set = set.prop_map(|items| Datum::set(items.into_iter().collect()).unwrap());
+        let tagged =
+            (name(), inner).prop_map(|(tag, datum)| Datum::Tagged(Box::new((tag.into(), datum))));
+        if is_json {
+            prop_oneof![map, vector].boxed()
+        } else {
+            prop_oneof![map, vector, list, set, tagged].boxed()
+        }
+    })
+}
+
+/// A history of one client and the nemesis with these data in it.
+fn with_data(data: &[Datum], f: &str) -> History {
+    let mut history = History::default();
+    for (place, datum) in data.iter().enumerate() {
+        let ends = [Kind::Invoke, Kind::Ok, Kind::Invoke, Kind::Fail, Kind::Invoke, Kind::Info];
+        let event = |process, kind, line| Event {
+            process,
+            kind,
+            f: f.into(),
+            key: (place % 2 == 0).then(|| datum.clone()),
+            value: datum.clone(),
+            error: Some(datum.clone()).filter(|error| *error != Datum::Nil && kind == Kind::Info),
+            time: (line % 3 == 0).then_some(7),
+            index: Some(line),
+            line,
+        };
+        let line = 2 * place as u64 + 1;
+        history.push(event(Process::Client(5), ends[place % ends.len()], line)).unwrap();
+        history.push(event(Process::Other("nemesis".into()), Kind::Info, line + 1)).unwrap();
+    }
+    history
+}
+
+fn written(history: &History, format: Format) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(history, format, &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn what_json_cannot_say_is_not_written() {
+    for value in ["##NaN", "##Inf", "{:a 1 \"a\" 2}"] {
+        let history = with_data(&[edn(value)], "x");
+        assert!(write(&history, Format::Json, &mut Vec::new()).is_err(), "{value}");
+    }
+    let history = with_data(&[edn("#{:a [#inst 5 (1)]}")], "x");
+    let text = String::from_utf8(written(&history, Format::Json)).unwrap();
+    assert!(
+        text.contains(r#""value":[["a",[5,[1]]]"#) || text.contains(r#""value":["a",[5,[1]]]"#),
+        "{text}"
+    );
+}
+
 proptest! {
+    #[test]
+    fn what_is_written_as_edn_is_read_as_the_same(
+        data in proptest::collection::vec(data(false), 0..7), f in ".{0,5}",
+    ) {
+        let history = with_data(&data, &f);
+        let bytes = written(&history, Format::Edn);
+        prop_assert_eq!(read(bytes.as_slice(), Some(Format::Edn)).unwrap().1, history);
+    }
+
+    #[test]
+    fn what_is_written_as_json_is_read_as_the_same(
+        data in proptest::collection::vec(data(true), 0..7), f in ".{0,5}",
+    ) {
+        let history = with_data(&data, &f);
+        let bytes = written(&history, Format::Json);
+        prop_assert_eq!(read(bytes.as_slice(), Some(Format::Json)).unwrap().1, history);
+    }
+
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for format in Format::ALL {
