@@ -5,6 +5,7 @@
 //! histories key by key. Nothing here knows the systems under test.
 
 pub mod explain;
+pub mod foreign;
 pub mod history;
 pub mod jepsen;
 pub mod judge;

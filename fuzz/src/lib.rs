@@ -60,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     parsers::wal::TARGET,
     parsers::input_log::TARGET,
     parsers::history::TARGET,
+    parsers::foreign::TARGET,
     parsers::plan_toml::TARGET,
     parsers::plan_json::TARGET,
     parsers::words::TARGET,

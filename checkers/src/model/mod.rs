@@ -4,11 +4,13 @@
 //! They are written without a look at the systems under test, on purpose: an oracle that shares
 //! code with its subject inherits its bugs.
 
+mod cell;
 mod consensus;
 mod container;
 mod counter;
 #[cfg(test)]
 mod differential;
+mod kv;
 mod monitor;
 mod mutex;
 mod register;
@@ -24,9 +26,11 @@ use std::hash::Hash;
 use crate::history::{Key, Operation};
 use crate::linearizability::{self, Budget, Linearizability};
 
+pub use cell::{Cell, CellOp, Demand};
 pub use consensus::{Consensus, ConsensusOp, Observers};
 pub use container::{Container, ContainerOp, PriorityQueue, Queue, Stack};
 pub use counter::Counter;
+pub use kv::{Kv, KvOp, Prefix, Text};
 pub use monitor::Monitored;
 pub use mutex::{Mutex, MutexOp};
 pub use register::{Orphans, Register, RegisterOp};

@@ -1,6 +1,7 @@
 //! Whatever reads bytes: it may refuse them, and never panic, nor take much memory for few bytes, nor read what it would
 //! not write.
 
+pub mod foreign;
 pub mod frames;
 pub mod history;
 pub mod input_log;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod error;
+mod input;
 mod interrupt;
 mod output;
 mod packed;

@@ -158,9 +158,9 @@ pub(crate) fn count(number: u64, what: &str) -> String {
 }
 
 /// One reason is usually enough to start with.
-const SENTENCES_MAX: usize = 4;
+pub(crate) const SENTENCES_MAX: usize = 4;
 /// Fits a terminal of the usual width.
-const TIMELINE_WIDTH: usize = 100;
+pub(crate) const TIMELINE_WIDTH: usize = 100;
 
 #[cfg(test)]
 mod tests {

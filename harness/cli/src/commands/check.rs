@@ -1,8 +1,9 @@
 //! `quorate check`: a verdict on a history.
 
 mod checkers;
+mod foreign;
 
-use std::io::{self, BufReader};
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,11 +12,15 @@ use clap::Args;
 use quorate_checkers::history::{self, HistoryFile, Problem, operations};
 use quorate_checkers::judge::{Demands, Results, judge};
 use quorate_checkers::linearizability::Budget;
+use quorate_checkers::verdict::Verdict;
 use quorate_plan::Plan;
+use serde::Serialize;
 
 use crate::commands::check::checkers::CheckerArguments;
+use crate::commands::check::foreign::ForeignArguments;
 use crate::commands::run::PROGRAM;
 use crate::error::CliError;
+use crate::input;
 use crate::output;
 use crate::packed::Opened;
 use crate::regular;
@@ -23,20 +28,29 @@ use crate::store;
 
 /// A verdict on a history, from its file alone.
 ///
-/// The header of the file says what to check it for. A file that a killed run left is read up to where it
-/// breaks off, and that is said.
+/// The header of one of Quorate's own says what to check it for. A file that a killed run left is read up to where it
+/// breaks off, and that is said. Histories of other programs (Jepsen's, as EDN, JSON or a log; Porcupine's) are judged
+/// by the model that is named. What gzip or zstd compressed is read as it is.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   quorate check store/latest
   quorate check store/latest/history.jsonl --json
   quorate check - < history.jsonl
+  quorate check etcd.log --model cas-register
+  quorate check *.edn.gz --model cas-register --init 0 --refused-cas observation
   quorate check store/latest --checker list-append --consistency serializable
 
-Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad usage or not a history, 255 the harness itself failed.")]
+docs/check.md tells what histories of other programs mean.
+Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad usage or not a history, 255 the harness itself failed; of several
+histories that of the gravest verdict.")]
 pub(crate) struct Check {
-    /// A history, the folder of a run, or `-` for standard input.
-    file: PathBuf,
+    /// Histories, folders of runs, or `-` for standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    foreign: ForeignArguments,
 
     #[command(flatten)]
     budget: BudgetArguments,
@@ -44,7 +58,7 @@ pub(crate) struct Check {
     #[command(flatten)]
     checkers: CheckerArguments,
 
-    /// The results as JSON instead of text.
+    /// The results as JSON instead of text; those of several files in a list.
     #[arg(long)]
     json: bool,
 }
@@ -73,38 +87,87 @@ impl BudgetArguments {
 
 impl Check {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let opened = Opened::at(&self.file)?;
-        let (file, plan) = read(opened.path())?;
-        if let Some(judgement) = self.checkers.judge(&operations(&file.history)) {
-            return judgement.tell(self.json);
-        }
-        let results =
-            judge(&file.history, &demands(&file.header.model, &plan, self.budget.budget()));
-        let text = if self.json { output::json(&results) } else { text(&file, &plan, &results) };
-        output::print(&text)?;
-        Ok(ExitCode::from(results.verdict.exit_code()))
+        let judged =
+            self.files.iter().map(|file| self.judge(file)).collect::<Result<Vec<Judged>, _>>()?;
+        let worst = judged.iter().map(|judged| judged.verdict).max().unwrap_or(Verdict::Unknown);
+        output::print(&self.told(&judged))?;
+        Ok(ExitCode::from(worst.exit_code()))
     }
+
+    fn judge(&self, path: &Path) -> Result<Judged, CliError> {
+        let opened = Opened::at(path)?;
+        let file = file_of(opened.path());
+        let mut input = open(opened.path(), &file)?;
+        let name = file.display().to_string();
+        let head = input.fill_buf().map_err(|error| regular::cannot_read(&file, &error))?;
+        if !self.foreign.is_ours(head) {
+            return self.foreign.judge(&name, input, self.budget.budget(), &self.checkers);
+        }
+        let (file, plan) = parsed(&name, input)?;
+        if let Some(judgement) = self.checkers.judge(&operations(&file.history)) {
+            return Ok(judgement.judged(&name));
+        }
+        let model = self.foreign.model_of_ours(&name, &file.header.model)?;
+        let results = judge(&file.history, &demands(model, &plan, self.budget.budget()));
+        Ok(Judged {
+            file: path.display().to_string(),
+            verdict: results.verdict,
+            text: text(&file, &plan, &results),
+            results: serde_json::to_value(&results).expect("results have text keys"),
+        })
+    }
+
+    /// All that is to be said, as text or as JSON.
+    fn told(&self, judged: &[Judged]) -> String {
+        match judged {
+            [one] if self.json => output::json(&one.results),
+            several if self.json => output::json(&several),
+            [one] => one.text.clone(),
+            several => {
+                let with_name =
+                    |one: &Judged| format!("{}\n{}", output::one_line(&one.file), one.text);
+                several.iter().map(with_name).collect::<Vec<String>>().join("\n")
+            }
+        }
+    }
+}
+
+/// What is said of one history.
+#[derive(Debug, Serialize)]
+struct Judged {
+    file: String,
+    #[serde(skip)]
+    verdict: Verdict,
+    #[serde(skip)]
+    text: String,
+    results: serde_json::Value,
 }
 
 /// Reads a history, with the Plan from its header.
 pub(crate) fn read(path: &Path) -> Result<(HistoryFile, Plan), CliError> {
-    let folder = path.is_dir();
-    let path = if folder { path.join(store::HISTORY) } else { path.to_owned() };
-    let name = path.display().to_string();
-    let file = if name == "-" {
-        history::read(io::stdin().lock())
-    } else {
-        let opened = regular::open(&path).map_err(|error| {
-            let line = regular::cannot_read(&path, &error);
-            if folder || error.kind() == io::ErrorKind::NotFound {
-                line.hint("give a history, or the folder of a run, such as store/latest")
-            } else {
-                line
-            }
-        })?;
-        history::read(BufReader::new(opened))
-    };
-    let file = file.map_err(|error| unreadable(&name, &error))?;
+    let file = file_of(path);
+    parsed(&file.display().to_string(), open(path, &file)?)
+}
+
+/// The history of a run, if this is the folder of one.
+fn file_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(store::HISTORY) } else { path.to_owned() }
+}
+
+/// Opens the file that was named, or the one in the folder that was.
+fn open(named: &Path, file: &Path) -> Result<Box<dyn BufRead>, CliError> {
+    input::open(file).map_err(|error| {
+        let line = regular::cannot_read(file, &error);
+        if named.is_dir() || error.kind() == io::ErrorKind::NotFound {
+            line.hint("give a history, or the folder of a run, such as store/latest")
+        } else {
+            line
+        }
+    })
+}
+
+fn parsed(name: &str, input: impl BufRead) -> Result<(HistoryFile, Plan), CliError> {
+    let file = history::read(input).map_err(|error| unreadable(name, &error))?;
     let plan: Plan = serde_json::from_value(file.header.plan.clone()).map_err(|error| {
         CliError::usage(format_args!("{name} line 1: the plan: {error}")).hint(format_args!(
             "{} recorded it, this is {PROGRAM}; if they are one, the line was changed: take an unchanged copy",

@@ -1,7 +1,5 @@
 //! Judging a history by one checker that is asked for, instead of by the model in its header.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use quorate_checkers::history::{Key, Operation};
@@ -10,7 +8,7 @@ use quorate_checkers::transactions::{self, Consistency, check_operations};
 use quorate_checkers::verdict::Verdict;
 use serde::Serialize;
 
-use crate::error::CliError;
+use super::Judged;
 use crate::output;
 
 /// The name of the checker of transactions.
@@ -47,6 +45,11 @@ pub(crate) struct CheckerArguments {
 }
 
 impl CheckerArguments {
+    /// Whether one was asked for.
+    pub(super) const fn is_asked_for(&self) -> bool {
+        self.checker.is_some()
+    }
+
     /// Judges by the checker that was asked for, if one was.
     pub(crate) fn judge(&self, operations: &[Operation]) -> Option<Judgement> {
         let name = self.checker.as_deref()?;
@@ -95,10 +98,14 @@ pub(crate) struct Keyed {
 }
 
 impl Judgement {
-    /// Prints it; the exit code is the verdict.
-    pub(crate) fn tell(&self, as_json: bool) -> Result<ExitCode, CliError> {
-        output::print(&if as_json { output::json(self) } else { self.text() })?;
-        Ok(ExitCode::from(self.verdict().exit_code()))
+    /// As what is said of a file.
+    pub(super) fn judged(&self, file: &str) -> Judged {
+        Judged {
+            file: file.to_owned(),
+            verdict: self.verdict(),
+            text: self.text(),
+            results: serde_json::to_value(self).expect("results have text keys"),
+        }
     }
 
     fn verdict(&self) -> Verdict {

@@ -1,0 +1,174 @@
+//! Histories of other projects with verdicts that are known, judged. They are not part of this project: the variable
+//! `QUORATE_HISTORIES` names the folder that they are in, with a table of them, `manifest.csv`. Where it is not set
+//! nothing is judged, and that is said.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use quorate_checkers::foreign::{self, Meaning};
+use quorate_checkers::history::{Operation, Outcome, ProcessId, Time, Value};
+use quorate_checkers::linearizability::{Budget, check};
+use quorate_checkers::model::Cell;
+use quorate_checkers::verdict::Verdict;
+use serde::Deserialize;
+
+/// The folder with the histories, if there is one.
+fn folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("QUORATE_HISTORIES").map(PathBuf::from);
+    if folder.is_none() {
+        note("skipped: QUORATE_HISTORIES names no folder with histories");
+    }
+    folder
+}
+
+#[test]
+fn histories_of_other_projects_have_the_verdicts_that_are_known() {
+    let Some(folder) = folder() else { return };
+    let manifest = fs::read_to_string(folder.join("manifest.csv")).expect("a table of histories");
+    let mut judged: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut other: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for line in manifest.lines().skip(1) {
+        let known = Known::of(line);
+        let Some(model) = known.model else {
+            *other.entry(known.named).or_default() += 1;
+            continue;
+        };
+        let found = known.verdict(&folder, model);
+        *judged.entry(model).or_default() += 1;
+        if found != known.expected {
+            wrong.push(format!("{}: {found}, and it is {}", known.file, known.expected));
+        }
+    }
+    note(&format!("judged: {judged:?}; no model here for: {other:?}"));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(!judged.is_empty(), "nothing in {} was judged", folder.display());
+}
+
+/// A line of the table.
+struct Known<'a> {
+    file: &'a str,
+    /// The model as the table names it.
+    named: &'a str,
+    /// The model here.
+    model: Option<&'static str>,
+    expected: Verdict,
+}
+
+impl<'a> Known<'a> {
+    fn of(line: &'a str) -> Self {
+        let columns = columns(line);
+        let [file, _, named, expected, ..] = columns[..] else { panic!("{line}") };
+        let is_of = |(known, _): &&(&str, &str)| named.starts_with(known);
+        Self {
+            file,
+            named,
+            model: MODELS.iter().find(is_of).map(|(_, model)| *model),
+            expected: match expected {
+                "linearizable" | "valid" => Verdict::Valid,
+                "not-linearizable" | "invalid" => Verdict::Invalid,
+                other => panic!("{other} is no verdict"),
+            },
+        }
+    }
+
+    fn verdict(&self, folder: &Path, model: &str) -> Verdict {
+        let file = File::open(folder.join(self.file)).expect("a history");
+        let (format, history) =
+            foreign::read(file, None).unwrap_or_else(|error| panic!("{}: {error}", self.file));
+        let meaning = Meaning::of(format);
+        let results = foreign::judge(&history, model, &meaning, false, Budget::default());
+        results.unwrap_or_else(|error| panic!("{}: {error}", self.file)).verdict
+    }
+}
+
+/// How the table names the models, and their names here.
+const MODELS: [(&str, &str); 2] = [("cas-register", "cas-register"), ("kv ", "kv")];
+
+/// The columns of a line of the table; one in quotes may have commas.
+fn columns(line: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    let splits = |letter: char| {
+        is_quoted ^= letter == '"';
+        letter == ',' && !is_quoted
+    };
+    line.split(splits).collect::<Vec<&str>>().into_iter().map(unquoted).collect()
+}
+
+fn unquoted(column: &str) -> &str {
+    column.strip_prefix('"').and_then(|column| column.strip_suffix('"')).unwrap_or(column)
+}
+
+/// A small random history on which three checkers agreed.
+#[derive(Deserialize)]
+struct Small {
+    id: String,
+    linearizable: bool,
+    ops: Vec<SmallOperation>,
+}
+
+#[derive(Deserialize)]
+struct SmallOperation {
+    process: u64,
+    f: String,
+    call: u64,
+    #[serde(rename = "return")]
+    end: Option<u64>,
+    status: String,
+    value: Value,
+}
+
+impl SmallOperation {
+    /// A `cas` that failed had found something else than it expected.
+    fn recorded(self) -> Operation {
+        let outcome = match (self.status.as_str(), self.f.as_str()) {
+            ("ok", "read") => Outcome::Ok(self.value.clone()),
+            ("ok", _) => Outcome::Ok(Value::Nil),
+            ("fail", "cas") => Outcome::Ok(Value::Text(Cell::REFUSED.to_owned())),
+            ("fail", _) => Outcome::Fail,
+            ("info", _) if self.end.is_some() => Outcome::Info,
+            ("info", _) => Outcome::Pending,
+            (other, _) => panic!("{other} is no status"),
+        };
+        Operation {
+            invoke: self.call,
+            complete: self.end,
+            process: ProcessId(self.process),
+            input: if self.f == "read" { Value::Nil } else { self.value },
+            f: self.f,
+            key: None,
+            outcome,
+            invoked_at: Time(self.call),
+            completed_at: self.end.map(Time),
+            error: None,
+        }
+    }
+}
+
+#[test]
+fn small_random_histories_have_the_verdicts_that_are_known() {
+    let Some(folder) = folder() else { return };
+    let file = fs::read_to_string(folder.join("small/rand_small.jsonl")).expect("histories");
+    let mut counts = [0, 0];
+    for line in file.lines() {
+        let small: Small = serde_json::from_str(line).expect("a history");
+        let operations: Vec<Operation> =
+            small.ops.into_iter().map(SmallOperation::recorded).collect();
+        let found = check(&Cell::default(), &operations, Budget::default()).verdict;
+        let expected = if small.linearizable { Verdict::Valid } else { Verdict::Invalid };
+        assert_eq!(found, expected, "{}", small.id);
+        counts[usize::from(small.linearizable)] += 1;
+    }
+    note(&format!("judged: {} linearizable, {} not", counts[1], counts[0]));
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+}
+
+/// Tells whoever reads what the tests print.
+#[expect(
+    clippy::print_stdout,
+    reason = "a test that judges nothing must not look like one that does"
+)]
+fn note(text: &str) {
+    println!("{text}");
+}
