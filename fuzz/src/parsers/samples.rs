@@ -21,6 +21,9 @@ use crate::commands::call;
 
 /// Enough to come across everything that a system can do.
 const CLUSTERS: u64 = 32;
+/// The first of them have real keys, where they have any. Others are as good for whatever these do not come across, and take
+/// a fraction of the time.
+const WITH_REAL_KEYS: u64 = 4;
 /// Of one kind, so many are kept.
 const OF_A_KIND: usize = 2;
 const CLIENTS: u32 = 2;
@@ -114,7 +117,13 @@ struct Cluster<'k, S: System> {
 impl<'k, S: System> Cluster<'k, S> {
     fn new(nodes: u16, config: S::Config, kept: &'k mut Kept<S>, entropy: u64) -> Self {
         // The last client is the one that changes the system.
-        let keys = S::signs(&config).then(|| ClusterKeys::from_seed(&[7; 32], nodes, CLIENTS + 1));
+        let keys = S::signs(&config).then(|| {
+            if entropy < WITH_REAL_KEYS {
+                ClusterKeys::from_seed(&[7; 32], nodes, CLIENTS + 1)
+            } else {
+                ClusterKeys::simulated(nodes, CLIENTS + 1)
+            }
+        });
         let (of_nodes, of_clients) =
             keys.map(|keys| (keys.nodes, keys.clients)).unwrap_or_default();
         let mut cluster = Self {
