@@ -1,7 +1,7 @@
 //! `quorate check`: a verdict on a history.
 
 mod checkers;
-mod foreign;
+pub(super) mod foreign;
 
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -134,7 +134,7 @@ impl Check {
 
 /// What is said of one history.
 #[derive(Debug, Serialize)]
-struct Judged {
+pub(crate) struct Judged {
     file: String,
     #[serde(skip)]
     verdict: Verdict,
@@ -150,7 +150,7 @@ pub(crate) fn read(path: &Path) -> Result<(HistoryFile, Plan), CliError> {
 }
 
 /// The history of a run, if this is the folder of one.
-fn file_of(path: &Path) -> PathBuf {
+pub(crate) fn file_of(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(store::HISTORY) } else { path.to_owned() }
 }
 
@@ -166,7 +166,8 @@ fn open(named: &Path, file: &Path) -> Result<Box<dyn BufRead>, CliError> {
     })
 }
 
-fn parsed(name: &str, input: impl BufRead) -> Result<(HistoryFile, Plan), CliError> {
+/// The history in an input of this name, with the Plan from its header.
+pub(crate) fn parsed(name: &str, input: impl BufRead) -> Result<(HistoryFile, Plan), CliError> {
     let file = history::read(input).map_err(|error| unreadable(name, &error))?;
     let plan: Plan = serde_json::from_value(file.header.plan.clone()).map_err(|error| {
         CliError::usage(format_args!("{name} line 1: the plan: {error}")).hint(format_args!(

@@ -55,10 +55,11 @@ impl Convert {
         };
         let name = self.file.display();
         let mut written = Vec::new();
-        foreign::write(&history, format, &mut written)
-            .map_err(|error| CliError::usage(format_args!("{name}: {error}")).hint("write EDN: --to edn"))?;
+        foreign::write(&history, format, &mut written).map_err(|error| {
+            CliError::usage(format_args!("{name}: {error}")).hint("write EDN: --to edn")
+        })?;
         match &self.out {
-            Some(out) => store::write_new(out, &written)?,
+            Some(out) => write_new(out, &written)?,
             None => output::print(&String::from_utf8_lossy(&written))?,
         }
         Ok(ExitCode::SUCCESS)
@@ -77,4 +78,13 @@ fn read(path: &Path) -> Result<foreign::History, CliError> {
     }
     let read = foreign::read(input, None);
     read.map(|(_, history)| history).map_err(|error| check::foreign::unreadable(&name, &error))
+}
+
+/// Writes a file that is not there yet.
+fn write_new(path: &Path, content: &[u8]) -> Result<(), CliError> {
+    if path.exists() {
+        return Err(CliError::usage(format_args!("{} is there already", path.display()))
+            .hint("name another file with --out FILE"));
+    }
+    store::write_whole(path, content)
 }

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod check;
+mod convert;
 mod doctor;
 mod hunt;
 mod list;
@@ -22,6 +23,7 @@ use crate::error::CliError;
 pub(crate) enum Command {
     Run(run::Run),
     Check(check::Check),
+    Convert(convert::Convert),
     Replay(replay::Replay),
     Report(report::Report),
     Pack(pack::Pack),
@@ -38,6 +40,7 @@ impl Command {
         match self {
             Self::Run(command) => command.run(),
             Self::Check(command) => command.run(),
+            Self::Convert(command) => command.run(),
             Self::Replay(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::Pack(command) => command.run(),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may panic")]
 
 mod bad_input;
+mod foreign;
 mod live;
 mod live_inputs;
 mod replay;

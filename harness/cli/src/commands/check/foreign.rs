@@ -180,7 +180,7 @@ fn initial(text: &str) -> Result<Value, String> {
 }
 
 /// What is wrong with a history of another program, and what to do about it.
-fn unreadable(name: &str, error: &ReadError) -> CliError {
+pub(crate) fn unreadable(name: &str, error: &ReadError) -> CliError {
     let told = CliError::damaged(format_args!("{name}: {error}"));
     match &error.problem {
         Problem::NoFormat { .. } => told.hint(

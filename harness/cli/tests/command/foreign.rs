@@ -1,0 +1,120 @@
+//! Histories of other programs are read, judged and written.
+
+use std::fs;
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+
+use crate::support::Sandbox;
+
+const GOOD: &str = "{:process 0, :type :invoke, :f :write, :value 1}
+{:process 0, :type :ok, :f :write, :value 1}
+{:process 1, :type :invoke, :f :read, :value nil}
+{:process 1, :type :ok, :f :read, :value 1}
+";
+
+/// Each with two lines of a log; a `cas` fails although the register holds what it expects.
+const REFUSED: &str = "INFO  jepsen.util - 0\t:invoke\t:write\t1
+INFO  jepsen.util - 0\t:ok\t:write\t1
+INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]
+INFO  jepsen.util - 0\t:fail\t:cas\t[1 2]
+";
+
+fn sandbox(files: &[(&str, &str)]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for (name, text) in files {
+        fs::write(sandbox.path().join(name), text).unwrap();
+    }
+    sandbox
+}
+
+#[test]
+fn the_verdict_is_the_exit_code_and_of_several_files_the_gravest() {
+    let stale = GOOD.replace(":f :read, :value 1", ":f :read, :value 7");
+    let sandbox = sandbox(&[("good.edn", GOOD), ("stale.edn", &stale), ("empty.edn", "")]);
+    let check =
+        |files: &[&str]| sandbox.quorate(&[&["check", "--model", "cas-register"], files].concat());
+    let good = check(&["good.edn"]);
+    assert_eq!(good.code, 0, "{good}");
+    assert!(good.stdout.starts_with("VALID"), "{good}");
+    assert_eq!(check(&["empty.edn"]).code, 0);
+    let stale = check(&["stale.edn"]);
+    assert_eq!(stale.code, 1, "{stale}");
+    assert!(stale.stdout.contains("nobody ever wrote 7"), "{stale}");
+    assert!(stale.stdout.contains("index 2: line 3, index 3: line 4"), "{stale}");
+    let both = check(&["good.edn", "stale.edn", "--json"]);
+    assert_eq!(both.code, 1, "{both}");
+    let both: Value = serde_json::from_str(&both.stdout).unwrap();
+    assert_eq!(both[0]["file"], "good.edn");
+    assert_eq!(both[0]["results"]["verdict"], "valid");
+    assert_eq!(both[1]["results"]["verdict"], "invalid");
+}
+
+#[test]
+fn what_a_history_means_is_told_by_options() {
+    let sandbox = sandbox(&[("refused.log", REFUSED), ("good.edn", GOOD)]);
+    let check = |arguments: &[&str]| {
+        let all = [&["check", "--model", "cas-register"], arguments].concat();
+        let ended = sandbox.quorate(&all);
+        assert!([0, 1].contains(&ended.code), "{ended}");
+        ended.code
+    };
+    assert_eq!(check(&["refused.log"]), 1);
+    assert_eq!(check(&["refused.log", "--refused-cas", "ignored"]), 0);
+    let nil = GOOD.replace(":f :read, :value 1", ":f :read, :value nil");
+    fs::write(sandbox.path().join("nil.edn"), nil).unwrap();
+    assert_eq!(check(&["nil.edn"]), 0);
+    assert_eq!(check(&["nil.edn", "--nil-reads", "unset"]), 1);
+    let initial = "{:process 1 :type :invoke :f :read} {:process 1 :type :ok :f :read :value 0}";
+    fs::write(sandbox.path().join("initial.edn"), initial).unwrap();
+    assert_eq!(check(&["initial.edn"]), 1);
+    assert_eq!(check(&["initial.edn", "--init", "0"]), 0);
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_with_what_to_do() {
+    let twice = GOOD.replace(":type :ok, :f :write", ":type :invoke, :f :write");
+    let sandbox = sandbox(&[("good.edn", GOOD), ("twice.edn", &twice), ("refused.log", REFUSED)]);
+    for (arguments, told) in [
+        (&["check", "good.edn"][..], "hint: add --model NAME: register, cas-register, kv"),
+        (&["check", "good.edn", "--model", "raft"], "cas-register"),
+        (
+            &["check", "twice.edn", "--model", "register"],
+            "twice.edn: line 2, column 1: process 0 begins",
+        ),
+        (
+            &["check", "refused.log", "--model", "register"],
+            "line 3: the model `register` has no function `cas`",
+        ),
+        (&["check", "good.edn", "--model", "register", "--init", "[1"], "--init"),
+        (&["check", "good.edn", "--model", "register", "--keyed"], "leave out --keyed"),
+        (
+            &["check", "good.edn", "--model", "register", "--format", "json"],
+            "line 1, column 2: found ':'",
+        ),
+    ] {
+        let ended = sandbox.quorate(arguments);
+        assert_eq!(ended.code, 254, "{arguments:?}: {ended}");
+        assert!(ended.stderr.contains(told), "{arguments:?} lacks {told:?}: {ended}");
+    }
+}
+
+#[test]
+fn what_is_compressed_is_read_and_what_is_converted_has_the_same_verdict() {
+    let sandbox = sandbox(&[("refused.log", REFUSED)]);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(REFUSED.as_bytes()).unwrap();
+    fs::write(sandbox.path().join("refused.log.gz"), gzip.finish().unwrap()).unwrap();
+    assert_eq!(sandbox.quorate(&["check", "refused.log.gz", "--model", "cas-register"]).code, 1);
+    for format in ["edn", "json"] {
+        let out = format!("out.{format}");
+        let ended = sandbox.quorate(&["convert", "refused.log.gz", "--to", format, "--out", &out]);
+        assert_eq!(ended.code, 0, "{ended}");
+        let check = ["check", &out, "--model", "cas-register", "--refused-cas", "observation"];
+        assert_eq!(sandbox.quorate(&check).code, 1);
+        let again = sandbox.quorate(&["convert", "refused.log.gz", "--to", format, "--out", &out]);
+        assert_eq!(again.code, 254, "{again}");
+    }
+}
