@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use quorate_checkers::foreign::{self, Meaning};
 use quorate_checkers::history::{Operation, Outcome, ProcessId, Time, Value};
+use quorate_checkers::jepsen::Checker;
 use quorate_checkers::linearizability::{Budget, check};
 use quorate_checkers::model::Cell;
+use quorate_checkers::transactions::{Consistency, check_operations};
 use quorate_checkers::verdict::Verdict;
 use serde::Deserialize;
 
@@ -27,21 +29,16 @@ fn histories_of_other_projects_have_the_verdicts_that_are_known() {
     let Some(folder) = folder() else { return };
     let manifest = fs::read_to_string(folder.join("manifest.csv")).expect("a table of histories");
     let mut judged: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut other: BTreeMap<&str, usize> = BTreeMap::new();
     let mut wrong = Vec::new();
     for line in manifest.lines().skip(1) {
         let known = Known::of(line);
-        let Some(model) = known.model else {
-            *other.entry(known.named).or_default() += 1;
-            continue;
-        };
-        let found = known.verdict(&folder, model);
-        *judged.entry(model).or_default() += 1;
+        let found = known.verdict(&folder);
+        *judged.entry(known.judge.name()).or_default() += 1;
         if found != known.expected {
             wrong.push(format!("{}: {found}, and it is {}", known.file, known.expected));
         }
     }
-    note(&format!("judged: {judged:?}; no model here for: {other:?}"));
+    note(&format!("judged: {judged:?}"));
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(!judged.is_empty(), "nothing in {} was judged", folder.display());
 }
@@ -49,22 +46,52 @@ fn histories_of_other_projects_have_the_verdicts_that_are_known() {
 /// A line of the table.
 struct Known<'a> {
     file: &'a str,
-    /// The model as the table names it.
-    named: &'a str,
-    /// The model here.
-    model: Option<&'static str>,
+    judge: Judge,
     expected: Verdict,
+}
+
+/// Who judges a history here.
+enum Judge {
+    /// Linearizability by this model.
+    Model(&'static str),
+    /// One of Jepsen's checkers.
+    Checker(Checker),
+    /// The checker of transactions.
+    Transactions,
+}
+
+impl Judge {
+    /// By what the table names: a model, or a checker of elle-cli with options of its own.
+    fn named(name: &str) -> Self {
+        let is_of = |(known, _): &&(&str, &str)| name.starts_with(known);
+        if let Some((_, model)) = MODELS.iter().find(is_of) {
+            return Self::Model(model);
+        }
+        match name.split(' ').next() {
+            Some("list-append") => Self::Transactions,
+            word => match word.and_then(Checker::by_name) {
+                Some(checker) => Self::Checker(checker),
+                None => panic!("nobody here judges by {name}"),
+            },
+        }
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Model(name) => name,
+            Self::Checker(checker) => checker.name(),
+            Self::Transactions => "list-append",
+        }
+    }
 }
 
 impl<'a> Known<'a> {
     fn of(line: &'a str) -> Self {
         let columns = columns(line);
         let [file, _, named, expected, ..] = columns[..] else { panic!("{line}") };
-        let is_of = |(known, _): &&(&str, &str)| named.starts_with(known);
         Self {
             file,
-            named,
-            model: MODELS.iter().find(is_of).map(|(_, model)| *model),
+            judge: Judge::named(named),
             expected: match expected {
                 "linearizable" | "valid" => Verdict::Valid,
                 "not-linearizable" | "invalid" => Verdict::Invalid,
@@ -73,17 +100,27 @@ impl<'a> Known<'a> {
         }
     }
 
-    fn verdict(&self, folder: &Path, model: &str) -> Verdict {
+    fn verdict(&self, folder: &Path) -> Verdict {
         let file = File::open(folder.join(self.file)).expect("a history");
         let (format, history) =
             foreign::read(file, None).unwrap_or_else(|error| panic!("{}: {error}", self.file));
-        let meaning = Meaning::of(format);
-        let results = foreign::judge(&history, model, &meaning, false, Budget::default());
-        results.unwrap_or_else(|error| panic!("{}: {error}", self.file)).verdict
+        let operations =
+            || foreign::recorded(&history, false).expect("values as they are").operations;
+        match self.judge {
+            Judge::Model(model) => {
+                let meaning = Meaning::of(format);
+                let results = foreign::judge(&history, model, &meaning, false, Budget::default());
+                results.unwrap_or_else(|error| panic!("{}: {error}", self.file)).verdict
+            }
+            Judge::Checker(checker) => checker.check(&operations()).verdict,
+            Judge::Transactions => {
+                check_operations(&operations(), Consistency::StrictSerializable).verdict
+            }
+        }
     }
 }
 
-/// How the table names the models, and their names here.
+/// How the table names models of registers and stores, and their names here.
 const MODELS: [(&str, &str); 2] = [("cas-register", "cas-register"), ("kv ", "kv")];
 
 /// The columns of a line of the table; one in quotes may have commas.
