@@ -196,7 +196,7 @@ pub(crate) enum Kept<'a, N> {
 /// `FIRST=1000 SEEDS=5000 cargo test …` goes through other seeds, and more of them.
 pub(crate) fn keeps_its_promises<S: Stormy>() {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(200));
+    let (first, seeds) = (number("FIRST").unwrap_or(0), number("SEEDS").unwrap_or(100));
     let mut milestones: BTreeMap<_, u64> = S::RARE.iter().map(|name| (*name, 0)).collect();
     let mut slowest = (0, 0);
     for seed in first..first + seeds {
