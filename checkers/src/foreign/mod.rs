@@ -6,6 +6,8 @@
 
 mod datum;
 mod detect;
+#[cfg(test)]
+mod differential;
 mod draft;
 mod edn;
 mod error;
