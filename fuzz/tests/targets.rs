@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
 
-use quorate_fuzz::{TARGETS, tool};
+use quorate_fuzz::{TARGETS, Target, tool};
 
 /// Whoever clones the repository gets all of them.
 const CORPORA_BYTES_MAX: u64 = 1 << 20;
@@ -61,15 +62,21 @@ fn nothing_is_kept_for_a_target_that_there_is_not() {
 
 #[test]
 fn seeds_are_the_same_each_time_and_nothing_is_wrong_with_them() {
-    for target in TARGETS {
-        let seeds = (target.seeds)();
-        assert!(!seeds.is_empty(), "{}", target.name);
-        assert_eq!(seeds, (target.seeds)(), "{}", target.name);
-        let names: BTreeSet<&String> = seeds.iter().map(|seed| &seed.name).collect();
-        assert_eq!(names.len(), seeds.len(), "{}", target.name);
-        for seed in seeds {
-            (target.body)(&seed.bytes);
-            assert!(!(target.show)(&seed.bytes).is_empty(), "{}: {}", target.name, seed.name);
+    thread::scope(|scope| {
+        for target in TARGETS {
+            scope.spawn(|| nothing_is_wrong_with_the_seeds_of(target));
         }
+    });
+}
+
+fn nothing_is_wrong_with_the_seeds_of(target: &Target) {
+    let seeds = (target.seeds)();
+    assert!(!seeds.is_empty(), "{}", target.name);
+    assert_eq!(seeds, (target.seeds)(), "{}", target.name);
+    let names: BTreeSet<&String> = seeds.iter().map(|seed| &seed.name).collect();
+    assert_eq!(names.len(), seeds.len(), "{}", target.name);
+    for seed in seeds {
+        (target.body)(&seed.bytes);
+        assert!(!(target.show)(&seed.bytes).is_empty(), "{}: {}", target.name, seed.name);
     }
 }
