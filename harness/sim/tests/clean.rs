@@ -15,7 +15,7 @@ fn seeds(or: u64) -> u64 {
 
 #[test]
 fn the_correct_system_is_never_accused() {
-    never_accused(SystemKind::Quorum, seeds(1_500));
+    never_accused(SystemKind::Quorum, seeds(750));
 }
 
 #[test]

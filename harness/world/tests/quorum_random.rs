@@ -81,43 +81,43 @@ fn never_wrong(nodes: u16, quorum: Options, seeds: u64) {
 
 #[test]
 fn majorities_are_linearizable() {
-    never_wrong(3, &[], 40);
-    never_wrong(5, &[], 30);
-    never_wrong(4, &[], 20);
-    never_wrong(1, &[], 5);
+    never_wrong(3, &[], 20);
+    never_wrong(5, &[], 15);
+    never_wrong(4, &[], 10);
+    never_wrong(1, &[], 4);
 }
 
 #[test]
 fn read_and_write_counts_are_linearizable() {
-    never_wrong(3, &[("quorum", "counts"), ("read", "1")], 30);
-    never_wrong(5, &[("quorum", "counts"), ("read", "2")], 30);
-    never_wrong(5, &[("quorum", "counts"), ("write", "2")], 30);
+    never_wrong(3, &[("quorum", "counts"), ("read", "1")], 15);
+    never_wrong(5, &[("quorum", "counts"), ("read", "2")], 15);
+    never_wrong(5, &[("quorum", "counts"), ("write", "2")], 15);
 }
 
 #[test]
 fn weighted_majorities_are_linearizable() {
-    never_wrong(4, &[("quorum", "weighted"), ("weights", "3,1,1,0")], 30);
-    never_wrong(5, &[("quorum", "weighted"), ("weights", "2,2,1,1,1")], 30);
+    never_wrong(4, &[("quorum", "weighted"), ("weights", "3,1,1,0")], 15);
+    never_wrong(5, &[("quorum", "weighted"), ("weights", "2,2,1,1,1")], 15);
 }
 
 #[test]
 fn grids_are_linearizable() {
-    never_wrong(4, &[("quorum", "grid")], 40);
-    never_wrong(6, &[("quorum", "grid"), ("rows", "3")], 20);
-    never_wrong(6, &[("quorum", "grid-symmetric")], 20);
-    never_wrong(6, &[("quorum", "grid-cover")], 20);
+    never_wrong(4, &[("quorum", "grid")], 20);
+    never_wrong(6, &[("quorum", "grid"), ("rows", "3")], 10);
+    never_wrong(6, &[("quorum", "grid-symmetric")], 10);
+    never_wrong(6, &[("quorum", "grid-cover")], 10);
 }
 
 #[test]
 fn signed_data_on_dissemination_quorums_is_linearizable_among_liars() {
-    never_wrong(4, &[("quorum", "dissemination")], 15);
-    never_wrong(7, &[("quorum", "dissemination")], 8);
+    never_wrong(4, &[("quorum", "dissemination")], 7);
+    never_wrong(7, &[("quorum", "dissemination")], 4);
 }
 
 #[test]
 fn unsigned_data_on_masking_quorums_is_linearizable_among_liars() {
-    never_wrong(5, &[("quorum", "masking")], 80);
-    never_wrong(9, &[("quorum", "masking"), ("b", "2")], 20);
+    never_wrong(5, &[("quorum", "masking")], 40);
+    never_wrong(9, &[("quorum", "masking"), ("b", "2")], 10);
 }
 
 /// A milestone that no schedule reaches is one that the schedules do not test.
