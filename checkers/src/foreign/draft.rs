@@ -87,7 +87,9 @@ impl Draft {
 fn process(value: Datum, place: Place) -> Result<Process, ReadError> {
     match value {
         Datum::Int(number) if number >= 0 => Ok(Process::Client(number.unsigned_abs())),
-        Datum::Keyword(name) | Datum::Text(name) => Ok(Process::Other(name)),
+        // JSON of some programs has its numbers in texts: what such a client did must not be passed over.
+        Datum::Text(name) => Ok(name.parse().map_or(Process::Other(name), Process::Client)),
+        Datum::Keyword(name) => Ok(Process::Other(name)),
         other => {
             Err(wrong("process", &other, "a number from 0, or a name such as :nemesis", place))
         }

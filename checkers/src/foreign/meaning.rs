@@ -1,6 +1,6 @@
 //! What events mean where the formats and their authors differ.
 
-use super::{Format, History, Kind, Operation, Outcome, Recorded};
+use super::{Event, Format, History, Kind, Operation, Outcome, Recorded};
 use crate::history::{self, Value};
 use crate::model::Cell;
 
@@ -57,8 +57,10 @@ impl Meaning {
     }
 }
 
-/// Whether it is a `cas` that was done and found something else than it expected.
+/// Whether it is a `cas` that was done and found something else than it expected. Its end repeats what it was asked for:
+/// in a log another value, such as `:timed-out`, is why it failed.
 fn is_refused(operation: &Operation<'_>) -> bool {
-    let ended = operation.complete.is_some_and(|(_, end)| end.kind == Kind::Fail);
-    ended && operation.f() == "cas" && operation.outcome() == Outcome::Fail(None)
+    let repeats = |end: &Event| end.kind == Kind::Fail && end.value == *operation.input();
+    let is_told = operation.complete.is_some_and(|(_, end)| repeats(end));
+    is_told && operation.f() == "cas" && operation.outcome() == Outcome::Fail(None)
 }

@@ -1,8 +1,11 @@
 use proptest::prelude::*;
 
 use super::{
-    Datum, Event, Float, Format, History, Kind, Outcome, Problem, Process, ReadError, read, write,
+    Datum, Event, Float, Format, History, Kind, Meaning, Outcome, Problem, Process, ReadError,
+    judge, read, write,
 };
+use crate::linearizability::Budget;
+use crate::verdict::Verdict;
 
 fn history(text: &str) -> (Format, History) {
     read(text.as_bytes(), None).unwrap_or_else(|error| panic!("{error} in {text:?}"))
@@ -389,4 +392,38 @@ proptest! {
             let _ = read(bytes.as_slice(), Some(format));
         }
     }
+}
+
+#[test]
+fn a_client_whose_number_is_a_text_is_judged() {
+    let line = |process: &str, kind: &str, f: &str, value: &str| {
+        format!(
+            "{{\"process\":\"{process}\",\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value}}}\n"
+        )
+    };
+    let text = line("0", "invoke", "write", "1")
+        + &line("0", "ok", "write", "1")
+        + &line("1", "invoke", "read", "null")
+        + &line("1", "ok", "read", "7");
+    assert_eq!(verdict(&text, "register"), Verdict::Invalid);
+}
+
+#[test]
+fn a_cas_that_timed_out_was_not_refused() {
+    let log = |end: &str| {
+        let line = |what: &str| format!("INFO  jepsen.util - 0\t{what}\n");
+        line(":invoke\t:write\t1")
+            + &line(":ok\t:write\t1")
+            + &line(":invoke\t:cas\t[1 2]")
+            + &line(end)
+    };
+    assert_eq!(verdict(&log(":fail\t:cas\t[1 2]"), "cas-register"), Verdict::Invalid);
+    assert_eq!(verdict(&log(":fail\t:cas\t:timed-out"), "cas-register"), Verdict::Valid);
+}
+
+fn verdict(text: &str, model: &str) -> Verdict {
+    let (format, history) = history(text);
+    judge(&history, model, &Meaning::of(format), false, Budget::default())
+        .expect("it can be judged")
+        .verdict
 }
