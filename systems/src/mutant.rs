@@ -136,7 +136,8 @@ pub enum Mutant {
     B18,
     /// A replica drops its messages at its own checkpoint, before that is stable (the slides).
     B20,
-    /// Replicas forget what they have executed for whom, so that a request is executed each time that it is ordered (the rule it breaks: `PBFT OSDI'99 §4.2`).
+    /// Replicas forget what they have executed for whom, so that a request is executed each time that it is ordered
+    /// (the rule it breaks: `PBFT OSDI'99 §4.2`).
     B25,
     /// The timer of a new view is not doubled, and starts with a replica's own VIEW-CHANGE (as in sawtooth-pbft
     /// b231a02, 6e7305f).

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::datum::CHARS;
 use super::draft::Draft;
 use super::names::Names;
-use super::source::{Place, Source};
+use super::source::{Place, Source, as_text, escape};
 use super::{Datum, Event, Float, Problem, ReadError};
 
 /// Reads data and events.
@@ -281,7 +281,7 @@ impl<R: Read> Reader<R> {
             self.source.take_until(&mut self.token, |byte| byte == b'"' || byte == b'\\')?;
             match self.source.next()? {
                 Some(b'"') => return Ok(self.names.share(as_text(&self.token, place)?)),
-                Some(_) => super::source::escape(&mut self.source, &mut self.token)?,
+                Some(_) => escape(&mut self.source, &mut self.token)?,
                 None => return Err(self.source.unexpected("the end of the text")),
             }
         }
@@ -312,10 +312,6 @@ fn number(text: &str, place: Place) -> Result<Datum, ReadError> {
             Err(place.error(Problem::Unexpected { found: text.to_owned(), expected }))
         }
     }
-}
-
-fn as_text(bytes: &[u8], place: Place) -> Result<&str, ReadError> {
-    str::from_utf8(bytes).map_err(|_| place.error(Problem::NotUtf8))
 }
 
 fn is_delimiter(byte: u8) -> bool {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::edn::{DEPTH_MAX, Sink};
 use super::names::Names;
-use super::source::{Place, Source, escape};
+use super::source::{Place, Source, as_text, escape};
 use super::{Datum, Event, Float, Problem, ReadError};
 
 /// Reads values and events.
@@ -180,8 +180,7 @@ impl<R: Read> Reader<R> {
                 _ => return Err(self.source.unexpected("the end of the text")),
             }
         }
-        let text = str::from_utf8(&self.token).map_err(|_| place.error(Problem::NotUtf8))?;
-        Ok(self.names.share(text))
+        Ok(self.names.share(as_text(&self.token, place)?))
     }
 }
 

@@ -229,6 +229,11 @@ fn code_unit<R: Read>(source: &mut Source<R>) -> Result<u32, ReadError> {
     Ok(unit)
 }
 
+/// The bytes of a token, which begins here, as text.
+pub(super) fn as_text(bytes: &[u8], place: Place) -> Result<&str, ReadError> {
+    str::from_utf8(bytes).map_err(|_| place.error(Problem::NotUtf8))
+}
+
 fn push(text: &mut Vec<u8>, char: char) {
     text.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
 }

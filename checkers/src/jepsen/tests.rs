@@ -1,10 +1,7 @@
-//! Each checker by hand, and the histories of elle-cli.
-
-use serde_json::Value as Json;
+//! Each checker by hand.
 
 use super::{BankOptions, Checker, Report};
 use crate::history::{Key, Operation, Outcome, ProcessId, Time, Value};
-use crate::transactions::{Consistency, check_operations};
 use crate::verdict::Verdict;
 
 /// A history of lines: where the operation begins and ends (`0-3`), what came of it (`ok`, `fail`, `info`), its function,
@@ -267,77 +264,5 @@ fn operations_on_different_keys_are_judged_apart_and_unknown_functions_not_at_al
         assert_eq!(report.verdict, Verdict::Unknown);
         assert!(report.undecided.unwrap().contains("knows no function `dance`"));
         assert_eq!(Checker::by_name(checker.name()), Some(checker));
-    }
-}
-
-/// Where `QUORATE_HISTORIES` names a folder with a manifest and histories of other projects.
-#[test]
-fn the_histories_of_elle_cli_get_the_verdicts_that_they_have_there() {
-    let Some(folder) = std::env::var_os("QUORATE_HISTORIES") else {
-        println!("skipped: QUORATE_HISTORIES names no folder");
-        return;
-    };
-    let folder = std::path::Path::new(&folder);
-    let manifest = std::fs::read_to_string(folder.join("manifest.csv")).unwrap();
-    let mut judged = 0;
-    for line in manifest.lines().filter(|line| line.starts_with("elle-cli/")) {
-        let mut columns = line.split(',');
-        let (file, format) = (columns.next().unwrap(), columns.next().unwrap());
-        let (model, expected) = (columns.next().unwrap(), columns.next().unwrap());
-        if format != "json" {
-            continue;
-        }
-        let text = std::fs::read_to_string(folder.join(file)).unwrap();
-        let operations = from_json(&text);
-        let model = model.split(' ').next().unwrap();
-        let verdict = match Checker::by_name(model) {
-            Some(checker) => checker.check(&operations).verdict,
-            None => check_operations(&operations, Consistency::StrictSerializable).verdict,
-        };
-        assert_eq!(verdict.to_string(), expected, "{file}");
-        judged += 1;
-    }
-    assert!(judged >= 4);
-}
-
-fn from_json(text: &str) -> Vec<Operation> {
-    let events: Vec<Json> = serde_json::from_str(text).unwrap();
-    let mut operations: Vec<Operation> = Vec::new();
-    for (index, event) in (0..).zip(&events) {
-        let Some(process) = event["process"].as_u64() else { continue };
-        let value = plain(&event["value"]);
-        if event["type"] == "invoke" {
-            let f = event["f"].as_str().unwrap_or("txn");
-            operations.push(Operation {
-                input: value,
-                ..operation(process, &format!("{index}-? info {f}"))
-            });
-            continue;
-        }
-        let done =
-            operations.iter_mut().rfind(|other| other.process == ProcessId(process)).unwrap();
-        done.complete = Some(index);
-        done.outcome = match event["type"].as_str().unwrap() {
-            "ok" => Outcome::Ok(value),
-            "fail" => Outcome::Fail,
-            _ => Outcome::Info,
-        };
-    }
-    operations
-}
-
-fn plain(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::Nil,
-        Json::Array(values) => Value::List(values.iter().map(plain).collect()),
-        Json::Object(map) => {
-            let pair = |(key, value): (&String, &Json)| {
-                Value::List(vec![Value::Text(key.clone()), plain(value)])
-            };
-            Value::List(map.iter().map(pair).collect())
-        }
-        Json::Number(number) => Value::Int(number.as_i64().unwrap()),
-        Json::String(text) => Value::Text(text.clone()),
-        Json::Bool(is) => Value::Text(is.to_string()),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use quorate_checkers::explain::timeline;
+use quorate_checkers::explain::{Counterexample, timeline};
 use quorate_checkers::judge::Results;
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::Expectation;
@@ -79,26 +79,37 @@ pub(crate) fn verdict(results: &Results, expect: Expectation) -> String {
     };
     match results.sentences.split_first() {
         Some((first, others)) => {
-            line(&mut text, &name, &format!("{expected}{first}"));
-            for other in others.iter().take(SENTENCES_MAX - 1) {
-                line(&mut text, "", other);
-            }
-            if others.len() >= SENTENCES_MAX {
-                let more = others.len() + 1 - SENTENCES_MAX;
-                line(&mut text, "", &format!("… and {more} more, all in the report"));
-            }
+            reasons(&mut text, &name, &format!("{expected}{first}"), others, "the report");
         }
         None => line(&mut text, &name, &format!("{expected}linearizable: {}", summary(results))),
     }
     if let Some(counterexample) = results.linearizability.counterexamples().next() {
-        text.push('\n');
-        text += &timeline(counterexample, TIMELINE_WIDTH);
-        text.push('\n');
+        picture(&mut text, counterexample);
     }
     if !results.sentences.is_empty() {
         line(&mut text, "", &summary(results));
     }
     text
+}
+
+/// Why something is not valid: the first reason behind the verdict's name, some of the others below it, and how many
+/// more there are, all of them in `place`.
+pub(crate) fn reasons(text: &mut String, name: &str, first: &str, others: &[String], place: &str) {
+    line(text, name, first);
+    for other in others.iter().take(SENTENCES_MAX - 1) {
+        line(text, "", other);
+    }
+    if others.len() >= SENTENCES_MAX {
+        let more = others.len() + 1 - SENTENCES_MAX;
+        line(text, "", &format!("… and {more} more, all in {place}"));
+    }
+}
+
+/// The operations of a counterexample as they stand in time, with an empty line before and behind them.
+pub(crate) fn picture(text: &mut String, counterexample: &Counterexample) {
+    text.push('\n');
+    *text += &timeline(counterexample, TIMELINE_WIDTH);
+    text.push('\n');
 }
 
 /// What is remarkable about a run or a history, but no part of its verdict.
@@ -158,9 +169,9 @@ pub(crate) fn count(number: u64, what: &str) -> String {
 }
 
 /// One reason is usually enough to start with.
-pub(crate) const SENTENCES_MAX: usize = 4;
+const SENTENCES_MAX: usize = 4;
 /// Fits a terminal of the usual width.
-pub(crate) const TIMELINE_WIDTH: usize = 100;
+const TIMELINE_WIDTH: usize = 100;
 
 #[cfg(test)]
 mod tests {

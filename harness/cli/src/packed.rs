@@ -42,8 +42,7 @@ pub(crate) fn pack(folder: &Path, out: &Path) -> Result<usize, CliError> {
     find(folder, Path::new(""), &mut files)?;
     let made = File::create_new(out).map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            CliError::usage(format_args!("{} is there already", out.display()))
-                .hint("name another file with --out FILE")
+            store::is_there_already(out)
         } else {
             store::cannot("make", out, &error)
         }

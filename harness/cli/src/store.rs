@@ -89,6 +89,12 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), CliError> {
     })
 }
 
+/// Where a file is to be made, there is one.
+pub(crate) fn is_there_already(path: &Path) -> CliError {
+    CliError::usage(format_args!("{} is there already", path.display()))
+        .hint("name another file with --out FILE")
+}
+
 /// One line on what could not be done to which path, with a hint where there is something to do.
 pub(crate) fn cannot(what: &str, path: &Path, error: &io::Error) -> CliError {
     with_hint(&format!("cannot {what} {}: {error}", path.display()))

@@ -60,6 +60,11 @@ impl PartitionShape {
     }
 }
 
+/// Two sides, of all nodes and clients: nobody hears who is on the other side.
+pub fn two_sides(nodes: u16, clients: u32, is_near: impl Fn(&Endpoint) -> bool) -> Grudge {
+    Cluster { nodes, clients }.links_that(|from, to| is_near(from) != is_near(to))
+}
+
 /// Where an endpoint stands in a pattern.
 type Places = BTreeMap<Endpoint, u16>;
 

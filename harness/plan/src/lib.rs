@@ -30,6 +30,7 @@ pub use describe::names;
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use fault::{Disk, Fault, FaultClass, Grudge, PartitionShape, PlannedFault, RIGHT_RATE_PPM};
 pub use generator::{FEW_VALUES, Generator, PlannedOperation};
+pub use grudge::two_sides;
 pub use moment::{MessageMatch, Moment, NodeMatch, ObservationMatch, OperationMatch};
 pub use part::Part;
 pub use rule::{Act, Rule};

@@ -96,16 +96,13 @@ impl Check {
 
     fn judge(&self, path: &Path) -> Result<Judged, CliError> {
         let opened = Opened::at(path)?;
-        let file = file_of(opened.path());
-        let mut input = open(opened.path(), &file)?;
-        let name = file.display().to_string();
-        let head = input.fill_buf().map_err(|error| regular::cannot_read(&file, &error))?;
-        if !self.foreign.is_ours(head) {
+        let (name, mut input) = open(opened.path())?;
+        if !self.foreign.is_ours(head(&name, &mut input)?) {
             return self.foreign.judge(&name, input, self.budget.budget(), &self.checkers);
         }
         let (file, plan) = parsed(&name, input)?;
         if let Some(judgement) = self.checkers.judge(&operations(&file.history)) {
-            return Ok(judgement.judged(&name));
+            return Ok(judgement.judged(&path.display().to_string()));
         }
         let model = self.foreign.model_of_ours(&name, &file.header.model)?;
         let results = judge(&file.history, &demands(model, &plan, self.budget.budget()));
@@ -145,25 +142,28 @@ pub(crate) struct Judged {
 
 /// Reads a history, with the Plan from its header.
 pub(crate) fn read(path: &Path) -> Result<(HistoryFile, Plan), CliError> {
-    let file = file_of(path);
-    parsed(&file.display().to_string(), open(path, &file)?)
+    let (name, input) = open(path)?;
+    parsed(&name, input)
 }
 
-/// The history of a run, if this is the folder of one.
-pub(crate) fn file_of(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(store::HISTORY) } else { path.to_owned() }
-}
-
-/// Opens the file that was named, or the one in the folder that was.
-fn open(named: &Path, file: &Path) -> Result<Box<dyn BufRead>, CliError> {
-    input::open(file).map_err(|error| {
-        let line = regular::cannot_read(file, &error);
-        if named.is_dir() || error.kind() == io::ErrorKind::NotFound {
+/// Opens the file that was named, or the history in the folder of a run that was. Its own name is returned too.
+pub(crate) fn open(named: &Path) -> Result<(String, Box<dyn BufRead>), CliError> {
+    let is_folder = named.is_dir();
+    let file = if is_folder { named.join(store::HISTORY) } else { named.to_owned() };
+    let opened = input::open(&file).map_err(|error| {
+        let line = regular::cannot_read(&file, &error);
+        if is_folder || error.kind() == io::ErrorKind::NotFound {
             line.hint("give a history, or the folder of a run, such as store/latest")
         } else {
             line
         }
-    })
+    })?;
+    Ok((file.display().to_string(), opened))
+}
+
+/// How the input of this name begins.
+pub(crate) fn head<'a>(name: &str, input: &'a mut impl BufRead) -> Result<&'a [u8], CliError> {
+    input.fill_buf().map_err(|error| regular::cannot_read(Path::new(name), &error))
 }
 
 /// The history in an input of this name, with the Plan from its header.

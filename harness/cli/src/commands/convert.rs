@@ -1,6 +1,5 @@
 //! `quorate convert`: a history in another format.
 
-use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,9 +8,8 @@ use quorate_checkers::foreign::{self, Format};
 
 use crate::commands::check;
 use crate::error::CliError;
-use crate::input;
 use crate::output;
-use crate::regular;
+use crate::packed::Opened;
 use crate::store;
 
 /// Writes a history in a format that other programs read.
@@ -67,11 +65,9 @@ impl Convert {
 }
 
 fn read(path: &Path) -> Result<foreign::History, CliError> {
-    let file = check::file_of(path);
-    let mut input = input::open(&file).map_err(|error| regular::cannot_read(&file, &error))?;
-    let head = input.fill_buf().map_err(|error| regular::cannot_read(&file, &error))?;
-    let name = file.display().to_string();
-    if foreign::is_ours(head) {
+    let opened = Opened::at(path)?;
+    let (name, mut input) = check::open(opened.path())?;
+    if foreign::is_ours(check::head(&name, &mut input)?) {
         let (ours, _) = check::parsed(&name, input)?;
         return foreign::from_ours(&ours.history)
             .map_err(|error| CliError::damaged(format_args!("{name}: {error}")));
@@ -83,8 +79,7 @@ fn read(path: &Path) -> Result<foreign::History, CliError> {
 /// Writes a file that is not there yet.
 fn write_new(path: &Path, content: &[u8]) -> Result<(), CliError> {
     if path.exists() {
-        return Err(CliError::usage(format_args!("{} is there already", path.display()))
-            .hint("name another file with --out FILE"));
+        return Err(store::is_there_already(path));
     }
     store::write_whole(path, content)
 }

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use quorate_plan::{Endpoint, Fault, FaultClass, Grudge, PartitionShape, Plan, PlannedFault};
+use quorate_plan::{Endpoint, Fault, FaultClass, PartitionShape, Plan, PlannedFault, two_sides};
 
 use super::{Draw, pace};
 
@@ -58,21 +58,9 @@ fn takes_away(class: FaultClass) -> bool {
 
 /// A node and some clients on one side, all others on the other.
 fn apart(node: u16, plan: &Plan, quarters: u64, draw: &mut Draw) -> Fault {
-    let mut near = BTreeSet::from([Endpoint::Node(node)]);
-    let mut far: BTreeSet<Endpoint> =
-        (0..plan.system.nodes).filter(|other| *other != node).map(Endpoint::Node).collect();
-    for client in 0..plan.workload.clients {
-        let side = if draw.below(4) < quarters { &mut near } else { &mut far };
-        side.insert(Endpoint::Client(client));
-    }
-    let mut grudge = Grudge::new();
-    for (ends, others) in [(&near, &far), (&far, &near)] {
-        for end in ends {
-            let is_client = matches!(end, Endpoint::Client(_));
-            let is_link = |other: &&Endpoint| !is_client || matches!(other, Endpoint::Node(_));
-            let dropped: BTreeSet<Endpoint> = others.iter().filter(is_link).copied().collect();
-            grudge.insert(*end, dropped);
-        }
-    }
+    let clients = plan.workload.clients;
+    let with_it = (0..clients).filter(|_| draw.below(4) < quarters).map(Endpoint::Client);
+    let near: BTreeSet<Endpoint> = [Endpoint::Node(node)].into_iter().chain(with_it).collect();
+    let grudge = two_sides(plan.system.nodes, clients, |end| near.contains(end));
     Fault::Partition { shape: PartitionShape::IsolateOne, grudge }
 }

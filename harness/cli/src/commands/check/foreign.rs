@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use quorate_checkers::explain::{Counterexample, timeline};
+use quorate_checkers::explain::Counterexample;
 use quorate_checkers::foreign::{
     self, Format, History, MODELS, Meaning, NilReads, Problem, ReadError, RefusedCas, Results,
     Unjudged,
@@ -217,21 +217,12 @@ fn text(format: Format, history: &History, results: &Results) -> String {
     let summary = summary(format, results);
     match results.sentences.split_first() {
         Some((first, others)) => {
-            output::line(&mut text, &name, first);
-            for other in others.iter().take(output::SENTENCES_MAX - 1) {
-                output::line(&mut text, "", other);
-            }
-            if others.len() >= output::SENTENCES_MAX {
-                let more = others.len() + 1 - output::SENTENCES_MAX;
-                output::line(&mut text, "", &format!("… and {more} more, all in --json"));
-            }
+            output::reasons(&mut text, &name, first, others, "--json");
         }
         None => output::line(&mut text, &name, &format!("linearizable: {summary}")),
     }
     if let Some(counterexample) = results.linearizability.counterexamples().next() {
-        text.push('\n');
-        text += &timeline(counterexample, output::TIMELINE_WIDTH);
-        text.push('\n');
+        output::picture(&mut text, counterexample);
         output::line(&mut text, "lines", &lines(history, counterexample));
     }
     if !results.sentences.is_empty() {
