@@ -191,13 +191,14 @@ pub struct Durations {
     pub time_limit_ms: u64,
     /// An operation that takes longer ends as `info` (a read: `fail`).
     pub operation_timeout_ms: u64,
-    /// For the reads of every key after healing: the longest that this phase may take.
+    /// For the reads of every key after healing: the longest that this phase may take. It ends as soon as all is read.
+    /// By default it suffices for the longest back-off of any system, and for liars that lead one after the other.
     pub final_reads_ms: u64,
 }
 
 impl Default for Durations {
     fn default() -> Self {
-        Self { time_limit_ms: 30_000, operation_timeout_ms: 1_000, final_reads_ms: 10_000 }
+        Self { time_limit_ms: 30_000, operation_timeout_ms: 1_000, final_reads_ms: 30_000 }
     }
 }
 

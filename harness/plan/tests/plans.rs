@@ -54,7 +54,7 @@ fn the_format_is_this_one() {
         r#""system":{"kind":"quorum","nodes":3,"options":{}},"#,
         r#""workload":{"kind":"register","clients":2,"rate_per_s":200,"keys":3,"#,
         r#""operations_per_key":300,"read_percent":50,"values":"unique"},"#,
-        r#""durations":{"time_limit_ms":30000,"operation_timeout_ms":1000,"final_reads_ms":10000},"#,
+        r#""durations":{"time_limit_ms":30000,"operation_timeout_ms":1000,"final_reads_ms":30000},"#,
         r#""fault_classes":["partition","kill"],"faults":["#,
         r#"{"at_ms":1000,"for_ms":2500,"fault":{"kind":"partition","shape":"isolate-one","#,
         r#""grudge":{"n0":["n1","n2","c1"],"c1":["n0"]}}},"#,

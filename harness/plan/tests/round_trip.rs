@@ -320,7 +320,7 @@ fn a_plan_is_written_as_a_person_would() {
         "\n[system]\nkind = \"quorum\"\nnodes = 3\noptions = { read = \"1\", write = \"2\" }\n",
         "\n[workload]\nkind = \"register\"\nclients = 2\nrate_per_s = 200\nkeys = 3\n",
         "operations_per_key = 300\nread_percent = 50\nvalues = \"unique\"\n",
-        "\n[durations]\ntime_limit_ms = 1000\noperation_timeout_ms = 1000\nfinal_reads_ms = 10000\n",
+        "\n[durations]\ntime_limit_ms = 1000\noperation_timeout_ms = 1000\nfinal_reads_ms = 30000\n",
         "\n[weather]\ndelay = { kind = \"uniform\", min_us = 500, max_us = 5000 }\n",
         "loss_per_mille = 0\nduplicate_per_mille = 0\nsync_min_us = 200\nsync_max_us = 2000\n",
         "\n[liveness]\ncore = [0, 1]\nbound_ms = 5000\n",
