@@ -12,7 +12,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::history::{Key, Operation};
-use crate::linearizability::{Found, Limits, Method, Task, search};
+use crate::linearizability::{Found, Limits, Method, Stop, Task, search};
 use crate::model::{Case, Member, Model};
 
 pub use orders::PossibleOrder;
@@ -96,11 +96,15 @@ fn candidates<'a, M: Model>(model: &M, members: &[Member<'a, M::Op>]) -> Vec<Mem
     candidates
 }
 
-/// Searches again without what a fast search could be wrong about.
+/// Searches again without what a fast search could be wrong about: without any rule, as far as that is quick, and else
+/// with the rules and an exact memory.
 fn confirm<M: Model>(model: &M, set: &Task<'_, M>, limits: Limits) -> Result<(), String> {
-    let is_small = set.len() <= PLAIN_OPERATIONS_MAX;
-    let method = if is_small { Method::Plain } else { Method::Exact };
-    match search(model, set, method, limits).found {
+    let nodes = PLAIN_STEPS_MAX / (set.len() as u64).max(PLAIN_OPERATIONS);
+    let found = match search(model, set, Method::Plain, Limits { nodes, ..limits }).found {
+        Found::Stopped(Stop::Nodes) => search(model, set, Method::Exact, limits).found,
+        found => found,
+    };
+    match found {
         Found::NoOrder => Ok(()),
         Found::Order => Err("the fast search found no order, but the exact one did: \
              please report this history"
@@ -113,8 +117,11 @@ fn confirm<M: Model>(model: &M, set: &Task<'_, M>, limits: Limits) -> Result<(),
     }
 }
 
-/// A search without any rule is quick for so many operations.
-const PLAIN_OPERATIONS_MAX: usize = 16;
+/// A search without any rule is quick for so many nodes, times operations that each of them remembers. They suffice for
+/// nearly every set that was made small, and to find the order of a set that has one.
+const PLAIN_STEPS_MAX: u64 = 1 << 26;
+/// Fewer operations do not make it quicker.
+const PLAIN_OPERATIONS: u64 = 1 << 8;
 
 /// For when the model cannot tell more.
 fn plain_sentence(operations: &[Involved]) -> String {

@@ -237,7 +237,7 @@ impl World<'_> {
             (_, 0) => ("read", Some(Key(self.dice.below(3))), Value::Nil),
             (_, 1) => ("append", Some(Key(1)), self.value(true)),
             _ => {
-                let count = 1 + self.dice.below(3);
+                let count = 1 + self.dice.below(4);
                 ("txn", None, Value::List((0..count).map(|_| self.part()).collect()))
             }
         }
@@ -595,6 +595,19 @@ fn a_transaction_is_seen_as_a_whole() {
         sentence(model, &late),
         "read nil of key 1 at index 2, but the append of 2 at index 0 had ended before it began"
     );
+}
+
+/// It needs somebody to have left it there once, however often it looks.
+#[test]
+fn a_transaction_may_look_several_times_at_what_it_changes() {
+    let write = r#"0 txn [["w", 0, 5]]"#;
+    let asked = r#"1 txn [["r", 0, null], ["r", 1, null], ["r", 0, null], ["w", 0, 6]]"#;
+    for (seen, is_legal) in [
+        (r#"1 ok [["r", 0, 5], ["r", 1, null], ["r", 0, 5], ["w", 0, 6]]"#, true),
+        (r#"1 ok [["r", 0, null], ["r", 1, null], ["r", 0, 5], ["w", 0, 6]]"#, false),
+    ] {
+        assert_eq!(is_valid("kv-txn", &[write, "0 ok", asked, seen]), is_legal, "{seen}");
+    }
 }
 
 #[test]

@@ -143,6 +143,8 @@ impl Gatherer {
             effects.retain(|effect| !is_left(effect));
             effects.push(Effect::Leaves { key, content });
         }
+        // Who sees a key several times takes from it once.
+        found.sort_unstable();
         found.dedup();
         for (key, found) in found {
             let is_taken = |effect: &Effect| match *effect {
