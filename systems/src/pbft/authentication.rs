@@ -5,8 +5,11 @@
 //! canonical bytes, which go through SHA-256; in a simulated one the same values go through a keyed hash without being
 //! written down anywhere.
 
+mod verified;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::hash::Hash;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -27,6 +30,7 @@ use crate::keys::{KeyedHash, SimulatedVerifier};
 use crate::mutant::Mutant;
 use crate::parties::Party;
 use crate::smr::{Request, RequestNumber, Slot, Snapshot};
+use verified::Verified;
 
 /// What a proof is of.
 #[derive(Clone, Copy, Debug, PartialEq, Hash, Serialize)]
@@ -417,6 +421,8 @@ struct Real {
     f: u16,
     /// Nothing where what should be a key is none.
     verifying: Each<Option<VerifyingKey>>,
+    /// What the holder need not verify again.
+    verified: RefCell<Verified>,
     sent: Each<Hmac<Sha256>>,
     received: Each<Hmac<Sha256>>,
 }
@@ -442,6 +448,7 @@ impl Real {
                 nodes: verifying(nodes.unwrap_or(&keyring.public.nodes)),
                 clients: verifying(&keyring.public.clients),
             },
+            verified: RefCell::default(),
             sent: macs(true),
             received: macs(false),
         }
@@ -455,8 +462,17 @@ impl Real {
     fn verifies(&self, author: Party, said: &Said<'_>, halves: &([u8; 32], [u8; 32])) -> bool {
         let Some(Some(key)) = self.verifying.get(author) else { return false };
         let (r, s) = *halves;
-        let signature = Signature::from_components(r, s);
-        key.verify_strict(&self.text(author, said), &signature).is_ok()
+        let text = self.text(author, said);
+        let mark = Sha256::new().chain_update(text).chain_update(r).chain_update(s).finalize();
+        let mut verified = self.verified.borrow_mut();
+        if verified.has(&mark.into()) {
+            return true;
+        }
+        let holds = key.verify_strict(&text, &Signature::from_components(r, s)).is_ok();
+        if holds {
+            verified.add(mark.into());
+        }
+        holds
     }
 
     /// What is signed.
