@@ -109,8 +109,8 @@ const _: () = assert!(CLOSING_VALUES < FORGED_VALUES);
 const NEVER: u64 = u64::MAX;
 /// How long after a last task that failed it is tried again.
 const AGAIN_US: u64 = 50_000;
-/// While only the core is healed an operation may take so long, whatever the plan gives it: longer than it takes
-/// to find out that a node is down, and to ask another.
+/// While only the core is healed an operation may take so long, whatever the plan gives it, and longer where
+/// messages are slow: longer than it takes to find out that a node is down, and to ask another.
 pub(crate) const PATIENCE_US: u64 = 3_000_000;
 
 impl<S: Watched> Client<S> {
@@ -260,12 +260,12 @@ impl<S: Watched> Client<S> {
 
     /// An operation may take the time that it takes to go round nodes that are down, and no longer: the node that was
     /// asked to run it may not come back.
-    pub(crate) fn be_patient(&mut self, now: u64) {
-        self.timeout = PATIENCE_US;
+    pub(crate) fn be_patient(&mut self, now: u64, patience_us: u64) {
+        self.timeout = patience_us;
         if let Some(open) = &mut self.open
             && matches!(open.what, Asked::Operation(_))
         {
-            open.deadline = open.deadline.min(now + PATIENCE_US);
+            open.deadline = open.deadline.min(now + patience_us);
         }
     }
 

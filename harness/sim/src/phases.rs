@@ -1,7 +1,7 @@
 //! The end of a run: the core is healed and must suffice, then all is healed and must come together.
 
 use quorate_checkers::history::{Nemesis, Violation, What};
-use quorate_plan::{Liveness as LivenessPlan, Plan};
+use quorate_plan::{Fault, Liveness as LivenessPlan, Plan};
 use quorate_systems::contract::{Command, NodeId};
 use quorate_world::invariants::Watched;
 use quorate_world::regime::configurations;
@@ -39,13 +39,15 @@ impl<S: Watched> Sim<S> {
         let bound_us = bound_ms * 1_000 + sync_us;
         // While only the core is healed a client may come to each of the others before it comes to one that answers.
         let away = u64::from(plan.system.nodes) - nodes.len() as u64;
-        let core_bound_us = bound_us + away * PATIENCE_US;
+        let patience_us = PATIENCE_US + delays_of_an_operation(plan) * slowest_us(plan);
+        let core_bound_us = bound_us + away * patience_us;
         let is_demanded = configs.iter().all(|config| S::is_live(config, &nodes));
         let answers_all = configs.iter().all(S::answers_all);
         self.liveness = Some(Liveness {
             core,
             bound_us,
             core_bound_us,
+            patience_us,
             configs,
             is_demanded,
             forgetful: Vec::new(),
@@ -105,8 +107,10 @@ impl<S: Watched> Sim<S> {
         for client in self.clients.iter_mut().filter(|client| !client.is_lying()) {
             client.stop_working();
         }
-        let core = self.liveness.as_ref().and_then(|liveness| liveness.core.clone());
-        let Some(core) = core else { return self.enter_whole() };
+        let Some(Liveness { core: Some(core), patience_us, .. }) = &self.liveness else {
+            return self.enter_whole();
+        };
+        let (core, patience_us) = (core.clone(), *patience_us);
         self.phase = Phase::Core;
         self.heal_core(&core);
         if self.is_anything_broken(&core) {
@@ -114,7 +118,7 @@ impl<S: Watched> Sim<S> {
         }
         self.stage.calm();
         for client in &mut self.clients {
-            client.be_patient(self.stage.now);
+            client.be_patient(self.stage.now, patience_us);
         }
         self.begin_closing(Phase::Whole);
     }
@@ -297,4 +301,21 @@ impl<S: Watched> Sim<S> {
         };
         self.nodes.iter().take(usize::from(self.nodes_count)).filter(counts)
     }
+}
+
+/// How many messages after one another an operation may need: its request is passed on to whoever leads, waits there
+/// for one of each other client, each of which is sent to others and acknowledged, and is told of on the same way.
+fn delays_of_an_operation(plan: &Plan) -> u64 {
+    6 + 2 * u64::from(plan.workload.clients)
+}
+
+/// The longest that a fault may hold a message. Whoever is slow and not healed may lead for all that: the others hear
+/// of it often enough.
+fn slowest_us(plan: &Plan) -> u64 {
+    let held_ms = plan.faults.iter().map(|planned| match &planned.fault {
+        Fault::Delay { max_ms, .. } => *max_ms,
+        Fault::Reorder { within_ms, .. } => *within_ms,
+        _ => 0,
+    });
+    held_ms.max().unwrap_or_default().saturating_mul(1_000)
 }

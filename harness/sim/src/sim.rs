@@ -65,6 +65,8 @@ pub(crate) struct Liveness<S: Watched> {
     pub(crate) bound_us: u64,
     /// The same while only the core is healed.
     pub(crate) core_bound_us: u64,
+    /// How long one attempt at an operation may take then.
+    pub(crate) patience_us: u64,
     /// The configurations that the run may come to.
     pub(crate) configs: Vec<S::Config>,
     /// Whether the nodes that must suffice do, as long as they have their memory.

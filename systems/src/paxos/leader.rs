@@ -12,7 +12,7 @@ use super::replica::{HEARTBEAT, PaxosReplica, RETRANSMIT, Role};
 use super::tally::Tally;
 use crate::contract::{After, ClientId, Command, Micros, NodeId, Outbox};
 use crate::mutant::Mutant;
-use crate::smr::{Request, RequestNumber, Rounds, Slot, Standing, is_read};
+use crate::smr::{Queue, Request, RequestNumber, Rounds, Slot, Standing, is_read};
 
 /// What a node does while it leads.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Leader {
     /// Proposed and not known to be decided with all before it, in the order of slots; gaps are decided.
     open: VecDeque<Open>,
     /// Requests that the window has no room for.
-    queue: VecDeque<Request>,
+    queue: Queue<Request>,
     /// The last request of each client that stands in an open slot or in the queue: its copies are dropped.
     /// Of no worth to anybody else, and gone with the leadership.
     in_flight: BTreeMap<ClientId, RequestNumber>,
@@ -55,9 +55,6 @@ const HEARTBEAT_SPAN: (Micros, Micros) = (Micros(40_000), Micros(60_000));
 /// A leader whom no majority answers for so many heartbeats gives up: perhaps it can speak and not hear,
 /// and keeps others from leading.
 const SILENT_MAX: u32 = 15;
-/// So many requests may wait for the window. A client has one open at a time, and asks again for what is
-/// dropped.
-const QUEUE_MAX: usize = 1_024;
 
 impl Leader {
     pub(super) fn new(ballot: Ballot, adopted: Slot) -> Self {
@@ -66,7 +63,7 @@ impl Leader {
             adopted,
             next: adopted.next(),
             open: VecDeque::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             in_flight: BTreeMap::new(),
             repeat_below: Slot::ZERO,
             rounds: Rounds::default(),
@@ -149,11 +146,10 @@ impl PaxosReplica {
         if leader.in_flight.get(&client).is_some_and(|known| *known >= number) {
             return out.ignore("REQUEST that is on its way");
         }
-        if leader.queue.len() >= QUEUE_MAX {
+        if !leader.queue.push(client, request) {
             return out.ignore("REQUEST while too many wait");
         }
         leader.in_flight.insert(client, number);
-        leader.queue.push_back(request);
         self.propose_queued(out);
         if matches!(&self.role, Role::Leader(leader) if !leader.queue.is_empty()) {
             out.mark("window-full");
@@ -167,7 +163,7 @@ impl PaxosReplica {
             if !leader.has_room(self.log.commit(), self.config.window) {
                 return;
             }
-            let Some(request) = leader.queue.pop_front() else { return };
+            let Some(request) = leader.queue.pop() else { return };
             let slot = leader.next;
             leader.next = slot.next();
             self.propose(slot, Entry::Request(request), None, out);

@@ -1,7 +1,7 @@
 //! What a replica does as primary of its view: requests become batches, and batches get sequence numbers.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -11,7 +11,7 @@ use super::message::{Batch, Body, Observation, Record, SignedRequest};
 use super::replica::PbftReplica;
 use crate::contract::{ClientId, Outbox};
 use crate::parties::Party;
-use crate::smr::{RequestNumber, Slot, Standing};
+use crate::smr::{Queue, RequestNumber, Slot, Standing};
 
 /// What a replica does while it leads.
 #[derive(Debug, Default)]
@@ -19,13 +19,11 @@ pub(super) struct Primary {
     /// The last sequence number that it has given away.
     last: Slot,
     /// What waits for one.
-    queue: VecDeque<Arc<SignedRequest>>,
+    queue: Queue<Arc<SignedRequest>>,
     /// The last request of each client that waits, or has a sequence number and is not executed.
     under_way: BTreeMap<ClientId, RequestNumber>,
 }
 
-/// So many requests may wait. A client has one open at a time, and asks again for what is dropped.
-const QUEUE_MAX: usize = 1_024;
 /// So many PRE-PREPAREs are sent again at once: with the first of them committed, the rest follows.
 const REPEATS_MAX: usize = 16;
 
@@ -47,7 +45,7 @@ impl PbftReplica {
                 under_way.insert(signed.request.client, signed.request.number);
             }
         }
-        self.primary = Some(Box::new(Primary { last, queue: VecDeque::new(), under_way }));
+        self.primary = Some(Box::new(Primary { last, queue: Queue::default(), under_way }));
     }
 
     /// What is stable has its sequence number from somebody: from a later primary, where it was not this one.
@@ -65,11 +63,10 @@ impl PbftReplica {
             return out.ignore("REQUEST that is on its way");
         }
         let Some(primary) = &mut self.primary else { return };
-        if primary.queue.len() >= QUEUE_MAX {
+        if !primary.queue.push(client, signed) {
             return out.ignore("REQUEST while too many wait");
         }
         primary.under_way.insert(client, number);
-        primary.queue.push_back(signed);
         self.propose_queued(out);
     }
 
@@ -111,7 +108,7 @@ impl PbftReplica {
         let most = self.config.batch;
         let mut requests = Vec::new();
         while requests.len() < most {
-            let next = self.primary.as_mut().and_then(|primary| primary.queue.pop_front());
+            let next = self.primary.as_mut().and_then(|primary| primary.queue.pop());
             let Some(signed) = next else { break };
             let (client, number) = (signed.request.client, signed.request.number);
             // It may have been executed from a sequence number that an earlier primary gave it.

@@ -13,7 +13,7 @@ use super::view::{Members, View};
 use crate::contract::{After, Micros, NodeId, Outbox};
 use crate::mutant::Mutant;
 use crate::parties::NodeSet;
-use crate::smr::{Rounds, Slot};
+use crate::smr::{Queue, Rounds, Slot};
 
 /// What a replica does while it leads.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Primary {
     /// Prepared and not committed, in the order of op-numbers.
     open: VecDeque<Open>,
     /// What the window has no room for.
-    pub(super) queue: VecDeque<Entry>,
+    queue: Queue<Entry>,
     /// The highest op-number that each replica has acknowledged.
     acknowledged: BTreeMap<NodeId, Slot>,
     /// Whether witnesses are told everything, since a replica that executes is away.
@@ -52,8 +52,6 @@ const COMMIT_SPAN: (Micros, Micros) = (Micros(40_000), Micros(60_000));
 /// A primary whom no quorum answers for so many rounds gives up: perhaps it can speak and not hear, and keeps others
 /// from leading.
 const SILENT_MAX: u32 = 15;
-/// So many requests may wait for the window. A client has one open at a time, and asks again for what is dropped.
-const QUEUE_MAX: usize = 1_024;
 
 impl Primary {
     fn new(commit: Slot, last: Slot) -> Self {
@@ -61,7 +59,7 @@ impl Primary {
         Self {
             began: last,
             open: open.collect(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             acknowledged: BTreeMap::new(),
             is_spread: false,
             repeat_below: last.next(),
@@ -114,11 +112,10 @@ impl VrReplica {
             return out.ignore("REQUEST at the end of an epoch");
         }
         let Some(primary) = &mut self.primary else { return };
-        if primary.queue.len() >= QUEUE_MAX {
+        if !primary.queue.push(client, entry) {
             return out.ignore("REQUEST while too many wait");
         }
         self.in_flight.insert(client, number);
-        primary.queue.push_back(entry);
         self.prepare_queued(out);
         if self.primary.as_ref().is_some_and(|primary| !primary.queue.is_empty()) {
             out.mark("window-full");
@@ -137,7 +134,7 @@ impl VrReplica {
     fn prepare_queued(&mut self, out: &mut Outbox<Vr>) {
         while self.log.last().since(self.log.commit()) < self.config.window && !self.is_ending() {
             let Some(primary) = &mut self.primary else { return };
-            let Some(entry) = primary.queue.pop_front() else { return };
+            let Some(entry) = primary.queue.pop() else { return };
             self.prepare(entry, out);
         }
     }
