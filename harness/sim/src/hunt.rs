@@ -1,6 +1,6 @@
 //! Looking for what is wrong: seed after seed, each drawn, run and judged.
 
-use quorate_checkers::history::{Builder, History, Time, What, operations};
+use quorate_checkers::history::{Builder, History, Time, Violation, What, operations};
 use quorate_checkers::linearizability::Budget;
 use quorate_checkers::model;
 use quorate_checkers::verdict::Verdict;
@@ -56,6 +56,8 @@ pub struct Hunter {
     simulator: Box<dyn Simulator>,
     budget: Budget,
     checks: Checks,
+    /// So many nodes more may lie than the system bears.
+    beyond: u16,
 }
 
 impl Hunter {
@@ -66,7 +68,7 @@ impl Hunter {
 
     /// As [`Self::new`], in a world with a queue of this kind.
     pub fn with_queue(kind: SystemKind, queue: QueueKind) -> Self {
-        Self { simulator: simulator(kind, queue), budget: BUDGET, checks: Checks::ALL }
+        Self { simulator: simulator(kind, queue), budget: BUDGET, checks: Checks::ALL, beyond: 0 }
     }
 
     /// As [`Self::new`], but without the invariants: it judges by what clients see, as a test from outside would,
@@ -75,15 +77,26 @@ impl Hunter {
         Self { checks: Checks { digest: true, invariants: false }, ..Self::new(kind) }
     }
 
+    /// A negative control: so many nodes more may lie than the system bears, and harm must be found, since nothing is
+    /// promised then. That an operation does not end is no harm.
+    #[must_use]
+    pub fn beyond(self, liars: u16) -> Self {
+        Self { beyond: liars, ..self }
+    }
+
     /// The plan of a seed.
     pub fn plan(&mut self, seed: u64) -> Plan {
-        self.simulator.draw(seed)
+        self.simulator.draw_beyond(seed, self.beyond)
     }
 
     /// Runs a seed and judges it.
     pub fn try_seed(&mut self, seed: u64, mutants: Mutants) -> Result<Tried, SimError> {
-        let plan = self.simulator.draw(seed);
-        self.try_plan(&plan, mutants)
+        let plan = self.plan(seed);
+        let mut tried = self.try_plan(&plan, mutants)?;
+        if self.beyond > 0 {
+            tried.found = tried.found.filter(|demand| demand != Violation::LIVENESS);
+        }
+        Ok(tried)
     }
 
     /// As [`Simulator::watch_states`].

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use quorate_checkers::history::{Builder, History, Time, Violation, What};
-use quorate_plan::{Bearing, Plan, PlanError};
+use quorate_plan::{Bearing, Expectation, Plan, PlanError};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::{ConfigError, Options};
 use quorate_systems::mutant::Mutants;
@@ -56,7 +56,12 @@ impl From<RegimeError> for SimError {
 pub trait Simulator: Send {
     /// The plan of a seed: swarm configuration first, then faults. A pure function of the seed and the kind of
     /// system.
-    fn draw(&mut self, seed: u64) -> Plan;
+    fn draw(&mut self, seed: u64) -> Plan {
+        self.draw_beyond(seed, 0)
+    }
+
+    /// As [`Self::draw`], where so many nodes more may lie than the system bears. Such a plan expects harm.
+    fn draw_beyond(&mut self, seed: u64, liars: u16) -> Plan;
 
     /// Runs a plan that [`Plan::validate`] accepts, and hands the events of its history to `sink` as they
     /// happen. A core that panics ends the run, and that is a violation.
@@ -142,12 +147,13 @@ struct Typed<S: Watched> {
 const CONFIGS_MAX: usize = 4_096;
 
 impl<S: Watched> Simulator for Typed<S> {
-    fn draw(&mut self, seed: u64) -> Plan {
+    fn draw_beyond(&mut self, seed: u64, liars: u16) -> Plan {
         let cluster = S::draw_cluster(&mut search::cluster_dice(seed));
         let mut plan = search::draw_calm(seed, S::vocabulary(), cluster);
         let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
         let bearing = Bearing {
-            liars: S::liars_tolerated(&config),
+            // Somebody must be left who is judged.
+            liars: (S::liars_tolerated(&config) + liars).min(plan.system.nodes - 1),
             lying_clients: !S::client_lies(&config).is_empty(),
             drift_ppm: S::drift_tolerated(&config),
             memory: S::forgetting_tolerated(&config),
@@ -161,6 +167,9 @@ impl<S: Watched> Simulator for Typed<S> {
             last = S::change(&last, &options).expect("what a system draws it can change to");
             Some(options)
         });
+        if liars > 0 {
+            plan.expect = Expectation::Invalid;
+        }
         plan
     }
 

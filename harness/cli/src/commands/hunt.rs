@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use quorate_plan::SystemPlan;
 use quorate_sim::hunt::Hunter;
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
+use quorate_world::registry;
 
 use self::campaign::{Campaign, Subject};
 use self::table::Table;
@@ -42,10 +44,11 @@ Examples:
   quorate hunt --mutant Q01,Q06 --tries 3 --budget 10s
   quorate hunt --mutant none --seeds 100000
   quorate hunt --judges clients
+  quorate hunt --system pbft --liars-beyond 1
   quorate hunt --show 281474976710657 > plan.toml
 
 Exit codes: 0 every bug was found in every try and the correct system is clean, 1 the correct system was
-accused, 2 a bug was not found within its budget, 254 bad usage, 255 the harness itself failed.")]
+accused, 2 a bug, or the harm of too many liars, was not found within its budget, 254 bad usage, 255 the harness itself failed.")]
 pub(crate) struct Hunt {
     /// What is hunted in: see `quorate list systems`.
     #[arg(long, default_value = "quorum", value_name = "NAME", value_parser = system)]
@@ -75,6 +78,11 @@ pub(crate) struct Hunt {
     /// What the seeds of all tries are counted from.
     #[arg(long, default_value_t = 1, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=BASE_MAX))]
     seed: u64,
+
+    /// A negative control: so many nodes more lie than the system bears. Nothing is promised then, and harm must be
+    /// found in every try.
+    #[arg(long, default_value_t = 0, value_name = "COUNT", hide_default_value = true, allow_negative_numbers = true, conflicts_with_all = ["mutant", "seeds"], value_parser = clap::value_parser!(u16).range(1..=3))]
+    liars_beyond: u16,
 
     /// How many threads work [default: one for each processor].
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
@@ -113,18 +121,19 @@ const BASE_MAX: u64 = (1 << 40) - 1;
 impl Hunt {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         if let Some(seed) = self.show {
-            let plan = Hunter::new(self.system).plan(seed);
+            let plan = Hunter::new(self.system).beyond(self.liars_beyond).plan(seed);
             output::print(&quorate_plan::to_toml(&plan))?;
             return Ok(ExitCode::SUCCESS);
         }
         let campaign = Campaign {
             system: self.system,
-            subjects: subjects(self.system, &self.mutant)?,
+            subjects: self.subjects()?,
             tries: self.tries,
             budget: Duration::from(self.budget),
             correct_seeds: self.seeds,
             judges: self.judges,
             base: self.seed,
+            liars_beyond: self.liars_beyond,
         };
         let now = Timestamp::now();
         let name = format!("hunt-{}", self.system);
@@ -139,6 +148,23 @@ impl Hunt {
         store::write_whole(&folder.path.join("hunt.json"), json.as_bytes())?;
         store::write_whole(&folder.path.join("hunt.txt"), text.as_bytes())?;
         Ok(ExitCode::from(table.exit_code()))
+    }
+
+    fn subjects(&self) -> Result<Vec<Subject>, CliError> {
+        if self.liars_beyond == 0 {
+            return subjects(self.system, &self.mutant);
+        }
+        let SystemPlan { nodes, options, .. } = Hunter::new(self.system).plan(0).system;
+        let promises = registry::promises(self.system, nodes, &options, Mutants::NONE, 0)
+            .map_err(CliError::harness)?;
+        if promises.lies.is_empty() {
+            return Err(CliError::usage(format_args!(
+                "--liars-beyond: the nodes of {} know no lies",
+                self.system
+            ))
+            .hint("`quorate list faults` says which systems are made for liars"));
+        }
+        Ok(vec![Subject::CORRECT])
     }
 
     /// The table, and whether its findings could be kept.

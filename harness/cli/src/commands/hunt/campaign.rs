@@ -32,6 +32,8 @@ pub(super) struct Campaign {
     pub(super) judges: Judges,
     /// What the seeds are counted from.
     pub(super) base: u64,
+    /// How many nodes more lie than the system bears.
+    pub(super) liars_beyond: u16,
 }
 
 /// The system with a planted bug, or without.
@@ -102,9 +104,12 @@ impl Campaign {
         let jobs = self.jobs();
         counter.begin("tries");
         counter.expect(jobs.len() as u64);
-        let make = || match self.judges {
-            Judges::All => Hunter::new(self.system),
-            Judges::Clients => Hunter::from_outside(self.system),
+        let make = || {
+            let hunter = match self.judges {
+                Judges::All => Hunter::new(self.system),
+                Judges::Clients => Hunter::from_outside(self.system),
+            };
+            hunter.beyond(self.liars_beyond)
         };
         let work = |hunter: &mut Hunter, place: usize| {
             let job = jobs.get(place).expect("a job for each place");
@@ -236,6 +241,7 @@ mod tests {
             correct_seeds,
             judges: Judges::All,
             base: 1,
+            liars_beyond: 0,
         }
     }
 

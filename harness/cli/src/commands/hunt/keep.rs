@@ -26,7 +26,7 @@ pub(super) fn findings(
     folder: &Path,
     now: Timestamp,
 ) -> Result<(), CliError> {
-    let mut hunter = Hunter::new(campaign.system);
+    let mut hunter = Hunter::new(campaign.system).beyond(campaign.liars_beyond);
     for row in &mut table.rows {
         let Some(first) = &mut row.first else { continue };
         let folder = folder.join(row.name);

@@ -20,6 +20,8 @@ pub(super) struct Table {
     tries: u8,
     budget_s: f64,
     judges: Judges,
+    /// How many nodes more lied than the system bears.
+    liars_beyond: u16,
     /// It was ended by Ctrl-C.
     stopped: bool,
     pub(super) rows: Vec<Row>,
@@ -106,6 +108,7 @@ impl Table {
             tries: campaign.tries,
             budget_s: campaign.budget.as_secs_f64(),
             judges: campaign.judges,
+            liars_beyond: campaign.liars_beyond,
             stopped,
             rows: campaign.subjects.iter().map(row).collect(),
             never_reached,
@@ -114,11 +117,19 @@ impl Table {
         }
     }
 
-    /// 0 if everything is as it must be, 1 if the correct system was accused, 2 if a bug was not found.
+    /// 0 if everything is as it must be, 1 if the correct system was accused, 2 if a bug was not found, or no harm
+    /// where too many lied.
     pub(super) fn exit_code(&self) -> u8 {
-        let verdict = if self.correct().is_some_and(|row| row.found > 0) {
+        let is_control = self.liars_beyond > 0;
+        let verdict = if !is_control && self.correct().is_some_and(|row| row.found > 0) {
             Verdict::Invalid
-        } else if self.stopped || self.planted().any(|row| row.found < row.tries) {
+        } else if self.stopped
+            || self
+                .rows
+                .iter()
+                .filter(|row| is_control || row.is_planted())
+                .any(|row| row.found < row.tries)
+        {
             Verdict::Unknown
         } else {
             Verdict::Valid
@@ -127,11 +138,11 @@ impl Table {
     }
 
     fn planted(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| row.name != name_of(Mutants::NONE))
+        self.rows.iter().filter(|row| row.is_planted())
     }
 
     fn correct(&self) -> Option<&Row> {
-        self.rows.iter().find(|row| row.name == name_of(Mutants::NONE))
+        self.rows.iter().find(|row| !row.is_planted())
     }
 
     /// For people.
@@ -146,7 +157,8 @@ impl Table {
         }
         if let Some(row) = self.correct() {
             text.push('\n');
-            output::line(&mut text, "correct", &row.correct_line());
+            let name = if self.liars_beyond > 0 { "control" } else { "correct" };
+            output::line(&mut text, name, &row.correct_line());
         }
         for row in &self.rows {
             let Some(first) = &row.first else { continue };
@@ -174,9 +186,13 @@ impl Table {
             parts.push(format!("{found} of {planted} planted bugs found in every try"));
         }
         if let Some(row) = self.correct() {
-            parts.push(match row.found {
-                0 => "the correct system is clean".to_owned(),
-                _ => "the correct system is ACCUSED".to_owned(),
+            parts.push(match (self.liars_beyond, row.found) {
+                (0, 0) => "the correct system is clean".to_owned(),
+                (0, _) => "the correct system is ACCUSED".to_owned(),
+                (beyond, found) => {
+                    let liars = output::count(u64::from(beyond), "liar");
+                    format!("{liars} too many did harm in {found} of {} tries", row.tries)
+                }
             });
         }
         format!("{}: {}", self.system, parts.join(", "))
@@ -232,6 +248,10 @@ impl Row {
                 is_confirmed: false,
             }),
         }
+    }
+
+    fn is_planted(&self) -> bool {
+        self.name != name_of(Mutants::NONE)
     }
 
     fn cells(&self) -> [String; 9] {
@@ -345,6 +365,7 @@ mod tests {
             correct_seeds: None,
             judges: Judges::All,
             base: 1,
+            liars_beyond: 0,
         };
         Table::of(&campaign, tried, false)
     }
@@ -373,6 +394,17 @@ mod tests {
         let accused = table(&[tried(Some(Mutant::Q03), 5, false), tried(None, 100, true)]);
         assert_eq!(accused.exit_code(), 1);
         assert!(accused.text().contains("ACCUSED"), "{}", accused.text());
+    }
+
+    #[test]
+    fn where_too_many_lie_harm_must_be_found_in_every_try() {
+        let of = |found: [bool; 2]| {
+            let tried = found.map(|found| tried(None, 5, found));
+            Table { liars_beyond: 1, ..table(&tried) }
+        };
+        assert_eq!(of([true, true]).exit_code(), 0);
+        assert!(of([true, true]).text().contains("1 liar too many did harm in 2 of 2 tries"));
+        assert_eq!(of([true, false]).exit_code(), 2);
     }
 
     #[test]
