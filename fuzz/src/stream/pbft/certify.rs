@@ -5,8 +5,8 @@ use std::sync::Arc;
 use quorate_systems::contract::NodeId;
 use quorate_systems::parties::{NodeSet, Party};
 use quorate_systems::pbft::{
-    Authentication, Body, Certificate, Digest, NewView, PrePrepared, Prepared, Proof, Proposal, Said,
-    SignedViewChange, View, ViewChange, Vote, decide,
+    Authentication, Body, Certificate, Digest, NewView, PrePrepared, Prepared, Proof, Proposal,
+    Said, SignedViewChange, View, ViewChange, Vote, decide,
 };
 use quorate_systems::smr::{Slot, Snapshot};
 
@@ -184,7 +184,8 @@ impl Forger<'_> {
             2 => Slot(low.0.saturating_add(every)),
             _ => Slot::ZERO,
         };
-        let stable = self.certificate(stable, if flaw == Flaw::Unfounded { Flaw::None } else { flaw });
+        let stable =
+            self.certificate(stable, if flaw == Flaw::Unfounded { Flaw::None } else { flaw });
         let mut prepared = Vec::new();
         let mut pre_prepared = Vec::new();
         let first = if flaw == Flaw::OutOfBounds { stable.seq } else { stable.seq.next() };

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use quorate_systems::contract::{ClientId, Incarnation, Key, NodeId, System as _, Value};
 use quorate_systems::kv::Store;
 use quorate_systems::parties::Party;
-use quorate_systems::pbft::{
-    Batch, Body, Digest, How, Message, Pbft, Proof, SignedRequest, View,
-};
+use quorate_systems::pbft::{Batch, Body, Digest, How, Message, Pbft, Proof, SignedRequest, View};
 use quorate_systems::smr::{Request, RequestNumber, Slot};
 use quorate_world::invariants::Who;
 
@@ -203,7 +201,8 @@ impl Forger<'_> {
     pub(super) fn agreed(&self, view: View, seq: Slot) -> Digest {
         let node = self.node();
         let known = node.and_then(|node| node.agreed(view, seq).or(node.accepted(view, seq)));
-        known.unwrap_or_else(|| self.kit().batch(seq, 0).0)
+        // Of two views that come after each other the second begins with nothing of the first now and then.
+        known.unwrap_or_else(|| self.kit().batch(seq, u8::from(view.0 & 2 != 0)).0)
     }
 
     /// What `by` votes for: a liar for anything.
@@ -305,9 +304,7 @@ impl Forger<'_> {
         let seq = self.seq();
         match kind {
             Kind::Request | Kind::Passed | Kind::Echo => self.request(self.dice.client()),
-            Kind::PrePrepare => {
-                self.pre_prepare(from, view, seq, self.proposal(from, view, seq))
-            }
+            Kind::PrePrepare => self.pre_prepare(from, view, seq, self.proposal(from, view, seq)),
             Kind::Prepare => Body::Prepare { view, seq, digest: self.vote(from, view, seq) },
             Kind::Commit => Body::Commit { view, seq, digest: self.vote(from, view, seq) },
             Kind::Checkpoint => {

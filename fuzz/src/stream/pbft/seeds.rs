@@ -77,11 +77,12 @@ pub(super) fn replicas(clusters: usize) -> Vec<Seed> {
         ("forged", forged()),
         ("given-up", given_up()),
     ];
-    let last = [("third", third())];
+    let under_liar = [("refused", refused())];
     [
         in_each_at(clusters, 1, &following),
         in_each_at(clusters, 0, &leading),
-        in_each_at(clusters, 2, &last),
+        in_each_at(clusters, 2, &[("third", third())]),
+        in_each_at(clusters, 3, &under_liar),
     ]
     .concat()
 }
@@ -118,8 +119,7 @@ fn left() -> Vec<Step> {
 
 /// Others have gone on; the replica follows, and no view begins for a while.
 fn joined() -> Vec<Step> {
-    let mut steps: Vec<Step> =
-        (0..3).map(|who| sent_by(who, Kind::ViewChange, NEXT, 0)).collect();
+    let mut steps: Vec<Step> = (0..3).map(|who| sent_by(who, Kind::ViewChange, NEXT, 0)).collect();
     steps.extend([SYNC, STATUS_TIMER, VIEW_TIMER, SYNC]);
     steps.extend(all_answer(0).take(3));
     steps.extend([SYNC, VIEW_TIMER, Step::Timer(0, 0), SYNC]);
@@ -168,7 +168,36 @@ fn reading() -> Vec<Step> {
 fn again() -> Vec<Step> {
     let twice = [vec![named(0, Kind::PrePrepare, 3)], votes()].concat();
     let other = [vec![named(0, Kind::PrePrepare, 2)], votes()].concat();
-    [agreed(), twice, other].concat()
+    let nothing = [vec![named(0, Kind::PrePrepare, 4)], votes()].concat();
+    [agreed(), twice, other, nothing].concat()
+}
+
+/// What a liar proposes and claims, and nobody takes.
+fn refused() -> Vec<Step> {
+    let says = |who, kind: Kind, flaw: u8, name, time| {
+        Step::Forged(Dice { who, kind: place(kind) | flaw << 4, name, time, data: 0 })
+    };
+    let mut steps = vec![
+        says(0, Kind::PrePrepare, 14, 6, SAME),
+        says(0, Kind::PrePrepare, 15, 0, SAME),
+        says(0, Kind::PrePrepare, 0, 0, SAME),
+        says(0, Kind::PrePrepare, 0, 1, SAME),
+        SYNC,
+    ];
+    for flaw in 9..16 {
+        steps.push(says(0, Kind::ViewChange, flaw, 0xff, NEXT));
+        // The view after the next three is the liar's.
+        steps.push(says(0, Kind::NewView, flaw, 0xff, 4));
+        steps.push(says(0, Kind::Stable, flaw, 0, SAME));
+    }
+    // Its own, with what was prepared in different views.
+    for who in 0..3 {
+        steps.push(says(who, Kind::ViewChange, 0, 0b1101_1011, 4));
+    }
+    steps.push(SYNC);
+    steps.extend((0..4).map(|who| says(who, Kind::ViewChange, 0, 0b1101_1011, SAME)));
+    steps.push(SYNC);
+    steps
 }
 
 /// Requests in others' names, and votes.
@@ -223,9 +252,8 @@ pub(super) fn clients(clusters: usize) -> Vec<Seed> {
     let mut differing = vec![run(0)];
     differing.extend((0..4).map(|who| answered(who, 0, who)));
     differing.extend((0..5).map(|who| answered(who, 3, 0)));
-    let forged = |who: u8| {
-        Step::Answered(0, Dice { who: who | 7 << 5, kind: 0, name: 0, time: 0, data: 0 })
-    };
+    let forged =
+        |who: u8| Step::Answered(0, Dice { who: who | 7 << 5, kind: 0, name: 0, time: 0, data: 0 });
     let mut lied = vec![run(1)];
     lied.extend((0..7).map(forged));
     lied.extend([Step::Again(0), Step::Changed(0, Dice::default())]);

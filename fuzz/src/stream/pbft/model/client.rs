@@ -160,8 +160,7 @@ impl Client {
     /// How many must say the same.
     fn needed(&self, how: How) -> usize {
         let config = &self.kit.config;
-        let is_early =
-            config.reads == Reads::ReadOnly || config.execution == Execution::Tentative;
+        let is_early = config.reads == Reads::ReadOnly || config.execution == Execution::Tentative;
         let asked = config.replies.map(|replies| replies as usize);
         match (how, asked) {
             (How::ReadOnly, _) => proofs::quorum(config).max(asked.unwrap_or(0)),
@@ -174,9 +173,8 @@ impl Client {
     /// Whether a read cannot have equal answers of enough replicas any more.
     fn is_hopeless(&self) -> bool {
         let Some(open) = self.open.as_ref().filter(|open| open.is_read_only) else { return false };
-        let count = |outcome: &Outcome| {
-            open.replies.values().filter(|(_, other)| other == outcome).count()
-        };
+        let count =
+            |outcome: &Outcome| open.replies.values().filter(|(_, other)| other == outcome).count();
         let most = open.replies.values().map(|(_, outcome)| count(outcome)).max().unwrap_or(0);
         let silent = usize::from(self.kit.config.nodes) - open.replies.len();
         most + silent < self.needed(How::ReadOnly)

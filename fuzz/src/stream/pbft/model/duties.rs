@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_systems::contract::NodeId;
 use quorate_systems::parties::Party;
-use quorate_systems::pbft::{Body, Digest, Execution, Reads, SignedRequest, View};
+use quorate_systems::pbft::{Batch, Body, Digest, Execution, Reads, SignedRequest, View, decide};
 use quorate_systems::smr::Slot;
 
 use super::{Cause, Kind, Node, proofs};
@@ -55,6 +55,7 @@ impl Node {
             );
         }
         self.require_acceptance();
+        self.require_entering();
         self.require_votes();
         self.require_execution();
         self.require_joining();
@@ -79,6 +80,21 @@ impl Node {
         assert!(!is_due || taken.is_some(), "it does not take {seq} of {view} as {digest}");
     }
 
+    /// `PBFT OSDI'99 §4.4`: a view begins with a NEW-VIEW of its primary that follows from a quorum's VIEW-CHANGEs.
+    fn require_entering(&self) {
+        let Cause::Heard(_, Body::NewView(new)) = &self.cause else { return };
+        let proposed = new.proposals.iter().map(|proposal| (proposal.seq, proposal.digest));
+        let follows = || {
+            let decision = decide(self.config(), &new.votes);
+            decision.is_some_and(|decision| proposed.eq(decision.proposals))
+        };
+        let is_due = self.primary_of(new.view) != self.me
+            && new.view > self.view
+            && proofs::is_new_view(&self.kit, new)
+            && follows();
+        assert!(!is_due, "it stays in {}, and {} begins by {:?}", self.view, new.view, new.votes);
+    }
+
     /// What has enough votes is prepared, and committed.
     fn require_votes(&self) {
         if !self.is_active {
@@ -88,8 +104,7 @@ impl Node {
         for (seq, place) in &self.places {
             let Some(digest) = place.accepted.get(&view).copied() else { continue };
             let at = (view, *seq, digest);
-            let is_vouched =
-                self.leads() || self.heard.has_voted(Kind::Prepare, at, me);
+            let is_vouched = self.leads() || self.heard.has_voted(Kind::Prepare, at, me);
             let is_prepared = place.prepared == Some((view, digest));
             let takers = self.heard.count(Kind::Prepare, at);
             let is_due = is_vouched && takers + 1 >= self.quorum() && self.quorum() > 1;
@@ -126,7 +141,7 @@ impl Node {
     }
 
     /// Whether clients signed all of this, to be ordered.
-    pub(super) fn are_requests_good(&self, batch: &quorate_systems::pbft::Batch) -> bool {
+    pub(super) fn are_requests_good(&self, batch: &Batch) -> bool {
         let keys = self.kit.any();
         batch.0.iter().all(|signed| !signed.is_read_only && keys.is_request_authentic(signed))
     }

@@ -13,9 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use quorate_systems::contract::{
-    ClientId, Command, Input, NodeId, Outcome,
-};
+use quorate_systems::contract::{ClientId, Command, Input, NodeId, Outcome};
 use quorate_systems::parties::{NodeSet, Party};
 use quorate_systems::pbft::{
     Batch, Body, Certificate, Config, Digest, Message, NewView, Observation, Pbft, Record, View,
@@ -124,7 +122,12 @@ impl Model<Pbft> for PbftModel {
         self.0 = Some(Node::new(&cluster.kit, me));
     }
 
-    fn start(&mut self, _incarnation: u64, disk: &OnDisk<'_, Record>, expected: &mut Expected<Pbft>) {
+    fn start(
+        &mut self,
+        _incarnation: u64,
+        disk: &OnDisk<'_, Record>,
+        expected: &mut Expected<Pbft>,
+    ) {
         expected.know_nothing();
         if let Some(node) = &mut self.0 {
             node.start(disk);
@@ -299,7 +302,9 @@ impl Node {
 
     /// It has what its view began with, as far as its watermarks reach.
     fn take_up(&mut self) {
-        let Some(begun) = self.begun.clone().filter(|begun| begun.view == self.view) else { return };
+        let Some(begun) = self.begun.clone().filter(|begun| begun.view == self.view) else {
+            return;
+        };
         for proposal in &begun.proposals {
             if self.is_in_window(proposal.seq) {
                 self.accept(begun.view, proposal.seq, proposal.digest);

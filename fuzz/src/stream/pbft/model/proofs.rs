@@ -59,9 +59,8 @@ pub(super) fn is_view_change(kit: &Kit, wanted: &ViewChange) -> bool {
     let ViewChange { view, stable, prepared, pre_prepared } = wanted;
     let (low, high) = (stable.seq, stable.seq.plus(2 * kit.config.checkpoint_every));
     let is_due = |seq: Slot| low < seq && seq <= high;
-    let ascend = |one: &PrePrepared, next: &PrePrepared| {
-        (one.seq, one.digest.0) < (next.seq, next.digest.0)
-    };
+    let ascend =
+        |one: &PrePrepared, next: &PrePrepared| (one.seq, one.digest.0) < (next.seq, next.digest.0);
     is_stable(kit, stable)
         && prepared.iter().all(|claim| is_due(claim.seq) && claim.view < *view)
         && pre_prepared.iter().all(|claim| is_due(claim.seq) && claim.view < *view)
@@ -87,8 +86,7 @@ pub(super) fn is_new_view(kit: &Kit, new: &NewView) -> bool {
             && is_view_change(kit, &vote.body)
     };
     let is_said = |proposal: &quorate_systems::pbft::Proposal| {
-        let said =
-            Said::PrePrepare { view: new.view, seq: proposal.seq, digest: proposal.digest };
+        let said = Said::PrePrepare { view: new.view, seq: proposal.seq, digest: proposal.digest };
         match (kit.config.authentication, &proposal.proof) {
             (Authentication::Signatures, Some(proof)) => {
                 kit.any().vote_holds(primary, &said, proof)

@@ -15,8 +15,8 @@ impl Node {
             _ => self.me,
         };
         // What it tells itself is on no link.
-        let is_proven = to == self.me
-            || self.kit.of_node(to).is_authentic(Party::Node(author), message);
+        let is_proven =
+            to == self.me || self.kit.of_node(to).is_authentic(Party::Node(author), message);
         assert!(is_proven, "{to} cannot know who sent {message}");
         match body {
             Body::Request(signed) => {

@@ -195,9 +195,8 @@ impl Node {
         let taken = self.accepted(view, seq);
         assert!(taken == Some(digest), "{digest} is prepared as {seq} of {view}: {taken:?}");
         let primary = self.primary_of(view);
-        let silent = those(voters, |node| {
-            node != primary && !self.heard.has_voted(Kind::Prepare, at, node)
-        });
+        let silent =
+            those(voters, |node| node != primary && !self.heard.has_voted(Kind::Prepare, at, node));
         assert!(silent.is_empty(), "{silent} did not prepare {seq} of {view} as {digest}");
         let is_enough = voters.len() as usize >= self.quorum() && voters.contains(primary);
         assert!(is_enough, "{seq} of {view} is prepared by {voters}");
