@@ -76,6 +76,8 @@ pub const TARGETS: &[Target] = &[
     stream::paxos::CLIENT_STREAM,
     stream::vr::STREAM,
     stream::vr::CLIENT_STREAM,
+    stream::pbft::STREAM,
+    stream::pbft::CLIENT_STREAM,
     certificates::TARGET,
 ];
 

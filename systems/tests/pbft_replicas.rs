@@ -607,6 +607,21 @@ fn a_replica_that_the_primary_starves_is_told_what_is_committed() {
 }
 
 #[test]
+fn a_batch_that_is_lacking_may_come_for_another_sequence_number() {
+    let mut net = calm(4, &[]);
+    let proposed = |seq| pre_prepare(&net, 0, seq, vec![request(&net, 0, 1, write(1, 7))]);
+    let (first, second) = (proposed(1), proposed(2));
+    let Body::PrePrepare { seq, digest, .. } = first else { unreachable!() };
+    for from in [1, 2] {
+        say(&mut net, from, 3, Body::Committed { seq, digest });
+    }
+    assert_eq!(executed(&net, 3), Slot::ZERO);
+    // Its question is not answered.
+    say(&mut net, 0, 3, second);
+    assert_eq!(executed(&net, 3), Slot(1));
+}
+
+#[test]
 fn what_is_stable_is_discarded_and_a_disk_needs_no_more_than_that() {
     for authentication in [SIGNATURES, HMAC] {
         let mut net = calm(4, &[authentication, ("checkpoint_every", "4")]);

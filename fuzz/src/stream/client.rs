@@ -140,7 +140,7 @@ impl<S: Streamed> Machine<S> for ClientMachine<S> {
             }
             Step::Changed(place, dice) => {
                 let mut spoken = self.heard.get(place)?.clone();
-                S::alter(&self.scope(), &mut spoken.message, dice);
+                S::alter(&self.scope(), spoken.from, &mut spoken.message, dice);
                 (spoken.from, spoken.message)
             }
             Step::Invoked(_)

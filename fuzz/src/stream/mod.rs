@@ -28,6 +28,7 @@ mod disk;
 mod expected;
 pub mod paxos;
 pub mod paxos_single;
+pub mod pbft;
 mod pool;
 pub mod quorum;
 mod recorded;
@@ -42,6 +43,7 @@ pub mod vr;
 mod watch;
 
 use std::fmt;
+use std::rc::Rc;
 
 use quorate_systems::contract::{ClientId, Input, NodeId, Options, System};
 use quorate_systems::keys::ClusterKeys;
@@ -61,11 +63,20 @@ pub trait Streamed: Watched + Clone + fmt::Debug + PartialEq {
     /// What says how a client must behave.
     type ClientModel: ClientModel<Self>;
 
+    /// What others speak with, made ready once for each cluster: keys, and what takes long to make. Mostly nothing.
+    type Kit;
+
     /// The invariants that speak of one node, whatever others do: those that are demanded here.
     const LOCAL: &'static [&'static str];
 
     /// Whether a replica must refuse to start without a record that is damaged.
     const NEEDS_EVERY_RECORD: bool;
+
+    /// Whether the invariants are told that all other nodes lie: for protocols that bear liars.
+    const DO_OTHERS_LIE: bool = false;
+
+    /// Makes ready what others speak with, in a cluster with these keys.
+    fn kit(config: &Self::Config, keys: Option<&ClusterKeys>) -> Self::Kit;
 
     /// Whether the invariants are shown this message. Not, where they take it that nobody contradicts himself, and
     /// that is what happens here.
@@ -86,8 +97,8 @@ pub trait Streamed: Watched + Clone + fmt::Debug + PartialEq {
         dice: Dice,
     ) -> Option<Self::Message>;
 
-    /// Changes one field of what the core has heard, or should have.
-    fn alter(scope: &Scope<'_, Self>, message: &mut Self::Message, dice: Dice);
+    /// Changes one field of what the core has heard of `from`.
+    fn alter(scope: &Scope<'_, Self>, from: Who, message: &mut Self::Message, dice: Dice);
 
     /// Whether these messages say the same; they do not where they differ in more than words for people.
     fn alike(one: &Self::Message, other: &Self::Message) -> bool {
@@ -232,7 +243,7 @@ impl<S: Streamed> Model<S> for NoModel {
 }
 
 /// A cluster that streams run in, configured once.
-pub struct Cluster<S: System> {
+pub struct Cluster<S: Streamed> {
     /// How many nodes.
     pub nodes: u16,
     /// Its options, in words.
@@ -241,6 +252,8 @@ pub struct Cluster<S: System> {
     pub config: S::Config,
     /// Everybody's keys, where anybody signs.
     pub keys: Option<ClusterKeys>,
+    /// What others speak with.
+    pub kit: Rc<S::Kit>,
     /// Options that it can change to while it runs, as it starts.
     pub changes: Vec<Options>,
     /// Which planted bug is on.
@@ -250,7 +263,7 @@ pub struct Cluster<S: System> {
 /// So many clients have keys, and send.
 pub const CLIENTS: u32 = 4;
 
-impl<S: System> Cluster<S> {
+impl<S: Streamed> Cluster<S> {
     /// A cluster of `nodes` with options as they stand on a command line: `name=value name=value`.
     ///
     /// # Panics
@@ -259,8 +272,9 @@ impl<S: System> Cluster<S> {
         let config = S::configure(nodes, &parse(options), mutants);
         let config = config.unwrap_or_else(|error| panic!("{nodes} nodes, {options}: {error}"));
         let keys = S::signs(&config).then(|| ClusterKeys::simulated(nodes, CLIENTS));
+        let kit = Rc::new(S::kit(&config, keys.as_ref()));
         let changes = (0..CHANGES).filter_map(|seed| draw_change::<S>(&config, seed)).collect();
-        Self { nodes, options, config, keys, changes, mutants }
+        Self { nodes, options, config, keys, kit, changes, mutants }
     }
 
     /// Several, each of so many nodes with such options.
@@ -272,7 +286,7 @@ impl<S: System> Cluster<S> {
     }
 }
 
-impl<S: System> fmt::Display for Cluster<S> {
+impl<S: Streamed> fmt::Display for Cluster<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} nodes, {}", self.nodes, self.options)?;
         match self.mutants.0 {

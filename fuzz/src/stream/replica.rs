@@ -130,7 +130,7 @@ impl<S: Streamed> Machine<S> for ReplicaMachine<S> {
             }
             Step::Changed(place, dice) => {
                 let mut spoken = self.heard.get(place)?.clone();
-                S::alter(&self.scope(), &mut spoken.message, dice);
+                S::alter(&self.scope(), spoken.from, &mut spoken.message, dice);
                 Some((spoken.from, spoken.message))
             }
             Step::Timer(..)

@@ -178,12 +178,17 @@ pub(super) fn input(header: [u8; HEADER], steps: &[Step]) -> Vec<u8> {
     header.into_iter().chain(steps.iter().flat_map(|step| step.bytes())).collect()
 }
 
-/// Inputs that are made by hand, each for every one of so many clusters.
+/// Inputs that are made by hand, each for every one of so many clusters, and for its first node or client.
 pub(super) fn in_each(clusters: usize, scripts: &[(&str, Vec<Step>)]) -> Vec<Seed> {
+    in_each_at(clusters, 0, scripts)
+}
+
+/// The same for the node or client of this place.
+pub(super) fn in_each_at(clusters: usize, me: u8, scripts: &[(&str, Vec<Step>)]) -> Vec<Seed> {
     let clusters = (0..clusters).filter_map(|cluster| u8::try_from(cluster).ok());
     let seed = |cluster: u8, (name, steps): &(&str, Vec<Step>)| Seed {
         name: format!("{name}-{cluster}"),
-        bytes: input([cluster, 0], steps),
+        bytes: input([cluster, me], steps),
     };
     clusters.flat_map(|cluster| scripts.iter().map(move |script| seed(cluster, script))).collect()
 }

@@ -10,6 +10,7 @@ use quorate_systems::contract::{
     Dice as SystemDice, Identify, Input, Lie, LocalTime, Micros, NodeId, Options, Outbox, Outcome,
     Recovered, Replica, Start, StartError, System, Telling, Ticket, TimerId,
 };
+use quorate_systems::keys::ClusterKeys;
 use quorate_systems::mutant::Mutants;
 use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::invariants::{Broken, Invariants, Seen, Watched, Who};
@@ -301,8 +302,11 @@ impl Invariants<Toy> for Told {
 impl Streamed for Toy {
     type Model = NoModel;
     type ClientModel = NoModel;
+    type Kit = ();
     const LOCAL: &'static [&'static str] = &["T-1"];
     const NEEDS_EVERY_RECORD: bool = true;
+
+    fn kit(_config: &Fault, _keys: Option<&ClusterKeys>) {}
 
     fn is_watched(_message: &Message, is_by_core: bool) -> bool {
         is_by_core
@@ -325,7 +329,7 @@ impl Streamed for Toy {
         Some(Message::Add)
     }
 
-    fn alter(_scope: &Scope<'_, Self>, message: &mut Message, _dice: Dice) {
+    fn alter(_scope: &Scope<'_, Self>, _from: Who, message: &mut Message, _dice: Dice) {
         *message = Message::Sum(0);
     }
 }

@@ -23,6 +23,11 @@ impl<S: Streamed> Watch<S> {
         self.me = Who::Node(me);
         self.invariants.reset(&cluster.config);
         self.broken.clear();
+        if S::DO_OTHERS_LIE {
+            for other in (0..cluster.nodes).map(NodeId).filter(|other| *other != me) {
+                self.see(&Seen::Lies { who: Who::Node(other) });
+            }
+        }
     }
 
     /// Something happens.

@@ -26,6 +26,14 @@ impl PbftReplica {
         self.propose_queued(out);
     }
 
+    /// What is committed may have lacked its batch, and that may have come for another sequence number: nobody asks for it
+    /// any more.
+    pub(super) fn execute_what_came(&mut self, out: &mut Outbox<Pbft>) {
+        if self.executable().is_some() {
+            self.execute_committed(true, out);
+        }
+    }
+
     /// What comes after the last that was executed, if it is committed and known.
     fn executable(&self) -> Option<(Slot, Digest, Arc<Batch>)> {
         let seq = self.executed().next();

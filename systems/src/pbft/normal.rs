@@ -56,7 +56,7 @@ impl PbftReplica {
         self.log.place(seq).accept(view, digest, proof);
         let ticket = out.persist(record).0;
         out.observe(Observation::PrePrepared { view, seq, digest, ticket });
-        self.vouch(seq, out);
+        self.vouch_for(digest, out);
     }
 
     /// Whether nothing that is known here speaks against an assignment of its view.

@@ -117,6 +117,7 @@ impl Replica<Pbft> for PbftReplica {
             Input::Timer(STATUS) => self.on_status_timer(out),
             Input::Timer(_) => out.ignore("timer without a meaning"),
         }
+        self.execute_what_came(out);
         self.hurry_if_waiting(out);
         self.assert_invariants();
     }
@@ -175,6 +176,7 @@ impl PbftReplica {
             Record::PrePrepared { view, seq, digest, batch, proof } => {
                 self.log.hold(digest, batch);
                 self.recover_accepted(Assignment { view, seq, digest }, proof);
+                self.recover_vouched(digest);
             }
             Record::Fetched { batch } => {
                 let digest = self.keys.batch_digest(&batch);

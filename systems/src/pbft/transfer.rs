@@ -51,11 +51,16 @@ impl PbftReplica {
         out.mark("batch-fetched");
         self.log.hold(digest, batch.clone());
         out.persist(Record::Fetched { batch });
+        self.vouch_for(digest, out);
+        self.execute_committed(true, out);
+        self.begin_view_if_agreed(out);
+    }
+
+    /// A batch is here: it has what it accepted wherever that is this one, however it came.
+    pub(super) fn vouch_for(&mut self, digest: Digest, out: &mut Outbox<Pbft>) {
         for seq in self.unvouched(digest) {
             self.vouch(seq, out);
         }
-        self.execute_committed(true, out);
-        self.begin_view_if_agreed(out);
     }
 
     /// Where it has accepted this batch without having it.

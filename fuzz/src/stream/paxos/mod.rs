@@ -19,6 +19,7 @@ mod tests;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::NodeId;
+use quorate_systems::keys::ClusterKeys;
 use quorate_systems::paxos::{Message, Observation, Paxos};
 use quorate_world::invariants::Who;
 
@@ -78,9 +79,12 @@ const CLIENT_CLUSTERS: &[(u16, &str)] = &[(3, "reads=log"), (1, "reads=log"), (5
 impl Streamed for Paxos {
     type Model = PaxosModel;
     type ClientModel = PaxosClientModel;
+    type Kit = ();
 
     const LOCAL: &'static [&'static str] = &["P-I1", "P-I2", "P-I4", "P-I10"];
     const NEEDS_EVERY_RECORD: bool = true;
+
+    fn kit(_config: &Self::Config, _keys: Option<&ClusterKeys>) {}
 
     fn is_watched(_message: &Message, is_by_core: bool) -> bool {
         is_by_core
@@ -104,7 +108,7 @@ impl Streamed for Paxos {
         forge::answer(scope, said, dice)
     }
 
-    fn alter(scope: &Scope<'_, Self>, message: &mut Message, dice: Dice) {
+    fn alter(scope: &Scope<'_, Self>, _from: Who, message: &mut Message, dice: Dice) {
         forge::change(scope, message, dice);
     }
 }

@@ -22,6 +22,7 @@ mod tests;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::NodeId;
+use quorate_systems::keys::ClusterKeys;
 use quorate_systems::paxos_single::{Message, Observation, PaxosSingle};
 use quorate_world::invariants::Who;
 
@@ -88,9 +89,12 @@ const CLIENT_CLUSTERS: &[(u16, &str)] = &[
 impl Streamed for PaxosSingle {
     type Model = PaxosSingleModel;
     type ClientModel = PaxosSingleClientModel;
+    type Kit = ();
 
     const LOCAL: &'static [&'static str] = &["P-I1", "P-I2", "P-I4", "P-I10"];
     const NEEDS_EVERY_RECORD: bool = true;
+
+    fn kit(_config: &Self::Config, _keys: Option<&ClusterKeys>) {}
 
     /// What others claim is made up.
     fn is_watched(_message: &Message, is_by_core: bool) -> bool {
@@ -121,7 +125,7 @@ impl Streamed for PaxosSingle {
         forge::answer(scope, said, dice)
     }
 
-    fn alter(scope: &Scope<'_, Self>, message: &mut Message, dice: Dice) {
+    fn alter(scope: &Scope<'_, Self>, _from: Who, message: &mut Message, dice: Dice) {
         forge::change(scope, message, dice);
     }
 }

@@ -11,6 +11,7 @@ use std::thread::LocalKey;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::NodeId;
+use quorate_systems::keys::ClusterKeys;
 use quorate_systems::quorum::{Message, Observation, Quorum};
 use quorate_world::invariants::Who;
 
@@ -104,9 +105,12 @@ const CLIENT_CLUSTERS: &[(u16, &str)] = &[
 impl Streamed for Quorum {
     type Model = QuorumModel;
     type ClientModel = QuorumClientModel;
+    type Kit = ();
 
     const LOCAL: &'static [&'static str] = &["Q-I1", "Q-I8"];
     const NEEDS_EVERY_RECORD: bool = true;
+
+    fn kit(_config: &Self::Config, _keys: Option<&ClusterKeys>) {}
 
     fn is_watched(message: &Message, is_by_core: bool) -> bool {
         match message {
@@ -138,7 +142,7 @@ impl Streamed for Quorum {
         forge::answer(scope, said, from, dice)
     }
 
-    fn alter(scope: &Scope<'_, Self>, message: &mut Message, dice: Dice) {
+    fn alter(scope: &Scope<'_, Self>, _from: Who, message: &mut Message, dice: Dice) {
         forge::change(scope, message, dice);
     }
 

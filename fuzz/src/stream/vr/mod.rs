@@ -19,6 +19,7 @@ mod tests;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::NodeId;
+use quorate_systems::keys::ClusterKeys;
 use quorate_systems::vr::{Message, Observation, Vr};
 use quorate_world::invariants::Who;
 
@@ -88,9 +89,12 @@ const CLIENT_CLUSTERS: &[(u16, &str)] = &[
 impl Streamed for Vr {
     type Model = VrModel;
     type ClientModel = VrClientModel;
+    type Kit = ();
 
     const LOCAL: &'static [&'static str] = &["V-I1", "V-I8", "V-I9", "V-I10"];
     const NEEDS_EVERY_RECORD: bool = true;
+
+    fn kit(_config: &Self::Config, _keys: Option<&ClusterKeys>) {}
 
     fn is_watched(_message: &Message, is_by_core: bool) -> bool {
         is_by_core
@@ -113,7 +117,7 @@ impl Streamed for Vr {
         forge::answer(scope, said, from, dice)
     }
 
-    fn alter(scope: &Scope<'_, Self>, message: &mut Message, dice: Dice) {
+    fn alter(scope: &Scope<'_, Self>, _from: Who, message: &mut Message, dice: Dice) {
         forge::change(scope, message, dice);
     }
 }

@@ -1,5 +1,6 @@
-//! Small changes of what is true, which `ByzzFuzz` (Winter et al., 2023) calls small-scope: what comes close to the truth goes
-//! further than what does not.
+//! Small changes of what is true, in value or in time: what `ByzzFuzz` calls small-scope mutations (Winter, Buse, de Graaf,
+//! von Gleissenthall, Kulahcioglu Ozkan, "Randomized Testing of Byzantine Fault Tolerant Algorithms", OOPSLA 2023). One field
+//! is off by one, or an earlier message is said again: most of what is farther from the truth is refused at once.
 
 use alloc::sync::Arc;
 use alloc::vec;

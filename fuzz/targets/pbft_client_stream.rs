@@ -1,0 +1,4 @@
+//! See [`quorate_fuzz::stream::pbft`].
+#![cfg_attr(fuzzing, no_main)]
+
+quorate_fuzz::target!(quorate_fuzz::stream::pbft::CLIENT_STREAM);
