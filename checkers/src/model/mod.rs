@@ -4,14 +4,16 @@
 //! They are written without a look at the systems under test, on purpose: an oracle that shares
 //! code with its subject inherits its bugs.
 
-mod cell;
+mod bag;
 mod consensus;
 mod container;
 mod counter;
 #[cfg(test)]
 mod differential;
 mod kv;
+mod lease;
 mod monitor;
+mod multi;
 mod mutex;
 mod register;
 mod set;
@@ -26,16 +28,18 @@ use std::hash::Hash;
 use crate::history::{Key, Operation};
 use crate::linearizability::{self, Budget, Linearizability};
 
-pub use cell::{Cell, CellOp, Demand};
+pub use bag::{Bag, BagOp, Elements};
 pub use consensus::{Consensus, ConsensusOp, Observers};
 pub use container::{Container, ContainerOp, PriorityQueue, Queue, Stack};
 pub use counter::Counter;
 pub use kv::{Kv, KvOp, Prefix, Text};
+pub use lease::{Lease, LeaseOp, Tenure};
 pub use monitor::Monitored;
+pub use multi::{MultiRegister, Named, Part};
 pub use mutex::{Mutex, MutexOp};
-pub use register::{Orphans, Register, RegisterOp};
+pub use register::{CasRegister, Content, Orphans, REFUSED, Register, RegisterOp, Registers};
 pub use set::Set;
-pub use store::{AppendList, CasRegister, KvTransaction, StoreOp};
+pub use store::{AppendList, KvTransaction, StoreOp};
 
 /// A sequential object.
 ///
@@ -343,7 +347,7 @@ pub fn by_name(name: &str) -> Option<&'static dyn AnyModel> {
 
 /// All models, by name. Later ones are added here.
 pub const ALL: &[&dyn AnyModel] = &[
-    &Register,
+    &Register::new(),
     &CasRegister::new(),
     &AppendList::new(),
     &KvTransaction::new(),
@@ -354,4 +358,7 @@ pub const ALL: &[&dyn AnyModel] = &[
     &Stack::new(),
     &PriorityQueue::new(),
     &Mutex,
+    &Bag,
+    &Lease,
+    &MultiRegister::of_nothing(),
 ];
