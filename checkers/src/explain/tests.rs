@@ -140,7 +140,7 @@ fn what_cannot_be_said_shortly_is_still_said() {
         "{}",
         found.sentence
     );
-    let found = plain_sentence(&found.operations);
+    let found = plain_sentence(&found.operations, found.accused, &found.before);
     assert!(found.starts_with("no order of these"), "{found}");
     assert!(found.contains("write 1 (from index 0 on, perhaps)"), "{found}");
 }

@@ -59,21 +59,47 @@ pub fn judge(
     is_keyed: bool,
     budget: Budget,
 ) -> Result<Results, Unjudged> {
-    let begun = Instant::now();
-    let mut recorded = recorded(history, is_keyed).map_err(|line| Unjudged::NoPair { line })?;
+    Ok(prepare(history, model, meaning, is_keyed)?.judge(budget))
+}
+
+/// A foreign history with what it is judged by.
+pub struct Prepared {
+    /// The model.
+    pub model: Picked,
+    /// The operations as the model takes them.
+    pub operations: Vec<history::Operation>,
+    renamed: Vec<(Key, Datum)>,
+}
+
+/// Makes a foreign history ready to be judged; see [`judge`].
+pub fn prepare(
+    history: &History,
+    model: &str,
+    meaning: &Meaning,
+    is_keyed: bool,
+) -> Result<Prepared, Unjudged> {
+    let mut recorded = recorded(history, is_keyed)?;
     meaning.apply(history, &mut recorded);
     let Recorded { operations, renamed } = recorded;
     knows(&operations, history, model)?;
-    let linearizability = self::model(model, meaning)?.check(&operations, budget);
-    let named = |(key, name): (Key, Datum)| NamedKey { key, name: name.to_string() };
-    Ok(Results {
-        verdict: linearizability.verdict,
-        sentences: linearizability.sentences(),
-        operations: operations.len() as u64,
-        linearizability,
-        keys: renamed.into_iter().map(named).collect(),
-        check_ns: u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX),
-    })
+    Ok(Prepared { model: self::model(model, meaning)?, operations, renamed })
+}
+
+impl Prepared {
+    /// The judgement.
+    pub fn judge(&self, budget: Budget) -> Results {
+        let begun = Instant::now();
+        let linearizability = self.model.check(&self.operations, budget);
+        let named = |(key, name): &(Key, Datum)| NamedKey { key: *key, name: name.to_string() };
+        Results {
+            verdict: linearizability.verdict,
+            sentences: linearizability.sentences(),
+            operations: self.operations.len() as u64,
+            linearizability,
+            keys: self.renamed.iter().map(named).collect(),
+            check_ns: u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
 }
 
 /// A model that was picked by name.
@@ -195,6 +221,14 @@ pub enum Unjudged {
         "line {line}: the value of this operation, or of its end, is no pair of a key and a value"
     )]
     NoPair {
+        /// Where the operation begins.
+        line: u64,
+    },
+    /// A key of its own, where the values have the keys.
+    #[error(
+        "line {line}: this operation has a `key` of its own; its value cannot be a pair of another key and a value"
+    )]
+    HasKey {
         /// Where the operation begins.
         line: u64,
     },

@@ -21,12 +21,13 @@ mod store;
 mod supply;
 #[cfg(test)]
 mod tests;
+mod weaker;
 mod witness;
 
 use std::hash::Hash;
 
 use crate::history::{Key, Operation};
-use crate::linearizability::{self, Budget, Linearizability};
+use crate::linearizability::{self, Budget, KeyOrder, Linearizability};
 
 pub use bag::{Bag, BagOp, Elements};
 pub use consensus::{Consensus, ConsensusOp, Observers};
@@ -39,6 +40,7 @@ pub use multi::{MultiRegister, Named, Part};
 pub use mutex::{Mutex, MutexOp};
 pub use register::{CasRegister, Content, Orphans, REFUSED, Register, RegisterOp, Registers};
 pub use set::Set;
+pub use weaker::{Condition, Satisfied};
 pub use store::{AppendList, KvTransaction, StoreOp};
 
 /// A sequential object.
@@ -221,6 +223,13 @@ pub trait Model {
         let _ = case;
         None
     }
+
+    /// What operations on one key that have no order still satisfy, or do not satisfy either, as far as that is cheap to
+    /// say and certain. The default says nothing.
+    fn conditions(&self, operations: &[&Operation]) -> Vec<Condition> {
+        let _ = operations;
+        Vec::new()
+    }
 }
 
 /// When an operation takes effect, by indices of the history.
@@ -309,6 +318,16 @@ pub trait AnyModel: Sync {
     fn functions(&self) -> &'static [&'static str];
     /// Whether the operations are linearizable.
     fn check(&self, operations: &[Operation], budget: Budget) -> Linearizability;
+    /// An order of the operations on each key, as far as one can be shown.
+    fn orders(&self, operations: &[Operation], budget: Budget) -> Vec<KeyOrder> {
+        let _ = (operations, budget);
+        Vec::new()
+    }
+    /// What the operations on each key without an order that was found still satisfy, as far as that is cheap to say.
+    fn satisfied(&self, operations: &[Operation], judged: &Linearizability) -> Vec<Satisfied> {
+        let _ = (operations, judged);
+        Vec::new()
+    }
     /// An operation in a few words (`write 5`, `read -> nil`).
     fn describe(&self, operation: &Operation) -> String;
 }
@@ -328,6 +347,14 @@ impl<M: Model + Sync> AnyModel for M {
 
     fn check(&self, operations: &[Operation], budget: Budget) -> Linearizability {
         linearizability::check(self, operations, budget)
+    }
+
+    fn orders(&self, operations: &[Operation], budget: Budget) -> Vec<KeyOrder> {
+        linearizability::orders(self, operations, budget)
+    }
+
+    fn satisfied(&self, operations: &[Operation], judged: &Linearizability) -> Vec<Satisfied> {
+        weaker::satisfied(self, operations, judged)
     }
 
     fn describe(&self, operation: &Operation) -> String {

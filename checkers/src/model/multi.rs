@@ -235,14 +235,14 @@ impl Model for MultiRegister {
 
     fn accuse(&self, case: &Case<'_, Vec<Part>>) -> Option<String> {
         let accused = case.accused.operation;
-        let written = |name: &Content, seen: &Content| {
-            let all = case.all.iter().filter_map(|operation| self.written(operation));
+        let is_written = |name: &Content, seen: &Content| {
+            let all = case.all.iter().filter_map(|operation| written(operation));
             all.flatten().any(|written| written == (name.clone(), seen.clone()))
         };
         case.accused.op.iter().find_map(|part| match part {
             Part::Read(name, seen) => {
                 let initial = self.initial.get(name).unwrap_or(&Content::Nil);
-                let is_possible = seen == initial || written(name, seen);
+                let is_possible = seen == initial || is_written(name, seen);
                 let index = accused.invoke;
                 (!is_possible).then(|| {
                     format!("read {name} = {seen} at index {index}, but nobody ever wrote {seen} there")
@@ -253,18 +253,16 @@ impl Model for MultiRegister {
     }
 }
 
-impl MultiRegister {
-    /// What an operation was to write, whatever became of it.
-    fn written(&self, operation: &Operation) -> Option<Vec<(Content, Content)>> {
-        match operation.f.as_str() {
-            "write" => pairs(&operation.input),
-            "txn" => {
-                let writes = triples(&operation.input)?.into_iter();
-                let writes = writes.filter(|(word, ..)| ["write", "w"].contains(word));
-                Some(writes.map(|(_, name, new)| (Content::of(name), Content::of(new))).collect())
-            }
-            _ => None,
+/// What an operation was to write, whatever became of it.
+fn written(operation: &Operation) -> Option<Vec<(Content, Content)>> {
+    match operation.f.as_str() {
+        "write" => pairs(&operation.input),
+        "txn" => {
+            let writes = triples(&operation.input)?.into_iter();
+            let writes = writes.filter(|(word, ..)| ["write", "w"].contains(word));
+            Some(writes.map(|(_, name, new)| (Content::of(name), Content::of(new))).collect())
         }
+        _ => None,
     }
 }
 

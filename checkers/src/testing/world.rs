@@ -232,6 +232,10 @@ impl World<'_> {
         let is_of_answers =
             self.object.model == "kv" || self.object.refusal.is_some();
         match (step.f.as_str(), right) {
+            ("cas", _) if is_of_answers => match self.other_answer("cas") {
+                refusal if Some(&refusal) == self.object.refusal.as_ref() => refusal,
+                _ => step.value.clone(),
+            },
             (f, _) if is_of_answers => self.other_answer(f),
             ("acquire" | "renew", Value::List(right)) => {
                 let Value::List(other) = self.other_answer(&step.f) else { panic!() };

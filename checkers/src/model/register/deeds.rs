@@ -7,15 +7,15 @@ use crate::model::witness::Deed;
 
 /// What operations find and leave, by numbers.
 #[derive(Debug)]
-pub(in crate::model) struct Deeds {
+pub(super) struct Deeds {
     /// By place. The initial content is 0.
-    pub(in crate::model) deeds: Vec<Deed>,
+    pub(super) deeds: Vec<Deed>,
     /// How many contents there are.
-    pub(in crate::model) contents: usize,
+    pub(super) contents: usize,
 }
 
 impl Deeds {
-    pub(in crate::model) fn of<'a>(
+    pub(super) fn of<'a>(
         initial: &'a Content,
         ops: impl IntoIterator<Item = &'a RegisterOp>,
     ) -> Self {

@@ -5,6 +5,7 @@
 
 mod accuse;
 mod causes;
+mod conditions;
 mod content;
 mod deeds;
 mod orphans;
@@ -18,11 +19,11 @@ use std::marker::PhantomData;
 use rustc_hash::FxHashSet;
 
 use super::witness;
-use super::{Case, Malformed, Member, Model, Span};
+use super::{Case, Condition, Malformed, Member, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 
 pub use content::Content;
-pub(super) use deeds::Deeds;
+use deeds::Deeds;
 pub use orphans::Orphans;
 
 /// Independent registers. `D` says which functions there are.
@@ -120,7 +121,7 @@ pub enum RegisterOp {
     /// It wrote this, if it happened.
     Write(Content),
     /// It found the one and wrote the other, if it happened.
-    Cas(Box<[Content; 2]>),
+    Cas(Box<(Content, Content)>),
     /// It found something else than this.
     Refused(Content),
 }
@@ -130,7 +131,7 @@ impl RegisterOp {
     fn finds(&self) -> Option<&Content> {
         match self {
             Self::Read(found) => Some(found),
-            Self::Cas(swap) => Some(&swap[0]),
+            Self::Cas(swap) => Some(&swap.0),
             Self::Write(_) | Self::Refused(_) => None,
         }
     }
@@ -139,7 +140,7 @@ impl RegisterOp {
     fn leaves(&self) -> Option<&Content> {
         match self {
             Self::Write(new) => Some(new),
-            Self::Cas(swap) => Some(&swap[1]).filter(|new| **new != swap[0]),
+            Self::Cas(swap) => Some(&swap.1).filter(|new| **new != swap.0),
             Self::Read(_) | Self::Refused(_) => None,
         }
     }
@@ -235,6 +236,10 @@ impl<D: Dialect> Model for Registers<D> {
 
     fn accuse(&self, case: &Case<'_, RegisterOp>) -> Option<String> {
         accuse::sentence(&self.initial, case)
+    }
+
+    fn conditions(&self, operations: &[&Operation]) -> Vec<Condition> {
+        conditions::conditions(self, operations)
     }
 }
 

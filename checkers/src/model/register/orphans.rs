@@ -18,7 +18,7 @@ pub struct Orphans {
 }
 
 impl Orphans {
-    pub(in crate::model) fn new(deeds: &Deeds, spans: &[Span], depth: usize) -> Self {
+    pub(super) fn new(deeds: &Deeds, spans: &[Span], depth: usize) -> Self {
         let mut demand = Demand::default();
         for (place, (deed, span)) in deeds.deeds.iter().zip(spans).enumerate() {
             if let Some(found) = deed.finds {

@@ -30,7 +30,7 @@ pub(super) fn parse<D: Dialect>(
             Ok(Some(if is_refused(operation) {
                 RegisterOp::Refused(Content::of(expected))
             } else {
-                RegisterOp::Cas(Box::new([Content::of(expected), Content::of(new)]))
+                RegisterOp::Cas(Box::new((Content::of(expected), Content::of(new))))
             }))
         }
         (_, input) => {
