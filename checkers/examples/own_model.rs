@@ -34,7 +34,8 @@ impl Model for Account {
     type Lookahead = NoLookahead;
 
     const NAME: &'static str = "account";
-    const SUMMARY: &'static str = "an account: `deposit`, `withdraw` of no more than it holds, `balance`";
+    const SUMMARY: &'static str =
+        "an account: `deposit`, `withdraw` of no more than it holds, `balance`";
     const FUNCTIONS: &'static [&'static str] = &["deposit", "withdraw", "balance"];
 
     fn initial(&self) -> i64 {

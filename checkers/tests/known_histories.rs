@@ -192,7 +192,8 @@ fn small_random_histories_have_the_verdicts_that_are_known() {
         let small: Small = serde_json::from_str(line).expect("a history");
         let operations: Vec<Operation> =
             small.ops.into_iter().map(SmallOperation::recorded).collect();
-        let found = check(&CasRegister::holding(&Value::Nil), &operations, Budget::default()).verdict;
+        let found =
+            check(&CasRegister::holding(&Value::Nil), &operations, Budget::default()).verdict;
         let expected = if small.linearizable { Verdict::Valid } else { Verdict::Invalid };
         assert_eq!(found, expected, "{}", small.id);
         counts[usize::from(small.linearizable)] += 1;

@@ -25,8 +25,8 @@ use crate::model::{Malformed, Model};
 use crate::verdict::Verdict;
 
 pub use budget::Budget;
-pub use orders::{KeyOrder, OrderStep, orders};
 pub(crate) use budget::{Limits, Stop};
+pub use orders::{KeyOrder, OrderStep, orders};
 pub(crate) use search::{Found, Method, Outcome, search};
 #[cfg(test)]
 pub(crate) use search::{Preference, Turns, search_in_turns};
@@ -258,8 +258,7 @@ fn decide<'a, M: Model>(
     }
     match task.refuted(model, limits) {
         Some(part) => {
-            let refuted =
-                Outcome { found: Found::NoOrder, nodes: 0, best: 0, order: Vec::new() };
+            let refuted = Outcome { found: Found::NoOrder, nodes: 0, best: 0, order: Vec::new() };
             (refuted, Some(part))
         }
         None => (search(model, task, Method::Fast, limits), None),

@@ -44,8 +44,7 @@ impl Model for Bag {
     type Lookahead = NoLookahead;
 
     const NAME: &'static str = "unordered-queue";
-    const SUMMARY: &'static str =
-        "independent bags: `dequeue` takes anything that was `enqueue`d and is there, or finds nothing";
+    const SUMMARY: &'static str = "independent bags: `dequeue` takes anything that was `enqueue`d and is there, or finds nothing";
     const FUNCTIONS: &'static [&'static str] = &["enqueue", "dequeue"];
 
     fn initial(&self) -> Elements {

@@ -165,9 +165,10 @@ fn held(case: &Case<'_, LeaseOp>) -> Option<String> {
 /// A token that is no smaller had been given before.
 fn outgrown(case: &Case<'_, LeaseOp>, told: i64) -> Option<String> {
     acquired_before(case).find_map(|other| match other.op {
-        LeaseOp::Acquire(_, Some(token)) if *token >= told => {
-            Some(format!("token {token} had been given before, at index {}", other.operation.invoke))
-        }
+        LeaseOp::Acquire(_, Some(token)) if *token >= told => Some(format!(
+            "token {token} had been given before, at index {}",
+            other.operation.invoke
+        )),
         _ => None,
     })
 }

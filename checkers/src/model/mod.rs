@@ -40,8 +40,8 @@ pub use multi::{MultiRegister, Named, Part};
 pub use mutex::{Mutex, MutexOp};
 pub use register::{CasRegister, Content, Orphans, REFUSED, Register, RegisterOp, Registers};
 pub use set::Set;
-pub use weaker::{Condition, Satisfied};
 pub use store::{AppendList, KvTransaction, StoreOp};
+pub use weaker::{Condition, Satisfied};
 
 /// A sequential object.
 ///

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::{AnyModel, Malformed};
 use crate::explain::{Counterexample, Involved};
 use crate::history::{Key, Operation, Outcome, Value};
-use crate::linearizability::{
-    Budget, Finding, KeyOrder, KeyResult, Linearizability, OrderStep,
-};
+use crate::linearizability::{Budget, Finding, KeyOrder, KeyResult, Linearizability, OrderStep};
 use crate::verdict::Verdict;
 
 /// A model whose operations on one key are judged at a glance. It is an [`AnyModel`] by way of [`Monitored`].

@@ -67,7 +67,8 @@ impl MultiRegister {
         };
         let seen = told.map_or(Some(Vec::new()), triples);
         let repeats = |seen: &Vec<Triple<'_>>| {
-            let same = |(one, other): (&Triple<'_>, &Triple<'_>)| (one.0, one.1) == (other.0, other.1);
+            let same =
+                |(one, other): (&Triple<'_>, &Triple<'_>)| (one.0, one.1) == (other.0, other.1);
             told.is_none() || (seen.len() == parts.len() && parts.iter().zip(seen).all(same))
         };
         let Some(seen) = seen.filter(repeats) else {
@@ -89,7 +90,8 @@ impl MultiRegister {
                 }
                 "write" | "w" => all.push(Part::Write(Content::of(name), Content::of(value))),
                 other => {
-                    let problem = format!("a transaction has no part `{other}`; expected `read` or `write`");
+                    let problem =
+                        format!("a transaction has no part `{other}`; expected `read` or `write`");
                     return Err(bad(problem));
                 }
             }
@@ -104,7 +106,8 @@ impl Model for MultiRegister {
     type Lookahead = NoLookahead;
 
     const NAME: &'static str = "multi-register";
-    const SUMMARY: &'static str = "several registers: each `read`, `write` or `txn` reads or writes some of them at once";
+    const SUMMARY: &'static str =
+        "several registers: each `read`, `write` or `txn` reads or writes some of them at once";
     const FUNCTIONS: &'static [&'static str] = &[];
 
     fn initial(&self) -> Named {
@@ -168,7 +171,9 @@ impl Model for MultiRegister {
 
     fn depends(&self, observer: &Vec<Part>, cause: &Vec<Part>) -> bool {
         let written = |name: &Content, seen: &Content| {
-            cause.iter().any(|part| matches!(part, Part::Write(n, value) if n == name && value == seen))
+            cause
+                .iter()
+                .any(|part| matches!(part, Part::Write(n, value) if n == name && value == seen))
         };
         let sees = |part: &Part| matches!(part, Part::Read(name, seen) if written(name, seen));
         observer.iter().any(sees)
@@ -245,7 +250,9 @@ impl Model for MultiRegister {
                 let is_possible = seen == initial || is_written(name, seen);
                 let index = accused.invoke;
                 (!is_possible).then(|| {
-                    format!("read {name} = {seen} at index {index}, but nobody ever wrote {seen} there")
+                    format!(
+                        "read {name} = {seen} at index {index}, but nobody ever wrote {seen} there"
+                    )
                 })
             }
             Part::Write(..) => None,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::by_name;
+use super::{AnyModel, CasRegister, by_name};
 use crate::explain::Counterexample;
 use crate::history::{Builder, Key, Operation, ProcessId, Step, Time, Value, What, operations};
 use crate::linearizability::Budget;
@@ -378,6 +378,124 @@ fn a_counter_stays_within_what_can_have_been_added() {
         sentence(model, &less),
         "read 0 at index 3, after the read at index 1 had already seen 2"
     );
+}
+
+#[test]
+fn an_unordered_queue_gives_what_is_there_once() {
+    let model = "unordered-queue";
+    let two = [
+        "0 enqueue 1",
+        "0 ok",
+        "0 enqueue 2",
+        "0 ok",
+        "1 dequeue",
+        "1 ok 2",
+        "1 dequeue",
+        "1 ok 1",
+    ];
+    assert!(is_valid(model, &two), "in any order");
+    let early = ["0 enqueue 1", "1 dequeue", "1 ok 1", "0 info"];
+    assert!(is_valid(model, &early), "it may have been put in at once");
+    let empty = ["0 enqueue 1", "0 ok", "1 dequeue", "1 info", "2 dequeue", "2 ok null"];
+    assert!(is_valid(model, &empty), "somebody may have taken it");
+    assert_eq!(
+        sentence(model, &["0 enqueue 1", "0 ok", "1 dequeue", "1 ok 1", "1 dequeue", "1 ok 1"]),
+        "1 was dequeued at index 4, but it was dequeued 2 times by then, and no more than 1 can have been enqueued"
+    );
+    assert_eq!(
+        sentence(model, &["0 enqueue 1", "0 fail", "1 dequeue", "1 ok 1"]),
+        "1 was dequeued at index 2, but the enqueue of it at index 0 had failed"
+    );
+    assert_eq!(
+        sentence(model, &["0 enqueue 1", "0 ok", "1 dequeue", "1 ok null"]),
+        "nothing was found at index 2, but 1, which was enqueued at index 0, was there"
+    );
+}
+
+#[test]
+fn a_lease_has_one_holder_and_a_token_that_grows() {
+    let model = "lease";
+    let passed = [
+        r#"0 acquire "a""#,
+        r#"0 ok ["a", 3]"#,
+        r#"0 renew "a""#,
+        r#"0 ok ["a", 3]"#,
+        r#"0 release "a""#,
+        "0 ok",
+        r#"1 acquire "b""#,
+        r#"1 ok ["b", 7]"#,
+    ];
+    assert!(is_valid(model, &passed));
+    let expired = ["0 acquire", "0 ok null", "9 expire 0", "9 info", "1 acquire", "1 ok null"];
+    assert!(is_valid(model, &expired), "it may have run out by then");
+    assert_eq!(
+        sentence(model, &["0 acquire", "0 ok null", "1 acquire", "1 ok null"]),
+        "acquire 1 at index 2, but 0 held it from index 0 on"
+    );
+    let late = [expired.as_slice(), &["0 renew", "0 ok null"]].concat();
+    assert!(sentence(model, &late).starts_with("no order of these"), "its lease had run out");
+    let old = ["0 acquire", "0 ok [0, 3]", "0 release", "0 ok", "1 acquire", "1 ok [1, 3]"];
+    assert_eq!(
+        sentence(model, &old),
+        "acquire 1 -> token 3 at index 4, but token 3 had been given before, at index 0"
+    );
+    assert_eq!(
+        sentence(model, &["0 renew", "0 ok null"]),
+        "renew 0 at index 0, but 0 had not acquired it"
+    );
+    let other = problem(model, &["0 acquire", "0 ok [1, 3]"]);
+    assert!(
+        other.starts_with("index 1: `acquire` of 0 returns [1, 3]; expected nil, 0 or [0, token]"),
+        "{other}"
+    );
+}
+
+#[test]
+fn several_registers_are_read_and_written_at_once() {
+    let model = "multi-register";
+    let lines = |seen| [r#"0 write [["x", 1], ["y", 2]]"#, "1 read", "0 ok", seen];
+    assert!(is_valid(model, &lines(r#"1 ok [["x", 1], ["y", 2]]"#)));
+    assert!(is_valid(model, &lines(r#"1 ok [["x", null], ["y", null]]"#)));
+    let half = sentence(model, &lines(r#"1 ok [["x", 1], ["y", null]]"#));
+    assert!(half.starts_with("no order of these 2 operations"), "{half}");
+    assert!(half.contains(r#"lead to {"x" = 1, "y" = 2}"#), "{half}");
+    assert_eq!(
+        sentence(model, &lines(r#"1 ok [["x", 5]]"#)),
+        r#"read "x" = 5 at index 1, but nobody ever wrote 5 there"#
+    );
+    let txn = [r#"0 txn [["read", "x", null], ["write", "x", 4], ["read", "x", null]]"#];
+    let ok = r#"0 ok [["read", "x", null], ["write", "x", 4], ["read", "x", 4]]"#;
+    assert!(is_valid(model, &[txn[0], ok]), "it sees what it wrote itself");
+    let other = problem(model, &[txn[0], r#"0 ok [["read", "y", 1]]"#]);
+    assert!(other.contains("expected its 3 parts"), "{other}");
+}
+
+#[test]
+fn a_refusal_is_explained_by_what_was_there() {
+    let lines = hand(&["0 write 1", "0 ok", "0 cas [1, 2]", r#"0 ok "refused""#]);
+    let model = CasRegister::holding(&Value::Nil);
+    let result = AnyModel::check(&model, &lines, Budget::default());
+    let counterexample = result.counterexamples().next().unwrap();
+    assert_eq!(
+        counterexample.sentence,
+        "cas 1 -> 2 was refused at index 2, but the register held 1 then, from the write of 1 at index 0 on"
+    );
+}
+
+#[test]
+fn a_set_is_shown_in_an_order() {
+    let lines =
+        ["0 append 1", "1 append 2", "2 read", "2 ok [2]", "0 ok", "1 ok", "2 read", "2 ok [1, 2]"];
+    let orders = by_name("set").unwrap().orders(&hand(&lines), Budget::default());
+    let steps: Vec<(u64, &str)> = orders[0]
+        .order
+        .iter()
+        .flatten()
+        .map(|step| (step.operation, step.holds.as_str()))
+        .collect();
+    assert_eq!(steps, [(1, "[2]"), (2, "[2]"), (0, "[1, 2]"), (6, "[1, 2]")]);
+    let orders = by_name("counter").unwrap().orders(&hand(&["0 add 1", "0 ok"]), Budget::default());
+    assert_eq!(orders[0].why.as_deref(), Some("the model `counter` is judged without an order"));
 }
 
 #[test]

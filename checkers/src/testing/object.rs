@@ -101,8 +101,7 @@ impl Object {
             }
             ("dequeue" | "pop" | "extract", _, _) => {
                 let mut elements = elements(held);
-                let taken =
-                    if elements.is_empty() { Value::Nil } else { elements.remove(0) };
+                let taken = if elements.is_empty() { Value::Nil } else { elements.remove(0) };
                 return Some((Value::List(elements), taken));
             }
             _ => return None,

@@ -2,9 +2,7 @@
 
 use super::object::{State, list, triple};
 use super::{Dice, Object};
-use crate::history::{
-    Builder, Key, Operation, ProcessId, Step, Time, Value, What, operations,
-};
+use crate::history::{Builder, Key, Operation, ProcessId, Step, Time, Value, What, operations};
 
 /// An object, and those who use it.
 pub(crate) struct World<'a> {
@@ -34,8 +32,7 @@ pub(crate) struct Size {
 }
 
 /// Functions whose results are not their arguments.
-const ANSWERED: [&str; 8] =
-    ["read", "txn", "dequeue", "pop", "extract", "get", "acquire", "renew"];
+const ANSWERED: [&str; 8] = ["read", "txn", "dequeue", "pop", "extract", "get", "acquire", "renew"];
 
 impl World<'_> {
     pub(crate) fn history(dice: &mut Dice, object: &Object, size: Size) -> Vec<Operation> {
@@ -197,8 +194,8 @@ impl World<'_> {
         };
         let fails = self.size.wrong_percent > 0 && self.dice.chance(5);
         let is_unknown = self.dice.chance(self.size.info_percent);
-        let is_answered =
-            ANSWERED.contains(&step.f.as_str()) || (step.f == "cas" && self.object.refusal.is_some());
+        let is_answered = ANSWERED.contains(&step.f.as_str())
+            || (step.f == "cas" && self.object.refusal.is_some());
         // What gave up knows no answer.
         let is_unanswered = ["txn", "renew", "acquire", "get"].contains(&step.f.as_str())
             && self.object.model != "mutex"
@@ -229,8 +226,7 @@ impl World<'_> {
         if !self.dice.chance(self.size.wrong_percent) {
             return right;
         }
-        let is_of_answers =
-            self.object.model == "kv" || self.object.refusal.is_some();
+        let is_of_answers = self.object.model == "kv" || self.object.refusal.is_some();
         match (step.f.as_str(), right) {
             ("cas", _) if is_of_answers => match self.other_answer("cas") {
                 refusal if Some(&refusal) == self.object.refusal.as_ref() => refusal,

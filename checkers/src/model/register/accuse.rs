@@ -17,8 +17,7 @@ pub(super) fn sentence(initial: &Content, case: &Case<'_, RegisterOp>) -> Option
     }
     let found = op.finds()?;
     let is_read = matches!(op, RegisterOp::Read(_));
-    let finder =
-        Finder { case, accused: operation, found, is_initial: found == initial, is_read };
+    let finder = Finder { case, accused: operation, found, is_initial: found == initial, is_read };
     let why = finder
         .never_written()
         .or_else(|| finder.overwritten())
@@ -93,7 +92,9 @@ impl Finder<'_> {
                 next.invoke
             ),
             (_, [_, ..]) => {
-                format!("but every write of {found} had failed, or began only after {that} had ended")
+                format!(
+                    "but every write of {found} had failed, or began only after {that} had ended"
+                )
             }
         })
     }
@@ -104,7 +105,8 @@ impl Finder<'_> {
             change.op.leaves() != Some(self.found) && precedes(change.operation, self.accused)
         };
         // The last one is the one that overwrote most.
-        let last = self.changes().filter(overwrites).max_by_key(|change| change.operation.invoke)?;
+        let last =
+            self.changes().filter(overwrites).max_by_key(|change| change.operation.invoke)?;
         if !self.producers().all(|producer| precedes(producer, last.operation)) {
             return None;
         }
@@ -238,8 +240,9 @@ impl Finder<'_> {
 
     /// Those that certainly found something.
     fn finders(&self) -> impl Iterator<Item = Member<'_, RegisterOp>> {
-        let has_found =
-            |member: &Member<'_, RegisterOp>| member.op.finds().is_some() && member.operation.is_ok();
+        let has_found = |member: &Member<'_, RegisterOp>| {
+            member.op.finds().is_some() && member.operation.is_ok()
+        };
         self.case.set.iter().copied().filter(has_found)
     }
 

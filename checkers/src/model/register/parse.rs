@@ -45,10 +45,7 @@ fn is_possible<D>(model: &Registers<D>, value: &Value) -> bool {
     !model.has_numbers_only || matches!(value, Value::Int(_))
 }
 
-fn read<D>(
-    model: &Registers<D>,
-    operation: &Operation,
-) -> Result<Option<RegisterOp>, Malformed> {
+fn read<D>(model: &Registers<D>, operation: &Operation) -> Result<Option<RegisterOp>, Malformed> {
     match &operation.outcome {
         Outcome::Ok(Value::Nil) if model.is_nil_read_unknown => Ok(None),
         Outcome::Ok(other @ (Value::Text(_) | Value::List(_))) if model.has_numbers_only => {

@@ -109,7 +109,8 @@ impl Gathered {
         if self.producers != usize::from(!is_initial) {
             return None;
         }
-        let ((first_end, ends_first), (last_call, begins_last)) = self.first_end.zip(self.last_call)?;
+        let ((first_end, ends_first), (last_call, begins_last)) =
+            self.first_end.zip(self.last_call)?;
         Some(Zone {
             producer: self.producer,
             ends_first: (!is_initial).then_some(ends_first),

@@ -64,12 +64,15 @@ fn regular<D: Dialect>(model: &Registers<D>, task: &Task<'_, Registers<D>>) -> C
         .iter()
         .zip(writes.iter().skip(1))
         .all(|(one, next)| one.end.is_some_and(|end| end < next.call));
-    let which = if is_one_by_one { "regular" } else { "regular in the weakest sense for several writers" };
+    let which =
+        if is_one_by_one { "regular" } else { "regular in the weakest sense for several writers" };
     let holds = stale.is_empty();
     let text = if holds {
         format!("{which}: no read returned what had certainly been overwritten before it began")
     } else {
-        format!("not {which}: a read returned what had certainly been overwritten, or was never there")
+        format!(
+            "not {which}: a read returned what had certainly been overwritten, or was never there"
+        )
     };
     Condition { name: "regularity".to_owned(), holds, text }
 }

@@ -159,8 +159,8 @@ impl<'a, 't, D: Dialect> Search<'a, 't, D> {
         let mut all: Vec<(usize, usize)> = (0..self.chains.len())
             .filter_map(|chain| {
                 let (place, op) = self.next_of(chain)?;
-                let fits = self.model.is_read_only(op) == is_read_only
-                    && self.model.is_possible(held, op);
+                let fits =
+                    self.model.is_read_only(op) == is_read_only && self.model.is_possible(held, op);
                 fits.then_some((place, chain))
             })
             .collect();

@@ -211,7 +211,9 @@ fn unjudged(name: &str, error: &Unjudged) -> CliError {
             told.hint(format_args!("name another one with --model: {}", models().join(", ")))
         }
         Unjudged::NoInitial { .. } => told.hint("leave out --init"),
-        Unjudged::Initial { .. } => told.hint(r#"give one as EDN: --init '"abc"', --init '{:x 0}'"#),
+        Unjudged::Initial { .. } => {
+            told.hint(r#"give one as EDN: --init '"abc"', --init '{:x 0}'"#)
+        }
         Unjudged::NoPair { .. } => told.hint("leave out --keyed"),
         Unjudged::HasKey { .. } => told.hint("leave out --keyed: the `key`s are used without it"),
     }
