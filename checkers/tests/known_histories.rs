@@ -10,7 +10,7 @@ use quorate_checkers::foreign::{self, Meaning};
 use quorate_checkers::history::{Operation, Outcome, ProcessId, Time, Value};
 use quorate_checkers::jepsen::Checker;
 use quorate_checkers::linearizability::{Budget, check};
-use quorate_checkers::model::Cell;
+use quorate_checkers::model::{CasRegister, REFUSED};
 use quorate_checkers::transactions::{Consistency, check_operations};
 use quorate_checkers::verdict::Verdict;
 use serde::Deserialize;
@@ -162,7 +162,7 @@ impl SmallOperation {
         let outcome = match (self.status.as_str(), self.f.as_str()) {
             ("ok", "read") => Outcome::Ok(self.value.clone()),
             ("ok", _) => Outcome::Ok(Value::Nil),
-            ("fail", "cas") => Outcome::Ok(Value::Text(Cell::REFUSED.to_owned())),
+            ("fail", "cas") => Outcome::Ok(Value::Text(REFUSED.to_owned())),
             ("fail", _) => Outcome::Fail,
             ("info", _) if self.end.is_some() => Outcome::Info,
             ("info", _) => Outcome::Pending,
@@ -192,7 +192,8 @@ fn small_random_histories_have_the_verdicts_that_are_known() {
         let small: Small = serde_json::from_str(line).expect("a history");
         let operations: Vec<Operation> =
             small.ops.into_iter().map(SmallOperation::recorded).collect();
-        let found = check(&Cell::default(), &operations, Budget::default()).verdict;
+        let found =
+            check(&CasRegister::holding(&Value::Nil), &operations, Budget::default()).verdict;
         let expected = if small.linearizable { Verdict::Valid } else { Verdict::Invalid };
         assert_eq!(found, expected, "{}", small.id);
         counts[usize::from(small.linearizable)] += 1;

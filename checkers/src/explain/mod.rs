@@ -76,14 +76,11 @@ pub(crate) fn explain<M: Model>(
             text: model.describe(member.operation),
         })
         .collect();
-    let (accused, sentence) = accusation.unwrap_or_else(|| (last, plain_sentence(&operations)));
-    Ok(Counterexample {
-        key,
-        sentence,
-        accused: accused.operation.invoke,
-        before: orders::possible_orders(model, &set, accused.operation.invoke),
-        operations,
-    })
+    let accused = accusation.as_ref().map_or(last, |(accused, _)| *accused).operation.invoke;
+    let before = orders::possible_orders(model, &set, accused);
+    let sentence = accusation
+        .map_or_else(|| plain_sentence(&operations, accused, &before), |(_, sentence)| sentence);
+    Ok(Counterexample { key, operations, accused, sentence, before })
 }
 
 /// What may be to blame, the one that returned last first; but what changes the object is seldom to
@@ -123,8 +120,8 @@ const PLAIN_STEPS_MAX: u64 = 1 << 26;
 /// Fewer operations do not make it quicker.
 const PLAIN_OPERATIONS: u64 = 1 << 8;
 
-/// For when the model cannot tell more.
-fn plain_sentence(operations: &[Involved]) -> String {
+/// For when the model cannot tell more: what there is, and what the object could hold without the accused.
+fn plain_sentence(operations: &[Involved], accused: u64, before: &[PossibleOrder]) -> String {
     let in_words = |involved: &Involved| {
         let Involved { operation, text } = involved;
         match operation.definite_end() {
@@ -141,7 +138,21 @@ fn plain_sentence(operations: &[Involved]) -> String {
          and ended: {}",
         operations.len(),
         names.join(", ")
-    )
+    ) + &what_could_be(accused, before)
+}
+
+fn what_could_be(accused: u64, before: &[PossibleOrder]) -> String {
+    let held: Vec<&str> = before.iter().map(|order| order.holds.as_str()).collect();
+    match held.split_last() {
+        None => String::new(),
+        Some((only, [])) => {
+            format!("; without the one at index {accused} they can be ordered, and lead to {only}")
+        }
+        Some((last, others)) => format!(
+            "; without the one at index {accused} they can be ordered, and lead to {} or {last}",
+            others.join(", ")
+        ),
+    }
 }
 
 /// A sentence that names more operations is not read.

@@ -7,7 +7,7 @@ use crate::model::Register;
 use crate::testing::{Dice, Shape, is_legal_by_brute_force, random_history, script};
 
 fn counterexample(history: &History) -> Counterexample {
-    let judged = check(&Register, &operations(history), Budget::default());
+    let judged = check(&Register::new(), &operations(history), Budget::default());
     judged.counterexamples().next().expect("the history has no order").clone()
 }
 
@@ -140,7 +140,7 @@ fn what_cannot_be_said_shortly_is_still_said() {
         "{}",
         found.sentence
     );
-    let found = plain_sentence(&found.operations);
+    let found = plain_sentence(&found.operations, found.accused, &found.before);
     assert!(found.starts_with("no order of these"), "{found}");
     assert!(found.contains("write 1 (from index 0 on, perhaps)"), "{found}");
 }
@@ -173,7 +173,7 @@ fn every_explanation_is_a_violation_and_minimal() {
             wrong_percent: 10,
         };
         let history = random_history(&mut dice, shape);
-        let judged = check(&Register, &operations(&history), Budget::default());
+        let judged = check(&Register::new(), &operations(&history), Budget::default());
         for found in judged.counterexamples() {
             illegal += 1;
             unexplained += u32::from(found.sentence.starts_with("no order of these"));
@@ -219,7 +219,7 @@ fn a_timeline_keeps_to_its_width() {
             wrong_percent: 30,
         };
         let history = random_history(&mut dice, shape);
-        let judged = check(&Register, &operations(&history), Budget::default());
+        let judged = check(&Register::new(), &operations(&history), Budget::default());
         for found in judged.counterexamples() {
             for width in [0, 70, 80, 200] {
                 let text = timeline(found, width);

@@ -1,5 +1,6 @@
 //! Whether a foreign history is linearizable.
 
+use std::ops::Deref;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -7,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::recorded::recorded;
 use super::{Datum, History, Meaning, NilReads, Recorded};
 use crate::history::{self, Key, Value};
-use crate::linearizability::{Budget, Linearizability, check};
-use crate::model::{self, AnyModel, Cell, Kv, Model as _};
+use crate::linearizability::{Budget, Linearizability};
+use crate::model::{self, AnyModel, Bag, CasRegister, Kv, Model as _, MultiRegister, Register};
 use crate::verdict::Verdict;
 
 /// The judgement of a foreign history.
@@ -40,8 +41,14 @@ pub struct NamedKey {
 }
 
 /// The models that are made for foreign histories, beside those of [`model::ALL`]: names, functions.
-pub const MODELS: [(&str, &[&str]); 3] =
-    [("register", &["read", "write"]), ("cas-register", Cell::FUNCTIONS), ("kv", Kv::FUNCTIONS)];
+pub const MODELS: [(&str, &[&str]); 6] = [
+    ("register", Register::TAKEN),
+    ("cas-register", CasRegister::TAKEN),
+    ("kv", Kv::FUNCTIONS),
+    ("multi-register", &["read", "write", "txn"]),
+    ("unordered-queue", Bag::FUNCTIONS),
+    ("lease", &["acquire", "renew", "release", "expire"]),
+];
 
 /// Judges a foreign history by the model of that name. With `is_keyed`, each value is a pair of a key and the value.
 /// The error says what cannot be judged.
@@ -52,64 +59,114 @@ pub fn judge(
     is_keyed: bool,
     budget: Budget,
 ) -> Result<Results, Unjudged> {
-    let begun = Instant::now();
-    let mut recorded = recorded(history, is_keyed).map_err(|line| Unjudged::NoPair { line })?;
-    meaning.apply(history, &mut recorded);
-    let Recorded { operations, renamed } = recorded;
-    let mut linearizability = ordered(&operations, history, model, meaning, budget)?;
-    model.clone_into(&mut linearizability.model);
-    let named = |(key, name): (Key, Datum)| NamedKey { key, name: name.to_string() };
-    Ok(Results {
-        verdict: linearizability.verdict,
-        sentences: linearizability.sentences(),
-        operations: operations.len() as u64,
-        linearizability,
-        keys: renamed.into_iter().map(named).collect(),
-        check_ns: u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX),
-    })
+    Ok(prepare(history, model, meaning, is_keyed)?.judge(budget))
 }
 
-fn ordered(
-    operations: &[history::Operation],
+/// A foreign history with what it is judged by.
+pub struct Prepared {
+    /// The model.
+    pub model: Picked,
+    /// The operations as the model takes them.
+    pub operations: Vec<history::Operation>,
+    renamed: Vec<(Key, Datum)>,
+}
+
+/// Makes a foreign history ready to be judged; see [`judge`].
+pub fn prepare(
     history: &History,
     model: &str,
     meaning: &Meaning,
-    budget: Budget,
-) -> Result<Linearizability, Unjudged> {
-    let is_nil_read_wildcard = meaning.nil_reads == NilReads::Wildcard;
-    if let Some((_, functions)) = MODELS.iter().find(|(name, _)| *name == model) {
-        knows(operations, history, model, functions)?;
-    }
-    match model {
-        "register" | "cas-register" => {
-            let initial = meaning.initial.clone();
-            Ok(check(&Cell { initial, is_nil_read_wildcard }, operations, budget))
+    is_keyed: bool,
+) -> Result<Prepared, Unjudged> {
+    let mut recorded = recorded(history, is_keyed)?;
+    meaning.apply(history, &mut recorded);
+    let Recorded { operations, renamed } = recorded;
+    knows(&operations, history, model)?;
+    Ok(Prepared { model: self::model(model, meaning)?, operations, renamed })
+}
+
+impl Prepared {
+    /// The judgement.
+    pub fn judge(&self, budget: Budget) -> Results {
+        let begun = Instant::now();
+        let linearizability = self.model.check(&self.operations, budget);
+        let named = |(key, name): &(Key, Datum)| NamedKey { key: *key, name: name.to_string() };
+        Results {
+            verdict: linearizability.verdict,
+            sentences: linearizability.sentences(),
+            operations: self.operations.len() as u64,
+            linearizability,
+            keys: self.renamed.iter().map(named).collect(),
+            check_ns: u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX),
         }
-        "kv" => {
-            let initial = match &meaning.initial {
-                Value::Nil => String::new(),
-                Value::Text(text) => text.clone(),
-                other => return Err(Unjudged::Initial { found: other.to_string() }),
-            };
-            Ok(check(&Kv { initial, is_nil_read_wildcard }, operations, budget))
-        }
-        other => match model::by_name(other) {
-            None => Err(Unjudged::NoModel { name: other.to_owned() }),
-            Some(_) if meaning.initial != Value::Nil => {
-                Err(Unjudged::NoInitial { model: other.to_owned() })
-            }
-            Some(model) => Ok(AnyModel::check(model, operations, budget)),
-        },
     }
 }
 
-/// Whether all functions are ones that the model has.
+/// A model that was picked by name.
+pub enum Picked {
+    /// One of [`model::ALL`].
+    Known(&'static dyn AnyModel),
+    /// One that was made with options.
+    Made(Box<dyn AnyModel>),
+}
+
+impl Deref for Picked {
+    type Target = dyn AnyModel;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Known(model) => *model,
+            Self::Made(model) => model.as_ref(),
+        }
+    }
+}
+
+/// The model of that name, with what registers and texts hold at first, and what a read of nil means there.
+pub fn model(name: &str, meaning: &Meaning) -> Result<Picked, Unjudged> {
+    let is_unknown = meaning.nil_reads == NilReads::Wildcard;
+    let initial = &meaning.initial;
+    let bad_initial = |expected| Unjudged::Initial {
+        found: initial.to_string(),
+        model: name.to_owned(),
+        expected,
+    };
+    let made: Box<dyn AnyModel> = match name {
+        "register" => Box::new(Register::holding(initial).with_nil_reads(is_unknown)),
+        "cas-register" => Box::new(CasRegister::holding(initial).with_nil_reads(is_unknown)),
+        "multi-register" => {
+            let model = MultiRegister::holding(initial);
+            let model = model.ok_or_else(|| bad_initial("a map of registers to values"))?;
+            Box::new(model.with_nil_reads(is_unknown))
+        }
+        "kv" => {
+            let initial = match initial {
+                Value::Nil => String::new(),
+                Value::Text(text) => text.clone(),
+                Value::Int(_) | Value::List(_) => return Err(bad_initial("a text")),
+            };
+            Box::new(Kv { initial, is_nil_read_wildcard: is_unknown })
+        }
+        other => {
+            let known = model::by_name(other);
+            let known = known.ok_or_else(|| Unjudged::NoModel { name: other.to_owned() })?;
+            if *initial != Value::Nil {
+                return Err(Unjudged::NoInitial { model: other.to_owned() });
+            }
+            return Ok(Picked::Known(known));
+        }
+    };
+    Ok(Picked::Made(made))
+}
+
+/// Whether all functions are ones that the model has, as far as that is known before each is looked at.
 fn knows(
     operations: &[history::Operation],
     history: &History,
     model: &str,
-    functions: &[&str],
 ) -> Result<(), Unjudged> {
+    let Some((_, functions)) = MODELS.iter().find(|(name, _)| *name == model) else {
+        return Ok(());
+    };
     let all = operations.iter().zip(history.operations());
     let mut others = all.filter(|(operation, _)| !functions.contains(&operation.f.as_str()));
     others.next().map_or(Ok(()), |(operation, at)| {
@@ -149,17 +206,29 @@ pub enum Unjudged {
         /// The model.
         model: String,
     },
-    /// An initial value that no text is.
-    #[error("the initial value {found} is no text, and the model `kv` has texts")]
+    /// An initial value that is none for the model.
+    #[error("the initial value {found} is not {expected}, which the model `{model}` takes")]
     Initial {
         /// The value.
         found: String,
+        /// The model.
+        model: String,
+        /// What it takes.
+        expected: &'static str,
     },
     /// A value that is no pair where all must be.
     #[error(
         "line {line}: the value of this operation, or of its end, is no pair of a key and a value"
     )]
     NoPair {
+        /// Where the operation begins.
+        line: u64,
+    },
+    /// A key of its own, where the values have the keys.
+    #[error(
+        "line {line}: this operation has a `key` of its own; its value cannot be a pair of another key and a value"
+    )]
+    HasKey {
         /// Where the operation begins.
         line: u64,
     },

@@ -2,7 +2,7 @@
 
 use super::{Event, Format, History, Kind, Operation, Outcome, Recorded};
 use crate::history::{self, Value};
-use crate::model::Cell;
+use crate::model::REFUSED;
 
 /// How the operations on registers and texts are to be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Meaning {
         }
         for (operation, recorded) in history.operations().zip(&mut recorded.operations) {
             if is_refused(&operation) {
-                recorded.outcome = history::Outcome::Ok(Value::Text(Cell::REFUSED.to_owned()));
+                recorded.outcome = history::Outcome::Ok(Value::Text(REFUSED.to_owned()));
             }
         }
     }

@@ -6,8 +6,6 @@
 
 mod datum;
 mod detect;
-#[cfg(test)]
-mod differential;
 mod draft;
 mod edn;
 mod error;
@@ -32,7 +30,7 @@ pub use datum::{Datum, Float};
 pub use detect::Format;
 pub use error::{Problem, ReadError};
 pub use history::{History, Operation, Outcome};
-pub use judge::{MODELS, NamedKey, Results, Unjudged, judge};
+pub use judge::{MODELS, NamedKey, Picked, Prepared, Results, Unjudged, judge, model, prepare};
 pub use meaning::{Meaning, NilReads, RefusedCas};
 pub use ours::from_ours;
 pub use recorded::{Recorded, recorded, value};

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Datum, History, Operation, Outcome};
+use super::{Datum, History, Operation, Outcome, Unjudged};
 use crate::history::{self, Key, ProcessId, Time, Value};
 
 /// The operations of a foreign history. Indices are the places of events in it, from 0.
@@ -15,19 +15,20 @@ pub struct Recorded {
 }
 
 /// Takes the operations of the clients as the checkers know operations. With `is_keyed`, each value is a pair of a key
-/// and the value, as `jepsen.independent` has it; the error is the line of one that is none.
-pub fn recorded(history: &History, is_keyed: bool) -> Result<Recorded, u64> {
+/// and the value, as `jepsen.independent` has it; the error names one that is none.
+pub fn recorded(history: &History, is_keyed: bool) -> Result<Recorded, Unjudged> {
     let mut keys = Keys::default();
     let mut operations = Vec::new();
     for operation in history.operations() {
+        let line = operation.line();
         let (key, input) = match (operation.key(), is_keyed) {
-            (None, true) => pair(operation.input()).ok_or_else(|| operation.line())?,
-            (Some(_), true) => return Err(operation.line()),
+            (None, true) => pair(operation.input()).ok_or(Unjudged::NoPair { line })?,
+            (Some(_), true) => return Err(Unjudged::HasKey { line }),
             (key, false) => (key.unwrap_or(&Datum::Nil), operation.input()),
         };
         let has_key = is_keyed || operation.key().is_some();
         let key = has_key.then(|| keys.number(key));
-        let outcome = outcome(&operation, is_keyed).ok_or_else(|| operation.line())?;
+        let outcome = outcome(&operation, is_keyed).ok_or(Unjudged::NoPair { line })?;
         operations.push(as_recorded(&operation, key, input, outcome));
     }
     Ok(Recorded { operations, renamed: keys.renamed })

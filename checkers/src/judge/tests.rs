@@ -210,7 +210,7 @@ fn an_unknown_model_is_no_verdict() {
     let results = judge(&script(WORK), &Demands { model: "teapot".to_owned(), ..demands(&[]) });
     assert_eq!(results.verdict, Verdict::Unknown);
     let known = "register, cas-register, append-list, kv-txn, set, counter, consensus, queue, stack, \
-                 priority-queue, mutex";
+                 priority-queue, mutex, unordered-queue, lease, multi-register";
     assert_eq!(results.sentences, [format!("no model is named `teapot`; there are: {known}")]);
 }
 

@@ -5,6 +5,7 @@
 mod budget;
 mod dead;
 mod list;
+mod orders;
 mod search;
 mod steps;
 mod task;
@@ -25,6 +26,7 @@ use crate::verdict::Verdict;
 
 pub use budget::Budget;
 pub(crate) use budget::{Limits, Stop};
+pub use orders::{KeyOrder, OrderStep, orders};
 pub(crate) use search::{Found, Method, Outcome, search};
 #[cfg(test)]
 pub(crate) use search::{Preference, Turns, search_in_turns};
@@ -175,7 +177,7 @@ impl<M: Model> Partition<'_, M> {
     fn judged(self, model: &M, purses: &Purses) -> KeyResult {
         let Self { key, all, task } = self;
         let (decided, part) = purses.deciding.spend(|limits| decide(model, &task, limits));
-        let Outcome { found, nodes, best } = decided;
+        let Outcome { found, nodes, best, .. } = decided;
         let finding = match found {
             Found::Order => Finding::Valid,
             Found::NoOrder => {
@@ -250,13 +252,13 @@ fn decide<'a, M: Model>(
     task: &Task<'a, M>,
     limits: Limits,
 ) -> (Outcome, Option<Task<'a, M>>) {
-    if task.is_guessed(model) {
-        let guessed = Outcome { found: Found::Order, nodes: 0, best: task.len() };
+    if let Some(order) = task.guessed(model) {
+        let guessed = Outcome { found: Found::Order, nodes: 0, best: task.len(), order };
         return (guessed, None);
     }
     match task.refuted(model, limits) {
         Some(part) => {
-            let refuted = Outcome { found: Found::NoOrder, nodes: 0, best: 0 };
+            let refuted = Outcome { found: Found::NoOrder, nodes: 0, best: 0, order: Vec::new() };
             (refuted, Some(part))
         }
         None => (search(model, task, Method::Fast, limits), None),

@@ -31,6 +31,8 @@ pub(crate) struct Outcome {
     pub(crate) nodes: u64,
     /// How many operations were ordered at best.
     pub(crate) best: usize,
+    /// The order that was found, as places; empty if none was.
+    pub(crate) order: Vec<usize>,
 }
 
 /// How to search.
@@ -107,20 +109,25 @@ pub(crate) fn search_in_turns<M: Model>(
     let mut second = None;
     let mut share = turns.nodes;
     loop {
-        let found = match common.turn(&mut first, share, limits) {
+        let (found, finder) = match common.turn(&mut first, share, limits) {
             Found::Stopped(Stop::Nodes) if common.nodes < limits.nodes => {
                 let second = second.get_or_insert_with(|| {
                     Search::new(model, task, &mut common, method, turns.first.other())
                 });
-                common.turn(second, share, limits)
+                (common.turn(second, share, limits), &*second)
             }
-            found => found,
+            found => (found, &first),
         };
         let Common { nodes, best, .. } = common;
         match found {
             Found::Stopped(Stop::Nodes) if nodes < limits.nodes => share *= 2,
-            Found::Order | Found::NoOrder | Found::Stopped(_) => {
-                return Outcome { found, nodes, best };
+            Found::Order => {
+                let order = finder.order();
+                debug_assert!(is_legal(model, task, &order), "what was found is no order");
+                return Outcome { found, nodes, best, order };
+            }
+            Found::NoOrder | Found::Stopped(_) => {
+                return Outcome { found, nodes, best, order: Vec::new() };
             }
         }
     }
@@ -265,6 +272,11 @@ impl<M: Model> Search<M> {
             }
             self.take_read_only(common);
         }
+    }
+
+    /// The order so far, as places.
+    fn order(&self) -> Vec<usize> {
+        self.trail.iter().map(|&(op, _)| op as usize).collect()
     }
 
     fn bytes(&self) -> u64 {

@@ -61,11 +61,10 @@ impl<'a, M: Model> Task<'a, M> {
         members.map(|(operation, op)| Member { operation, op })
     }
 
-    /// Whether the order that the model guesses is legal.
-    pub(crate) fn is_guessed(&self, model: &M) -> bool {
+    /// The order that the model guesses, if it is legal.
+    pub(crate) fn guessed(&self, model: &M) -> Option<Vec<usize>> {
         let members: Vec<Member<'_, M::Op>> = self.members().collect();
-        let guess = model.guess(&members);
-        guess.is_some_and(|order| is_legal(model, self, &order))
+        model.guess(&members).filter(|order| is_legal(model, self, order))
     }
 
     /// A part that the model suspects, and that indeed has no order: then neither has the whole.
@@ -81,7 +80,7 @@ impl<'a, M: Model> Task<'a, M> {
     }
 
     /// When each began, and when it had certainly ended.
-    pub(super) fn spans(&self) -> Vec<Span> {
+    pub(crate) fn spans(&self) -> Vec<Span> {
         self.members().map(|member| member.span()).collect()
     }
 

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::history::{History, operations};
-use crate::model::{Lookahead, Model, Register};
+use crate::model::{Content, Lookahead, Model, Register};
 use crate::testing::{Dice, Shape, is_legal_by_brute_force, random_history, script};
 
 fn verdict(history: &History) -> Verdict {
-    check(&Register, &operations(history), Budget::default()).verdict
+    check(&Register::new(), &operations(history), Budget::default()).verdict
 }
 
 #[track_caller]
@@ -39,10 +39,10 @@ fn unlimited() -> Limits {
 /// All ways to search, with both preferences by way of few nodes.
 fn found_by_all_methods(history: &History) -> bool {
     let operations = operations(history);
-    let task = Task::new(&Register, &operations).unwrap();
+    let task = Task::new(&Register::new(), &operations).unwrap();
     let limits = unlimited();
     let found = [Method::Fast, Method::Exact, Method::Plain].map(|method| {
-        match search(&Register, &task, method, limits).found {
+        match search(&Register::new(), &task, method, limits).found {
             Found::Order => true,
             Found::NoOrder => false,
             Found::Stopped(stop) => panic!("{stop:?}"),
@@ -82,10 +82,11 @@ fn suspicions_are_right_and_find_every_violation_of_unique_values() {
         let history = random_history(&mut dice, shape);
         let all = operations(&history);
         let is_legal = is_legal_by_brute_force(&all);
-        let task = Task::new(&Register, &all).unwrap();
+        let task = Task::new(&Register::new(), &all).unwrap();
         // Values from nowhere are left to the search, which sees them before it begins.
-        let is_doomed = Register.lookahead(&task.ops, &task.spans()).is_doomed(&None);
-        let part = task.refuted(&Register, unlimited());
+        let is_doomed =
+            Register::new().lookahead(&task.ops, &task.spans()).is_doomed(&Content::Nil);
+        let part = task.refuted(&Register::new(), unlimited());
         assert!(part.is_none() || !is_legal, "seed {seed}: {history:?}");
         if !is_legal {
             refuted += u32::from(part.is_some());
@@ -154,7 +155,7 @@ fn equal_writes_are_exchanged_only_if_both_have_begun() {
 fn keys_are_judged_alone() {
     let mut words = operations(&script("0:w1 0:ok 0:r 0:ok=nil"));
     words[1].key = Some(Key(1));
-    let judged = check(&Register, &words, Budget::default());
+    let judged = check(&Register::new(), &words, Budget::default());
     assert_eq!(judged.verdict, Verdict::Valid);
     assert_eq!(judged.keys.len(), 2);
 }
@@ -164,8 +165,8 @@ fn the_same_history_takes_the_same_way_each_time() {
     let mut dice = Dice::new(7);
     let shape = Shape { operations: 200, processes: 8, ..small_shape(&mut dice) };
     let history = random_history(&mut dice, shape);
-    let first = check(&Register, &operations(&history), Budget::default());
-    assert_eq!(first, check(&Register, &operations(&history), Budget::default()));
+    let first = check(&Register::new(), &operations(&history), Budget::default());
+    assert_eq!(first, check(&Register::new(), &operations(&history), Budget::default()));
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn a_thousand_operations_of_twenty_busy_clients_need_few_nodes() {
                 wrong_percent,
             };
             let history = random_history(&mut dice, shape);
-            let judged = check(&Register, &operations(&history), Budget::default());
+            let judged = check(&Register::new(), &operations(&history), Budget::default());
             assert_ne!(judged.verdict, Verdict::Unknown, "{shape:?}");
             // With few values, a wrong read can be right by accident.
             let is_wrong = is_unique && wrong_percent > 0;
@@ -210,7 +211,7 @@ fn a_budget_that_does_not_suffice_ends_in_unknown_with_the_reason() {
         (Budget { memory_bytes: 0, ..Budget::default() }, "the memory budget ran out"),
     ];
     for (budget, words) in budgets {
-        let judged = check(&Register, &operations(&history), budget);
+        let judged = check(&Register::new(), &operations(&history), budget);
         assert_eq!(judged.verdict, Verdict::Unknown);
         let sentences = judged.sentences();
         assert!(
@@ -224,7 +225,7 @@ fn a_budget_that_does_not_suffice_ends_in_unknown_with_the_reason() {
 fn an_operation_that_the_model_does_not_know_makes_the_verdict_unknown() {
     let mut operations = operations(&script("0:w1 0:ok 1:r 1:ok=1"));
     operations[1].f = "cas".to_owned();
-    let judged = check(&Register, &operations, Budget::default());
+    let judged = check(&Register::new(), &operations, Budget::default());
     assert_eq!(judged.verdict, Verdict::Unknown);
     assert_eq!(
         judged.sentences(),

@@ -4,14 +4,16 @@
 //! They are written without a look at the systems under test, on purpose: an oracle that shares
 //! code with its subject inherits its bugs.
 
-mod cell;
+mod bag;
 mod consensus;
 mod container;
 mod counter;
 #[cfg(test)]
 mod differential;
 mod kv;
+mod lease;
 mod monitor;
+mod multi;
 mod mutex;
 mod register;
 mod set;
@@ -19,23 +21,27 @@ mod store;
 mod supply;
 #[cfg(test)]
 mod tests;
+mod weaker;
 mod witness;
 
 use std::hash::Hash;
 
 use crate::history::{Key, Operation};
-use crate::linearizability::{self, Budget, Linearizability};
+use crate::linearizability::{self, Budget, KeyOrder, Linearizability};
 
-pub use cell::{Cell, CellOp, Demand};
+pub use bag::{Bag, BagOp, Elements};
 pub use consensus::{Consensus, ConsensusOp, Observers};
 pub use container::{Container, ContainerOp, PriorityQueue, Queue, Stack};
 pub use counter::Counter;
 pub use kv::{Kv, KvOp, Prefix, Text};
+pub use lease::{Lease, LeaseOp, Tenure};
 pub use monitor::Monitored;
+pub use multi::{MultiRegister, Named, Part};
 pub use mutex::{Mutex, MutexOp};
-pub use register::{Orphans, Register, RegisterOp};
+pub use register::{CasRegister, Content, Orphans, REFUSED, Register, RegisterOp, Registers};
 pub use set::Set;
-pub use store::{AppendList, CasRegister, KvTransaction, StoreOp};
+pub use store::{AppendList, KvTransaction, StoreOp};
+pub use weaker::{Condition, Satisfied};
 
 /// A sequential object.
 ///
@@ -217,6 +223,13 @@ pub trait Model {
         let _ = case;
         None
     }
+
+    /// What operations on one key that have no order still satisfy, or do not satisfy either, as far as that is cheap to
+    /// say and certain. The default says nothing.
+    fn conditions(&self, operations: &[&Operation]) -> Vec<Condition> {
+        let _ = operations;
+        Vec::new()
+    }
 }
 
 /// When an operation takes effect, by indices of the history.
@@ -305,6 +318,16 @@ pub trait AnyModel: Sync {
     fn functions(&self) -> &'static [&'static str];
     /// Whether the operations are linearizable.
     fn check(&self, operations: &[Operation], budget: Budget) -> Linearizability;
+    /// An order of the operations on each key, as far as one can be shown.
+    fn orders(&self, operations: &[Operation], budget: Budget) -> Vec<KeyOrder> {
+        let _ = (operations, budget);
+        Vec::new()
+    }
+    /// What the operations on each key without an order that was found still satisfy, as far as that is cheap to say.
+    fn satisfied(&self, operations: &[Operation], judged: &Linearizability) -> Vec<Satisfied> {
+        let _ = (operations, judged);
+        Vec::new()
+    }
     /// An operation in a few words (`write 5`, `read -> nil`).
     fn describe(&self, operation: &Operation) -> String;
 }
@@ -326,6 +349,14 @@ impl<M: Model + Sync> AnyModel for M {
         linearizability::check(self, operations, budget)
     }
 
+    fn orders(&self, operations: &[Operation], budget: Budget) -> Vec<KeyOrder> {
+        linearizability::orders(self, operations, budget)
+    }
+
+    fn satisfied(&self, operations: &[Operation], judged: &Linearizability) -> Vec<Satisfied> {
+        weaker::satisfied(self, operations, judged)
+    }
+
     fn describe(&self, operation: &Operation) -> String {
         Model::describe(self, operation)
     }
@@ -343,7 +374,7 @@ pub fn by_name(name: &str) -> Option<&'static dyn AnyModel> {
 
 /// All models, by name. Later ones are added here.
 pub const ALL: &[&dyn AnyModel] = &[
-    &Register,
+    &Register::new(),
     &CasRegister::new(),
     &AppendList::new(),
     &KvTransaction::new(),
@@ -354,4 +385,7 @@ pub const ALL: &[&dyn AnyModel] = &[
     &Stack::new(),
     &PriorityQueue::new(),
     &Mutex,
+    &Bag,
+    &Lease,
+    &MultiRegister::of_nothing(),
 ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{AnyModel, Malformed};
 use crate::explain::{Counterexample, Involved};
 use crate::history::{Key, Operation, Outcome, Value};
-use crate::linearizability::{Budget, Finding, KeyResult, Linearizability};
+use crate::linearizability::{Budget, Finding, KeyOrder, KeyResult, Linearizability, OrderStep};
 use crate::verdict::Verdict;
 
 /// A model whose operations on one key are judged at a glance. It is an [`AnyModel`] by way of [`Monitored`].
@@ -20,6 +20,13 @@ pub(super) trait Monitor: Sync {
     /// What is wrong with the operations on one key, which are in order of invocation; nothing if nothing is. The
     /// error says that one of them has no meaning.
     fn judge<'a>(&self, operations: &[&'a Operation]) -> Result<Option<Wrong<'a>>, Malformed>;
+
+    /// An order of the operations on one key that nothing is wrong with. The default has none: what is checked may be
+    /// less than an order.
+    fn order(&self, operations: &[&Operation]) -> Option<Vec<OrderStep>> {
+        let _ = operations;
+        None
+    }
 }
 
 /// Operations that cannot all have happened.
@@ -51,10 +58,7 @@ impl<M: Monitor> AnyModel for Monitored<M> {
     }
 
     fn check(&self, operations: &[Operation], _budget: Budget) -> Linearizability {
-        let mut by_key: BTreeMap<Option<Key>, Vec<&Operation>> = BTreeMap::new();
-        for operation in operations {
-            by_key.entry(operation.key).or_default().push(operation);
-        }
+        let by_key = by_key(operations);
         let judge = |(key, all): (&Option<Key>, &Vec<&Operation>)| {
             let finding = match self.0.judge(all)? {
                 None => Finding::Valid,
@@ -77,13 +81,29 @@ impl<M: Monitor> AnyModel for Monitored<M> {
         }
     }
 
+    fn orders(&self, operations: &[Operation], _budget: Budget) -> Vec<KeyOrder> {
+        let order = |(key, all): (&Option<Key>, &Vec<&Operation>)| {
+            let without = || format!("the model `{}` is judged without an order", M::NAME);
+            KeyOrder::of(*key, all, self.0.order(all).ok_or_else(without))
+        };
+        by_key(operations).iter().map(order).collect()
+    }
+
     fn describe(&self, operation: &Operation) -> String {
         describe(operation)
     }
 }
 
+fn by_key(operations: &[Operation]) -> BTreeMap<Option<Key>, Vec<&Operation>> {
+    let mut by_key: BTreeMap<Option<Key>, Vec<&Operation>> = BTreeMap::new();
+    for operation in operations {
+        by_key.entry(operation.key).or_default().push(operation);
+    }
+    by_key
+}
+
 /// An operation in a few words (`add 5`, `read -> [1, 2]`).
-fn describe(operation: &Operation) -> String {
+pub(super) fn describe(operation: &Operation) -> String {
     match (operation.f.as_str(), &operation.outcome) {
         ("read", Outcome::Ok(value)) => format!("read -> {value}"),
         ("read", Outcome::Fail | Outcome::Info | Outcome::Pending) => "read".to_owned(),

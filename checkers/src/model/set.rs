@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Malformed;
-use super::monitor::{Monitor, Wrong, malformed, takes_nothing};
+use super::monitor::{Monitor, Wrong, describe, malformed, takes_nothing};
 use crate::history::{Operation, Outcome, Value};
+use crate::linearizability::OrderStep;
 
 /// Sets that are empty at first and only grow.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,26 @@ impl Monitor for Set {
         let recorded = Recorded::of(operations)?;
         let of_read = recorded.reads.iter().find_map(|read| recorded.elements(read));
         Ok(of_read.or_else(|| recorded.disagreement()).or_else(|| recorded.out_of_order()))
+    }
+
+    fn order(&self, operations: &[&Operation]) -> Option<Vec<OrderStep>> {
+        if !matches!(self.judge(operations), Ok(None)) {
+            return None;
+        }
+        let mut placed = Recorded::of(operations).ok()?.placed();
+        // The sort is stable: what shares a place stays by invocation.
+        placed.sort_by_key(|one| one.place);
+        let mut held = BTreeSet::new();
+        let step = |one: Placed<'_>| {
+            held.extend(one.element);
+            let elements = held.iter().copied().map(Value::Int).collect();
+            OrderStep {
+                operation: one.operation.invoke,
+                text: describe(one.operation),
+                holds: Value::List(elements).to_string(),
+            }
+        };
+        Some(placed.into_iter().map(step).collect())
     }
 }
 

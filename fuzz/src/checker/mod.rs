@@ -31,7 +31,7 @@ const TOGETHER_MAX: usize = 6;
 fn body(input: &[u8]) {
     let (history, honesty) = record(input);
     let all = operations(&history);
-    let judged = check(&Register, &all, Budget::default());
+    let judged = check(&Register::new(), &all, Budget::default());
     assert_eq!(judged.malformed, None);
     let is_legal =
         judged.keys.iter().map(|result| judge_key(result, &all)).fold(true, |a, b| a & b);
@@ -108,6 +108,6 @@ fn seeds() -> Vec<Seed> {
 
 fn show(input: &[u8]) -> String {
     let (history, honesty) = record(input);
-    let judged = check(&Register, &operations(&history), Budget::default());
+    let judged = check(&Register::new(), &operations(&history), Budget::default());
     format!("{honesty:?}: {}", text_of(&history, &judged))
 }

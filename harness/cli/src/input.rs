@@ -22,7 +22,7 @@ fn plain(mut input: Box<dyn BufRead>) -> io::Result<Box<dyn BufRead>> {
     let head = input.fill_buf()?;
     Ok(if head.starts_with(&GZIP) {
         Box::new(BufReader::new(MultiGzDecoder::new(input)))
-    } else if head.starts_with(&ZSTD) {
+    } else if head.starts_with(&ZSTD) || is_skippable(head) {
         Box::new(BufReader::new(Frames::Between(input)))
     } else {
         input
@@ -33,6 +33,23 @@ fn plain(mut input: Box<dyn BufRead>) -> io::Result<Box<dyn BufRead>> {
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// How files begin that zstd made (RFC 8878 §3.1.1).
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Whether a frame begins here that holds something else, and is to be skipped (RFC 8878 §3.1.2).
+fn is_skippable(head: &[u8]) -> bool {
+    matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+/// Skips such a frame: what it is, how long the rest is, the rest.
+fn skip(input: &mut impl BufRead) -> io::Result<()> {
+    let mut header = [0; 8];
+    input.read_exact(&mut header)?;
+    let [.., a, b, c, d] = header;
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+    if io::copy(&mut input.take(length), &mut io::sink())? < length {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+    }
+    Ok(())
+}
 
 /// The frames of a file that zstd made, one after the other: the library knows only single ones.
 enum Frames<R: BufRead> {
@@ -48,8 +65,14 @@ impl<R: BufRead> Read for Frames<R> {
             match std::mem::replace(self, Self::Over) {
                 Self::Over => return Ok(0),
                 Self::Between(mut input) => {
-                    if input.fill_buf()?.is_empty() {
+                    let head = input.fill_buf()?;
+                    if head.is_empty() {
                         return Ok(0);
+                    }
+                    if is_skippable(head) {
+                        skip(&mut input)?;
+                        *self = Self::Between(input);
+                        continue;
                     }
                     let frame = StreamingDecoder::new(input).map_err(io::Error::other)?;
                     *self = Self::In(Box::new(frame));
@@ -106,6 +129,22 @@ mod tests {
         for compressed in [gzipped(), zstd()] {
             assert_eq!(read(compressed.clone()).unwrap(), TEXT);
             assert_eq!(read(compressed.repeat(2)).unwrap(), TEXT.repeat(2));
+        }
+    }
+
+    #[test]
+    fn frames_that_hold_something_else_are_skipped() {
+        let skipped = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"any"].concat();
+        for file in [
+            [skipped.clone(), zstd()].concat(),
+            [zstd(), skipped.clone()].concat(),
+            [skipped.clone(), skipped.clone(), zstd()].concat(),
+        ] {
+            assert_eq!(read(file).unwrap(), TEXT);
+        }
+        assert_eq!(read(skipped.clone()).unwrap(), b"");
+        for len in 4..skipped.len() {
+            assert!(read(skipped[..len].to_vec()).is_err(), "{len} bytes were enough");
         }
     }
 

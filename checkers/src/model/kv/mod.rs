@@ -1,10 +1,9 @@
 //! Keys with texts: `put` sets one, `append` puts something at its end, `get` returns it. As Porcupine's key-value
 //! histories have them.
 
+mod accuse;
 mod prefix;
 mod text;
-
-use rustc_hash::FxHashSet;
 
 use super::{Case, Malformed, Model, Span};
 use crate::history::{Operation, Outcome, Value};
@@ -119,23 +118,7 @@ impl Model for Kv {
     }
 
     fn accuse(&self, case: &Case<'_, KvOp>) -> Option<String> {
-        let KvOp::Get(seen) = case.accused.op else { return None };
-        let index = case.accused.operation.invoke;
-        // Whoever is not in the set may explain a part of what was seen only if all of them are looked at.
-        let text = |operation: &&Operation| match &operation.input {
-            Value::Text(text) if operation.f != "get" && operation.outcome != Outcome::Fail => {
-                Some(text.clone())
-            }
-            _ => None,
-        };
-        let pieces: FxHashSet<String> = case.all.iter().filter_map(text).collect();
-        let known = text::built(seen.as_str(), &self.initial, &pieces);
-        let rest = seen.as_str().get(known..).filter(|rest| !rest.is_empty())?;
-        Some(format!(
-            "a get at index {index} returned {}, but nobody put or appended what follows after its first {known} bytes: {}",
-            text::shown(seen.as_str()),
-            text::shown(rest)
-        ))
+        accuse::sentence(&self.initial, case)
     }
 }
 

@@ -1,174 +1,254 @@
-//! A register: `read` returns what the last `write` wrote.
+//! A register: `read` returns what the last `write` wrote; and one with compare-and-set.
+//!
+//! Both are one model. Histories of runs have numbers in them, and registers hold nothing at first; other programs have
+//! values of any kind, an initial value, and say what a refusal or a read of nothing means.
 
 mod accuse;
+mod causes;
+mod conditions;
+mod content;
+mod deeds;
 mod orphans;
+mod parse;
 mod stale;
 mod zones;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::fmt;
+use std::marker::PhantomData;
 
-use super::witness::{self, Deed};
-use super::{Case, Malformed, Member, Model, Span};
+use rustc_hash::FxHashSet;
+
+use super::witness;
+use super::{Case, Condition, Malformed, Member, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 
+pub use content::Content;
+use deeds::Deeds;
 pub use orphans::Orphans;
 
-/// A register that holds nothing at first.
-#[derive(Clone, Copy, Debug)]
-pub struct Register;
-
-/// What a register holds: `None` before the first write.
-type Content = Option<i64>;
-
-/// An operation on a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RegisterOp {
-    /// It returned this.
-    Read(Content),
-    /// It wrote this, if it happened.
-    Write(i64),
+/// Independent registers. `D` says which functions there are.
+#[derive(Clone, Debug)]
+pub struct Registers<D> {
+    initial: Content,
+    is_nil_read_unknown: bool,
+    has_numbers_only: bool,
+    dialect: PhantomData<D>,
 }
 
-impl Model for Register {
-    type State = Content;
-    type Op = RegisterOp;
-    type Lookahead = Orphans;
+/// Registers that are read and written.
+pub type Register = Registers<Plain>;
+/// Registers with compare-and-set as well.
+pub type CasRegister = Registers<Conditional>;
 
+/// The result of a `cas` that was done and found something else than it expected.
+pub const REFUSED: &str = "refused";
+
+/// Which functions registers have.
+pub trait Dialect: Sync + fmt::Debug {
+    /// Its name, as in the header of a history.
+    const NAME: &'static str;
+    /// One sentence, for lists.
+    const SUMMARY: &'static str;
+    /// The functions that a meaningful history has successes of.
+    const FUNCTIONS: &'static [&'static str];
+    /// All functions.
+    const TAKEN: &'static [&'static str];
+}
+
+/// See [`Register`].
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl Dialect for Plain {
     const NAME: &'static str = "register";
     const SUMMARY: &'static str =
         "independent registers: `read` returns what the last `write` wrote";
     const FUNCTIONS: &'static [&'static str] = &["read", "write"];
+    const TAKEN: &'static [&'static str] = Self::FUNCTIONS;
+}
+
+/// See [`CasRegister`].
+#[derive(Clone, Copy, Debug)]
+pub struct Conditional;
+
+impl Dialect for Conditional {
+    const NAME: &'static str = "cas-register";
+    const SUMMARY: &'static str = "independent registers: a `cas` of [expected, new] writes only where it finds what it \
+         expects, a `delete` takes the value away";
+    const FUNCTIONS: &'static [&'static str] = &["read", "write", "cas"];
+    const TAKEN: &'static [&'static str] = &["read", "write", "cas", "delete"];
+}
+
+impl<D> Registers<D> {
+    /// As histories of runs have them: with numbers, and nothing at first.
+    pub const fn new() -> Self {
+        Self {
+            initial: Content::Nil,
+            is_nil_read_unknown: false,
+            has_numbers_only: true,
+            dialect: PhantomData,
+        }
+    }
+
+    /// As histories of other programs have them: with values of any kind, and this one at first.
+    pub fn holding(initial: &Value) -> Self {
+        Self { initial: Content::of(initial), has_numbers_only: false, ..Self::new() }
+    }
+
+    /// The same, where a read that returns nil says nothing if `is_unknown`, and not that the register holds nil.
+    #[must_use]
+    pub fn with_nil_reads(self, is_unknown: bool) -> Self {
+        Self { is_nil_read_unknown: is_unknown, ..self }
+    }
+}
+
+impl<D: Dialect> Registers<D> {
+    /// All functions.
+    pub const TAKEN: &'static [&'static str] = D::TAKEN;
+}
+
+impl<D> Default for Registers<D> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An operation on a register.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RegisterOp {
+    /// It returned this.
+    Read(Content),
+    /// It wrote this, if it happened.
+    Write(Content),
+    /// It found the one and wrote the other, if it happened.
+    Cas(Box<(Content, Content)>),
+    /// It found something else than this.
+    Refused(Content),
+}
+
+impl RegisterOp {
+    /// What it must find, if it happens.
+    fn finds(&self) -> Option<&Content> {
+        match self {
+            Self::Read(found) => Some(found),
+            Self::Cas(swap) => Some(&swap.0),
+            Self::Write(_) | Self::Refused(_) => None,
+        }
+    }
+
+    /// What it leaves there, where that may be something else than what was there.
+    fn leaves(&self) -> Option<&Content> {
+        match self {
+            Self::Write(new) => Some(new),
+            Self::Cas(swap) => Some(&swap.1).filter(|new| **new != swap.0),
+            Self::Read(_) | Self::Refused(_) => None,
+        }
+    }
+
+    /// What it must not find.
+    fn refuses(&self) -> Option<&Content> {
+        if let Self::Refused(expected) = self { Some(expected) } else { None }
+    }
+}
+
+impl<D: Dialect> Model for Registers<D> {
+    type State = Content;
+    type Op = RegisterOp;
+    type Lookahead = Orphans;
+
+    const NAME: &'static str = D::NAME;
+    const SUMMARY: &'static str = D::SUMMARY;
+    const FUNCTIONS: &'static [&'static str] = D::FUNCTIONS;
 
     fn initial(&self) -> Content {
-        None
+        self.initial.clone()
     }
 
     fn parse(&self, operation: &Operation) -> Result<Option<RegisterOp>, Malformed> {
-        match operation.f.as_str() {
-            "read" => parse_read(operation),
-            "write" => parse_write(operation).map(Some),
-            other => Err(Malformed {
-                index: operation.invoke,
-                problem: format!(
-                    "the model `register` has no function `{other}`; expected `read` or `write`"
-                ),
-            }),
-        }
+        parse::parse(self, operation)
     }
 
-    fn step(&self, state: &Content, op: &RegisterOp) -> Option<Content> {
-        match *op {
-            RegisterOp::Read(seen) => (seen == *state).then_some(*state),
-            RegisterOp::Write(value) => Some(Some(value)),
+    fn step(&self, held: &Content, op: &RegisterOp) -> Option<Content> {
+        if !self.is_possible(held, op) {
+            return None;
         }
+        Some(op.leaves().unwrap_or(held).clone())
+    }
+
+    fn is_possible(&self, held: &Content, op: &RegisterOp) -> bool {
+        op.finds().is_none_or(|found| found == held)
+            && op.refuses().is_none_or(|expected| expected != held)
     }
 
     fn is_read_only(&self, op: &RegisterOp) -> bool {
-        matches!(op, RegisterOp::Read(_))
+        op.leaves().is_none()
     }
 
     fn depends(&self, observer: &RegisterOp, cause: &RegisterOp) -> bool {
-        matches!((observer, cause), (RegisterOp::Read(Some(seen)), RegisterOp::Write(written))
-            if seen == written)
+        cause.leaves().is_some_and(|left| {
+            let is_refused = || observer.refuses().is_some_and(|expected| expected != left);
+            observer.finds() == Some(left) || is_refused()
+        })
     }
 
     fn unobserved(&self, ops: &[RegisterOp]) -> Vec<bool> {
-        let seen: FxHashSet<i64> = ops.iter().filter_map(|op| content_read(*op)?).collect();
-        let is_unobserved = |op: &RegisterOp| match op {
-            RegisterOp::Read(_) => true,
-            RegisterOp::Write(value) => !seen.contains(value),
+        let found: FxHashSet<&Content> = ops.iter().filter_map(RegisterOp::finds).collect();
+        let refused: FxHashSet<&Content> = ops.iter().filter_map(RegisterOp::refuses).collect();
+        let is_unobserved = |op: &RegisterOp| {
+            op.leaves().is_none_or(|left| {
+                // Whatever is not what was refused may be the reason of the refusal.
+                !found.contains(left) && refused.iter().all(|refused| *refused == left)
+            })
         };
         ops.iter().map(is_unobserved).collect()
     }
 
     fn guess(&self, members: &[Member<'_, RegisterOp>]) -> Option<Vec<usize>> {
-        let mut ids: FxHashMap<i64, u32> = FxHashMap::default();
-        let mut id = |value: i64| {
-            let fresh = u32::try_from(ids.len() + 1).expect("fewer than 2^32 values");
-            *ids.entry(value).or_insert(fresh)
-        };
-        let deed = |member: &Member<'_, RegisterOp>| match *member.op {
-            RegisterOp::Read(seen) => Deed { finds: Some(seen.map_or(0, &mut id)), leaves: None },
-            RegisterOp::Write(value) => Deed { finds: None, leaves: Some(id(value)) },
-        };
-        let deeds: Vec<Deed> = members.iter().map(deed).collect();
-        let spans: Vec<Span> = members.iter().map(Member::span).collect();
-        witness::order(&deeds, &spans, ids.len() + 1)
+        let deeds = Deeds::of(&self.initial, members.iter().map(|member| member.op));
+        witness::order(&deeds.deeds, &spans(members), deeds.contents)
     }
 
     fn suspects(&self, members: &[Member<'_, RegisterOp>]) -> Vec<Vec<usize>> {
+        let deeds = Deeds::of(&self.initial, members.iter().map(|member| member.op));
+        let spans = spans(members);
+        let mut cores = stale::stale(&deeds, &spans);
+        cores.extend(zones::conflicts(&deeds, &spans));
         // Those that end first come first.
-        let mut suspects = stale::stale_reads(members);
-        suspects.extend(zones::conflicts(members));
-        suspects.sort_by_cached_key(|places| {
-            let end = |&place: &usize| members.get(place).and_then(|m| m.operation.definite_end());
+        cores.sort_by_cached_key(|places| {
+            let end = |&place: &usize| spans.get(place).and_then(|span: &Span| span.end);
             (places.iter().filter_map(end).max(), places.len())
         });
-        suspects
+        causes::with_causes(&deeds, &spans, cores)
     }
 
     fn lookahead(&self, ops: &[RegisterOp], spans: &[Span]) -> Orphans {
-        Orphans::new(ops, spans)
+        Orphans::new(&Deeds::of(&self.initial, ops), spans, 1)
     }
 
     fn describe(&self, operation: &Operation) -> String {
-        match &operation.outcome {
-            Outcome::Ok(value) if operation.f == "read" => format!("read -> {value}"),
-            Outcome::Ok(_) | Outcome::Fail | Outcome::Info | Outcome::Pending
-                if operation.f == "read" =>
-            {
-                "read".to_owned()
-            }
-            Outcome::Ok(_) | Outcome::Fail | Outcome::Info | Outcome::Pending => {
-                format!("{} {}", operation.f, operation.input)
-            }
-        }
+        let refused = if is_refused(operation) { " refused" } else { "" };
+        super::describe(operation) + refused
     }
 
-    fn describe_state(&self, state: &Content) -> String {
-        name(*state)
+    fn describe_state(&self, held: &Content) -> String {
+        held.to_string()
     }
 
     fn accuse(&self, case: &Case<'_, RegisterOp>) -> Option<String> {
-        accuse::sentence(case)
+        accuse::sentence(&self.initial, case)
+    }
+
+    fn conditions(&self, operations: &[&Operation]) -> Vec<Condition> {
+        conditions::conditions(self, operations)
     }
 }
 
-fn parse_read(operation: &Operation) -> Result<Option<RegisterOp>, Malformed> {
-    if operation.input != Value::Nil {
-        return Err(Malformed {
-            index: operation.invoke,
-            problem: format!("`read` takes no argument, not {}; expected null", operation.input),
-        });
-    }
-    match &operation.outcome {
-        Outcome::Ok(Value::Nil) => Ok(Some(RegisterOp::Read(None))),
-        Outcome::Ok(Value::Int(value)) => Ok(Some(RegisterOp::Read(Some(*value)))),
-        Outcome::Ok(other @ (Value::Text(_) | Value::List(_))) => Err(Malformed {
-            index: operation.complete.unwrap_or(operation.invoke),
-            problem: format!("`read` returns {other}; expected an integer or null"),
-        }),
-        Outcome::Fail | Outcome::Info | Outcome::Pending => Ok(None),
-    }
+fn spans(members: &[Member<'_, RegisterOp>]) -> Vec<Span> {
+    members.iter().map(Member::span).collect()
 }
 
-fn parse_write(operation: &Operation) -> Result<RegisterOp, Malformed> {
-    let Value::Int(value) = operation.input else {
-        return Err(Malformed {
-            index: operation.invoke,
-            problem: format!("`write` is given {}; expected an integer", operation.input),
-        });
-    };
-    Ok(RegisterOp::Write(value))
-}
-
-fn content_read(op: RegisterOp) -> Option<Content> {
-    match op {
-        RegisterOp::Read(seen) => Some(seen),
-        RegisterOp::Write(_) => None,
-    }
-}
-
-fn name(content: Content) -> String {
-    content.map_or_else(|| "nil".to_owned(), |value| value.to_string())
+/// Whether it is a `cas` that found something else than it expected.
+fn is_refused(operation: &Operation) -> bool {
+    matches!(&operation.outcome, Outcome::Ok(Value::Text(result)) if result == REFUSED)
+        && operation.f == "cas"
 }

@@ -1,68 +1,68 @@
-//! Sees dead ends of a search for an order of reads and writes.
+//! Sees dead ends of a search for an order of operations on a register.
 
-use rustc_hash::FxHashMap;
-
-use super::{Content, RegisterOp};
+use super::Deeds;
 use crate::model::supply::{Demand, Supply};
 use crate::model::{Lookahead, Span};
 
-/// Watches for orphans: values that somebody must read before anybody who is left can have written them. The value that
-/// the register holds is none.
+/// Watches for orphans: contents that somebody must find before anybody who is left can have left them there. What can
+/// still be found is none.
 #[derive(Debug)]
 pub struct Orphans {
     supply: Supply,
     /// By operation: what it leaves in the register.
-    written: Vec<Option<u32>>,
-    /// What the register has held, the present value last.
+    left: Vec<Option<u32>>,
+    /// What the register has held, the present content last.
     held: Vec<u32>,
+    /// So many of the last contents can still be found.
+    depth: usize,
 }
 
 impl Orphans {
-    pub(super) fn new(ops: &[RegisterOp], spans: &[Span]) -> Self {
+    pub(super) fn new(deeds: &Deeds, spans: &[Span], depth: usize) -> Self {
         let mut demand = Demand::default();
-        let mut ids: FxHashMap<Content, u32> = FxHashMap::default();
-        ids.insert(None, 0);
-        let mut written = Vec::with_capacity(ops.len());
-        for (place, (op, span)) in ops.iter().zip(spans).enumerate() {
-            let content = match *op {
-                RegisterOp::Read(seen) => seen,
-                RegisterOp::Write(value) => Some(value),
-            };
-            let fresh = u32::try_from(ids.len()).expect("fewer than 2^32 values");
-            let id = *ids.entry(content).or_insert(fresh);
-            match op {
-                RegisterOp::Read(_) => demand.observes(place, *span, id),
-                RegisterOp::Write(_) => demand.produces(place, *span, id),
+        for (place, (deed, span)) in deeds.deeds.iter().zip(spans).enumerate() {
+            if let Some(found) = deed.finds {
+                demand.observes(place, *span, found);
             }
-            written.push(matches!(op, RegisterOp::Write(_)).then_some(id));
+            if let (Some(found), Some(_)) = (deed.finds, deed.leaves) {
+                demand.takes(place, *span, found);
+            }
+            if let Some(left) = deed.leaves {
+                demand.produces(place, *span, left);
+            }
         }
-        Self { supply: demand.gathered(ids.len(), ops.len()), written, held: vec![0] }
+        Self {
+            supply: demand.gathered(deeds.contents, deeds.deeds.len()),
+            left: deeds.deeds.iter().map(|deed| deed.leaves).collect(),
+            held: vec![0],
+            depth,
+        }
     }
 
-    fn written(&self, op: usize) -> Option<u32> {
-        self.written.get(op).copied().flatten()
+    fn left(&self, op: usize) -> Option<u32> {
+        self.left.get(op).copied().flatten()
     }
 }
 
-impl Lookahead<Content> for Orphans {
+impl<State> Lookahead<State> for Orphans {
     fn take(&mut self, op: usize) {
         self.supply.take(op);
-        self.held.extend(self.written(op));
+        self.held.extend(self.left(op));
     }
 
     fn put_back(&mut self, op: usize) {
         self.supply.put_back(op);
-        if self.written(op).is_some() {
+        if self.left(op).is_some() {
             self.held.pop();
         }
     }
 
-    fn is_doomed(&self, _: &Content) -> bool {
-        match self.held.as_slice() {
-            [.., before, now] => before != now && self.supply.is_missing(*before),
-            [now] => (0..self.supply.contents())
-                .any(|content| content != *now && self.supply.is_missing(content)),
-            [] => false,
+    fn is_doomed(&self, _: &State) -> bool {
+        if let [now] = self.held.as_slice() {
+            return (0..self.supply.contents())
+                .any(|content| content != *now && self.supply.is_missing(content));
         }
+        let (before, last) = self.held.split_at(self.held.len().saturating_sub(self.depth));
+        before.last().is_some_and(|gone| !last.contains(gone) && self.supply.is_missing(*gone))
     }
 }

@@ -1,7 +1,6 @@
-//! Keys with a number or a list each: registers with compare-and-set, lists that are appended to, and transactions
-//! over several keys.
+//! Keys with a number or a list each: lists that are appended to, and transactions over several keys.
 //!
-//! The three models differ in what they take, and in nothing else.
+//! The two models differ in what they take, and in nothing else.
 
 mod accuse;
 mod guess;
@@ -47,8 +46,6 @@ impl<D> Clone for Store<D> {
 
 impl<D> Copy for Store<D> {}
 
-/// Independent registers with compare-and-set.
-pub type CasRegister = Store<parse::CasRegisters>;
 /// Independent lists.
 pub type AppendList = Store<parse::AppendLists>;
 /// One map from keys to registers and lists, with transactions.

@@ -4,10 +4,6 @@ use super::{Content, Dialect, List, Micro, StoreOp, result};
 use crate::history::{Key, Operation, Outcome, Value};
 use crate::model::Malformed;
 
-/// `read`, `write`, `cas`, `delete`.
-#[derive(Clone, Copy, Debug)]
-pub struct CasRegisters;
-
 /// `read`, `append`.
 #[derive(Clone, Copy, Debug)]
 pub struct AppendLists;
@@ -15,21 +11,6 @@ pub struct AppendLists;
 /// `txn`, and what its parts can be by themselves.
 #[derive(Clone, Copy, Debug)]
 pub struct KvTransactions;
-
-impl Dialect for CasRegisters {
-    const NAME: &'static str = "cas-register";
-    const SUMMARY: &'static str = "independent registers: a `cas` of [expected, new] writes only where it finds what it \
-         expects, a `delete` takes the value away";
-    const FUNCTIONS: &'static [&'static str] = &["read", "write", "cas"];
-
-    fn parse(operation: &Operation) -> Result<Option<StoreOp>, Malformed> {
-        let f = operation.f.as_str();
-        if !["read", "write", "cas", "delete"].contains(&f) {
-            return Err(no_function::<Self>(operation, "`read`, `write`, `cas` or `delete`"));
-        }
-        single(operation, 0, Seen::Number)
-    }
-}
 
 impl Dialect for AppendLists {
     const NAME: &'static str = "append-list";
@@ -87,7 +68,6 @@ fn no_function<D: Dialect>(operation: &Operation, expected: &str) -> Malformed {
 /// What a read may return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
-    Number,
     List,
     Any,
 }
@@ -95,7 +75,6 @@ enum Seen {
 impl Seen {
     const fn name(self) -> &'static str {
         match self {
-            Self::Number => "an integer or null",
             Self::List => "a list of integers or null",
             Self::Any => "an integer, a list of integers or null",
         }
@@ -104,13 +83,13 @@ impl Seen {
     fn read(self, value: &Value) -> Option<Content> {
         match (value, self) {
             (Value::Nil, _) => Some(Content::Nil),
-            (Value::Int(value), Self::Number | Self::Any) => Some(Content::Int(*value)),
-            (Value::List(values), Self::List | Self::Any) => {
+            (Value::Int(value), Self::Any) => Some(Content::Int(*value)),
+            (Value::List(values), _) => {
                 let list = values.iter().map(int).collect::<Option<List>>()?;
                 // A list that nobody appended to is nothing.
                 Some(if list.is_empty() { Content::Nil } else { Content::List(list) })
             }
-            (Value::Int(_) | Value::List(_) | Value::Text(_), _) => None,
+            (Value::Int(_) | Value::Text(_), _) => None,
         }
     }
 }

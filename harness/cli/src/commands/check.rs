@@ -2,6 +2,7 @@
 
 mod checkers;
 pub(super) mod foreign;
+mod more;
 
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -12,12 +13,14 @@ use clap::Args;
 use quorate_checkers::history::{self, HistoryFile, Problem, operations};
 use quorate_checkers::judge::{Demands, Results, judge};
 use quorate_checkers::linearizability::Budget;
+use quorate_checkers::model;
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::Plan;
 use serde::Serialize;
 
 use crate::commands::check::checkers::CheckerArguments;
 use crate::commands::check::foreign::ForeignArguments;
+use crate::commands::check::more::More;
 use crate::commands::run::PROGRAM;
 use crate::error::CliError;
 use crate::input;
@@ -39,6 +42,7 @@ Examples:
   quorate check - < history.jsonl
   quorate check etcd.log --model cas-register
   quorate check *.edn.gz --model cas-register --init 0 --refused-cas observation
+  quorate check etcd.log --model cas-register --witness
   quorate check store/latest --checker list-append --consistency serializable
 
 docs/check.md tells what histories of other programs mean.
@@ -57,6 +61,10 @@ pub(crate) struct Check {
 
     #[command(flatten)]
     checkers: CheckerArguments,
+
+    /// Show an order of the operations on each key, with what it leads to, if the history is valid.
+    #[arg(long, conflicts_with = "checker")]
+    witness: bool,
 
     /// The results as JSON instead of text; those of several files in a list.
     #[arg(long)]
@@ -98,19 +106,26 @@ impl Check {
         let opened = Opened::at(path)?;
         let (name, mut input) = open(opened.path())?;
         if !self.foreign.is_ours(head(&name, &mut input)?) {
-            return self.foreign.judge(&name, input, self.budget.budget(), &self.checkers);
+            let is_asked = self.witness;
+            let budget = self.budget.budget();
+            return self.foreign.judge(&name, input, budget, &self.checkers, is_asked);
         }
         let (file, plan) = parsed(&name, input)?;
-        if let Some(judgement) = self.checkers.judge(&operations(&file.history)) {
+        let operations = operations(&file.history);
+        if let Some(judgement) = self.checkers.judge(&operations) {
             return Ok(judgement.judged(&path.display().to_string()));
         }
-        let model = self.foreign.model_of_ours(&name, &file.header.model)?;
-        let results = judge(&file.history, &demands(model, &plan, self.budget.budget()));
+        let name = self.foreign.model_of_ours(&name, &file.header.model)?;
+        let budget = self.budget.budget();
+        let results = judge(&file.history, &demands(name, &plan, budget));
+        let more = model::by_name(name).map_or_else(More::default, |model| {
+            More::of(model, &operations, &results.linearizability, self.witness.then_some(budget))
+        });
         Ok(Judged {
             file: path.display().to_string(),
             verdict: results.verdict,
-            text: text(&file, &plan, &results),
-            results: serde_json::to_value(&results).expect("results have text keys"),
+            text: text(&file, &plan, &results) + &more.text(),
+            results: more.with(serde_json::to_value(&results).expect("results have text keys")),
         })
     }
 

@@ -102,6 +102,84 @@ fn what_cannot_be_judged_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn an_order_is_shown_of_what_is_valid_and_what_is_left_of_what_is_not() {
+    let stale = format!(
+        "{GOOD}{}{}",
+        GOOD.replace("process 1", "process 0")
+            .replace(":value 1", ":value 2")
+            .split_inclusive('\n')
+            .take(2)
+            .collect::<String>(),
+        GOOD.split_inclusive('\n').skip(2).collect::<String>()
+    );
+    let nobody = "{:process :nemesis, :type :info, :f :kill}";
+    let files = [("good.edn", GOOD), ("stale.edn", &stale), ("nobody.edn", nobody)];
+    let sandbox = sandbox(&files);
+    let check = |arguments: &[&str]| {
+        sandbox.quorate(&[&["check", "--model", "register"], arguments].concat())
+    };
+    let good = check(&["good.edn", "--witness"]);
+    assert_eq!(good.code, 0, "{good}");
+    assert!(good.stdout.contains("order    2 operations\n"), "{good}");
+    assert!(good.stdout.contains("      0  write 1    then 1\n"), "{good}");
+    assert!(good.stdout.contains("      2  read -> 1  then 1\n"), "{good}");
+    let json: Value =
+        serde_json::from_str(&check(&["good.edn", "--witness", "--json"]).stdout).unwrap();
+    assert_eq!(json["witness"][0]["order"][1]["operation"], 2);
+    let stale = check(&["stale.edn", "--witness"]);
+    assert_eq!(stale.code, 1, "{stale}");
+    assert!(stale.stdout.contains("note     sequentially consistent: "), "{stale}");
+    assert!(stale.stdout.contains("note     2-atomic: "), "{stale}");
+    assert!(!stale.stdout.contains("order    "), "{stale}");
+    let json: Value = serde_json::from_str(&check(&["stale.edn", "--json"]).stdout).unwrap();
+    assert_eq!(json["satisfies"][0]["conditions"][1]["name"], "regularity");
+    assert_eq!(json["satisfies"][0]["conditions"][1]["holds"], false);
+    let nobody = check(&["nobody.edn"]);
+    assert_eq!(nobody.code, 0, "{nobody}");
+    assert!(
+        nobody.stdout.contains("0 operations judged: none of 1 event is of a client"),
+        "{nobody}"
+    );
+}
+
+#[test]
+fn the_models_of_other_programs_are_there() {
+    let held = "{:process 0, :type :invoke, :f :acquire, :value :a}
+{:process 0, :type :ok, :f :acquire, :value [:a 1]}
+{:process 1, :type :invoke, :f :acquire, :value :b}
+{:process 1, :type :ok, :f :acquire, :value [:b 2]}";
+    let several = "{:process 0, :type :invoke, :f :read, :value {:x nil}}
+{:process 0, :type :ok, :f :read, :value {:x 0}}";
+    let bag = "{:process 0, :type :invoke, :f :dequeue, :value nil}
+{:process 0, :type :ok, :f :dequeue, :value 1}";
+    let keyed = "{:process 0, :type :invoke, :f :read, :key 1, :value [1 nil]}";
+    let files =
+        [("held.edn", held), ("several.edn", several), ("bag.edn", bag), ("keyed.edn", keyed)];
+    let sandbox = sandbox(&files);
+    for (arguments, code, told) in [
+        (&["held.edn", "--model", "lease"][..], 1, "\"a\" held it from index 0 on"),
+        (&["several.edn", "--model", "multi-register"], 1, "nobody ever wrote 0 there"),
+        (&["several.edn", "--model", "multi-register", "--init", "{:x 0}"], 0, "VALID"),
+        (
+            &["several.edn", "--model", "multi-register", "--init", "0"],
+            254,
+            "is not a map of registers",
+        ),
+        (&["bag.edn", "--model", "unordered-queue"], 1, "nobody ever enqueued it"),
+        (
+            &["keyed.edn", "--model", "register", "--keyed"],
+            254,
+            "line 1: this operation has a `key` of its own",
+        ),
+    ] {
+        let ended = sandbox.quorate(&[&["check"], arguments].concat());
+        assert_eq!(ended.code, code, "{arguments:?}: {ended}");
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains(told), "{arguments:?} lacks {told:?}: {ended}");
+    }
+}
+
+#[test]
 fn what_is_compressed_is_read_and_what_is_converted_has_the_same_verdict() {
     let sandbox = sandbox(&[("refused.log", REFUSED)]);
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());

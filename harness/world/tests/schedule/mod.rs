@@ -505,7 +505,7 @@ impl Run {
     /// What the invariants found, and what is wrong with the history.
     pub(crate) fn judge(self) -> Judgement {
         let history = self.history.finish();
-        let found = check(&Register, &operations(&history), Budget::default());
+        let found = check(&Register::new(), &operations(&history), Budget::default());
         let history = match found.verdict {
             Verdict::Valid => Ok(()),
             Verdict::Invalid | Verdict::Unknown => Err(found.sentences().join("; ")),

@@ -6,8 +6,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use quorate_checkers::explain::Counterexample;
 use quorate_checkers::foreign::{
-    self, Format, History, MODELS, Meaning, NilReads, Problem, ReadError, RefusedCas, Results,
-    Unjudged,
+    self, Format, History, MODELS, Meaning, NilReads, Prepared, Problem, ReadError, RefusedCas,
+    Results, Unjudged,
 };
 use quorate_checkers::history::Value;
 use quorate_checkers::linearizability::Budget;
@@ -15,6 +15,7 @@ use quorate_checkers::model;
 
 use super::Judged;
 use super::checkers::CheckerArguments;
+use super::more::More;
 use crate::error::CliError;
 use crate::output;
 
@@ -113,13 +114,14 @@ impl ForeignArguments {
         input: impl BufRead,
         budget: Budget,
         checkers: &CheckerArguments,
+        is_witness_asked: bool,
     ) -> Result<Judged, CliError> {
         let format = self.format.map(FormatArgument::format);
         let (format, history) =
             foreign::read(input, format).map_err(|error| unreadable(name, &error))?;
         if checkers.is_asked_for() {
-            let no_pair = |line| unjudged(name, &Unjudged::NoPair { line });
-            let recorded = foreign::recorded(&history, self.keyed).map_err(no_pair)?;
+            let recorded = foreign::recorded(&history, self.keyed);
+            let recorded = recorded.map_err(|error| unjudged(name, &error))?;
             if let Some(judgement) = checkers.judge(&recorded.operations) {
                 return Ok(judgement.judged(name));
             }
@@ -130,13 +132,17 @@ impl ForeignArguments {
             ))
             .hint(format_args!("add --model NAME: {}", models().join(", "))));
         };
-        let results = foreign::judge(&history, model, &self.meaning(format), self.keyed, budget)
+        let prepared = foreign::prepare(&history, model, &self.meaning(format), self.keyed)
             .map_err(|error| unjudged(name, &error))?;
+        let results = prepared.judge(budget);
+        let Prepared { model, operations, .. } = &prepared;
+        let for_orders = is_witness_asked.then_some(budget);
+        let more = More::of(&**model, operations, &results.linearizability, for_orders);
         Ok(Judged {
             file: name.to_owned(),
             verdict: results.verdict,
-            text: text(format, &history, &results),
-            results: serde_json::to_value(&results).expect("results have text keys"),
+            text: text(format, &history, &results) + &more.text(),
+            results: more.with(serde_json::to_value(&results).expect("results have text keys")),
         })
     }
 
@@ -205,8 +211,11 @@ fn unjudged(name: &str, error: &Unjudged) -> CliError {
             told.hint(format_args!("name another one with --model: {}", models().join(", ")))
         }
         Unjudged::NoInitial { .. } => told.hint("leave out --init"),
-        Unjudged::Initial { .. } => told.hint(r#"give a text: --init '"abc"'"#),
+        Unjudged::Initial { .. } => {
+            told.hint(r#"give one as EDN: --init '"abc"', --init '{:x 0}'"#)
+        }
         Unjudged::NoPair { .. } => told.hint("leave out --keyed"),
+        Unjudged::HasKey { .. } => told.hint("leave out --keyed: the `key`s are used without it"),
     }
 }
 
@@ -228,10 +237,24 @@ fn text(format: Format, history: &History, results: &Results) -> String {
     if !results.sentences.is_empty() {
         output::line(&mut text, "", &summary);
     }
+    if results.operations == 0 {
+        output::line(&mut text, "note", &nothing_judged(history));
+    }
     for named in results.keys.iter().take(KEYS_MAX) {
         output::line(&mut text, "note", &format!("key {} is {}", named.key, named.name));
     }
     text
+}
+
+/// Why there was nothing to judge.
+fn nothing_judged(history: &History) -> String {
+    match history.events().len() as u64 {
+        0 => "0 operations judged: there are no events in it".to_owned(),
+        count => format!(
+            "0 operations judged: none of {} is of a client; clients are processes with numbers",
+            output::count(count, "event")
+        ),
+    }
 }
 
 /// `85 operations on 1 key, read as log; checked in 3 ms`.

@@ -1,9 +1,15 @@
-//! Histories for tests: written by hand as pictures, or drawn at random; and a judgement of
-//! registers that shares nothing with the search.
+//! Histories for tests: written by hand as pictures, or drawn at random; and judgements that share nothing with the
+//! search.
+
+mod object;
+mod world;
 
 use crate::history::{
     Builder, History, Key, Operation, Outcome, ProcessId, Step, Time, Value, What,
 };
+
+pub(crate) use object::{Object, has_order};
+pub(crate) use world::{Size, World};
 
 /// A generator of numbers that every machine draws alike: xorshift64* (Marsaglia 2003).
 pub(crate) struct Dice(u64);
@@ -85,7 +91,7 @@ pub(crate) struct Shape {
 /// A random history of one register: a real register is asked, so that it is legal but for wrong
 /// reads (and for failures that happened all the same).
 pub(crate) fn random_history(dice: &mut Dice, shape: Shape) -> History {
-    let mut world = World {
+    let mut world = Recording {
         dice,
         shape,
         register: Value::Nil,
@@ -114,7 +120,7 @@ pub(crate) fn random_history(dice: &mut Dice, shape: Shape) -> History {
     }
 }
 
-struct World<'a> {
+struct Recording<'a> {
     dice: &'a mut Dice,
     shape: Shape,
     register: Value,
@@ -125,7 +131,7 @@ struct World<'a> {
     builder: Builder,
 }
 
-impl World<'_> {
+impl Recording<'_> {
     fn push(&mut self, what: What) {
         let time = Time(self.builder.history().len() * 1_000);
         self.builder.push(time, what).unwrap();
