@@ -10,10 +10,12 @@ mod container;
 mod counter;
 #[cfg(test)]
 mod differential;
+mod element_set;
 mod kv;
 mod monitor;
 mod mutex;
 mod register;
+mod rules;
 mod set;
 mod store;
 mod supply;
@@ -30,6 +32,7 @@ pub use cell::{Cell, CellOp, Demand};
 pub use consensus::{Consensus, ConsensusOp, Observers};
 pub use container::{Container, ContainerOp, PriorityQueue, Queue, Stack};
 pub use counter::Counter;
+pub use element_set::ElementSet;
 pub use kv::{Kv, KvOp, Prefix, Text};
 pub use monitor::Monitored;
 pub use mutex::{Mutex, MutexOp};
@@ -348,6 +351,7 @@ pub const ALL: &[&dyn AnyModel] = &[
     &AppendList::new(),
     &KvTransaction::new(),
     &Monitored(Set),
+    &ElementSet,
     &Monitored(Counter),
     &Consensus,
     &Queue::new(),
