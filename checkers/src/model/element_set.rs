@@ -13,8 +13,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use super::rules::{Rule, holds};
 use super::{AnyModel, Case, Malformed, Model, NoLookahead, Span};
 use crate::explain::Counterexample;
@@ -40,8 +38,9 @@ impl AnyModel for ElementSet {
 
     /// Judges each element as an object with a key of its own, and puts together what is said of those of one set.
     fn check(&self, operations: &[Operation], budget: Budget) -> Linearizability {
-        let elements: BTreeSet<Name> = operations.iter().map(name).collect();
-        let elements: Vec<Name> = elements.into_iter().collect();
+        let mut elements: Vec<Name> = operations.iter().map(name).collect();
+        elements.sort_unstable();
+        elements.dedup();
         let number = |operation: &Operation| elements.partition_point(|e| *e < name(operation));
         let renamed = |operation: &Operation| Operation {
             key: Some(Key(number(operation) as u64)),

@@ -136,13 +136,11 @@ impl<'a> Deeds<'a> {
     }
 
     fn was_there(&self, put: &str, when: &str) -> String {
-        let Self { element, puts, takes } = self;
+        let Self { element, puts, .. } = self;
         let ended = puts.first().and_then(|put| put.definite_end()).unwrap_or_default();
-        let fate = match takes.first() {
-            Some(take) => format!("was taken only later, from index {} on", take.invoke),
-            None => "was not taken".to_owned(),
-        };
-        format!("the {put} of {element} had ended at index {ended}{when}, and {element} {fate}")
+        format!(
+            "the {put} of {element} had ended at index {ended}{when}, and {element} was still there"
+        )
     }
 }
 

@@ -281,25 +281,24 @@ fn what_is_wrong_with_a_container_is_said() {
         (
             "queue",
             &["0 enqueue 1", "0 ok", "0 enqueue 2", "0 ok", "0 dequeue", "0 ok 2"][..],
-            "dequeue -> 2 at index 4, but the enqueue of 1 had ended at index 1, before that of 2 began, and 1 was not \
-             taken",
+            "dequeue -> 2 at index 4, but the enqueue of 1 had ended at index 1, before that of 2 began, and 1 was \
+             still there",
         ),
         (
             "stack",
             &["0 push 1", "0 ok", "0 push 2", "0 ok", "0 pop", "0 ok 1", "0 pop", "0 ok 2"],
-            "pop -> 1 at index 4, but the push of 2 had ended at index 3, after that of 1, and 2 was taken only later, \
-             from index 6 on",
+            "pop -> 1 at index 4, but the push of 2 had ended at index 3, after that of 1, and 2 was still \
+             there",
         ),
         (
             "priority-queue",
             &["0 insert 1", "0 ok", "0 insert 2", "0 ok", "0 extract", "0 ok 2"],
-            "extract -> 2 at index 4, but the insert of 1 had ended at index 1, and 1 was not taken",
+            "extract -> 2 at index 4, but the insert of 1 had ended at index 1, and 1 was still there",
         ),
         (
             "queue",
             &["0 enqueue 1", "0 ok", "0 dequeue", "0 ok null", "0 dequeue", "0 ok 1"],
-            "dequeue -> nil at index 2, but the enqueue of 1 had ended at index 1, and 1 was taken only later, from index \
-             4 on",
+            "dequeue -> nil at index 2, but the enqueue of 1 had ended at index 1, and 1 was still there",
         ),
         ("stack", &["0 pop", "0 ok 1"], "pop -> 1 at index 0, but nobody ever did `push 1`"),
         (

@@ -40,8 +40,8 @@ pub struct Trace {
     pub(super) end: u32,
     /// Takes that may have happened, in the order of their calls.
     unknown: Vec<Step>,
-    /// What is wrong with one element alone: operations, as places, and where they end.
-    flaws: Vec<(u32, Vec<usize>)>,
+    /// What is wrong with one element alone.
+    flaws: Vec<Proof>,
     /// Whether nothing was left out that must be in an order.
     is_whole: bool,
 }
@@ -89,12 +89,11 @@ struct Deed {
     step: Step,
 }
 
-/// Elements, as places in [`Trace::lives`], and other operations, as places in the list of operations, that have no
-/// order.
+/// Elements, as places in [`Trace::lives`], and other operations, that have no order.
 #[derive(Clone, Debug, Default)]
 pub struct Proof {
     pub(super) lives: Vec<usize>,
-    pub(super) others: Vec<usize>,
+    pub(super) others: Vec<Step>,
 }
 
 /// An order of all operations, as their places, or what proves that there is none. Neither if nobody can tell: an error
@@ -146,9 +145,8 @@ impl Trace {
         self.is_whole = false;
         let (rule, deeds) = flaw;
         if holds(rule) {
-            let end = deeds.iter().map(|deed| deed.step.until).filter(|until| *until <= self.end);
-            let places = deeds.iter().filter_map(|deed| deed.step.by).collect();
-            self.flaws.push((end.max().unwrap_or_default(), places));
+            let others = deeds.into_iter().map(|deed| deed.step).collect();
+            self.flaws.push(Proof { lives: Vec::new(), others });
         }
     }
 
@@ -187,14 +185,13 @@ impl Trace {
         Some(trace)
     }
 
-    /// Sets of operations that have no order, as places, those that end first first.
+    /// Sets of operations that have no order, as places: some of those that end first.
     pub(super) fn refutations(&self, arrange: impl Fn(&Self) -> Arranged) -> Vec<Vec<usize>> {
-        let mut found = self.flaws.clone();
-        if let Err(proofs) = arrange(&self.with_all_takeable()) {
-            found.extend(proofs.iter().map(|proof| self.shown(proof)));
-        }
-        found.sort_by_key(|(end, places)| (*end, places.len()));
-        found.into_iter().map(|(_, places)| places).collect()
+        let mut proofs = self.flaws.clone();
+        proofs.extend(arrange(&self.with_all_takeable()).err().into_iter().flatten());
+        proofs.sort_by_cached_key(|proof| (self.end_of(proof), proof.lives.len()));
+        proofs.truncate(PROOFS_MAX);
+        proofs.iter().map(|proof| self.shown(proof)).collect()
     }
 
     /// As it would be if every element that nobody is known to have taken could be taken by anybody unknown.
@@ -209,22 +206,29 @@ impl Trace {
         trace
     }
 
-    /// The operations of a proof, and where they end. Of elements that nobody is known to have taken, those that may
-    /// have taken them belong to it, if they began before the rest was over.
-    fn shown(&self, proof: &Proof) -> (u32, Vec<usize>) {
-        let mut places = proof.others.clone();
-        let lives = || proof.lives.iter().filter_map(|life| self.lives.get(*life));
-        places.extend(lives().flat_map(|life| [life.put.by, life.take.by]).flatten());
-        let empties = self.empties.iter().filter(|e| proof.others.iter().any(|o| e.by == Some(*o)));
-        let ends = lives().flat_map(|life| [life.put.until, life.take.until]);
-        let ends = ends.chain(empties.map(|empty| empty.until));
-        let end = ends.filter(|end| *end <= self.end).max().unwrap_or(self.end);
-        if !lives().all(Life::is_taken) {
+    /// All that belongs to a proof.
+    fn steps(&self, proof: &Proof) -> impl Iterator<Item = Step> {
+        let lives = proof.lives.iter().filter_map(|life| self.lives.get(*life));
+        lives.flat_map(|life| [life.put, life.take]).chain(proof.others.iter().copied())
+    }
+
+    /// Where the last of the operations of a proof ends that has an end.
+    fn end_of(&self, proof: &Proof) -> u32 {
+        let ends = self.steps(proof).map(|step| step.until).filter(|end| *end <= self.end);
+        ends.max().unwrap_or(self.end)
+    }
+
+    /// The operations of a proof, as places. Where an element is that nobody is known to have taken, those belong to it
+    /// who may have taken that: who began before the rest was over.
+    fn shown(&self, proof: &Proof) -> Vec<usize> {
+        let mut places: Vec<usize> = self.steps(proof).filter_map(|step| step.by).collect();
+        if self.steps(proof).any(|step| step.by.is_none()) {
+            let end = self.end_of(proof);
             let unknown = self.unknown.iter().take_while(|take| take.from < end);
             places.extend(unknown.filter_map(|take| take.by));
         }
         places.sort_unstable();
-        (end, places)
+        places
     }
 
     /// For each of those who found nothing the first slot where there need not be anything, or what proves that there
@@ -242,7 +246,7 @@ impl Trace {
             } else if proofs.len() < PROOFS_MAX {
                 let all = self.lives.iter().map(Life::core).enumerate();
                 let lives = chain(all, (empty.from, empty.until));
-                proofs.push(Proof { lives, others: empty.by.into_iter().collect() });
+                proofs.push(Proof { lives, others: vec![*empty] });
             }
         }
         moments
