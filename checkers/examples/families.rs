@@ -12,7 +12,7 @@ mod families;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use families::Family;
+use families::drawn;
 use quorate_checkers::history::{
     Builder, Header, History, Operation, Outcome, Step, Time, What, Writer, operations, read,
 };
@@ -49,6 +49,37 @@ const TABLE: &[(&str, usize, usize)] = &[
     ("fbp10", 5, 10_000),
     ("kbp3", 5, 10_000),
     ("kbp10", 5, 10_000),
+    ("queue", 100, 10_000),
+    ("queue", 100, 100_000),
+    ("queue", 100, 1_000_000),
+    ("queueb", 100, 10_000),
+    ("queueb", 100, 100_000),
+    ("queueb", 100, 1_000_000),
+    ("stack", 100, 10_000),
+    ("stack", 100, 100_000),
+    ("stack", 100, 1_000_000),
+    ("stackb", 100, 10_000),
+    ("stackb", 100, 100_000),
+    ("stackb", 100, 1_000_000),
+    ("heap", 100, 10_000),
+    ("heap", 100, 100_000),
+    ("heap", 100, 1_000_000),
+    ("heapb", 100, 10_000),
+    ("heapb", 100, 100_000),
+    ("heapb", 100, 1_000_000),
+    ("elements", 100, 10_000),
+    ("elements", 100, 100_000),
+    ("elements", 100, 1_000_000),
+    ("elementsb", 100, 10_000),
+    ("elementsb", 100, 100_000),
+    ("elementsb", 100, 1_000_000),
+    ("queuep3", 20, 10_000),
+    ("stackp3", 20, 10_000),
+    ("heapp3", 20, 10_000),
+    ("elementsp3", 20, 10_000),
+    ("queuebp3", 20, 10_000),
+    ("stackbp3", 20, 10_000),
+    ("heapbp3", 20, 10_000),
 ];
 
 fn main() {
@@ -69,7 +100,7 @@ fn number(text: &str) -> usize {
 }
 
 fn table() {
-    println!("{:<8}{:>8}{:>12}  {:<40}", "family", "clients", "operations", "verdict");
+    println!("{:<10}{:>8}{:>12}  {:<40}", "family", "clients", "operations", "verdict");
     let program = std::env::current_exe().expect("this program has a path");
     for (name, clients, operations) in TABLE {
         let run = Command::new(&program)
@@ -80,16 +111,15 @@ fn table() {
 }
 
 fn one(name: &str, clients: usize, count: usize, seconds: u64) {
-    let family: Family = name.parse().expect("a family");
-    let operations = family.history(clients, count);
+    let (model, operations) = drawn(name, clients, count).expect("a family");
     let before = memory("VmRSS");
     let (begun, busy) = (Instant::now(), on_cpu());
     let budget = Budget { time: Duration::from_secs(seconds), ..Budget::default() };
-    let judged = by_name(family.model()).expect("a model").check(&operations, budget);
+    let judged = by_name(model).expect("a model").check(&operations, budget);
     let (took, busy) = (begun.elapsed(), on_cpu().saturating_sub(busy));
     let peak = memory("VmHWM");
     println!(
-        "{name:<8}{clients:>8}{count:>12}  {:<8} {:>10.5} s ({:>9.5} s of CPU) {:>6} MB + {:>5} MB of history  {}",
+        "{name:<10}{clients:>8}{count:>12}  {:<8} {:>10.5} s ({:>9.5} s of CPU) {:>6} MB + {:>5} MB of history  {}",
         judged.verdict.to_string(),
         took.as_secs_f64(),
         busy.as_secs_f64(),
@@ -126,15 +156,15 @@ fn on_cpu() -> Duration {
 }
 
 fn file(name: &str, clients: usize, count: usize) {
-    let family: Family = name.parse().expect("a family");
-    let bytes = written(&history(&family.history(clients, count)), family.model());
+    let (model, drawn) = drawn(name, clients, count).expect("a family");
+    let bytes = written(&history(&drawn), model);
     let begun = on_cpu();
     let elapsed = || on_cpu().saturating_sub(begun);
     let file = read(bytes.as_slice()).expect("a history");
     let parsed = elapsed();
     let operations = operations(&file.history);
     let paired = elapsed();
-    let judged = by_name(family.model()).expect("a model").check(&operations, Budget::default());
+    let judged = by_name(model).expect("a model").check(&operations, Budget::default());
     let took = elapsed();
     println!(
         "{name} {clients} {count}, CPU time: {} MB, {} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",

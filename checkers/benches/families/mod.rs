@@ -1,4 +1,4 @@
-//! Histories of one busy register, by family: clients without think time, half of the operations reads.
+//! Histories of one busy object, by family: of a container (`containers`), or of a register: clients without think time, half of the operations reads.
 //!
 //! A name says what there is in it: `u` unique written values, `f` five values, `k` five values and 30 % compare-and-set
 //! (refused ones did not happen); then `b` for one stale
@@ -11,13 +11,28 @@
     reason = "a generator for people who measure, of small numbers"
 )]
 
+mod containers;
+
 use std::str::FromStr;
 
 use quorate_checkers::history::{Key, Operation, Outcome, ProcessId, Time, Value};
 
+/// The history of a family with so many clients and operations, the same each time, and the model that it is judged by.
+pub(crate) fn drawn(
+    name: &str,
+    clients: usize,
+    operations: usize,
+) -> Result<(&'static str, Vec<Operation>), String> {
+    if let Ok(family) = name.parse::<containers::Family>() {
+        return Ok((family.model(), family.history(clients, operations)));
+    }
+    let family: Family = name.parse()?;
+    Ok((family.model(), family.history(clients, operations)))
+}
+
 /// What a history is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Family {
+struct Family {
     values: Values,
     has_stale_read: bool,
     crashed_percent: u64,
@@ -53,7 +68,7 @@ impl FromStr for Family {
 
 impl Family {
     /// The model that it is judged by.
-    pub(crate) fn model(self) -> &'static str {
+    fn model(self) -> &'static str {
         match self.values {
             Values::Unique | Values::Few => "register",
             Values::Swapped => "cas-register",
@@ -61,10 +76,10 @@ impl Family {
     }
 
     /// So many operations of so many clients, the same each time.
-    pub(crate) fn history(self, clients: usize, operations: usize) -> Vec<Operation> {
+    fn history(self, clients: usize, operations: usize) -> Vec<Operation> {
         let mut world = World {
             family: self,
-            dice: 0x9e37_79b9_7f4a_7c15,
+            rolls: Rolls::new(),
             operations: Vec::with_capacity(operations),
             stale_at: if self.has_stale_read { operations / 2 } else { usize::MAX },
             attempts: 500,
@@ -82,7 +97,7 @@ impl Family {
 
 struct World {
     family: Family,
-    dice: u64,
+    rolls: Rolls,
     operations: Vec<Operation>,
     /// A read that began with this many operations or later returns what was there long ago, once.
     stale_at: usize,
@@ -106,7 +121,7 @@ impl World {
             self.invoke(place, operations);
         }
         while self.clients.iter().any(|client| client.busy.is_some()) {
-            let place = self.below(self.clients.len() as u64) as usize;
+            let place = self.rolls.below(self.clients.len() as u64) as usize;
             match self.clients[place].busy.take() {
                 None => {}
                 Some((at, held, None)) => {
@@ -129,13 +144,13 @@ impl World {
         }
         let written = match self.family.values {
             Values::Unique => at as i64,
-            Values::Few | Values::Swapped => self.below(5) as i64,
+            Values::Few | Values::Swapped => self.rolls.below(5) as i64,
         };
         let swaps = self.family.values == Values::Swapped;
-        let (f, input) = match self.below(100) {
+        let (f, input) = match self.rolls.below(100) {
             0..50 => ("read", Value::Nil),
             50..80 if swaps => {
-                let expected = self.below(5) as i64;
+                let expected = self.rolls.below(5) as i64;
                 ("cas", Value::List(vec![Value::Int(expected), Value::Int(written)]))
             }
             _ => ("write", Value::Int(written)),
@@ -206,7 +221,7 @@ impl World {
     }
 
     fn complete(&mut self, place: usize, at: usize, outcome: Outcome) {
-        let is_crashed = self.below(100) < self.family.crashed_percent;
+        let is_crashed = self.rolls.below(100) < self.family.crashed_percent;
         if is_crashed {
             self.clients[place].process += self.clients.len() as u64;
         }
@@ -216,12 +231,21 @@ impl World {
         operation.outcome = if is_crashed { Outcome::Info } else { outcome };
         self.index += 1;
     }
+}
 
-    /// A number below `end`: xorshift64* (Marsaglia 2003).
+/// The same numbers each time: xorshift64* (Marsaglia 2003).
+struct Rolls(u64);
+
+impl Rolls {
+    fn new() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// A number below `end`.
     fn below(&mut self, end: u64) -> u64 {
-        self.dice ^= self.dice >> 12;
-        self.dice ^= self.dice << 25;
-        self.dice ^= self.dice >> 27;
-        (self.dice.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
     }
 }

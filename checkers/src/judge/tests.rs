@@ -209,7 +209,7 @@ fn an_invalid_run_also_says_what_happened_that_nobody_made_happen() {
 fn an_unknown_model_is_no_verdict() {
     let results = judge(&script(WORK), &Demands { model: "teapot".to_owned(), ..demands(&[]) });
     assert_eq!(results.verdict, Verdict::Unknown);
-    let known = "register, cas-register, append-list, kv-txn, set, counter, consensus, queue, stack, \
+    let known = "register, cas-register, append-list, kv-txn, set, element-set, counter, consensus, queue, stack, \
                  priority-queue, mutex, unordered-queue, lease, multi-register";
     assert_eq!(results.sentences, [format!("no model is named `teapot`; there are: {known}")]);
 }

@@ -280,6 +280,10 @@ fn undecided(stop: Stop, best: usize, of: usize, nodes: u64) -> String {
 /// A violation that cannot be explained in this time is shown whole.
 const EXPLAINING_MAX: Duration = Duration::from_secs(10);
 
+/// However many keys there are, each has so much time as long as much is left: one of a hundred thousand must not fail
+/// because the machine was busy for a moment.
+const SHARE_MIN: Duration = Duration::from_secs(1);
+
 /// The budgets of a check.
 struct Purses {
     deciding: Purse,
@@ -320,7 +324,8 @@ impl Purse {
     fn spend<T>(&self, work: impl FnOnce(Limits) -> T) -> T {
         let share = {
             let (left, keys) = *self.left();
-            (left / keys.max(1)).min(self.longest)
+            let fair = left / keys.max(1);
+            fair.max(SHARE_MIN.min(left / 8)).min(self.longest)
         };
         let begun = Instant::now();
         let deadline = begun + share;

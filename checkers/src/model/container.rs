@@ -1,14 +1,33 @@
 //! Things that elements are put into and taken out of: queues, stacks, priority queues.
 //!
 //! They differ in which element is taken, and in the names of their functions, and in nothing else.
+//!
+//! Where every element is put in at most once, each has a monitor that decides in O(n log n) and without a search
+//! (`fifo`, `lifo`, `least`). It is exact if no operation that takes has an unknown result: then there is an order if and
+//! only if it makes one. With such operations it still refutes, and makes orders, but may do neither: then an order is
+//! searched. What it makes is checked by the model, and what it refutes is a small part of the history that is judged
+//! again by itself; `trace` says what becomes of operations that failed or whose end nobody knows, and of elements that
+//! are put in more than once.
+
+mod accuse;
+mod cover;
+mod fifo;
+mod least;
+mod least_tree;
+mod lifo;
+#[cfg(test)]
+mod tests;
+mod trace;
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 
 use rustc_hash::FxHashSet;
 
-use super::{Malformed, Model, NoLookahead, Span};
+use super::{Case, Lookahead, Malformed, Member, Model, Span};
 use crate::history::{Operation, Outcome, Value};
+use accuse::Order;
+use trace::{Arranged, Trace};
 
 /// Independent containers, empty at first. `D` says which element is taken.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +61,18 @@ pub trait Discipline: Sync {
     const SUMMARY: &'static str;
     /// What puts an element in, and what takes one out.
     const FUNCTIONS: &'static [&'static str; 2];
+    /// Which of several elements is taken.
+    const ORDER: Order;
 
     /// Puts an element where it will be taken from the front in its turn.
     fn put(elements: &mut VecDeque<i64>, element: i64);
+
+    /// An order of elements that are put in once, if there is one, or what proves that there is none. The default
+    /// cannot tell.
+    fn arrange(trace: &Trace) -> Arranged {
+        let _ = trace;
+        Err(Vec::new())
+    }
 }
 
 /// See [`Queue`].
@@ -56,9 +84,14 @@ impl Discipline for Fifo {
     const SUMMARY: &'static str = "independent queues: `dequeue` takes what was `enqueue`d first of what is there, or finds \
          nothing";
     const FUNCTIONS: &'static [&'static str; 2] = &["enqueue", "dequeue"];
+    const ORDER: Order = Order::Age;
 
     fn put(elements: &mut VecDeque<i64>, element: i64) {
         elements.push_back(element);
+    }
+
+    fn arrange(trace: &Trace) -> Arranged {
+        fifo::arrange(trace)
     }
 }
 
@@ -71,9 +104,14 @@ impl Discipline for Lifo {
     const SUMMARY: &'static str =
         "independent stacks: `pop` takes what was `push`ed last of what is there, or finds nothing";
     const FUNCTIONS: &'static [&'static str; 2] = &["push", "pop"];
+    const ORDER: Order = Order::Youth;
 
     fn put(elements: &mut VecDeque<i64>, element: i64) {
         elements.push_front(element);
+    }
+
+    fn arrange(trace: &Trace) -> Arranged {
+        lifo::arrange(trace)
     }
 }
 
@@ -86,9 +124,14 @@ impl Discipline for Least {
     const SUMMARY: &'static str = "independent priority queues: `extract` takes the least of what was `insert`ed and is \
          there, or finds nothing";
     const FUNCTIONS: &'static [&'static str; 2] = &["insert", "extract"];
+    const ORDER: Order = Order::Size;
 
     fn put(elements: &mut VecDeque<i64>, element: i64) {
         elements.insert(elements.partition_point(|other| *other < element), element);
+    }
+
+    fn arrange(trace: &Trace) -> Arranged {
+        least::arrange(trace)
     }
 }
 
@@ -108,7 +151,7 @@ pub enum ContainerOp {
 impl<D: Discipline> Model for Container<D> {
     type State = VecDeque<i64>;
     type Op = ContainerOp;
-    type Lookahead = NoLookahead;
+    type Lookahead = Foregone;
 
     const NAME: &'static str = D::NAME;
     const SUMMARY: &'static str = D::SUMMARY;
@@ -199,15 +242,24 @@ impl<D: Discipline> Model for Container<D> {
                 ContainerOp::Put(_) | ContainerOp::FoundNothing | ContainerOp::TookUnknown => None,
             })
             .collect();
-        let is_certain = !ops.contains(&ContainerOp::TookUnknown);
-        let is_unobserved = |op: &ContainerOp| {
-            is_certain && matches!(op, ContainerOp::Put(element) if !taken.contains(element))
+        // Who took something that nobody was told may go as well, if it was this.
+        let is_unobserved = |op: &ContainerOp| match op {
+            ContainerOp::Put(element) => !taken.contains(element),
+            ContainerOp::Took(_) | ContainerOp::FoundNothing | ContainerOp::TookUnknown => false,
         };
         ops.iter().map(is_unobserved).collect()
     }
 
-    fn lookahead(&self, _: &[ContainerOp], _: &[Span]) -> NoLookahead {
-        NoLookahead
+    fn guess(&self, members: &[Member<'_, ContainerOp>]) -> Option<Vec<usize>> {
+        trace(members).order(D::arrange)
+    }
+
+    fn suspects(&self, members: &[Member<'_, ContainerOp>]) -> Vec<Vec<usize>> {
+        trace(members).refutations(D::arrange)
+    }
+
+    fn lookahead(&self, ops: &[ContainerOp], spans: &[Span]) -> Foregone {
+        Foregone { is_refuted: !Trace::new(ops, spans).refutations(D::arrange).is_empty() }
     }
 
     fn describe(&self, operation: &Operation) -> String {
@@ -222,6 +274,30 @@ impl<D: Discipline> Model for Container<D> {
     fn describe_state(&self, elements: &VecDeque<i64>) -> String {
         Value::List(elements.iter().copied().map(Value::Int).collect()).to_string()
     }
+
+    fn accuse(&self, case: &Case<'_, ContainerOp>) -> Option<String> {
+        accuse::sentence::<D>(case)
+    }
+}
+
+/// Knows before a search begins whether it is in vain.
+#[derive(Clone, Copy, Debug)]
+pub struct Foregone {
+    is_refuted: bool,
+}
+
+impl Lookahead<VecDeque<i64>> for Foregone {
+    fn take(&mut self, _: usize) {}
+    fn put_back(&mut self, _: usize) {}
+    fn is_doomed(&self, _: &VecDeque<i64>) -> bool {
+        self.is_refuted
+    }
+}
+
+fn trace(members: &[Member<'_, ContainerOp>]) -> Trace {
+    let ops: Vec<ContainerOp> = members.iter().map(|member| *member.op).collect();
+    let spans: Vec<Span> = members.iter().map(Member::span).collect();
+    Trace::new(&ops, &spans)
 }
 
 fn taken(operation: &Operation, take: &str) -> Result<ContainerOp, Malformed> {

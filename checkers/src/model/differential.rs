@@ -18,9 +18,15 @@ use crate::testing::{Dice, Object, Size, World, has_order};
 use crate::verdict::Verdict;
 
 /// How many histories are drawn for each model.
-fn histories() -> u64 {
+pub(super) fn histories() -> u64 {
     let asked = std::env::var("QUORATE_DIFFERENTIAL").ok();
     asked.map_or(2_000, |text| text.parse().expect("QUORATE_DIFFERENTIAL is a number"))
+}
+
+/// The seed before the first one: `QUORATE_DIFFERENTIAL_FROM=1000000` draws others than a run before did.
+pub(super) fn from() -> u64 {
+    let asked = std::env::var("QUORATE_DIFFERENTIAL_FROM").ok();
+    asked.map_or(0, |text| text.parse().expect("QUORATE_DIFFERENTIAL_FROM is a number"))
 }
 
 /// A random history, and whether it has an order.
@@ -104,7 +110,7 @@ fn all_agree<M: Model + Sync>(model: &M) {
 }
 
 fn all_agree_on<M: Model + Sync>(model: &M, object: &Object) {
-    let (mut legal, mut illegal, mut seed) = (0_u64, 0_u64, 0);
+    let (mut legal, mut illegal, mut seed) = (0_u64, 0_u64, from());
     while legal + illegal < histories() {
         seed += 1;
         let (all, expected) = drawn(object, seed);

@@ -10,12 +10,14 @@ mod container;
 mod counter;
 #[cfg(test)]
 mod differential;
+mod element_set;
 mod kv;
 mod lease;
 mod monitor;
 mod multi;
 mod mutex;
 mod register;
+mod rules;
 mod set;
 mod store;
 mod supply;
@@ -33,6 +35,7 @@ pub use bag::{Bag, BagOp, Elements};
 pub use consensus::{Consensus, ConsensusOp, Observers};
 pub use container::{Container, ContainerOp, PriorityQueue, Queue, Stack};
 pub use counter::Counter;
+pub use element_set::ElementSet;
 pub use kv::{Kv, KvOp, Prefix, Text};
 pub use lease::{Lease, LeaseOp, Tenure};
 pub use monitor::Monitored;
@@ -379,6 +382,7 @@ pub const ALL: &[&dyn AnyModel] = &[
     &AppendList::new(),
     &KvTransaction::new(),
     &Monitored(Set),
+    &ElementSet,
     &Monitored(Counter),
     &Consensus,
     &Queue::new(),

@@ -160,7 +160,7 @@ fn hand(lines: &[&str]) -> Vec<Operation> {
 }
 
 /// What a model says of a history that it refuses.
-fn sentence(model: &str, lines: &[&str]) -> String {
+pub(super) fn sentence(model: &str, lines: &[&str]) -> String {
     let result = by_name(model).unwrap().check(&hand(lines), Budget::default());
     assert_eq!(result.verdict, Verdict::Invalid, "{lines:?}");
     let counterexample = result.counterexamples().next().unwrap();
