@@ -2,7 +2,8 @@
 
 use crate::history::{Operation, Outcome, ProcessId, Time, Value};
 use crate::linearizability::{Budget, check};
-use crate::model::{Cell, Kv};
+use crate::model::{Cell, Kv, Model};
+use crate::stream::tests::disagreement;
 use crate::testing::Dice;
 use crate::verdict::Verdict;
 
@@ -140,7 +141,7 @@ fn agree(
     object: Object,
     initial: &Value,
     operation: fn(&mut Dice) -> (&'static str, Value),
-    verdict: impl Fn(&[Operation]) -> Verdict,
+    model: &(impl Model + Sync),
 ) {
     let mut dice = Dice::new(7);
     let mut counts = [0, 0];
@@ -150,7 +151,13 @@ fn agree(
             operations.iter().filter(|operation| operation.outcome != Outcome::Fail).collect();
         let is_legal = has_order(initial, &rest, object);
         let expected = if is_legal { Verdict::Valid } else { Verdict::Invalid };
-        assert_eq!(verdict(&operations), expected, "{operations:#?}");
+        let verdict = check(model, &operations, Budget::default()).verdict;
+        assert_eq!(verdict, expected, "{operations:#?}");
+        let has_order = |all: &[Operation]| {
+            let rest = all.iter().filter(|operation| operation.outcome != Outcome::Fail);
+            has_order(initial, &rest.collect::<Vec<_>>(), object)
+        };
+        assert_eq!(disagreement(model, &operations, has_order), None, "{operations:#?}");
         counts[usize::from(is_legal)] += 1;
     }
     assert!(counts.iter().all(|count| *count > 50), "{counts:?}");
@@ -160,9 +167,7 @@ fn agree(
 fn a_cell_is_judged_as_by_all_orders() {
     for initial in [Value::Nil, Value::Int(1)] {
         let model = Cell { initial: initial.clone(), is_nil_read_wildcard: false };
-        let verdict =
-            |operations: &[Operation]| check(&model, operations, Budget::default()).verdict;
-        agree(cell, &initial, cell_operation, verdict);
+        agree(cell, &initial, cell_operation, &model);
     }
 }
 
@@ -170,8 +175,6 @@ fn a_cell_is_judged_as_by_all_orders() {
 fn a_text_is_judged_as_by_all_orders() {
     for initial in ["", "ab"] {
         let model = Kv { initial: initial.to_owned(), is_nil_read_wildcard: false };
-        let verdict =
-            |operations: &[Operation]| check(&model, operations, Budget::default()).verdict;
-        agree(kv, &Value::Text(initial.to_owned()), kv_operation, verdict);
+        agree(kv, &Value::Text(initial.to_owned()), kv_operation, &model);
     }
 }

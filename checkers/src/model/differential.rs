@@ -14,6 +14,7 @@ use crate::history::Operation;
 use crate::linearizability::{
     Budget, Found, Limits, Method, Preference, Task, Turns, check, search_in_turns,
 };
+use crate::stream::tests::disagreement as stream_disagreement;
 use crate::testing::Dice;
 use crate::verdict::Verdict;
 
@@ -43,15 +44,15 @@ fn disagreement<M: Model + Sync>(
     model: &M,
     all: &[Operation],
     expected: bool,
-) -> Option<&'static str> {
+) -> Option<String> {
     let deadline = Instant::now() + Duration::from_mins(10);
     let limits = Limits { deadline, memory_bytes: 1 << 30, nodes: u64::MAX };
     let task = Task::new(model, all).expect("what is drawn has a meaning");
     if task.is_guessed(model) && !expected {
-        return Some("the guess");
+        return Some("the guess".to_owned());
     }
     if expected && task.refuted(model, limits).is_some() {
-        return Some("the suspicion");
+        return Some("the suspicion".to_owned());
     }
     for method in [Method::Fast, Method::Exact, Method::Plain] {
         for first in [Preference::Goal, Preference::Call] {
@@ -60,13 +61,18 @@ fn disagreement<M: Model + Sync>(
                 let turns = Turns { first, nodes };
                 let found = search_in_turns(model, &task, method, turns, limits).found;
                 if found != if expected { Found::Order } else { Found::NoOrder } {
-                    return Some("the search");
+                    return Some("the search".to_owned());
                 }
             }
         }
     }
+    let of_stream = stream_disagreement(model, all, |part| has_order(M::NAME, part));
+    if let Some(why) = of_stream {
+        return Some(format!("the stream: {why}"));
+    }
     let verdict = if expected { Verdict::Valid } else { Verdict::Invalid };
-    (check(model, all, Budget::default()).verdict != verdict).then_some("the verdict")
+    let judged = check(model, all, Budget::default()).verdict;
+    (judged != verdict).then(|| "the verdict".to_owned())
 }
 
 fn all_agree<M: Model + Sync>(model: &M) {

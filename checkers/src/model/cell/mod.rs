@@ -137,6 +137,14 @@ impl Model for Cell {
         }
     }
 
+    fn sets_state(&self, op: &CellOp) -> bool {
+        !matches!(op, CellOp::Refused(_))
+    }
+
+    fn overwrites(&self, op: &CellOp) -> bool {
+        matches!(op, CellOp::Write(_))
+    }
+
     fn depends(&self, observer: &CellOp, cause: &CellOp) -> bool {
         let Some(made) = cause.makes() else { return false };
         match observer {

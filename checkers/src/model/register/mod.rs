@@ -67,6 +67,14 @@ impl Model for Register {
         matches!(op, RegisterOp::Read(_))
     }
 
+    fn sets_state(&self, _: &RegisterOp) -> bool {
+        true
+    }
+
+    fn overwrites(&self, op: &RegisterOp) -> bool {
+        matches!(op, RegisterOp::Write(_))
+    }
+
     fn depends(&self, observer: &RegisterOp, cause: &RegisterOp) -> bool {
         matches!((observer, cause), (RegisterOp::Read(Some(seen)), RegisterOp::Write(written))
             if seen == written)
