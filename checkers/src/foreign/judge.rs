@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::recorded::recorded;
 use super::{Datum, History, Meaning, NilReads, Recorded};
 use crate::history::{self, Key, Value};
-use crate::linearizability::{Budget, Linearizability, check};
+use crate::linearizability::{Budget, Linearizability};
 use crate::model::{self, AnyModel, Cell, Kv, Model as _};
 use crate::verdict::Verdict;
 
@@ -39,6 +39,13 @@ pub struct NamedKey {
     pub name: String,
 }
 
+impl NamedKey {
+    pub(super) fn all(renamed: Vec<(Key, Datum)>) -> Vec<Self> {
+        let named = |(key, name): (Key, Datum)| Self { key, name: name.to_string() };
+        renamed.into_iter().map(named).collect()
+    }
+}
+
 /// The models that are made for foreign histories, beside those of [`model::ALL`]: names, functions.
 pub const MODELS: [(&str, &[&str]); 3] =
     [("register", &["read", "write"]), ("cas-register", Cell::FUNCTIONS), ("kv", Kv::FUNCTIONS)];
@@ -58,13 +65,12 @@ pub fn judge(
     let Recorded { operations, renamed } = recorded;
     let mut linearizability = ordered(&operations, history, model, meaning, budget)?;
     model.clone_into(&mut linearizability.model);
-    let named = |(key, name): (Key, Datum)| NamedKey { key, name: name.to_string() };
     Ok(Results {
         verdict: linearizability.verdict,
         sentences: linearizability.sentences(),
         operations: operations.len() as u64,
         linearizability,
-        keys: renamed.into_iter().map(named).collect(),
+        keys: NamedKey::all(renamed),
         check_ns: u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX),
     })
 }
@@ -76,14 +82,23 @@ fn ordered(
     meaning: &Meaning,
     budget: Budget,
 ) -> Result<Linearizability, Unjudged> {
-    let is_nil_read_wildcard = meaning.nil_reads == NilReads::Wildcard;
-    if let Some((_, functions)) = MODELS.iter().find(|(name, _)| *name == model) {
-        knows(operations, history, model, functions)?;
+    for (operation, at) in operations.iter().zip(history.operations()) {
+        knows(model, &operation.f, at.line())?;
     }
-    match model {
+    with_model(model, meaning, |model| model.check(operations, budget))
+}
+
+/// Does something with the model of that name.
+pub(super) fn with_model<T>(
+    name: &str,
+    meaning: &Meaning,
+    work: impl FnOnce(&dyn AnyModel) -> T,
+) -> Result<T, Unjudged> {
+    let is_nil_read_wildcard = meaning.nil_reads == NilReads::Wildcard;
+    match name {
         "register" | "cas-register" => {
             let initial = meaning.initial.clone();
-            Ok(check(&Cell { initial, is_nil_read_wildcard }, operations, budget))
+            Ok(work(&Cell { initial, is_nil_read_wildcard }))
         }
         "kv" => {
             let initial = match &meaning.initial {
@@ -91,35 +106,29 @@ fn ordered(
                 Value::Text(text) => text.clone(),
                 other => return Err(Unjudged::Initial { found: other.to_string() }),
             };
-            Ok(check(&Kv { initial, is_nil_read_wildcard }, operations, budget))
+            Ok(work(&Kv { initial, is_nil_read_wildcard }))
         }
         other => match model::by_name(other) {
             None => Err(Unjudged::NoModel { name: other.to_owned() }),
             Some(_) if meaning.initial != Value::Nil => {
                 Err(Unjudged::NoInitial { model: other.to_owned() })
             }
-            Some(model) => Ok(AnyModel::check(model, operations, budget)),
+            Some(model) => Ok(work(model)),
         },
     }
 }
 
-/// Whether all functions are ones that the model has.
-fn knows(
-    operations: &[history::Operation],
-    history: &History,
-    model: &str,
-    functions: &[&str],
-) -> Result<(), Unjudged> {
-    let all = operations.iter().zip(history.operations());
-    let mut others = all.filter(|(operation, _)| !functions.contains(&operation.f.as_str()));
-    others.next().map_or(Ok(()), |(operation, at)| {
-        Err(Unjudged::NoFunction {
-            line: at.line(),
-            f: operation.f.clone(),
+/// Whether the model, if it is one that is made for foreign histories, has this function.
+pub(super) fn knows(model: &str, f: &str, line: u64) -> Result<(), Unjudged> {
+    match MODELS.iter().find(|(name, _)| *name == model) {
+        Some((_, functions)) if !functions.contains(&f) => Err(Unjudged::NoFunction {
+            line,
+            f: f.to_owned(),
             model: model.to_owned(),
             functions: functions.join(", "),
-        })
-    })
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Why a history cannot be judged as it was asked for.
@@ -146,6 +155,12 @@ pub enum Unjudged {
     /// An initial value for a model that takes none.
     #[error("the model `{model}` takes no initial value")]
     NoInitial {
+        /// The model.
+        model: String,
+    },
+    /// A model that has to see the whole history.
+    #[error("the model `{model}` judges whole histories only, and not while they are read")]
+    NoStream {
         /// The model.
         model: String,
     },

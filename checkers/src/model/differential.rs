@@ -144,6 +144,8 @@ enum Mutation {
     ChangesNothing,
     /// Every operation is suspect by itself.
     SuspectsAll,
+    /// All operations overwrite everything.
+    OverwritesAll,
 }
 
 /// A model with a mutation.
@@ -174,6 +176,14 @@ impl<M: Model> Model for Mutated<M> {
 
     fn is_read_only(&self, op: &M::Op) -> bool {
         self.1 == Mutation::ChangesNothing || self.0.is_read_only(op)
+    }
+
+    fn sets_state(&self, op: &M::Op) -> bool {
+        self.1 == Mutation::OverwritesAll || self.0.sets_state(op)
+    }
+
+    fn overwrites(&self, op: &M::Op) -> bool {
+        self.1 == Mutation::OverwritesAll || self.0.overwrites(op)
     }
 
     fn depends(&self, observer: &M::Op, cause: &M::Op) -> bool {
@@ -247,7 +257,8 @@ fn the_suite_sees_what_a_model_says_wrongly() {
         assert!(is_caught(|| Register, mutation), "register: {mutation:?}");
         assert!(is_caught(CasRegister::new, mutation), "cas-register: {mutation:?}");
     }
-    for mutation in [Mutation::ForgetsUnknown, Mutation::ChangesNothing] {
+    assert!(is_caught(CasRegister::new, Mutation::OverwritesAll));
+    for mutation in [Mutation::ForgetsUnknown, Mutation::ChangesNothing, Mutation::OverwritesAll] {
         assert!(is_caught(Queue::new, mutation), "queue: {mutation:?}");
         assert!(is_caught(|| Mutex, mutation), "mutex: {mutation:?}");
     }

@@ -38,8 +38,8 @@ impl<M: Model> Model for Carried<'_, M> {
     }
 
     /// The states in which it does not fit go, so that the first one that fits may not be the right one.
-    fn is_read_only(&self, _: &M::Op) -> bool {
-        self.states.len() == 1
+    fn is_read_only(&self, op: &M::Op) -> bool {
+        self.states.len() == 1 && self.model.is_read_only(op)
     }
 
     fn depends(&self, observer: &M::Op, cause: &M::Op) -> bool {

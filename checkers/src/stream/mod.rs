@@ -29,6 +29,9 @@ pub use violation::Violation;
 
 use partition::{Ended, Partition};
 
+/// Whoever feeds a stream from a file tells how far it is whenever there were so many events more.
+pub const PROGRESS_EVENTS: usize = 1 << 16;
+
 /// What one key may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -2,6 +2,7 @@
 
 mod checkers;
 pub(super) mod foreign;
+mod stream;
 
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ Examples:
   quorate check etcd.log --model cas-register
   quorate check *.edn.gz --model cas-register --init 0 --refused-cas observation
   quorate check store/latest --checker list-append --consistency serializable
+  zstdcat huge.jsonl.zst | quorate check --stream -
 
 docs/check.md tells what histories of other programs mean.
 Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad usage or not a history, 255 the harness itself failed; of several
@@ -51,6 +53,11 @@ pub(crate) struct Check {
 
     #[command(flatten)]
     foreign: ForeignArguments,
+
+    /// Judges while it reads, in memory that does not grow with the length of a history, up to the first violation
+    /// that is certain; see docs/check.md for what it does not see.
+    #[arg(long, conflicts_with = "checker")]
+    stream: bool,
 
     #[command(flatten)]
     budget: BudgetArguments,
@@ -97,7 +104,11 @@ impl Check {
     fn judge(&self, path: &Path) -> Result<Judged, CliError> {
         let opened = Opened::at(path)?;
         let (name, mut input) = open(opened.path())?;
-        if !self.foreign.is_ours(head(&name, &mut input)?) {
+        let is_ours = self.foreign.is_ours(head(&name, &mut input)?);
+        if self.stream {
+            return stream::judge(&name, input, is_ours, &self.foreign);
+        }
+        if !is_ours {
             return self.foreign.judge(&name, input, self.budget.budget(), &self.checkers);
         }
         let (file, plan) = parsed(&name, input)?;
@@ -179,7 +190,7 @@ pub(crate) fn parsed(name: &str, input: impl BufRead) -> Result<(HistoryFile, Pl
 }
 
 /// What is wrong with a history, and what to do about it.
-fn unreadable(name: &str, error: &history::ReadError) -> CliError {
+pub(crate) fn unreadable(name: &str, error: &history::ReadError) -> CliError {
     let told = format!("{name}: {error}");
     match error.problem {
         Problem::Version { .. } => {
