@@ -3,10 +3,10 @@
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
+use super::ledger::Ledger;
 use super::line::{
     BadLine, FOOTER_MARK, FooterLine, HEADER_MARK, HeaderLine, Line, Mark, VERSION, plain_event,
 };
-use super::ledger::Ledger;
 use super::{Event, Header, History, Inconsistency, RunDigest, Sealed};
 use crate::verdict::Verdict;
 

@@ -40,11 +40,7 @@ fn drawn<M: Model>(seed: u64) -> (Vec<Operation>, bool) {
 }
 
 /// The first part that does not agree with what is expected.
-fn disagreement<M: Model + Sync>(
-    model: &M,
-    all: &[Operation],
-    expected: bool,
-) -> Option<String> {
+fn disagreement<M: Model + Sync>(model: &M, all: &[Operation], expected: bool) -> Option<String> {
     let deadline = Instant::now() + Duration::from_mins(10);
     let limits = Limits { deadline, memory_bytes: 1 << 30, nodes: u64::MAX };
     let task = Task::new(model, all).expect("what is drawn has a meaning");

@@ -22,7 +22,8 @@ impl Marks {
     fn dominates(&self, other: &Self, read_only: u128) -> bool {
         let differs = (self.used ^ other.used) | (self.optional ^ other.optional);
         let is_better = self.optional | (self.used & read_only);
-        differs & !is_better == 0 && self.crashed.iter().all(|(class, count)| other.count(*class) >= *count)
+        differs & !is_better == 0
+            && self.crashed.iter().all(|(class, count)| other.count(*class) >= *count)
     }
 
     /// How many of a class have taken effect.

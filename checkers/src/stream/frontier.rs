@@ -155,7 +155,8 @@ impl<'m, M: Model> Frontier<'m, M> {
             return Ok(());
         }
         if self.crashed.len() >= CRASHED_MAX {
-            let why = format!("more than {CRASHED_MAX} different operations on it have no known end");
+            let why =
+                format!("more than {CRASHED_MAX} different operations on it have no known end");
             return Err(Stopped::Over(why));
         }
         let class = u32::try_from(self.crashed.len()).expect("classes are few");
@@ -302,9 +303,8 @@ impl<'m, M: Model> Frontier<'m, M> {
     /// that ends, by way of others too. Where each has one key, that is all of them.
     fn related(&self, ends: &Open<M::Op>) -> (Vec<(u128, &Open<M::Op>)>, Vec<u32>) {
         let open = self.open.iter().enumerate();
-        let mut open: Vec<(u128, &Open<M::Op>)> = open
-            .filter_map(|(place, open)| Some((1 << place, open.as_ref()?.as_ref())))
-            .collect();
+        let mut open: Vec<(u128, &Open<M::Op>)> =
+            open.filter_map(|(place, open)| Some((1 << place, open.as_ref()?.as_ref()))).collect();
         let classes = 0..u32::try_from(self.crashed.len()).expect("classes are few");
         let mut crashed: Vec<u32> = classes.collect();
         if !M::JOINS_KEYS {

@@ -13,6 +13,7 @@ mod configurations;
 mod frontier;
 mod partition;
 mod position;
+mod referee;
 #[cfg(test)]
 pub(crate) mod tests;
 mod violation;
@@ -25,6 +26,7 @@ use crate::history::{Key, Operation};
 use crate::model::Model;
 use crate::verdict::Verdict;
 
+pub use referee::Referee;
 pub use violation::Violation;
 
 use partition::{Ended, Partition};
@@ -229,9 +231,9 @@ impl<M: Model> AnyStream for Stream<'_, M> {
         self.operations += 1;
         let key = self.key(&operation);
         let (model, limits) = (self.model, self.limits);
-        self.partitions.entry(key).or_insert_with(|| {
-            State::Followed(Box::new(Partition::new(model, key, limits)))
-        });
+        self.partitions
+            .entry(key)
+            .or_insert_with(|| State::Followed(Box::new(Partition::new(model, key, limits))));
         self.on(key, |partition| {
             partition.invoke(operation);
             Ok(())
@@ -250,9 +252,11 @@ impl<M: Model> AnyStream for Stream<'_, M> {
     fn look(&mut self) {
         if !self.is_over() {
             let now = self.now;
-            self.on_each(|partition| {
-                if partition.undecided() == 0 { Ok(()) } else { partition.look(now) }
-            });
+            self.on_each(
+                |partition| {
+                    if partition.undecided() == 0 { Ok(()) } else { partition.look(now) }
+                },
+            );
         }
     }
 

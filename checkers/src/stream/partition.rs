@@ -11,10 +11,10 @@
 
 use std::sync::Arc;
 
+use super::Limits;
 use super::frontier::Stopped;
 use super::position::{Held, Moment, Position, Record};
 use super::violation::{self, Violation};
-use super::Limits;
 use crate::history::{Key, Operation, Outcome};
 use crate::model::{Malformed, Model};
 

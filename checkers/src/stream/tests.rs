@@ -285,7 +285,9 @@ fn an_operation_that_stays_open_is_not_waited_for_for_ever() {
             };
             partition.invoke(begun.clone());
             let outcome = Outcome::Ok(value);
-            said = said.and(partition.complete(Operation { complete: Some(at + 1), outcome, ..begun }, 16));
+            said = said.and(
+                partition.complete(Operation { complete: Some(at + 1), outcome, ..begun }, 16),
+            );
             assert!(partition.held().0 < 200, "{:?}", partition.held());
         }
         if ends {

@@ -4,9 +4,9 @@ use std::io::BufRead;
 use std::time::Instant;
 
 use quorate_checkers::foreign::{self, Events, NamedKey, Unstreamed};
-use quorate_checkers::history::{Part, Pairs, Reader, What};
-use quorate_checkers::model::{self, AnyModel};
-use quorate_checkers::stream::{Limits, PROGRESS_EVENTS, Streamed};
+use quorate_checkers::history::{Reader, What};
+use quorate_checkers::model;
+use quorate_checkers::stream::{Limits, PROGRESS_EVENTS, Referee, Streamed};
 use quorate_checkers::verdict::Verdict;
 use quorate_checkers::violations::{Found, Violations};
 use serde::Serialize;
@@ -79,25 +79,20 @@ fn of_ours(
     let wrong = |error| unreadable(name, &error);
     let mut reader = Reader::open(input).map_err(wrong)?;
     let model = arguments.model_of_ours(name, &reader.header().model)?.to_owned();
-    let mut stream = model::by_name(&model)
-        .and_then(|model| model.stream(Limits::default()))
+    let mut referee = model::by_name(&model)
+        .and_then(|model| Referee::new(model, Limits::default()))
         .ok_or_else(|| no_stream(name, &model))?;
-    let mut pairs = Pairs::default();
     let mut found = None;
     while let Some(event) = reader.next_event().map_err(wrong)? {
         if (event.index + 1).is_multiple_of(PROGRESS_EVENTS as u64) {
             progress(event.index + 1);
         }
-        match pairs.take(&event) {
-            Some(Part::Begun(operation)) => stream.invoke(operation),
-            Some(Part::Ended(operation)) => stream.complete(operation),
-            None => {}
-        }
+        referee.take(&event);
         if let What::Violation(violation) = event.what {
             found = Some(Found { index: event.index, time: event.time, violation });
         }
-        if stream.is_over() || found.is_some() {
-            return Ok((stream.finish(), found, Vec::new()));
+        if referee.is_over() || found.is_some() {
+            return Ok((referee.finish(), found, Vec::new()));
         }
     }
     let note = match (reader.damage(), reader.footer()) {
@@ -105,7 +100,7 @@ fn of_ours(
         (None, None) => Some("the run did not end: the file has no footer".to_owned()),
         (None, Some(_)) => None,
     };
-    Ok((stream.finish(), found, note.into_iter().collect()))
+    Ok((referee.finish(), found, note.into_iter().collect()))
 }
 
 /// One of another program.
@@ -130,7 +125,7 @@ fn of_another(
 }
 
 /// The refusal of a model that cannot judge while a history goes on.
-pub(crate) fn no_stream(name: &str, model: &str) -> CliError {
+fn no_stream(name: &str, model: &str) -> CliError {
     let known: Vec<&str> = model::ALL.iter().map(|model| model.name()).collect();
     if !known.contains(&model) {
         let known = known.join(", ");
