@@ -33,6 +33,7 @@ pub mod judge;
 pub mod linearizability;
 pub mod model;
 pub mod statistics;
+pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod transactions;

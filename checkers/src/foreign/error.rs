@@ -41,6 +41,9 @@ pub enum Problem {
     /// It is one of Quorate's own, which has its own reader.
     #[error("it is a history that Quorate recorded, and was to be read as another format")]
     Ours,
+    /// Nothing is wrong: whoever took the events had seen enough.
+    #[error("the rest was not read")]
+    Left,
     /// There is a log, and no operation in it.
     #[error("no line of the log tells of an operation")]
     NoOperations,

@@ -1,5 +1,7 @@
 //! Events of which each can follow the ones before it.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::source::Place;
@@ -11,9 +13,7 @@ pub struct History {
     events: Vec<Event>,
     /// The places of the beginning and of the end of each operation of a client.
     pairs: Vec<(usize, Option<usize>)>,
-    /// Which of the pairs each client has in flight.
-    open: FxHashMap<u64, usize>,
-    last_index: Option<u64>,
+    ledger: Ledger,
 }
 
 impl PartialEq for History {
@@ -27,8 +27,16 @@ impl Eq for History {}
 impl History {
     /// Adds the next event.
     pub fn push(&mut self, event: Event) -> Result<(), ReadError> {
-        self.admit(&event)
-            .map_err(|problem| Place { line: event.line, column: 1 }.error(problem))?;
+        let place = self.events.len();
+        match self.ledger.admit(&event)? {
+            Some(Half::Begins) => self.pairs.push((place, None)),
+            Some(Half::Ends { begun }) => {
+                let pair = self.pairs.binary_search_by_key(&begun, |(begin, _)| *begin);
+                let pair = pair.ok().and_then(|pair| self.pairs.get_mut(pair));
+                pair.into_iter().for_each(|(_, end)| *end = Some(place));
+            }
+            None => {}
+        }
         self.events.push(event);
         Ok(())
     }
@@ -47,44 +55,78 @@ impl History {
             Some(Operation { process, invoke: (begin, invoke), complete })
         })
     }
+}
 
-    fn admit(&mut self, event: &Event) -> Result<(), Problem> {
+/// What is known after some events, as far as the next one must agree with it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledger {
+    /// The place of the next event.
+    next: usize,
+    /// What each client has begun and not ended.
+    open: FxHashMap<u64, Begun>,
+    last_index: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Begun {
+    place: usize,
+    line: u64,
+    f: Arc<str>,
+}
+
+/// What an event of a client is of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Begins,
+    /// It ends the one that was begun at this place.
+    Ends {
+        begun: usize,
+    },
+}
+
+impl Ledger {
+    /// Takes the next event; what it is of an operation, if it is of one that a client does.
+    pub(super) fn admit(&mut self, event: &Event) -> Result<Option<Half>, ReadError> {
+        let half = self
+            .half(event)
+            .map_err(|problem| Place { line: event.line, column: 1 }.error(problem))?;
+        self.next += 1;
+        Ok(half)
+    }
+
+    /// The place of the next event.
+    pub(super) fn next(&self) -> usize {
+        self.next
+    }
+
+    fn half(&mut self, event: &Event) -> Result<Option<Half>, Problem> {
         if let Some(index) = event.index {
             if let Some(before) = self.last_index.filter(|before| *before >= index) {
                 return Err(Problem::Disorder { index, before });
             }
             self.last_index = Some(index);
         }
-        let Process::Client(process) = event.process else { return Ok(()) };
+        let Process::Client(process) = event.process else { return Ok(None) };
         let f = || event.f.to_string();
-        let place = self.events.len();
         if event.kind == Kind::Invoke {
-            if let Some(open) = self.begun(process) {
+            if let Some(open) = self.open.get(&process) {
                 let (line, open) = (open.line, open.f.to_string());
                 return Err(Problem::Open { process, f: f(), open, line });
             }
-            self.open.insert(process, self.pairs.len());
-            self.pairs.push((place, None));
-            return Ok(());
+            let begun = Begun { place: self.next, line: event.line, f: Arc::clone(&event.f) };
+            self.open.insert(process, begun);
+            return Ok(Some(Half::Begins));
         }
-        let Some(open) = self.begun(process) else {
+        let Some(open) = self.open.get(&process) else {
             return Err(Problem::NotOpen { process, f: f(), kind: event.kind });
         };
         if open.f != event.f {
             let (line, open) = (open.line, open.f.to_string());
             return Err(Problem::OtherFunction { process, f: f(), open, line });
         }
-        let pair = self.open.remove(&process).and_then(|pair| self.pairs.get_mut(pair));
-        if let Some((_, end)) = pair {
-            *end = Some(place);
-        }
-        Ok(())
-    }
-
-    /// What a client has begun and not ended.
-    fn begun(&self, process: u64) -> Option<&Event> {
-        let (begin, _) = self.pairs.get(*self.open.get(&process)?)?;
-        self.events.get(*begin)
+        let begun = open.place;
+        self.open.remove(&process);
+        Ok(Some(Half::Ends { begun }))
     }
 }
 

@@ -40,6 +40,13 @@ pub struct NamedKey {
     pub name: String,
 }
 
+impl NamedKey {
+    pub(super) fn all(renamed: Vec<(Key, Datum)>) -> Vec<Self> {
+        let named = |(key, name): (Key, Datum)| Self { key, name: name.to_string() };
+        renamed.into_iter().map(named).collect()
+    }
+}
+
 /// The models that are made for foreign histories, beside those of [`model::ALL`]: names, functions.
 pub const MODELS: [(&str, &[&str]); 6] = [
     ("register", Register::TAKEN),
@@ -81,7 +88,9 @@ pub fn prepare(
     let mut recorded = recorded(history, is_keyed)?;
     meaning.apply(history, &mut recorded);
     let Recorded { operations, renamed } = recorded;
-    knows(&operations, history, model)?;
+    for (operation, at) in operations.iter().zip(history.operations()) {
+        knows(model, &operation.f, at.line())?;
+    }
     Ok(Prepared { model: self::model(model, meaning)?, operations, renamed })
 }
 
@@ -90,13 +99,12 @@ impl Prepared {
     pub fn judge(&self, budget: Budget) -> Results {
         let begun = Instant::now();
         let linearizability = self.model.check(&self.operations, budget);
-        let named = |(key, name): &(Key, Datum)| NamedKey { key: *key, name: name.to_string() };
         Results {
             verdict: linearizability.verdict,
             sentences: linearizability.sentences(),
             operations: self.operations.len() as u64,
             linearizability,
-            keys: self.renamed.iter().map(named).collect(),
+            keys: NamedKey::all(self.renamed.clone()),
             check_ns: u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX),
         }
     }
@@ -158,25 +166,17 @@ pub fn model(name: &str, meaning: &Meaning) -> Result<Picked, Unjudged> {
     Ok(Picked::Made(made))
 }
 
-/// Whether all functions are ones that the model has, as far as that is known before each is looked at.
-fn knows(
-    operations: &[history::Operation],
-    history: &History,
-    model: &str,
-) -> Result<(), Unjudged> {
-    let Some((_, functions)) = MODELS.iter().find(|(name, _)| *name == model) else {
-        return Ok(());
-    };
-    let all = operations.iter().zip(history.operations());
-    let mut others = all.filter(|(operation, _)| !functions.contains(&operation.f.as_str()));
-    others.next().map_or(Ok(()), |(operation, at)| {
-        Err(Unjudged::NoFunction {
-            line: at.line(),
-            f: operation.f.clone(),
+/// Whether the model, if it is one that is made for foreign histories, has this function.
+pub(super) fn knows(model: &str, f: &str, line: u64) -> Result<(), Unjudged> {
+    match MODELS.iter().find(|(name, _)| *name == model) {
+        Some((_, functions)) if !functions.contains(&f) => Err(Unjudged::NoFunction {
+            line,
+            f: f.to_owned(),
             model: model.to_owned(),
             functions: functions.join(", "),
-        })
-    })
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Why a history cannot be judged as it was asked for.
@@ -203,6 +203,12 @@ pub enum Unjudged {
     /// An initial value for a model that takes none.
     #[error("the model `{model}` takes no initial value")]
     NoInitial {
+        /// The model.
+        model: String,
+    },
+    /// A model that has to see the whole history.
+    #[error("the model `{model}` judges whole histories only, and not while they are read")]
+    NoStream {
         /// The model.
         model: String,
     },

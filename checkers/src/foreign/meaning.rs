@@ -50,9 +50,14 @@ impl Meaning {
             return;
         }
         for (operation, recorded) in history.operations().zip(&mut recorded.operations) {
-            if is_refused(&operation) {
-                recorded.outcome = history::Outcome::Ok(Value::Text(REFUSED.to_owned()));
-            }
+            self.apply_to(&operation, recorded);
+        }
+    }
+
+    /// Turns the operation into a result if it is a refusal that says something.
+    pub(super) fn apply_to(&self, operation: &Operation<'_>, recorded: &mut history::Operation) {
+        if self.refused_cas == RefusedCas::Observation && is_refused(operation) {
+            recorded.outcome = history::Outcome::Ok(Value::Text(REFUSED.to_owned()));
         }
     }
 }

@@ -18,6 +18,7 @@ mod names;
 mod ours;
 mod recorded;
 mod source;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -34,6 +35,7 @@ pub use judge::{MODELS, NamedKey, Picked, Prepared, Results, Unjudged, judge, mo
 pub use meaning::{Meaning, NilReads, RefusedCas};
 pub use ours::from_ours;
 pub use recorded::{Recorded, recorded, value};
+pub use stream::{Streamed, Unstreamed, stream};
 pub use write::write;
 
 use source::{BUFFER_BYTES, Source};
@@ -116,22 +118,50 @@ impl Kind {
 /// Reads a history to its end. Without a format the first bytes tell which it is; the one that was read is returned
 /// too. Quorate's own format is not read here ([`Problem::Ours`]): [`crate::history::read`] does.
 pub fn read(input: impl Read, format: Option<Format>) -> Result<(Format, History), ReadError> {
-    let mut source = Source::new(input);
-    let format = match format {
-        Some(format) => format,
-        None => {
-            detect::detect(source.ahead(BUFFER_BYTES)?).map_err(|problem| source.error(problem))?
-        }
-    };
+    let events = Events::open(input, format)?;
+    let format = events.format();
     let mut history = History::default();
-    let mut admit = |event| history.push(event);
-    match format {
-        Format::Edn => edn::Reader::new(source).events(&mut admit)?,
-        Format::Log => log::events(source, &mut admit)?,
-        Format::Json => json::Reader::new(source).events(&mut admit)?,
-        Format::Quorate => return Err(source.error(Problem::Ours)),
-    }
+    events.each(&mut |event| history.push(event))?;
     Ok((format, history))
+}
+
+/// The events of a history that is read.
+#[derive(Debug)]
+pub struct Events<R> {
+    source: Source<R>,
+    format: Format,
+}
+
+impl<R: Read> Events<R> {
+    /// Looks at the first bytes, where no format is given.
+    pub fn open(input: R, format: Option<Format>) -> Result<Self, ReadError> {
+        let mut source = Source::new(input);
+        let format = match format {
+            Some(format) => format,
+            None => detect::detect(source.ahead(BUFFER_BYTES)?)
+                .map_err(|problem| source.error(problem))?,
+        };
+        Ok(Self { source, format })
+    }
+
+    /// The format that is read.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Hands over one event after the other; an error of `sink` ends it.
+    pub fn each(
+        self,
+        sink: &mut dyn FnMut(Event) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let Self { source, format } = self;
+        match format {
+            Format::Edn => edn::Reader::new(source).events(sink),
+            Format::Log => log::events(source, sink),
+            Format::Json => json::Reader::new(source).events(sink),
+            Format::Quorate => Err(source.error(Problem::Ours)),
+        }
+    }
 }
 
 /// The datum that a text in EDN says.

@@ -18,19 +18,8 @@ pub struct Recorded {
 /// and the value, as `jepsen.independent` has it; the error names one that is none.
 pub fn recorded(history: &History, is_keyed: bool) -> Result<Recorded, Unjudged> {
     let mut keys = Keys::default();
-    let mut operations = Vec::new();
-    for operation in history.operations() {
-        let line = operation.line();
-        let (key, input) = match (operation.key(), is_keyed) {
-            (None, true) => pair(operation.input()).ok_or(Unjudged::NoPair { line })?,
-            (Some(_), true) => return Err(Unjudged::HasKey { line }),
-            (key, false) => (key.unwrap_or(&Datum::Nil), operation.input()),
-        };
-        let has_key = is_keyed || operation.key().is_some();
-        let key = has_key.then(|| keys.number(key));
-        let outcome = outcome(&operation, is_keyed).ok_or(Unjudged::NoPair { line })?;
-        operations.push(as_recorded(&operation, key, input, outcome));
-    }
+    let operations = history.operations().map(|operation| keys.recorded(&operation, is_keyed));
+    let operations = operations.collect::<Result<Vec<history::Operation>, Unjudged>>()?;
     Ok(Recorded { operations, renamed: keys.renamed })
 }
 
@@ -101,15 +90,33 @@ pub fn value(datum: &Datum) -> Value {
 
 /// The numbers of keys: a key that is a number keeps it unless another one has it.
 #[derive(Debug, Default)]
-struct Keys {
+pub(super) struct Keys {
     numbers: FxHashMap<Datum, Key>,
     taken: FxHashSet<u64>,
     /// All numbers below are taken.
     free: u64,
-    renamed: Vec<(Key, Datum)>,
+    pub(super) renamed: Vec<(Key, Datum)>,
 }
 
 impl Keys {
+    /// An operation as the checkers know it; an error if it is not keyed as it must be.
+    pub(super) fn recorded(
+        &mut self,
+        operation: &Operation<'_>,
+        is_keyed: bool,
+    ) -> Result<history::Operation, Unjudged> {
+        let line = operation.line();
+        let (key, input) = match (operation.key(), is_keyed) {
+            (None, true) => pair(operation.input()).ok_or(Unjudged::NoPair { line })?,
+            (Some(_), true) => return Err(Unjudged::HasKey { line }),
+            (key, false) => (key.unwrap_or(&Datum::Nil), operation.input()),
+        };
+        let has_key = is_keyed || operation.key().is_some();
+        let key = has_key.then(|| self.number(key));
+        let outcome = outcome(operation, is_keyed).ok_or(Unjudged::NoPair { line })?;
+        Ok(as_recorded(operation, key, input, outcome))
+    }
+
     fn number(&mut self, key: &Datum) -> Key {
         if let Some(number) = self.numbers.get(key) {
             return *number;

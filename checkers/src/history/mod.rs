@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 pub use ledger::{Inconsistency, Named};
 pub use line::BadLine;
-pub use operations::{Operation, Outcome, operations};
-pub use reader::{Damage, Footer, HistoryFile, Problem, ReadError, read};
+pub use operations::{Operation, Outcome, Pairs, Part, operations};
+pub use reader::{Damage, Footer, HistoryFile, Problem, ReadError, Reader, read};
 pub use value::Value;
 pub use writer::{WriteError, Writer};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{History, Key, ProcessId, Step, Time, Value, What};
+use super::{Event, History, Key, ProcessId, Step, Time, Value, What};
 
 /// An invocation and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,39 +65,79 @@ pub fn operations(history: &History) -> Vec<Operation> {
     // Where in the list each process has its operation that is in flight.
     let mut in_flight: BTreeMap<ProcessId, usize> = BTreeMap::new();
     for event in history.events() {
-        let (step, outcome) = match &event.what {
+        match &event.what {
             What::Invoke(step) => {
                 in_flight.insert(step.process, operations.len());
-                operations.push(invoked(event.index, event.time, step));
-                continue;
+                operations.push(invoked(event, step));
             }
-            What::Ok(step) => (step, Outcome::Ok(step.value.clone())),
-            What::Fail(step) => (step, Outcome::Fail),
-            What::Info(step) => (step, Outcome::Info),
-            What::Nemesis(_) | What::Violation(_) => continue,
-        };
-        let operation = in_flight
-            .remove(&step.process)
-            .and_then(|place| operations.get_mut(place))
-            .expect("a history has no completion without its invocation");
-        operation.complete = Some(event.index);
-        operation.completed_at = Some(event.time);
-        operation.outcome = outcome;
-        operation.error.clone_from(&step.error);
+            What::Ok(step) | What::Fail(step) | What::Info(step) => {
+                let operation = in_flight
+                    .remove(&step.process)
+                    .and_then(|place| operations.get_mut(place))
+                    .expect("a history has no completion without its invocation");
+                complete(operation, event, step);
+            }
+            What::Nemesis(_) | What::Violation(_) => {}
+        }
     }
     operations
 }
 
-fn invoked(index: u64, time: Time, step: &Step) -> Operation {
+/// Pairs invocations and completions while a history goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Pairs {
+    in_flight: BTreeMap<ProcessId, Operation>,
+}
+
+/// What an event is of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It begins.
+    Begun(Operation),
+    /// It has ended.
+    Ended(Operation),
+}
+
+impl Pairs {
+    /// What the next event of the history is of an operation; nothing if it is of none.
+    pub fn take(&mut self, event: &Event) -> Option<Part> {
+        match &event.what {
+            What::Invoke(step) => {
+                let operation = invoked(event, step);
+                self.in_flight.insert(step.process, operation.clone());
+                Some(Part::Begun(operation))
+            }
+            What::Ok(step) | What::Fail(step) | What::Info(step) => {
+                let mut operation = self.in_flight.remove(&step.process)?;
+                complete(&mut operation, event, step);
+                Some(Part::Ended(operation))
+            }
+            What::Nemesis(_) | What::Violation(_) => None,
+        }
+    }
+}
+
+fn complete(operation: &mut Operation, event: &Event, step: &Step) {
+    operation.complete = Some(event.index);
+    operation.completed_at = Some(event.time);
+    operation.outcome = match &event.what {
+        What::Ok(_) => Outcome::Ok(step.value.clone()),
+        What::Fail(_) => Outcome::Fail,
+        _ => Outcome::Info,
+    };
+    operation.error.clone_from(&step.error);
+}
+
+fn invoked(event: &Event, step: &Step) -> Operation {
     Operation {
-        invoke: index,
+        invoke: event.index,
         complete: None,
         process: step.process,
         f: step.f.clone(),
         key: step.key,
         input: step.value.clone(),
         outcome: Outcome::Pending,
-        invoked_at: time,
+        invoked_at: event.time,
         completed_at: None,
         error: None,
     }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
+use super::ledger::Ledger;
 use super::line::{
     BadLine, FOOTER_MARK, FooterLine, HEADER_MARK, HeaderLine, Line, Mark, VERSION, plain_event,
 };
-use super::{Builder, Event, Header, History, Inconsistency, RunDigest, Sealed};
+use super::{Event, Header, History, Inconsistency, RunDigest, Sealed};
 use crate::verdict::Verdict;
 
 /// A history file as it was read.
@@ -140,32 +141,133 @@ pub enum Problem {
 /// Reads a whole history file, strictly: anything that this program would not have written is an
 /// error that names the line, but for a last line that was cut off. Only the spelling is free: spaces,
 /// the order of fields, how a number or a letter is written.
-pub fn read(mut input: impl BufRead) -> Result<HistoryFile, ReadError> {
-    let mut lines = Lines { input: &mut input, number: 0, line: Vec::new() };
-    let header = read_header(&mut lines).map_err(|problem| lines.error(problem))?;
-    let mut body =
-        Body { builder: Builder::new(), digest: blake3::Hasher::new(), footer: None, damage: None };
-    loop {
-        match lines.advance().and_then(|more| if more { body.take(&lines) } else { Ok(true) }) {
-            Ok(true) => break,
-            Ok(false) => {}
-            Err(problem) => return Err(lines.error(problem)),
-        }
+pub fn read(input: impl BufRead) -> Result<HistoryFile, ReadError> {
+    let mut reader = Reader::open(input)?;
+    let mut events = Vec::new();
+    while let Some(event) = reader.next_event()? {
+        events.push(event);
     }
-    let Body { builder, footer, damage, .. } = body;
-    Ok(HistoryFile { header, history: builder.finish(), footer, damage })
+    let Reader { header, footer, damage, .. } = reader;
+    Ok(HistoryFile { header, history: History { events }, footer, damage })
+}
+
+/// Reads a history file event by event, as strictly as [`read`] does.
+#[derive(Debug)]
+pub struct Reader<R> {
+    lines: Lines<R>,
+    header: Header,
+    ledger: Ledger,
+    digest: blake3::Hasher,
+    footer: Option<Footer>,
+    damage: Option<Damage>,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads the header.
+    pub fn open(input: R) -> Result<Self, ReadError> {
+        let mut lines = Lines { input, number: 0, line: Vec::new() };
+        let header = read_header(&mut lines).map_err(|problem| lines.error(problem))?;
+        let (ledger, digest) = (Ledger::default(), blake3::Hasher::new());
+        Ok(Self { lines, header, ledger, digest, footer: None, damage: None })
+    }
+
+    /// What was run.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How it ended, once all events have been read; absent when the harness was killed before the end.
+    pub fn footer(&self) -> Option<&Footer> {
+        self.footer.as_ref()
+    }
+
+    /// What is missing at the end of the file, once all events have been read.
+    pub fn damage(&self) -> Option<&Damage> {
+        self.damage.as_ref()
+    }
+
+    /// The next event; nothing at the end of the file. It is an error as soon as the file cannot be right.
+    pub fn next_event(&mut self) -> Result<Option<Event>, ReadError> {
+        let next = self.advance();
+        next.map_err(|problem| self.lines.error(problem))
+    }
+
+    fn advance(&mut self) -> Result<Option<Event>, Problem> {
+        while self.damage.is_none() && self.lines.advance()? {
+            if self.footer.is_some() {
+                return Err(Problem::AfterFooter);
+            }
+            match self.take_line() {
+                Ok(Some(event)) => return Ok(Some(event)),
+                Ok(None) => {}
+                Err(Unparsable::Cut) => {
+                    let bytes = self.lines.line.len() as u64;
+                    self.damage = Some(Damage { line: self.lines.number, bytes });
+                }
+                Err(Unparsable::Wrong(problem)) => return Err(problem),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The event of the line; nothing if it is the footer.
+    fn take_line(&mut self) -> Result<Option<Event>, Unparsable> {
+        let lines = &self.lines;
+        if let Some(event) = plain_event(&lines.line) {
+            return self.take_event(event);
+        }
+        // serde would take a list of the fields as well.
+        if !lines.line.starts_with(b"{") {
+            return Err(Unparsable::Wrong(Problem::NoObject));
+        }
+        // Events are many: they are not parsed twice to learn that they are no footer.
+        if lines.text()?.contains("\"quorate\"") {
+            let mark: Mark = lines.parse()?;
+            if let Some(found) = mark.quorate {
+                self.take_footer(&found)?;
+                return Ok(None);
+            }
+        }
+        let line: Line<'_> = lines.parse()?;
+        let event = line.into_event().map_err(|error| Unparsable::Wrong(error.into()))?;
+        self.take_event(event)
+    }
+
+    fn take_event(&mut self, event: Event) -> Result<Option<Event>, Unparsable> {
+        self.ledger.admit(&event).map_err(|error| Unparsable::Wrong(error.into()))?;
+        self.digest.update(&self.lines.line);
+        Ok(Some(event))
+    }
+
+    fn take_footer(&mut self, mark: &serde_json::Value) -> Result<(), Unparsable> {
+        if mark.as_str() != Some(FOOTER_MARK) {
+            return Err(Unparsable::Wrong(Problem::UnknownMark { found: mark.to_string() }));
+        }
+        let FooterLine { events, digest, run, inputs, verdict, .. } = self.lines.parse()?;
+        let counted = self.ledger.next();
+        if events != counted {
+            return Err(Unparsable::Wrong(Problem::Count { footer: events, counted }));
+        }
+        let computed = self.digest.finalize().to_hex().to_string();
+        if digest != computed {
+            return Err(Unparsable::Wrong(Problem::Digest { footer: digest, computed }));
+        }
+        self.footer = Some(Footer { events, digest, run, inputs, verdict });
+        Ok(())
+    }
 }
 
 /// The lines of a file, one at a time.
-struct Lines<'a, R> {
-    input: &'a mut R,
+#[derive(Debug)]
+struct Lines<R> {
+    input: R,
     /// Of the current line, from 1.
     number: u64,
     /// With its newline, if it has one.
     line: Vec<u8>,
 }
 
-impl<R: BufRead> Lines<'_, R> {
+impl<R: BufRead> Lines<R> {
     /// Goes to the next line; false at the end of the file.
     fn advance(&mut self) -> Result<bool, Problem> {
         self.number += 1;
@@ -238,7 +340,7 @@ fn json_problem(error: &serde_json::Error) -> Problem {
     Problem::Json { column: error.column(), message: message.to_owned() }
 }
 
-fn read_header(lines: &mut Lines<'_, impl BufRead>) -> Result<Header, Problem> {
+fn read_header(lines: &mut Lines<impl BufRead>) -> Result<Header, Problem> {
     if !lines.advance()? {
         return Err(Problem::Empty);
     }
@@ -255,79 +357,6 @@ fn read_header(lines: &mut Lines<'_, impl BufRead>) -> Result<Header, Problem> {
     }
     let header: HeaderLine = lines.parse().map_err(|error| error.or_cut(Problem::HeaderCut))?;
     Ok(header.into_header())
-}
-
-/// What was read after the header.
-struct Body {
-    builder: Builder,
-    digest: blake3::Hasher,
-    footer: Option<Footer>,
-    damage: Option<Damage>,
-}
-
-impl Body {
-    /// Takes one line; true if it was cut off and thus the last.
-    fn take(&mut self, lines: &Lines<'_, impl BufRead>) -> Result<bool, Problem> {
-        if self.footer.is_some() {
-            return Err(Problem::AfterFooter);
-        }
-        match self.take_line(lines) {
-            Ok(()) => Ok(false),
-            Err(Unparsable::Cut) => {
-                let bytes = lines.line.len() as u64;
-                self.damage = Some(Damage { line: lines.number, bytes });
-                Ok(true)
-            }
-            Err(Unparsable::Wrong(problem)) => Err(problem),
-        }
-    }
-
-    fn take_line(&mut self, lines: &Lines<'_, impl BufRead>) -> Result<(), Unparsable> {
-        if let Some(event) = plain_event(&lines.line) {
-            return self.take_event(event, &lines.line);
-        }
-        // serde would take a list of the fields as well.
-        if !lines.line.starts_with(b"{") {
-            return Err(Unparsable::Wrong(Problem::NoObject));
-        }
-        // Events are many: they are not parsed twice to learn that they are no footer.
-        if lines.text()?.contains("\"quorate\"") {
-            let mark: Mark = lines.parse()?;
-            if let Some(found) = mark.quorate {
-                return self.take_footer(lines, &found);
-            }
-        }
-        let line: Line<'_> = lines.parse()?;
-        let event = line.into_event().map_err(|error| Unparsable::Wrong(error.into()))?;
-        self.take_event(event, &lines.line)
-    }
-
-    fn take_event(&mut self, event: Event, line: &[u8]) -> Result<(), Unparsable> {
-        self.builder.admit(event).map_err(|error| Unparsable::Wrong(error.into()))?;
-        self.digest.update(line);
-        Ok(())
-    }
-
-    fn take_footer(
-        &mut self,
-        lines: &Lines<'_, impl BufRead>,
-        mark: &serde_json::Value,
-    ) -> Result<(), Unparsable> {
-        if mark.as_str() != Some(FOOTER_MARK) {
-            return Err(Unparsable::Wrong(Problem::UnknownMark { found: mark.to_string() }));
-        }
-        let FooterLine { events, digest, run, inputs, verdict, .. } = lines.parse()?;
-        let counted = self.builder.history().len();
-        if events != counted {
-            return Err(Unparsable::Wrong(Problem::Count { footer: events, counted }));
-        }
-        let computed = self.digest.finalize().to_hex().to_string();
-        if digest != computed {
-            return Err(Unparsable::Wrong(Problem::Digest { footer: digest, computed }));
-        }
-        self.footer = Some(Footer { events, digest, run, inputs, verdict });
-        Ok(())
-    }
 }
 
 /// How the first line begins: a foreign file of any size or kind is recognised before it is parsed.

@@ -14,6 +14,7 @@ use crate::history::{Operation, Value};
 use crate::linearizability::{
     Budget, Found, Limits, Method, Preference, Task, Turns, check, orders, search_in_turns,
 };
+use crate::stream::tests::disagreement as stream_disagreement;
 use crate::testing::{Dice, Object, Size, World, has_order};
 use crate::verdict::Verdict;
 
@@ -47,17 +48,18 @@ fn drawn(object: &Object, seed: u64) -> (Vec<Operation>, bool) {
 /// The first part that does not agree with what is expected.
 fn disagreement<M: Model + Sync>(
     model: &M,
+    object: &Object,
     all: &[Operation],
     expected: bool,
-) -> Option<&'static str> {
+) -> Option<String> {
     let deadline = Instant::now() + Duration::from_mins(10);
     let limits = Limits { deadline, memory_bytes: 1 << 30, nodes: u64::MAX };
     let task = Task::new(model, all).expect("what is drawn has a meaning");
     if task.guessed(model).is_some() && !expected {
-        return Some("the guess");
+        return Some("the guess".to_owned());
     }
     if expected && task.refuted(model, limits).is_some() {
-        return Some("the suspicion");
+        return Some("the suspicion".to_owned());
     }
     for method in [Method::Fast, Method::Exact, Method::Plain] {
         for first in [Preference::Goal, Preference::Call] {
@@ -66,16 +68,21 @@ fn disagreement<M: Model + Sync>(
                 let turns = Turns { first, nodes };
                 let found = search_in_turns(model, &task, method, turns, limits).found;
                 if found != if expected { Found::Order } else { Found::NoOrder } {
-                    return Some("the search");
+                    return Some("the search".to_owned());
                 }
             }
         }
     }
     if expected && !is_replayed(model, all) {
-        return Some("the order that is shown");
+        return Some("the order that is shown".to_owned());
+    }
+    let of_stream = stream_disagreement(model, all, |part| has_order(object, part));
+    if let Some(why) = of_stream {
+        return Some(format!("the stream: {why}"));
     }
     let verdict = if expected { Verdict::Valid } else { Verdict::Invalid };
-    (check(model, all, Budget::default()).verdict != verdict).then_some("the verdict")
+    let judged = check(model, all, Budget::default()).verdict;
+    (judged != verdict).then(|| "the verdict".to_owned())
 }
 
 /// Whether the order that is shown of each key is one: each operation fits, in a state as it is told, none is before one
@@ -118,7 +125,7 @@ fn all_agree_on<M: Model + Sync>(model: &M, object: &Object) {
         if if expected { legal > illegal } else { illegal > legal } {
             continue;
         }
-        if let Some(part) = disagreement(model, &all, expected) {
+        if let Some(part) = disagreement(model, object, &all, expected) {
             panic!("{}, seed {seed}: {part} says no to {expected} of {all:#?}", M::NAME);
         }
         *if expected { &mut legal } else { &mut illegal } += 1;
@@ -211,6 +218,8 @@ enum Mutation {
     ChangesNothing,
     /// Every operation is suspect by itself.
     SuspectsAll,
+    /// All operations overwrite everything.
+    OverwritesAll,
 }
 
 /// A model with a mutation.
@@ -241,6 +250,14 @@ impl<M: Model> Model for Mutated<M> {
 
     fn is_read_only(&self, op: &M::Op) -> bool {
         self.1 == Mutation::ChangesNothing || self.0.is_read_only(op)
+    }
+
+    fn sets_state(&self, op: &M::Op) -> bool {
+        self.1 == Mutation::OverwritesAll || self.0.sets_state(op)
+    }
+
+    fn overwrites(&self, op: &M::Op) -> bool {
+        self.1 == Mutation::OverwritesAll || self.0.overwrites(op)
     }
 
     fn depends(&self, observer: &M::Op, cause: &M::Op) -> bool {
@@ -297,7 +314,8 @@ fn is_caught<M: Model + Sync>(model: impl Fn() -> M, mutation: Mutation) -> bool
     let (mutated, object) = (Mutated(model(), mutation), Object::of(M::NAME));
     (0..2_000).any(|seed| {
         let (all, expected) = drawn(&object, seed);
-        let found = catch_unwind(AssertUnwindSafe(|| disagreement(&mutated, &all, expected)));
+        let found =
+            catch_unwind(AssertUnwindSafe(|| disagreement(&mutated, &object, &all, expected)));
         !matches!(found, Ok(None))
     })
 }
@@ -314,7 +332,8 @@ fn the_suite_sees_what_a_model_says_wrongly() {
         assert!(is_caught(Register::new, mutation), "register: {mutation:?}");
         assert!(is_caught(CasRegister::new, mutation), "cas-register: {mutation:?}");
     }
-    for mutation in [Mutation::ForgetsUnknown, Mutation::ChangesNothing] {
+    assert!(is_caught(CasRegister::new, Mutation::OverwritesAll));
+    for mutation in [Mutation::ForgetsUnknown, Mutation::ChangesNothing, Mutation::OverwritesAll] {
         assert!(is_caught(Queue::new, mutation), "queue: {mutation:?}");
         assert!(is_caught(|| Mutex, mutation), "mutex: {mutation:?}");
     }

@@ -30,6 +30,7 @@ use std::hash::Hash;
 
 use crate::history::{Key, Operation};
 use crate::linearizability::{self, Budget, KeyOrder, Linearizability};
+use crate::stream::{self, AnyStream, Stream};
 
 pub use bag::{Bag, BagOp, Elements};
 pub use consensus::{Consensus, ConsensusOp, Observers};
@@ -133,6 +134,8 @@ pub trait Model {
     const SUMMARY: &'static str;
     /// The functions that a meaningful history has successes of.
     const FUNCTIONS: &'static [&'static str];
+    /// Whether an operation can be on several keys.
+    const JOINS_KEYS: bool = false;
 
     /// The state before anything has happened.
     fn initial(&self) -> Self::State;
@@ -173,6 +176,18 @@ pub trait Model {
     /// Whether `op` changes the state in *no* state. A write of the value that is there is not
     /// read-only: it may be needed later. The default says no.
     fn is_read_only(&self, op: &Self::Op) -> bool {
+        let _ = op;
+        false
+    }
+
+    /// Whether `op` leaves the object in the same state whatever state it was in before. The default says no.
+    fn sets_state(&self, op: &Self::Op) -> bool {
+        let _ = op;
+        false
+    }
+
+    /// Whether `op` [sets the state](Model::sets_state), and is possible in every state: a write. The default says no.
+    fn overwrites(&self, op: &Self::Op) -> bool {
         let _ = op;
         false
     }
@@ -331,6 +346,11 @@ pub trait AnyModel: Sync {
         let _ = (operations, judged);
         Vec::new()
     }
+    /// Judges operations while they come; nothing where the model has to see all of them, as the default says.
+    fn stream(&self, limits: stream::Limits) -> Option<Box<dyn AnyStream + '_>> {
+        let _ = limits;
+        None
+    }
     /// An operation in a few words (`write 5`, `read -> nil`).
     fn describe(&self, operation: &Operation) -> String;
 }
@@ -358,6 +378,10 @@ impl<M: Model + Sync> AnyModel for M {
 
     fn satisfied(&self, operations: &[Operation], judged: &Linearizability) -> Vec<Satisfied> {
         weaker::satisfied(self, operations, judged)
+    }
+
+    fn stream(&self, limits: stream::Limits) -> Option<Box<dyn AnyStream + '_>> {
+        Some(Box::new(Stream::new(self, limits)))
     }
 
     fn describe(&self, operation: &Operation) -> String {

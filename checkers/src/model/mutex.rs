@@ -56,6 +56,10 @@ impl Model for Mutex {
         }
     }
 
+    fn sets_state(&self, _: &MutexOp) -> bool {
+        true
+    }
+
     fn depends(&self, observer: &MutexOp, cause: &MutexOp) -> bool {
         observer != cause
     }

@@ -2,6 +2,7 @@
 
 mod client;
 mod cluster;
+mod fail_fast;
 mod happenings;
 mod inputs;
 mod nemesis;

@@ -3,10 +3,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use quorate_checkers::history::{Header, Nemesis, Step, Time, Violation, What, WriteError, Writer};
+use quorate_checkers::history::{
+    Event, Header, Nemesis, Step, Time, Violation, What, WriteError, Writer,
+};
 use tokio::sync::watch;
 
 /// Writes the history while it happens. Whoever records first stands first: clones share one file.
@@ -22,6 +25,8 @@ struct Shared {
     /// Gone once the run is over.
     writer: Mutex<Option<Writer<File>>>,
     tally: Tally,
+    /// Who else is told of each event.
+    tap: OnceLock<Sender<Event>>,
     /// The first thing that went wrong: from then on nothing is recorded.
     broken: watch::Sender<Option<String>>,
 }
@@ -69,9 +74,16 @@ impl Recorder {
             path: path.to_owned(),
             writer: Mutex::new(Some(writer)),
             tally: Tally::default(),
+            tap: OnceLock::new(),
             broken: watch::Sender::new(None),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Has each event that is recorded from now on told to somebody else as well, in the same order. One can listen.
+    pub(crate) fn tap(&self, events: Sender<Event>) {
+        let is_first = self.shared.tap.set(events).is_ok();
+        assert!(is_first, "a recorder is tapped once");
     }
 
     /// Nanoseconds since the file was begun.
@@ -141,9 +153,15 @@ impl Recorder {
         };
         let mut writer = self.lock();
         let Some(open) = writer.as_mut() else { return };
+        let tap = self.shared.tap.get().map(|tap| (tap, what.clone()));
         // The time is read under the lock, so that it agrees with the order.
-        match open.event(self.now(), what) {
-            Ok(_) => {
+        let time = self.now();
+        match open.event(time, what) {
+            Ok(index) => {
+                if let Some((tap, what)) = tap {
+                    // Whoever has heard enough is gone.
+                    let _ = tap.send(Event { index, time, what });
+                }
                 if let Some(counter) = counter {
                     counter.fetch_add(1, Ordering::Relaxed);
                 }

@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client;
 use crate::cluster::{Cluster, Death};
+use crate::fail_fast::FailFast;
 use crate::inputs;
 use crate::nemesis::{Means, Nemesis};
 use crate::observed::{self, Judgement, Scene, SharedLog};
@@ -56,6 +57,9 @@ pub struct RunSetup {
     pub started: String,
     /// Told of progress about four times a second.
     pub progress: Listener,
+    /// Ends the run as it is at the first violation that its clients have certainly seen: within a second, without
+    /// healing and without final reads.
+    pub fail_fast: bool,
     /// Once this is true the run heals, reads less than usual, and ends properly before its time.
     pub stop: watch::Receiver<bool>,
 }
@@ -78,6 +82,8 @@ pub struct RunSummary {
     pub traffic: Vec<Traffic>,
     /// Whether it was stopped before its time.
     pub interrupted: bool,
+    /// The violation that it was stopped by.
+    pub violated: Option<String>,
 }
 
 /// Why there is no run: the harness failed, not the system.
@@ -94,6 +100,9 @@ pub enum LiveError {
     /// The plan names a system that there is not.
     #[error(transparent)]
     System(#[from] UnknownSystem),
+    /// Failing fast, with a model that cannot tell before the end.
+    #[error("the model `{0}` judges whole histories only: a run cannot fail fast by it")]
+    NoFailFast(&'static str),
     /// The system refuses its options.
     #[error(transparent)]
     Options(#[from] ConfigError),
@@ -185,6 +194,7 @@ async fn run_recorded(
     let time_limit = Duration::from_millis(setup.plan.durations.time_limit_ms);
     let dashboard = Arc::new(Dashboard::new(Arc::clone(&setup.progress), time_limit));
     let (heal, healing) = watch::channel(false);
+    let fail_fast = fail_fast(setup, recorder)?;
     let parts = Parts::of(setup, kind, recorder, run)?;
     let watch = Watch { scene: scene(setup, kind, recorder), clients: Arc::clone(&parts.observed) };
     let mut stage = Stage::build(&parts).await?;
@@ -203,10 +213,15 @@ async fn run_recorded(
     helpers.spawn(Arc::clone(&dashboard).show(recorder.clone(), move || shown.current()));
     let deaths = stage.watch_deaths(nemesis.coroner());
     let acts = act(&parts, &mut stage, &nemesis, &heal, &dashboard);
+    let mut violated = None;
     let (interrupted, mut troubles) = tokio::select! {
         acted = acts => acted,
         // The rest is cleaning up; the damage is told below.
         _ = recorder.broken() => (true, Vec::new()),
+        why = fail_fast.violated() => {
+            violated = Some(why);
+            (true, Vec::new())
+        }
     };
     dashboard.enter(RunPhase::Stopping);
     let traffic = stage.proxy.traffic();
@@ -226,10 +241,29 @@ async fn run_recorded(
         (None, Some(mut writer)) => {
             writer.seal(sealed);
             let history = path.to_owned();
-            Ok(RunSummary { history, writer, counts, deaths, troubles, traffic, interrupted })
+            let summary = RunSummary {
+                history,
+                writer,
+                counts,
+                deaths,
+                troubles,
+                traffic,
+                interrupted,
+                violated,
+            };
+            Ok(summary)
         }
         (damage, _) => Err(LiveError::Recording(damage.unwrap_or_default())),
     }
+}
+
+/// Who ends the run at the first violation, if that is wanted.
+fn fail_fast(setup: &RunSetup, recorder: &Recorder) -> Result<FailFast, LiveError> {
+    if !setup.fail_fast {
+        return Ok(FailFast::never());
+    }
+    let model = setup.plan.workload.kind.model();
+    FailFast::watch(recorder, model).ok_or(LiveError::NoFailFast(model))
 }
 
 /// The run itself: work under faults, healing, final reads. Whether it was interrupted, and what went wrong.

@@ -98,6 +98,10 @@ impl Model for Consensus {
         matches!(op, ConsensusOp::Read(_))
     }
 
+    fn sets_state(&self, op: &ConsensusOp) -> bool {
+        !matches!(op, ConsensusOp::Propose { decided: None, .. })
+    }
+
     fn depends(&self, observer: &ConsensusOp, cause: &ConsensusOp) -> bool {
         cause.proposed().is_some_and(|value| observer.seen() == Some(value))
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::history::{History, operations};
 use crate::linearizability::{Budget, check};
+use crate::stream::tests::disagreement;
 use crate::testing::{Dice, script};
 use crate::verdict::Verdict;
 
@@ -73,6 +74,11 @@ fn the_search_agrees_with_brute_force_on_random_histories() {
         let history = script(&words);
         let expected = is_legal_by_brute_force(&operations(&history), None);
         assert_eq!(verdict(&history) == Verdict::Valid, expected, "{words}");
+        let brute_force = |all: &[Operation]| is_legal_by_brute_force(all, None);
+        if seed % 8 == 0 {
+            let wrong = disagreement(&Consensus, &operations(&history), brute_force);
+            assert_eq!(wrong, None, "{words}");
+        }
         if expected {
             legal += 1;
         } else {

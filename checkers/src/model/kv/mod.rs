@@ -82,6 +82,14 @@ impl Model for Kv {
         matches!(op, KvOp::Get(_))
     }
 
+    fn sets_state(&self, op: &KvOp) -> bool {
+        !matches!(op, KvOp::Append(_))
+    }
+
+    fn overwrites(&self, op: &KvOp) -> bool {
+        matches!(op, KvOp::Put(_))
+    }
+
     fn depends(&self, observer: &KvOp, cause: &KvOp) -> bool {
         match (observer, cause) {
             (KvOp::Get(seen), KvOp::Put(text)) => seen.as_str().starts_with(text.as_str()),

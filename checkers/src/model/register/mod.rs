@@ -184,6 +184,14 @@ impl<D: Dialect> Model for Registers<D> {
         op.leaves().is_none()
     }
 
+    fn sets_state(&self, op: &RegisterOp) -> bool {
+        op.refuses().is_none()
+    }
+
+    fn overwrites(&self, op: &RegisterOp) -> bool {
+        matches!(op, RegisterOp::Write(_))
+    }
+
     fn depends(&self, observer: &RegisterOp, cause: &RegisterOp) -> bool {
         cause.leaves().is_some_and(|left| {
             let is_refused = || observer.refuses().is_some_and(|expected| expected != left);

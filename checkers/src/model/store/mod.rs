@@ -59,6 +59,8 @@ pub trait Dialect: Sync + fmt::Debug {
     const SUMMARY: &'static str;
     /// The functions that a meaningful history has successes of.
     const FUNCTIONS: &'static [&'static str];
+    /// As [`Model::JOINS_KEYS`].
+    const JOINS_KEYS: bool = false;
 
     /// As [`Model::parse`].
     fn parse(operation: &Operation) -> Result<Option<StoreOp>, Malformed>;
@@ -236,6 +238,7 @@ impl<D: Dialect> Model for Store<D> {
     const NAME: &'static str = D::NAME;
     const SUMMARY: &'static str = D::SUMMARY;
     const FUNCTIONS: &'static [&'static str] = D::FUNCTIONS;
+    const JOINS_KEYS: bool = D::JOINS_KEYS;
 
     fn initial(&self) -> Contents {
         Contents::default()
@@ -274,6 +277,21 @@ impl<D: Dialect> Model for Store<D> {
 
     fn is_read_only(&self, op: &StoreOp) -> bool {
         op.parts.iter().all(|(_, micro)| micro.is_read())
+    }
+
+    fn sets_state(&self, op: &StoreOp) -> bool {
+        // With one key the state is what that holds.
+        match op.parts.as_slice() {
+            [(_, micro)] if !D::JOINS_KEYS => {
+                !matches!(micro, Micro::Append(_) | Micro::Read(None))
+            }
+            _ => false,
+        }
+    }
+
+    fn overwrites(&self, op: &StoreOp) -> bool {
+        let is_write = |(_, micro): &(u64, Micro)| matches!(micro, Micro::Write(_) | Micro::Delete);
+        !D::JOINS_KEYS && op.parts.len() == 1 && op.parts.iter().all(is_write)
     }
 
     fn depends(&self, observer: &StoreOp, cause: &StoreOp) -> bool {

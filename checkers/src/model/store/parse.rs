@@ -31,6 +31,7 @@ impl Dialect for KvTransactions {
     const SUMMARY: &'static str = "a map of registers and lists: each `txn` does its parts (`r`, `w`, `append`, `cas`, \
          `delete`) at once";
     const FUNCTIONS: &'static [&'static str] = &["txn"];
+    const JOINS_KEYS: bool = true;
 
     fn parse(operation: &Operation) -> Result<Option<StoreOp>, Malformed> {
         match operation.f.as_str() {

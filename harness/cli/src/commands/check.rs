@@ -3,6 +3,7 @@
 mod checkers;
 pub(super) mod foreign;
 mod more;
+mod stream;
 
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -44,6 +45,7 @@ Examples:
   quorate check *.edn.gz --model cas-register --init 0 --refused-cas observation
   quorate check etcd.log --model cas-register --witness
   quorate check store/latest --checker list-append --consistency serializable
+  zstdcat huge.jsonl.zst | quorate check --stream -
 
 docs/check.md tells what histories of other programs mean.
 Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad usage or not a history, 255 the harness itself failed; of several
@@ -55,6 +57,11 @@ pub(crate) struct Check {
 
     #[command(flatten)]
     foreign: ForeignArguments,
+
+    /// Judges while it reads, in memory that does not grow with the length of a history, up to the first violation
+    /// that is certain; see docs/check.md for what it does not see.
+    #[arg(long, conflicts_with = "checker")]
+    stream: bool,
 
     #[command(flatten)]
     budget: BudgetArguments,
@@ -105,7 +112,11 @@ impl Check {
     fn judge(&self, path: &Path) -> Result<Judged, CliError> {
         let opened = Opened::at(path)?;
         let (name, mut input) = open(opened.path())?;
-        if !self.foreign.is_ours(head(&name, &mut input)?) {
+        let is_ours = self.foreign.is_ours(head(&name, &mut input)?);
+        if self.stream {
+            return stream::judge(&name, input, is_ours, &self.foreign);
+        }
+        if !is_ours {
             let is_asked = self.witness;
             let budget = self.budget.budget();
             return self.foreign.judge(&name, input, budget, &self.checkers, is_asked);
@@ -194,7 +205,7 @@ pub(crate) fn parsed(name: &str, input: impl BufRead) -> Result<(HistoryFile, Pl
 }
 
 /// What is wrong with a history, and what to do about it.
-fn unreadable(name: &str, error: &history::ReadError) -> CliError {
+pub(crate) fn unreadable(name: &str, error: &history::ReadError) -> CliError {
     let told = format!("{name}: {error}");
     match error.problem {
         Problem::Version { .. } => {

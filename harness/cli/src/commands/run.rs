@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use quorate_checkers::history::Writer;
 use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
+use quorate_checkers::model;
+use quorate_checkers::stream::Limits;
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::{Fault, Plan, PlannedFault, WorldKind};
 use quorate_systems::mutant::{Mutant, Mutants};
@@ -71,6 +73,11 @@ pub(crate) struct Run {
     #[arg(long, default_value = "store", value_name = "DIR")]
     store: PathBuf,
 
+    /// Stops at the first violation that the clients have certainly seen, within a second, without healing and final
+    /// reads; then judges and reports what there is.
+    #[arg(long)]
+    fail_fast: bool,
+
     #[command(flatten)]
     budget: BudgetArguments,
 
@@ -105,6 +112,8 @@ struct Begun<'a> {
     folder: &'a RunFolder,
     now: Timestamp,
     display: Arc<Display>,
+    /// It ends at the first violation that its clients have certainly seen.
+    fail_fast: bool,
 }
 
 impl Begun<'_> {
@@ -119,6 +128,8 @@ pub(crate) struct Ended {
     writer: Writer<File>,
     /// It was stopped before its time.
     interrupted: bool,
+    /// The violation that it was stopped by.
+    violated: Option<String>,
     simulation: Option<Simulation>,
 }
 
@@ -137,7 +148,11 @@ impl Run {
         let (plan, notes) = self.plan(now)?;
         let display = Arc::new(Display::new(self.quiet || self.json));
         let budget = self.budget.budget();
-        let (folder, finished) = carry_out(&plan, self.mutant, &self.store, now, &display, budget)?;
+        if self.fail_fast {
+            can_fail_fast(&plan)?;
+        }
+        let how = How { mutants: self.mutant, now, budget, fail_fast: self.fail_fast };
+        let (folder, finished) = carry_out(&plan, how, &self.store, &display)?;
         let verdict = finished.results.verdict;
         output::print(&if self.json {
             output::json(&finished.kept())
@@ -177,8 +192,14 @@ impl Run {
         for note in notes {
             output::line(&mut text, "note", note);
         }
-        if finished.interrupted {
-            output::line(&mut text, "note", "stopped before its time");
+        match &finished.violated {
+            Some(_) => {
+                output::line(&mut text, "note", "stopped at the first violation (--fail-fast)")
+            }
+            None if finished.interrupted => {
+                output::line(&mut text, "note", "stopped before its time");
+            }
+            None => {}
         }
         let history = folder.path.join(store::HISTORY);
         let page = folder.path.join(store::REPORT);
@@ -206,20 +227,45 @@ impl Run {
     }
 }
 
+/// How a plan is run, beside what it says itself.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) mutants: Mutants,
+    /// When it begins.
+    pub(crate) now: Timestamp,
+    /// What its judgement may cost.
+    pub(crate) budget: Budget,
+    /// It ends at the first violation that its clients have certainly seen.
+    pub(crate) fail_fast: bool,
+}
+
+/// Refuses to fail fast by a model that cannot tell before the end.
+fn can_fail_fast(plan: &Plan) -> Result<(), CliError> {
+    let name = plan.workload.kind.model();
+    let model = model::by_name(name);
+    if model.is_some_and(|model| model.stream(Limits::default()).is_some()) {
+        return Ok(());
+    }
+    Err(CliError::usage(format_args!(
+        "the model `{name}` of this workload judges whole histories only: a run cannot fail fast by it"
+    ))
+    .hint("leave out --fail-fast, or take another workload: see `quorate list workloads`"))
+}
+
 /// Runs a plan in its world, from an empty folder of the store to the page.
 pub(crate) fn carry_out(
     plan: &Plan,
-    mutants: Mutants,
+    how: How,
     store: &Path,
-    now: Timestamp,
     display: &Arc<Display>,
-    budget: Budget,
 ) -> Result<(RunFolder, Finished), CliError> {
+    let How { mutants, now, budget, fail_fast } = how;
     if plan.world == WorldKind::Live {
         quorate_live::sweep(store).map_err(|error| store::with_hint(&error.to_string()))?;
     }
     let folder = RunFolder::create(store, &plan.name, now)?;
-    let begun = Begun { plan, mutants, folder: &folder, now, display: Arc::clone(display) };
+    let display = Arc::clone(display);
+    let begun = Begun { plan, mutants, folder: &folder, now, display, fail_fast };
     // It lives until the check is over, so that Ctrl-C is heeded until then.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -229,6 +275,7 @@ pub(crate) fn carry_out(
         WorldKind::Live => live::go(&runtime, &begun),
         WorldKind::Sim => simulated::go(&runtime, &begun),
     };
+    let display = begun.display;
     display.say("checking");
     let finished = ended.and_then(|ended| finish(plan, &folder.path, ended, budget));
     let finished = finished.and_then(|finished| {
@@ -277,6 +324,8 @@ pub(crate) struct Finished {
     pub(crate) breaks: Option<String>,
     /// It was stopped before its time.
     pub(crate) interrupted: bool,
+    /// The violation that it was stopped by.
+    violated: Option<String>,
     simulation: Option<Simulation>,
 }
 
@@ -298,7 +347,7 @@ pub(crate) fn finish(
     ended: Ended,
     budget: Budget,
 ) -> Result<Finished, CliError> {
-    let Ended { writer, interrupted, simulation } = ended;
+    let Ended { writer, interrupted, violated, simulation } = ended;
     let history = folder.join(store::HISTORY);
     let (file, _) = check::read(&history)?;
     let mut results = judge(&file.history, &check::demands(&file.header.model, plan, budget));
@@ -307,7 +356,7 @@ pub(crate) fn finish(
     let digest = simulation.as_ref().and_then(Simulation::run_digest);
     writer.finish(results.verdict, digest).map_err(CliError::harness)?;
     let breaks = results.breaks(&file.history).map(ToOwned::to_owned);
-    let finished = Finished { results, breaks, interrupted, simulation };
+    let finished = Finished { results, breaks, interrupted, violated, simulation };
     let kept = output::json(&finished.kept());
     store::write_whole(&folder.join(store::RESULTS), kept.as_bytes())?;
     report::write(&folder.join(store::REPORT), &history, &file, plan, &finished.results)?;

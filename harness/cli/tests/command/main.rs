@@ -7,4 +7,5 @@ mod live;
 mod live_inputs;
 mod replay;
 mod simulated;
+mod stream;
 mod support;

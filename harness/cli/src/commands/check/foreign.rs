@@ -116,9 +116,8 @@ impl ForeignArguments {
         checkers: &CheckerArguments,
         is_witness_asked: bool,
     ) -> Result<Judged, CliError> {
-        let format = self.format.map(FormatArgument::format);
         let (format, history) =
-            foreign::read(input, format).map_err(|error| unreadable(name, &error))?;
+            foreign::read(input, self.format()).map_err(|error| unreadable(name, &error))?;
         if checkers.is_asked_for() {
             let recorded = foreign::recorded(&history, self.keyed);
             let recorded = recorded.map_err(|error| unjudged(name, &error))?;
@@ -126,12 +125,7 @@ impl ForeignArguments {
                 return Ok(judgement.judged(name));
             }
         }
-        let Some(model) = self.model.as_deref() else {
-            return Err(CliError::usage(format_args!(
-                "{name} is a history of another program ({format}), and does not say what to judge it by"
-            ))
-            .hint(format_args!("add --model NAME: {}", models().join(", "))));
-        };
+        let model = self.model_of_another(name, format)?;
         let prepared = foreign::prepare(&history, model, &self.meaning(format), self.keyed)
             .map_err(|error| unjudged(name, &error))?;
         let results = prepared.judge(budget);
@@ -146,7 +140,27 @@ impl ForeignArguments {
         })
     }
 
-    fn meaning(&self, format: Format) -> Meaning {
+    /// The format that was named.
+    pub(super) fn format(&self) -> Option<Format> {
+        self.format.map(FormatArgument::format)
+    }
+
+    /// Whether each value is a pair of a key and the value.
+    pub(super) const fn is_keyed(&self) -> bool {
+        self.keyed
+    }
+
+    /// The model to judge a history of another program by: it must be named.
+    pub(super) fn model_of_another(&self, name: &str, format: Format) -> Result<&str, CliError> {
+        self.model.as_deref().ok_or_else(|| {
+            CliError::usage(format_args!(
+                "{name} is a history of another program ({format}), and does not say what to judge it by"
+            ))
+            .hint(format_args!("add --model NAME: {}", models().join(", ")))
+        })
+    }
+
+    pub(super) fn meaning(&self, format: Format) -> Meaning {
         let usual = Meaning::of(format);
         Meaning {
             refused_cas: self.refused_cas.map_or(usual.refused_cas, |given| match given {
@@ -204,12 +218,13 @@ pub(crate) fn unreadable(name: &str, error: &ReadError) -> CliError {
 }
 
 /// What cannot be judged as it was asked for, and what to do about it.
-fn unjudged(name: &str, error: &Unjudged) -> CliError {
+pub(super) fn unjudged(name: &str, error: &Unjudged) -> CliError {
     let told = CliError::usage(format_args!("{name}: {error}"));
     match error {
         Unjudged::NoModel { .. } | Unjudged::NoFunction { .. } => {
             told.hint(format_args!("name another one with --model: {}", models().join(", ")))
         }
+        Unjudged::NoStream { .. } => told.hint("leave out --stream"),
         Unjudged::NoInitial { .. } => told.hint("leave out --init"),
         Unjudged::Initial { .. } => {
             told.hint(r#"give one as EDN: --init '"abc"', --init '{:x 0}'"#)

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::again::Showing;
 use super::entry::Entry;
-use crate::commands::run::{carry_out, plan_file};
+use crate::commands::run::{How, carry_out, plan_file};
 use crate::error::CliError;
 use crate::output;
 use crate::progress::Display;
@@ -66,7 +66,8 @@ impl Repeated {
             }
             let display = Arc::new(Display::new(quiet));
             let now = Timestamp::now();
-            let (folder, finished) = carry_out(&plan, entry.mutants, store, now, &display, budget)?;
+            let how = How { mutants: entry.mutants, now, budget, fail_fast: false };
+            let (folder, finished) = carry_out(&plan, how, store, &display)?;
             interrupted = finished.interrupted;
             let showing = Showing::of(finished.breaks.as_deref(), &finished.results);
             runs.push(One {

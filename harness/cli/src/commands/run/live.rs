@@ -28,6 +28,7 @@ pub(super) fn go(runtime: &Runtime, begun: &Begun<'_>) -> Result<Ended, CliError
         program: PROGRAM.to_owned(),
         started: begun.started(),
         progress: Arc::new(move |progress| shown.show(progress)),
+        fail_fast: begun.fail_fast,
         stop: stopped,
     };
     let stop = move || !stop.is_closed() && !stop.send_replace(true);
@@ -35,11 +36,11 @@ pub(super) fn go(runtime: &Runtime, begun: &Begun<'_>) -> Result<Ended, CliError
     let summary = runtime
         .block_on(quorate_live::run(setup))
         .map_err(|error| store::with_hint(&error.to_string()))?;
-    let RunSummary { mut writer, troubles, interrupted, .. } = summary;
+    let RunSummary { mut writer, troubles, interrupted, violated, .. } = summary;
     for trouble in troubles {
         record(&mut writer, trouble)?;
     }
-    Ok(Ended { writer, interrupted, simulation: None })
+    Ok(Ended { writer, interrupted, violated, simulation: None })
 }
 
 /// Puts into the history what did not go as it must, so that the file alone gives the same verdict.

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use quorate_checkers::history::{Header, RunDigest, Time, What, Writer};
+use quorate_checkers::history::{Event, Header, RunDigest, Time, What, Writer};
+use quorate_checkers::model;
+use quorate_checkers::stream::{Limits, Referee};
 use quorate_plan::Plan;
 use quorate_sim::{Checks, Outcome, QueueKind, Remote, SimError};
 use quorate_systems::SystemKind;
@@ -59,8 +61,11 @@ pub(super) fn go(runtime: &Runtime, begun: &Begun<'_>) -> Result<Ended, CliError
         })
     };
     runtime.spawn(interrupt::heed(stop, Arc::clone(&begun.display), begun.folder.clone()));
-    let Begun { plan, mutants, folder, .. } = begun;
-    simulate(&folder.path, plan, *mutants, begun.started(), Some(remote))
+    let Begun { plan, mutants, folder, fail_fast, .. } = begun;
+    let model = model::by_name(plan.workload.kind.model()).filter(|_| *fail_fast);
+    let referee = model.and_then(|model| Referee::new(model, Limits::default()));
+    let watched = Watched { remote, referee };
+    simulate(&folder.path, plan, *mutants, begun.started(), Some(watched))
 }
 
 /// Runs a plan and writes its history into a folder.
@@ -71,6 +76,13 @@ pub(crate) fn record(
     started: String,
 ) -> Result<Ended, CliError> {
     simulate(folder, plan, mutants, started, None)
+}
+
+/// What a run is watched and stopped by.
+struct Watched {
+    remote: Arc<Remote>,
+    /// Who stops it at the first violation, if anybody does.
+    referee: Option<Referee<'static>>,
 }
 
 /// Shows how far the run is, for as long as it goes on.
@@ -88,7 +100,7 @@ fn simulate(
     plan: &Plan,
     mutants: Mutants,
     started: String,
-    remote: Option<Arc<Remote>>,
+    watched: Option<Watched>,
 ) -> Result<Ended, CliError> {
     let kind = registry::find(&plan.system.kind).map_err(CliError::usage)?;
     let path = folder.join(store::HISTORY);
@@ -96,13 +108,24 @@ fn simulate(
     let file = File::create(&path).map_err(|error| store::cannot("write", &path, &error))?;
     let mut writer =
         Writer::new(file, &header).map_err(|error| store::with_hint(&error.to_string()))?;
+    let (remote, mut referee) =
+        watched.map(|Watched { remote, referee }| (remote, referee)).unzip();
+    let mut referee = referee.take().flatten();
     let mut sink = |time: Time, what: What| {
-        writer.event(time, what).map(|_| ()).map_err(|error| error.to_string())
+        let told = referee.as_ref().map(|_| what.clone());
+        let index = writer.event(time, what).map_err(|error| error.to_string())?;
+        if let (Some(referee), Some(what)) = (&mut referee, told) {
+            referee.take(&Event { index, time, what });
+            if let Some(remote) = remote.as_ref().filter(|_| referee.violation().is_some()) {
+                remote.stop();
+            }
+        }
+        Ok(())
     };
     let began = Instant::now();
     let mut simulator = quorate_sim::simulator(kind, QueueKind::default());
-    if let Some(remote) = remote {
-        simulator.attach(remote);
+    if let Some(remote) = &remote {
+        simulator.attach(Arc::clone(remote));
     }
     let ran = panics::quietly(|| simulator.run(plan, mutants, Checks::ALL, &mut sink));
     drop(simulator);
@@ -110,7 +133,11 @@ fn simulate(
         Ok(outcome) => {
             let simulation = Simulation::of(kind, outcome, began.elapsed());
             let interrupted = simulation.interrupted;
-            Ok(Ended { writer, interrupted, simulation: Some(simulation) })
+            let violated = referee.and_then(|mut referee| {
+                referee.violation()?;
+                referee.finish().sentences().into_iter().next()
+            });
+            Ok(Ended { writer, interrupted, violated, simulation: Some(simulation) })
         }
         Err(error) => {
             if writer.history().is_empty() {
