@@ -58,26 +58,22 @@ pub enum Order {
 
 /// What is wrong with one element alone.
 fn alone(case: &Case<'_, ContainerOp>, deeds: &Deeds<'_>, put: &str) -> Option<String> {
-    let Deeds { element, .. } = deeds;
+    let Deeds { element, takes, .. } = deeds;
     let accused = case.accused.operation;
-    match (deeds.puts.as_slice(), deeds.takes.as_slice()) {
-        ([], _) => {
-            let is_put =
-                |other: &&&Operation| other.f == put && other.input == Value::Int(*element);
-            let puts: Vec<&Operation> = case.all.iter().filter(is_put).copied().collect();
-            match puts.as_slice() {
-                [] => Some(format!("nobody ever did `{put} {element}`")),
-                [first, ..] if puts.iter().all(|put| put.outcome == Outcome::Fail) => {
-                    Some(format!("the {put} of {element} at index {} had failed", first.invoke))
-                }
-                _ => None,
-            }
+    // Of all: a put that began too late is not in the set.
+    let is_put = |other: &&&Operation| other.f == put && other.input == Value::Int(*element);
+    let puts: Vec<&Operation> = case.all.iter().filter(is_put).copied().collect();
+    let may_have: Vec<&&Operation> = puts.iter().filter(|o| o.outcome != Outcome::Fail).collect();
+    match (puts.as_slice(), may_have.as_slice(), takes.as_slice()) {
+        ([], ..) => Some(format!("nobody ever did `{put} {element}`")),
+        ([failed, ..], [], _) => {
+            Some(format!("the {put} of {element} at index {} had failed", failed.invoke))
         }
-        ([only], [_]) if accused.definite_end() < Some(only.invoke) => Some(format!(
+        (_, [only], _) if accused.definite_end() < Some(only.invoke) => Some(format!(
             "the {put} of {element} began only after that had ended, at index {}",
             only.invoke
         )),
-        ([_], [one, other]) => {
+        (_, [_], [one, other]) => {
             let other = if one.invoke == accused.invoke { other } else { one };
             Some(format!(
                 "{element} was put in only once, and was taken at index {} as well",

@@ -26,7 +26,7 @@ struct Odds {
     failed_percent: u64,
 }
 
-/// The history of a container in which every element is put in once.
+/// A small history of a container in which every element is put in once.
 fn drawn<D: Discipline>(seed: u64) -> Vec<Operation> {
     let mut dice = Dice::new(seed);
     let odds = Odds {
@@ -36,23 +36,26 @@ fn drawn<D: Discipline>(seed: u64) -> Vec<Operation> {
         failed_percent: dice.pick(&[0, 0, 5]),
     };
     let count = 2 + dice.below(8);
-    let ops = happened::<D>(&mut dice, count, &odds);
-    let mut events: Vec<(u64, usize, bool)> = Vec::new();
-    for (place, moment) in (0..ops.len()).zip((1_000..).step_by(10)) {
-        // The place makes moments different.
-        events.push((moment - dice.below(odds.reach), place, false));
-        events.push((moment + 1 + dice.below(odds.reach), place, true));
+    history::<D>(&mut dice, count, &odds)
+}
+
+/// The history of a container in which every element is put in once.
+fn history<D: Discipline>(dice: &mut Dice, count: u64, odds: &Odds) -> Vec<Operation> {
+    let ops = happened::<D>(dice, count, odds);
+    let mut events: Vec<(u64, u64, usize, bool)> = Vec::new();
+    for (place, moment) in (0..ops.len()).zip((10_000..).step_by(10)) {
+        // At the same moment either may come first.
+        let (call, end) = (moment - dice.below(odds.reach), moment + 1 + dice.below(odds.reach));
+        events.push((call, dice.below(100), place, false));
+        events.push((end, dice.below(100), place, true));
     }
-    events.sort_unstable_by_key(|event| (event.0, dice.below(100)));
+    events.sort_unstable();
     let mut spans = vec![(0, 0); ops.len()];
-    for (index, (_, place, is_end)) in (0..).zip(events) {
+    for (index, (.., place, is_end)) in (0..).zip(events) {
         *if is_end { &mut spans[place].1 } else { &mut spans[place].0 } = index;
     }
-    let mut all: Vec<Operation> = ops
-        .into_iter()
-        .zip(spans)
-        .map(|(op, span)| operation::<D>(&mut dice, &odds, op, span))
-        .collect();
+    let mut all: Vec<Operation> =
+        ops.into_iter().zip(spans).map(|(op, span)| operation::<D>(dice, odds, op, span)).collect();
     all.sort_by_key(|operation| operation.invoke);
     all
 }
@@ -319,4 +322,31 @@ fn what_is_wrong_with_a_container_is_said() {
     ] {
         assert_eq!(said(model, lines), expected);
     }
+}
+
+/// Whether histories of many clients are decided, in either way, without a search.
+fn needs_no_search<D: Discipline>() {
+    let mut verdicts = Vec::new();
+    for seed in 0..6 {
+        let wrong_percent = u64::from(seed % 2 == 1);
+        let odds = Odds { reach: 500, wrong_percent, unknown_percent: 0, failed_percent: 0 };
+        let all = history::<D>(&mut Dice::new(seed), 2_000, &odds);
+        let judged = check(&Container::<D>::new(), &all, Budget::default());
+        let nodes: u64 = judged.keys.iter().map(|key| key.nodes).sum();
+        assert_eq!(nodes, 0, "{}, seed {seed}", D::NAME);
+        for counterexample in judged.counterexamples() {
+            let shown = counterexample.operations.len();
+            assert!(shown <= 12, "{}, seed {seed}: shown by {shown}", D::NAME);
+        }
+        verdicts.push(judged.verdict);
+    }
+    let [right, wrong] = [Verdict::Valid, Verdict::Invalid];
+    assert_eq!(verdicts, [right, wrong, right, wrong, right, wrong], "{}", D::NAME);
+}
+
+#[test]
+fn long_histories_of_many_clients_need_no_search() {
+    needs_no_search::<Fifo>();
+    needs_no_search::<Lifo>();
+    needs_no_search::<Least>();
 }
