@@ -117,6 +117,7 @@ impl Model for MultiRegister {
     fn parse(&self, operation: &Operation) -> Result<Option<Vec<Part>>, Malformed> {
         let (input, invoke) = (&operation.input, operation.invoke);
         let parts = match (operation.f.as_str(), &operation.outcome) {
+            ("read", Outcome::Ok(Value::Nil)) => Vec::new(),
             ("read", Outcome::Ok(seen)) => {
                 let pairs = pairs(seen).ok_or_else(|| Malformed {
                     index: operation.complete.unwrap_or(invoke),

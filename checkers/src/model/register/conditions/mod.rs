@@ -108,4 +108,4 @@ fn has_order<M: Model>(model: &M, task: &Task<'_, M>) -> Option<bool> {
 /// Of more operations nothing is said.
 const OPERATIONS_MAX: usize = 5_000;
 /// For one search.
-const NODES_MAX: u64 = 1 << 15;
+const NODES_MAX: u64 = 1 << 14;

@@ -210,4 +210,4 @@ fn count(list: &mut [usize], content: Option<u32>, change: isize) {
 /// More steps are not tried.
 const STEPS_MAX: u32 = 20_000;
 /// Nor so many one within the other: each takes a piece of the stack.
-const DEPTH_MAX: u32 = 2_000;
+const DEPTH_MAX: u32 = 1_000;
