@@ -76,6 +76,7 @@ pub(super) fn replicas(clusters: usize) -> Vec<Seed> {
         ("leading", [leads(), leads(), stable(), vec![sent(Kind::Status, SAME, 1)]].concat()),
         ("forged", forged()),
         ("given-up", given_up()),
+        ("claims", claims()),
     ];
     let under_liar = [("refused", refused())];
     [
@@ -170,6 +171,16 @@ fn again() -> Vec<Step> {
     let other = [vec![named(0, Kind::PrePrepare, 2)], votes()].concat();
     let nothing = [vec![named(0, Kind::PrePrepare, 4)], votes()].concat();
     [agreed(), twice, other, nothing].concat()
+}
+
+/// A view begins with what was prepared in the later of two views, in which different batches were.
+fn claims() -> Vec<Step> {
+    let mut steps: Vec<Step> = (0..3).map(|who| sent_by(who, Kind::ViewChange, NEXT, 0)).collect();
+    let (later, name) = (4, 0b0001_1010);
+    let begins = Dice { who: 0, kind: place(Kind::NewView), name, time: later, data: 0 };
+    steps.extend([SYNC, Step::Forged(begins), SYNC]);
+    steps.extend(all_answer(0));
+    steps
 }
 
 /// What a liar proposes and claims, and nobody takes.
