@@ -74,7 +74,16 @@ fn what_cannot_be_judged_while_it_is_read_is_refused() {
     assert!(set.stderr.contains("leave out --stream"), "{set}");
     let other = sandbox.quorate(&["check", "--stream", "--checker", "bank", "good.edn"]);
     assert_eq!(other.code, 254, "{other}");
-    let run = sandbox.quorate(&["run", "--world", "sim", "--fail-fast", "--system", "paxos", "--workload", "set"]);
+    let run = sandbox.quorate(&[
+        "run",
+        "--world",
+        "sim",
+        "--fail-fast",
+        "--system",
+        "paxos",
+        "--workload",
+        "set",
+    ]);
     assert_eq!(run.code, 254, "{run}");
     assert!(!sandbox.path().join("store").exists(), "{run}");
 }
