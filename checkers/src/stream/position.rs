@@ -118,13 +118,13 @@ impl<'m, M: Model> Position<'m, M> {
                 self.places.remove(&moment.invoke);
             }
         } else {
-            self.begin(model, held.at(until), limits)?;
+            self.begin(model, held.at(until))?;
         }
         self.next += 1;
         Ok(())
     }
 
-    fn begin(&mut self, model: &M, operation: Arc<Operation>, _: Limits) -> Result<(), Stopped> {
+    fn begin(&mut self, model: &M, operation: Arc<Operation>) -> Result<(), Stopped> {
         self.known = self.known.max(operation.complete.unwrap_or(operation.invoke));
         let Some(op) = model.parse(&operation).map_err(Stopped::Malformed)? else { return Ok(()) };
         let keys = if M::JOINS_KEYS { model.keys(&operation).into() } else { Arc::default() };

@@ -108,9 +108,8 @@ fn simulate(
     let file = File::create(&path).map_err(|error| store::cannot("write", &path, &error))?;
     let mut writer =
         Writer::new(file, &header).map_err(|error| store::with_hint(&error.to_string()))?;
-    let (remote, mut referee) =
-        watched.map(|Watched { remote, referee }| (remote, referee)).unzip();
-    let mut referee = referee.take().flatten();
+    let (remote, referee) = watched.map(|watched| (watched.remote, watched.referee)).unzip();
+    let mut referee = referee.flatten();
     let mut sink = |time: Time, what: What| {
         let told = referee.as_ref().map(|_| what.clone());
         let index = writer.event(time, what).map_err(|error| error.to_string())?;
