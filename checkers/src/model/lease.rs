@@ -7,8 +7,8 @@
 //! keeps it while it is renewed. Tokens are whole numbers from 1 on.
 //!
 //! Time is not asked: a lease that may run out is recorded with an `expire` that begins when it may run out first, and
-//! that ends as `info` or not at all, as nobody saw when it did. Who holds a lease twice at once, or uses one that somebody else has
-//! got meanwhile, is then found out without a clock.
+//! that ends as `info` or not at all, as nobody saw when it did. That two hold a lease at once, or that one uses it
+//! that somebody else has got meanwhile, is then found out without a clock.
 
 use super::{Case, Content, Malformed, Member, Model, NoLookahead, Span};
 use crate::history::{Operation, Outcome, Value};

@@ -6,8 +6,8 @@ use super::Deeds;
 use crate::model::Span;
 
 /// The first of these sets, each with everybody who may have left there what one of it found: those who began before
-/// that one ended. If such a set has no order, then neither has the whole: an order of the whole stays legal when all others are left
-/// out.
+/// that one ended. If such a set has no order, then neither has the whole: an order of the whole stays legal when all
+/// others are left out.
 pub(super) fn with_causes(
     deeds: &Deeds,
     spans: &[Span],

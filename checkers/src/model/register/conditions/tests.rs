@@ -82,10 +82,11 @@ fn least_shift(all: &[Operation]) -> Option<u64> {
     let all = possible(all);
     (1..=40).map(|places| places * 1_000).find(|ns| {
         let in_shifted_time = |next: &Operation, others: &[&Operation]| {
-            let begin = next.invoked_at.0 as i64 - if next.f == "read" { *ns as i64 } else { 0 };
+            let earlier = if next.f == "read" { *ns } else { 0 };
+            let begin = i128::from(next.invoked_at.0) - i128::from(earlier);
             !others.iter().any(|other| {
                 let end = other.definite_end().and(other.completed_at);
-                end.is_some_and(|Time(end)| (end as i64) < begin)
+                end.is_some_and(|Time(end)| i128::from(end) < begin)
             })
         };
         some_order(&all, &mut Vec::new(), &in_shifted_time, &is_recent(1))
