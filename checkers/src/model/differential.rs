@@ -46,12 +46,7 @@ fn drawn(object: &Object, seed: u64) -> (Vec<Operation>, bool) {
 }
 
 /// The first part that does not agree with what is expected.
-fn disagreement<M: Model + Sync>(
-    model: &M,
-    object: &Object,
-    all: &[Operation],
-    expected: bool,
-) -> Option<String> {
+fn disagreement<M: Model + Sync>(model: &M, all: &[Operation], expected: bool) -> Option<String> {
     let deadline = Instant::now() + Duration::from_mins(10);
     let limits = Limits { deadline, memory_bytes: 1 << 30, nodes: u64::MAX };
     let task = Task::new(model, all).expect("what is drawn has a meaning");
@@ -131,7 +126,7 @@ fn all_agree_on<M: Model + Sync>(model: &M, object: &Object) {
             continue;
         }
         let streamed = || wrong_stream(model, object, &all);
-        let wrong = disagreement(model, object, &all, expected)
+        let wrong = disagreement(model, &all, expected)
             .or_else(|| seed.is_multiple_of(STREAMED_EACH).then(streamed).flatten());
         if let Some(part) = wrong {
             panic!("{}, seed {seed}: {part} says no to {expected} of {all:#?}", M::NAME);
@@ -323,8 +318,7 @@ fn is_caught<M: Model + Sync>(model: impl Fn() -> M, mutation: Mutation) -> bool
     (0..2_000).any(|seed| {
         let (all, expected) = drawn(&object, seed);
         let wrong = || {
-            disagreement(&mutated, &object, &all, expected)
-                .or_else(|| wrong_stream(&mutated, &object, &all))
+            disagreement(&mutated, &all, expected).or_else(|| wrong_stream(&mutated, &object, &all))
         };
         let found = catch_unwind(AssertUnwindSafe(wrong));
         !matches!(found, Ok(None))
