@@ -39,7 +39,7 @@ impl Object {
         argument: &Value,
     ) -> Vec<(State, Value)> {
         if self.model == "multi-register" {
-            return self.of_registers(state, f, argument).into_iter().collect();
+            return vec![self.of_registers(state, f, argument)];
         }
         let (true, Value::List(parts)) = (f == "txn", argument) else {
             return self.done(state, f, key.unwrap(), argument);
@@ -110,7 +110,7 @@ impl Object {
     }
 
     /// Several registers at once.
-    fn of_registers(&self, state: &State, f: &str, argument: &Value) -> Option<(State, Value)> {
+    fn of_registers(&self, state: &State, f: &str, argument: &Value) -> (State, Value) {
         let mut after = state.clone();
         let mut seen = Vec::new();
         for part in elements(argument) {
@@ -127,7 +127,7 @@ impl Object {
             let name = (f == "txn").then(|| Value::Text(word.to_owned()));
             seen.push(Value::List(name.into_iter().chain(pair).collect()));
         }
-        Some((after, Value::List(seen)))
+        (after, Value::List(seen))
     }
 
     /// Whether what was returned is what would have been.
