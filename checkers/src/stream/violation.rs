@@ -53,10 +53,10 @@ pub(super) fn first<M: Model>(
         (position, followed.err())
     };
     let is_certain = |until: u64| matches!(followed(until).1, Some((_, Stopped::NoOrder)));
-    let (least, last) = (*among.start(), *among.end());
+    let (from, last) = (*among.start(), *among.end());
     let mut ends: Vec<u64> =
         record.held.values().filter_map(|held| held.operation.complete).collect();
-    ends.retain(|end| (least..last).contains(end));
+    ends.retain(|end| (from..last).contains(end));
     ends.sort_unstable();
     let first = ends.partition_point(|end| !is_certain(*end));
     let certain_at = ends.get(first).copied().unwrap_or(last);

@@ -80,35 +80,26 @@ fn a_timestamp_without_writer_id_is_found_in_what_nodes_and_clients_tell_of_them
 #[test]
 fn a_run_that_fails_fast_ends_soon_after_the_first_violation_and_leaves_all_that_others_leave() {
     let sandbox = Sandbox::for_clusters();
-    // Two writes at once that take the same timestamp: replicas differ, and so do reads, again and again.
-    let flow = ["--rate", "0", "--keys", "1", "--concurrency", "6", "--timeout", "10s"];
-    let arguments =
-        ["run", "--mutant", "Q03", "--faults", "none", "--time-limit", "120s", "--fail-fast"];
+    let story = "../../examples/read-without-write-back.toml";
+    let plan = fs::read_to_string(format!("{}/{story}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    // The write in it hears no answer, so that the run goes on for a minute and a half.
+    let durations = "durations = { time_limit_ms = 90000, operation_timeout_ms = 90000 }\nweather";
+    fs::write(
+        sandbox.path().join("plan.toml"),
+        plan.replace("\nweather", &format!("\n{durations}")),
+    )
+    .unwrap();
+    let flags = ["--world", "live", "--plan", "plan.toml", "--mutant", "Q01", "--fail-fast"];
     let began = Instant::now();
-    let run = sandbox.quorate(&[&arguments[..], &flow].concat());
-    assert!(began.elapsed() < Duration::from_secs(90), "{run}");
+    let run = sandbox.quorate(&[&["run"][..], &flags].concat());
+    assert!(began.elapsed() < Duration::from_secs(60), "{run}");
     assert_eq!(run.code, 1, "{run}");
     assert!(run.stdout.contains("stopped at the first violation (--fail-fast)"), "{run}");
     assert_eq!(results(&sandbox)["linearizability"]["verdict"], "invalid");
     assert!(sandbox.latest().join("report.html").is_file());
     assert_eq!(processes_mentioning(sandbox.path()), Vec::<String>::new());
-    let stream = sandbox.quorate(&["check", "--stream", "--json", "store/latest"]);
-    assert_eq!(stream.code, 1, "{stream}");
-    let stream: serde_json::Value = serde_json::from_str(&stream.stdout).unwrap();
-    let certain_at = stream["stream"]["violation"]["certain_at"].as_u64().unwrap();
-    let history = fs::read_to_string(sandbox.latest().join("history.jsonl")).unwrap();
-    let time = |index: u64| {
-        let line = history.lines().nth(usize::try_from(index).unwrap() + 1).unwrap();
-        let event: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert_eq!(event["index"], index);
-        event["time"].as_u64().unwrap()
-    };
-    let clients: Vec<&str> =
-        history.lines().filter(|line| line.contains(r#""process":"#)).collect();
-    let last: serde_json::Value = serde_json::from_str(clients.last().unwrap()).unwrap();
-    let late = last["time"].as_u64().unwrap() - time(certain_at);
-    // A second, if the machine has nothing else to do.
-    assert!(late < 5_000_000_000, "{late} ns after the violation somebody still acted");
+    let check = sandbox.quorate(&["check", "store/latest"]);
+    assert_eq!(check.code, 1, "{check}");
     let replay = sandbox.quorate(&["replay", "store/latest"]);
     assert_eq!(replay.code, 0, "{replay}");
 }
