@@ -19,7 +19,7 @@
 
 use std::collections::VecDeque;
 
-use super::trace::{Arranged, Life, Proof, Trace, sorted};
+use super::trace::{Arranged, Life, Proof, Sequence, Trace};
 use crate::model::rules::{Rule, holds};
 
 /// See [`super::Discipline::arrange`].
@@ -37,22 +37,22 @@ pub(super) fn arrange(trace: &Trace) -> Arranged {
     moments.dedup();
     let (epochs, cut): (Vec<usize>, Vec<Life>) =
         trace.lives.iter().map(|life| cut(life, &moments)).unzip();
-    let mut steps: Vec<((usize, u32, usize, usize), Option<usize>)> = Vec::new();
+    let mut order: Sequence<(usize, u32, usize, usize)> = Sequence::new();
     for (moment, by) in empties {
         let epoch = moments.partition_point(|other| *other < moment);
-        steps.push(((2 * epoch + 1, 0, 0, 0), by));
+        order.add((2 * epoch + 1, 0, 0, 0), by);
     }
     let (mut put_at, mut taken_at) = (0, 0);
     for (rank, place) in in_turn(&cut).into_iter().enumerate() {
         let (Some(epoch), Some(life)) = (epochs.get(place), cut.get(place)) else { continue };
         put_at = life.put.from.max(put_at);
         taken_at = life.take.from.max(put_at).max(taken_at);
-        steps.push(((2 * epoch, put_at, 0, rank), life.put.by));
+        order.add((2 * epoch, put_at, 0, rank), life.put.by);
         if taken_at < trace.end {
-            steps.push(((2 * epoch, taken_at, 1, rank), life.take.by));
+            order.add((2 * epoch, taken_at, 1, rank), life.take.by);
         }
     }
-    Ok(sorted(steps))
+    Ok(order.in_order())
 }
 
 /// Pairs of which the one that was put in later is taken earlier.

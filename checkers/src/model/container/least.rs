@@ -16,7 +16,7 @@
 //! lesser one, too.
 
 use super::cover::{Cover, chain};
-use super::trace::{Arranged, Life, PROOFS_MAX, Proof, Trace, sorted};
+use super::trace::{Arranged, Life, PROOFS_MAX, Proof, Sequence, Trace};
 use crate::model::rules::{Rule, holds};
 
 /// See [`super::Discipline::arrange`].
@@ -26,7 +26,7 @@ pub(super) fn arrange(trace: &Trace) -> Arranged {
     let mut proofs = left_behind(trace, &by_element);
     let mut cover = Cover::new(trace.end);
     // Where it stands: the slot, whether it is put in for later, its rank, and whether it is taken.
-    let mut steps: Vec<((u32, bool, usize, bool), Option<usize>)> = Vec::new();
+    let mut order: Sequence<(u32, bool, usize, bool)> = Sequence::new();
     for (rank, &place) in by_element.iter().enumerate() {
         let Some(life) = trace.lives.get(place) else { continue };
         let free = cover.first_free(life.take.from);
@@ -38,9 +38,9 @@ pub(super) fn arrange(trace: &Trace) -> Arranged {
             proofs.push(Proof { lives, others: Vec::new() });
         }
         let put_at = free.min(life.put.until - 1);
-        steps.push(((put_at, put_at < free, rank, false), life.put.by));
+        order.add((put_at, put_at < free, rank, false), life.put.by);
         if free < trace.end {
-            steps.push(((free, false, rank, true), life.take.by));
+            order.add((free, false, rank, true), life.take.by);
         }
         cover.add(life.core());
     }
@@ -49,9 +49,9 @@ pub(super) fn arrange(trace: &Trace) -> Arranged {
         return Err(proofs);
     }
     for (moment, empty) in moments.into_iter().zip(&trace.empties) {
-        steps.push(((moment, false, usize::MAX, true), empty.by));
+        order.add((moment, false, usize::MAX, true), empty.by);
     }
-    Ok(sorted(steps))
+    Ok(order.in_order())
 }
 
 /// Each element that nobody took, with a greater one that was taken after it had been put in.

@@ -25,7 +25,7 @@ use std::ops::Range;
 
 use super::cover::chain;
 use super::least_tree::LeastTree;
-use super::trace::{Arranged, Life, Proof, Trace, sorted};
+use super::trace::{Arranged, Life, Proof, Sequence, Trace};
 use crate::model::rules::{Rule, holds};
 
 /// See [`super::Discipline::arrange`].
@@ -40,21 +40,21 @@ pub(super) fn arrange(trace: &Trace) -> Arranged {
     }
     // Within a slot elements are taken, then there is nothing, then elements are put in, then those come that stay for
     // no time. Who left first is put in first and taken last.
-    let mut steps: Vec<((u32, u8, isize, bool), Option<usize>)> = Vec::new();
+    let mut order: Sequence<(u32, u8, isize, bool)> = Sequence::new();
     for (rank, (life, component)) in (0..).zip(&peeling.left) {
-        steps.push(((component.start - 1, 2, rank, false), life.put.by));
+        order.add((component.start - 1, 2, rank, false), life.put.by);
         if component.end < trace.end {
-            steps.push(((component.end, 0, -rank, true), life.take.by));
+            order.add((component.end, 0, -rank, true), life.take.by);
         }
     }
     for (moment, empty) in moments.into_iter().zip(&trace.empties) {
-        steps.push(((moment, 1, 0, false), empty.by));
+        order.add((moment, 1, 0, false), empty.by);
     }
     for (rank, life) in (0..).zip(trace.lives.iter().filter(|life| life.may_be_brief())) {
-        steps.push(((life.take.from, 3, rank, false), life.put.by));
-        steps.push(((life.take.from, 3, rank, true), life.take.by));
+        order.add((life.take.from, 3, rank, false), life.put.by);
+        order.add((life.take.from, 3, rank, true), life.take.by);
     }
-    Ok(sorted(steps))
+    Ok(order.in_order())
 }
 
 /// Elements that leave a stack one by one.

@@ -275,10 +275,25 @@ fn slots(spans: &[Span]) -> (Vec<Step>, u32) {
     (steps, end)
 }
 
-/// The places of steps, sorted by where they stand.
-pub(super) fn sorted<K: Ord>(mut steps: Vec<(K, Option<usize>)>) -> Vec<usize> {
-    steps.sort_unstable();
-    steps.into_iter().filter_map(|(_, by)| by).collect()
+/// Operations by where they stand in an order.
+#[derive(Debug)]
+pub(super) struct Sequence<K>(Vec<(K, Option<usize>)>);
+
+impl<K: Ord> Sequence<K> {
+    pub(super) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds what somebody did, if it was anybody.
+    pub(super) fn add(&mut self, at: K, by: Option<usize>) {
+        self.0.push((at, by));
+    }
+
+    /// The places of the operations.
+    pub(super) fn in_order(mut self) -> Vec<usize> {
+        self.0.sort_unstable();
+        self.0.into_iter().filter_map(|(_, by)| by).collect()
+    }
 }
 
 /// So often elements are looked for that somebody unknown must have taken.
