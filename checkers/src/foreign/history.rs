@@ -32,8 +32,9 @@ impl History {
             Some(Half::Begins) => self.pairs.push((place, None)),
             Some(Half::Ends { begun }) => {
                 let pair = self.pairs.binary_search_by_key(&begun, |(begin, _)| *begin);
-                let pair = pair.ok().and_then(|pair| self.pairs.get_mut(pair));
-                pair.into_iter().for_each(|(_, end)| *end = Some(place));
+                if let Some((_, end)) = pair.ok().and_then(|pair| self.pairs.get_mut(pair)) {
+                    *end = Some(place);
+                }
             }
             None => {}
         }

@@ -56,7 +56,7 @@ pub fn stream<R: Read>(
     let read = events.each(&mut |event| {
         let place = Place { line: event.line, column: 1 };
         let left = || place.error(Problem::Left);
-        match pairs.take(event) {
+        match pairs.take(&event) {
             Ok(Some(Part::Begun(operation))) => stream.invoke(operation),
             Ok(Some(Part::Ended(operation))) => stream.complete(operation),
             Ok(None) => {}
@@ -94,9 +94,9 @@ struct Pairs<'a> {
 
 impl Pairs<'_> {
     /// What the next event is of an operation, as the checkers know one.
-    fn take(&mut self, event: Event) -> Result<Option<Part>, Unstreamed> {
+    fn take(&mut self, event: &Event) -> Result<Option<Part>, Unstreamed> {
         let place = self.ledger.next();
-        let Some(half) = self.ledger.admit(&event)? else { return Ok(None) };
+        let Some(half) = self.ledger.admit(event)? else { return Ok(None) };
         let Process::Client(process) = event.process else { return Ok(None) };
         let invoke = match half {
             Half::Begins => (place, event.clone()),
@@ -105,7 +105,7 @@ impl Pairs<'_> {
                 None => return Ok(None),
             },
         };
-        let complete = (half != Half::Begins).then_some((place, &event));
+        let complete = (half != Half::Begins).then_some((place, event));
         let operation = Operation { process, invoke: (invoke.0, &invoke.1), complete };
         knows(self.model, operation.f(), operation.line())?;
         let mut recorded = self.keys.recorded(&operation, self.is_keyed)?;

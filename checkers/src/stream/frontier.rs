@@ -46,6 +46,9 @@ struct Open<Op> {
     keys: Arc<[Key]>,
 }
 
+/// The same, with the bit of its place.
+type Placed<'a, Op> = (u128, &'a Open<Op>);
+
 /// Equal operations without a known end.
 struct Crashed<Op> {
     op: Op,
@@ -301,9 +304,9 @@ impl<'m, M: Model> Frontier<'m, M> {
 
     /// The open operations, with their bits, and the classes of those without a known end that share a key with one
     /// that ends, by way of others too. Where each has one key, that is all of them.
-    fn related(&self, ends: &Open<M::Op>) -> (Vec<(u128, &Open<M::Op>)>, Vec<u32>) {
+    fn related(&self, ends: &Open<M::Op>) -> (Vec<Placed<'_, M::Op>>, Vec<u32>) {
         let open = self.open.iter().enumerate();
-        let mut open: Vec<(u128, &Open<M::Op>)> =
+        let mut open: Vec<Placed<'_, M::Op>> =
             open.filter_map(|(place, open)| Some((1 << place, open.as_ref()?.as_ref()))).collect();
         let classes = 0..u32::try_from(self.crashed.len()).expect("classes are few");
         let mut crashed: Vec<u32> = classes.collect();
@@ -333,7 +336,7 @@ impl<'m, M: Model> Frontier<'m, M> {
     }
 
     /// Of these classes those on which an open operation depends, by way of others too.
-    fn wanted(&self, open: &[(u128, &Open<M::Op>)], mut others: Vec<u32>) -> Vec<u32> {
+    fn wanted(&self, open: &[Placed<'_, M::Op>], mut others: Vec<u32>) -> Vec<u32> {
         let mut observers: Vec<&M::Op> = open.iter().map(|(_, open)| &open.op).collect();
         let mut wanted = Vec::new();
         while let Some(observer) = observers.pop() {

@@ -26,11 +26,11 @@ impl FailFast {
     pub(crate) fn watch(recorder: &Recorder, model: &str) -> Option<Self> {
         let model = model::by_name(model)?;
         Referee::new(model, Limits::default())?;
-        let (events, recorded) = channel();
+        let (tap, events) = channel();
         let (told, violated) = watch::channel(None);
-        recorder.tap(events);
+        recorder.tap(tap);
         thread::spawn(move || {
-            let found = first_violation(model, &recorded);
+            let found = first_violation(model, &events);
             if found.is_some() {
                 told.send_replace(found);
             }

@@ -183,7 +183,7 @@ impl Forger<'_> {
 
     /// One of the sequence numbers that are next; sometimes another.
     fn seq(&self) -> Slot {
-        let executed = self.node().map_or(Slot::ZERO, |node| node.executed());
+        let executed = self.node().map_or(Slot::ZERO, Node::executed);
         let low = self.node().map_or(Slot::ZERO, |node| node.stable.seq);
         let high = low.plus(2 * self.kit().config.checkpoint_every);
         match self.dice.data & 7 {

@@ -194,7 +194,7 @@ impl Run {
         }
         match &finished.violated {
             Some(_) => {
-                output::line(&mut text, "note", "stopped at the first violation (--fail-fast)")
+                output::line(&mut text, "note", "stopped at the first violation (--fail-fast)");
             }
             None if finished.interrupted => {
                 output::line(&mut text, "note", "stopped before its time");

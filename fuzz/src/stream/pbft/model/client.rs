@@ -140,9 +140,10 @@ impl Client {
         let alike = open.replies.values().filter(|(_, other)| other == outcome).count();
         if alike >= self.needed(*how) {
             self.accept(outcome.clone(), expected);
-        } else if self.is_hopeless() {
-            let command = self.open.as_ref().map(|open| open.command.clone());
-            command.into_iter().for_each(|command| self.begin(command, false, expected));
+        } else if self.is_hopeless()
+            && let Some(command) = self.open.as_ref().map(|open| open.command.clone())
+        {
+            self.begin(command, false, expected);
         }
     }
 

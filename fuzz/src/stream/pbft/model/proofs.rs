@@ -24,9 +24,9 @@ pub(super) fn weak(config: &Config) -> usize {
 
 /// Whether these are votes of so many different replicas, each of which signed this.
 fn are_votes(kit: &Kit, votes: &[Vote], least: usize, said: &Said<'_>) -> bool {
-    let voters: BTreeSet<NodeId> = votes.iter().map(|vote| vote.by).collect();
-    voters.len() == votes.len()
-        && voters.len() >= least
+    let different: BTreeSet<NodeId> = votes.iter().map(|vote| vote.by).collect();
+    different.len() == votes.len()
+        && votes.len() >= least
         && votes.iter().all(|vote| vote.by.0 < kit.config.nodes)
         && votes.iter().all(|vote| kit.any().vote_holds(vote.by, said, &vote.proof))
 }

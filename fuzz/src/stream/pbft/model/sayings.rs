@@ -19,10 +19,16 @@ impl Node {
             to == self.me || self.kit.of_node(to).is_authentic(Party::Node(author), message);
         assert!(is_proven, "{to} cannot know who sent {message}");
         match body {
+            Body::Fetch { .. }
+            | Body::Fetched { .. }
+            | Body::GetState { .. }
+            | Body::State { .. } => {
+                self.has_sent_of_transfer(to, message);
+            }
             Body::Request(signed) => {
                 let is_primary = to == self.primary_of(self.view) && to != self.me;
                 let asked = (signed.request.client, signed.request.number);
-                let is_asked = self.heard.direct.get(&asked.0).is_some();
+                let is_asked = self.heard.direct.contains_key(&asked.0);
                 assert!(is_primary && is_asked, "{message} is passed on to {to}");
             }
             Body::PrePrepare { view, seq, digest, batch } => {
@@ -73,6 +79,13 @@ impl Node {
                 let is_own = *certificate == self.stable;
                 assert!(is_own, "{message} to {to}, and it has {:?}", self.stable);
             }
+            Body::Reply { .. } => panic!("{message} to {to}, which is no client"),
+        }
+    }
+
+    /// What it lacks, and what others do.
+    fn has_sent_of_transfer(&mut self, to: NodeId, message: &Message) {
+        match &message.body {
             Body::Fetch { digest } => {
                 assert!(to != self.me, "it asks itself for {digest}");
                 self.fetched.push(*digest);
@@ -91,7 +104,7 @@ impl Node {
                 let is_own = *certificate == self.stable && *snapshot == self.stable_state;
                 assert!(is_own, "{message} to {to}, and it has {:?}", self.stable);
             }
-            Body::Reply { .. } => panic!("{message} to {to}, which is no client"),
+            _ => unreachable!("{message} transfers nothing"),
         }
     }
 
