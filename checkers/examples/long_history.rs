@@ -45,11 +45,14 @@ fn main() -> io::Result<()> {
     }
 }
 
+/// An operation, with its result once it has taken effect.
+type Doing = (Step, Option<Value>);
+
 struct World {
     random: u64,
     registers: Vec<Value>,
-    /// By client: its process, and what it is doing, with the result once that has taken effect.
-    running: Vec<(u64, Option<(Step, Option<Value>)>)>,
+    /// By client: its process, and what it is doing.
+    running: Vec<(u64, Option<Doing>)>,
     index: u64,
     begun: u64,
 }

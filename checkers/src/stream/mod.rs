@@ -2,7 +2,7 @@
 //!
 //! Operations are handed over as they begin and end; what is kept is what is open, what cannot be decided before the end of
 //! something that is open, and the last few operations of each key, to explain a violation. What happened before is kept as
-//! what it may have led to ([`frontier`]). The verdict on a whole history stays that of [`crate::linearizability`], which
+//! what it may have led to (`frontier`). The verdict on a whole history stays that of [`crate::linearizability`], which
 //! looks ahead and has fewer limits; this one says as soon as it is certain that there is no order any more.
 //!
 //! It never says invalid where there is an order, nor valid where there is none. Where one of the [`Limits`] is reached, the

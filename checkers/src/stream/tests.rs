@@ -33,7 +33,7 @@ fn until(all: &[Operation], index: u64) -> Vec<Operation> {
         let is_later = operation.complete.is_some_and(|end| end > index);
         let outcome = if is_later { Outcome::Pending } else { operation.outcome.clone() };
         let complete = operation.complete.filter(|_| !is_later);
-        Operation { outcome, complete, ..operation.clone() }
+        Operation { complete, outcome, ..operation.clone() }
     };
     begun.map(known).collect()
 }
