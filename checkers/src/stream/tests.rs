@@ -239,7 +239,7 @@ impl Busy {
 }
 
 #[test]
-fn what_is_kept_of_a_million_operations_that_never_pause_does_not_grow() {
+fn what_is_kept_of_a_long_history_that_never_pauses_does_not_grow() {
     let mut busy = Busy {
         dice: Dice::new(5),
         held: Value::Nil,
@@ -251,7 +251,7 @@ fn what_is_kept_of_a_million_operations_that_never_pause_does_not_grow() {
     let model = Register::new();
     let mut stream = Stream::new(&model, Limits::default());
     let mut quiet = 0;
-    while busy.index < 2_000_000 {
+    while busy.index < 200_000 {
         match busy.next() {
             None => {}
             Some(Part::Begun(operation)) => stream.invoke(operation),
@@ -261,8 +261,8 @@ fn what_is_kept_of_a_million_operations_that_never_pause_does_not_grow() {
     }
     let said = stream.finish();
     assert_eq!(said.verdict, Verdict::Valid, "{said:?}");
-    assert!(said.operations > 990_000, "{said:?}");
-    assert!(quiet < 400_000, "there is hardly a pause: {quiet}");
+    assert!(said.operations > 99_000, "{said:?}");
+    assert!(quiet < 40_000, "there is hardly a pause: {quiet}");
     // The writes without an end, and what the record has: at most 5 strides of moments, each with its operation.
     assert!(said.held_most < 20 + 5 * 256 + 64, "{said:?}");
     assert!(said.configurations_most < 200, "{said:?}");

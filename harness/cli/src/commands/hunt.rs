@@ -81,8 +81,8 @@ pub(crate) struct Hunt {
 
     /// A negative control: so many nodes more lie than the system bears. Nothing is promised then, and harm must be
     /// found in every try.
-    #[arg(long, default_value_t = 0, value_name = "COUNT", hide_default_value = true, allow_negative_numbers = true, conflicts_with_all = ["mutant", "seeds"], value_parser = clap::value_parser!(u16).range(1..=3))]
-    liars_beyond: u16,
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, conflicts_with_all = ["mutant", "seeds"], value_parser = clap::value_parser!(u16).range(1..=3))]
+    liars_beyond: Option<u16>,
 
     /// How many threads work [default: one for each processor].
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
@@ -121,7 +121,8 @@ const BASE_MAX: u64 = (1 << 40) - 1;
 impl Hunt {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         if let Some(seed) = self.show {
-            let plan = Hunter::new(self.system).beyond(self.liars_beyond).plan(seed);
+            let plan =
+                Hunter::new(self.system).beyond(self.liars_beyond.unwrap_or_default()).plan(seed);
             output::print(&quorate_plan::to_toml(&plan))?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -133,7 +134,7 @@ impl Hunt {
             correct_seeds: self.seeds,
             judges: self.judges,
             base: self.seed,
-            liars_beyond: self.liars_beyond,
+            liars_beyond: self.liars_beyond.unwrap_or_default(),
         };
         let now = Timestamp::now();
         let name = format!("hunt-{}", self.system);
@@ -151,7 +152,7 @@ impl Hunt {
     }
 
     fn subjects(&self) -> Result<Vec<Subject>, CliError> {
-        if self.liars_beyond == 0 {
+        if self.liars_beyond.is_none() {
             return subjects(self.system, &self.mutant);
         }
         let SystemPlan { nodes, options, .. } = Hunter::new(self.system).plan(0).system;

@@ -206,6 +206,21 @@ fn a_hunt_finds_a_planted_bug_and_keeps_its_first_finding_as_a_run() {
 }
 
 #[test]
+fn one_liar_more_than_a_system_bears_does_harm() {
+    let sandbox = Sandbox::new();
+    let control = ["hunt", "--system", "pbft", "--tries", "1", "--liars-beyond", "1"];
+    let hunt = sandbox.quorate(&control);
+    assert_eq!(hunt.code, 0, "{hunt}");
+    assert!(hunt.stdout.contains("1 liar too many did harm in 1 of 1 tries"), "{hunt}");
+    let kept = sandbox.path().join("store/hunt-pbft/latest/none/plan.toml");
+    let plan = fs::read_to_string(kept).unwrap();
+    assert!(plan.contains("expect = \"invalid\""), "{plan}");
+    refused(&sandbox.quorate(&[&control[..], &["--mutant", "B01"]].concat()), &["--mutant"]);
+    refused(&sandbox.quorate(&["hunt", "--system", "vr", "--liars-beyond", "1"]), &["vr", "lies"]);
+    refused(&sandbox.quorate(&["hunt", "--liars-beyond", "0"]), &["--liars-beyond"]);
+}
+
+#[test]
 fn a_hunt_leaves_the_correct_system_in_peace() {
     let sandbox = Sandbox::new();
     let hunt = sandbox.quorate(&["hunt", "--mutant", "none", "--seeds", "60"]);
