@@ -1,6 +1,6 @@
 //! Which seeds break what: `cargo run --release -p quorate-sim --example scan -- quorum 0 2000 Q01`
 //!
-//! Without a mutant the correct system runs. At the end: how many of the seeds had which options.
+//! Without a mutant the correct system runs. At the end: how many of the seeds had so many nodes, and which options.
 #![expect(clippy::print_stdout, reason = "it shows something")]
 
 use std::collections::BTreeMap;
@@ -23,7 +23,8 @@ fn main() {
         if let Some(found) = tried.found {
             println!("{seed} {found} n={} {:?}", plan.system.nodes, plan.system.options);
         }
-        for option in plan.system.options {
+        let nodes = ("nodes".to_owned(), plan.system.nodes.to_string());
+        for option in plan.system.options.into_iter().chain([nodes]) {
             *drawn.entry(option).or_default() += 1;
         }
     }
