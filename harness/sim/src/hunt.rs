@@ -4,7 +4,7 @@ use quorate_checkers::history::{Builder, History, Time, Violation, What, operati
 use quorate_checkers::linearizability::Budget;
 use quorate_checkers::model;
 use quorate_checkers::verdict::Verdict;
-use quorate_plan::Plan;
+use quorate_plan::{Expectation, Plan};
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
 
@@ -94,7 +94,8 @@ impl Hunter {
         let plan = self.plan(seed);
         let mut tried = self.try_plan(&plan, mutants)?;
         if self.beyond > 0 {
-            tried.found = tried.found.filter(|demand| demand != Violation::LIVENESS);
+            let is_beyond = plan.expect == Expectation::Invalid;
+            tried.found = tried.found.filter(|demand| is_beyond && demand != Violation::LIVENESS);
         }
         Ok(tried)
     }

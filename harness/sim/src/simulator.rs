@@ -60,7 +60,8 @@ pub trait Simulator: Send {
         self.draw_beyond(seed, 0)
     }
 
-    /// As [`Self::draw`], where so many nodes more may lie than the system bears. Such a plan expects harm.
+    /// As [`Self::draw`], where so many nodes more may lie than the system bears, if it bears any in the cluster that is
+    /// drawn. Such a plan expects harm.
     fn draw_beyond(&mut self, seed: u64, liars: u16) -> Plan;
 
     /// Runs a plan that [`Plan::validate`] accepts, and hands the events of its history to `sink` as they
@@ -151,9 +152,10 @@ impl<S: Watched> Simulator for Typed<S> {
         let cluster = S::draw_cluster(&mut search::cluster_dice(seed));
         let mut plan = search::draw_calm(seed, S::vocabulary(), cluster);
         let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
+        let tolerated = S::liars_tolerated(&config);
+        let beyond = if tolerated > 0 { liars } else { 0 };
         let bearing = Bearing {
-            // Somebody must be left who is judged.
-            liars: (S::liars_tolerated(&config) + liars).min(plan.system.nodes - 1),
+            liars: tolerated + beyond,
             lying_clients: !S::client_lies(&config).is_empty(),
             drift_ppm: S::drift_tolerated(&config),
             memory: S::forgetting_tolerated(&config),
@@ -167,7 +169,7 @@ impl<S: Watched> Simulator for Typed<S> {
             last = S::change(&last, &options).expect("what a system draws it can change to");
             Some(options)
         });
-        if liars > 0 {
+        if beyond > 0 {
             plan.expect = Expectation::Invalid;
         }
         plan

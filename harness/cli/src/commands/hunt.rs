@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use quorate_plan::SystemPlan;
+use quorate_plan::Expectation;
 use quorate_sim::hunt::Hunter;
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
-use quorate_world::registry;
 
 use self::campaign::{Campaign, Subject};
 use self::table::Table;
@@ -115,6 +114,9 @@ enum Judges {
     Clients,
 }
 
+/// A system that bears liars in any cluster bears some in one of the first so many.
+const PLANS: u64 = 64;
+
 /// The tries of a hunt are so far apart.
 const BASE_MAX: u64 = (1 << 40) - 1;
 
@@ -155,17 +157,13 @@ impl Hunt {
         if self.liars_beyond.is_none() {
             return subjects(self.system, &self.mutant);
         }
-        let SystemPlan { nodes, options, .. } = Hunter::new(self.system).plan(0).system;
-        let promises = registry::promises(self.system, nodes, &options, Mutants::NONE, 0)
-            .map_err(CliError::harness)?;
-        if promises.lies.is_empty() {
-            return Err(CliError::usage(format_args!(
-                "--liars-beyond: the nodes of {} know no lies",
-                self.system
-            ))
-            .hint("`quorate list faults` says which systems are made for liars"));
+        let mut hunter = Hunter::new(self.system).beyond(1);
+        let mut plans = (0..PLANS).map(|seed| hunter.plan(seed));
+        if plans.any(|plan| plan.expect == Expectation::Invalid) {
+            return Ok(vec![Subject::CORRECT]);
         }
-        Ok(vec![Subject::CORRECT])
+        let what = format_args!("--liars-beyond: {} is not made for liars", self.system);
+        Err(CliError::usage(what).hint("there are quorum and pbft"))
     }
 
     /// The table, and whether its findings could be kept.

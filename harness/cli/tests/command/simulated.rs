@@ -216,7 +216,7 @@ fn one_liar_more_than_a_system_bears_does_harm() {
     let plan = fs::read_to_string(kept).unwrap();
     assert!(plan.contains("expect = \"invalid\""), "{plan}");
     refused(&sandbox.quorate(&[&control[..], &["--mutant", "B01"]].concat()), &["--mutant"]);
-    refused(&sandbox.quorate(&["hunt", "--system", "vr", "--liars-beyond", "1"]), &["vr", "lies"]);
+    refused(&sandbox.quorate(&["hunt", "--system", "vr", "--liars-beyond", "1"]), &["vr", "liars"]);
     refused(&sandbox.quorate(&["hunt", "--liars-beyond", "0"]), &["--liars-beyond"]);
 }
 
