@@ -15,7 +15,7 @@ use crate::linearizability::{
     Budget, Found, Limits, Method, Preference, Task, Turns, check, orders, search_in_turns,
 };
 use crate::stream::tests::disagreement as stream_disagreement;
-use crate::testing::{Dice, Object, Size, World, has_order};
+use crate::testing::{Dice, Even, Object, Size, World, has_order};
 use crate::verdict::Verdict;
 
 /// How many histories are drawn for each model.
@@ -117,21 +117,16 @@ fn all_agree<M: Model + Sync>(model: &M) {
 }
 
 fn all_agree_on<M: Model + Sync>(model: &M, object: &Object) {
-    let (mut legal, mut illegal, mut seed) = (0_u64, 0_u64, from());
-    while legal + illegal < histories() {
-        seed += 1;
-        let (all, expected) = drawn(object, seed);
-        // As many of either kind.
-        if if expected { legal > illegal } else { illegal > legal } {
-            continue;
-        }
+    let mut even = Even::after(from());
+    for _ in 0..histories() {
+        let (all, expected) = even.next(|seed| drawn(object, seed));
+        let seed = even.seed;
         let streamed = || wrong_stream(model, object, &all);
         let wrong = disagreement(model, &all, expected)
             .or_else(|| seed.is_multiple_of(STREAMED_EACH).then(streamed).flatten());
         if let Some(part) = wrong {
             panic!("{}, seed {seed}: {part} says no to {expected} of {all:#?}", M::NAME);
         }
-        *if expected { &mut legal } else { &mut illegal } += 1;
     }
 }
 

@@ -2,13 +2,13 @@
 //! search.
 
 mod object;
+mod orders;
 mod world;
 
-use crate::history::{
-    Builder, History, Key, Operation, Outcome, ProcessId, Step, Time, Value, What,
-};
+use crate::history::{Builder, History, Key, Operation, ProcessId, Step, Time, Value, What};
 
 pub(crate) use object::{Object, has_order};
+pub(crate) use orders::{Even, have_order};
 pub(crate) use world::{Size, World};
 
 /// A generator of numbers that every machine draws alike: xorshift64* (Marsaglia 2003).
@@ -188,39 +188,7 @@ impl Recording<'_> {
     }
 }
 
-/// Whether the operations of one register have a legal order, by trying all: straight from the
-/// definition (Herlihy and Wing 1990).
+/// Whether the operations of one register have a legal order, by trying all.
 pub(crate) fn is_legal_by_brute_force(operations: &[Operation]) -> bool {
-    let relevant: Vec<&Operation> = operations
-        .iter()
-        .filter(|o| o.outcome != Outcome::Fail && (o.is_ok() || o.f == "write"))
-        .collect();
-    let mut left: Vec<bool> = vec![true; relevant.len()];
-    can_finish(&relevant, &mut left, &Value::Nil)
-}
-
-fn can_finish(all: &[&Operation], left: &mut [bool], register: &Value) -> bool {
-    if all.iter().zip(left.iter()).all(|(o, left)| !left || !o.is_ok()) {
-        return true;
-    }
-    for (place, operation) in all.iter().enumerate() {
-        let is_preceded = all.iter().zip(left.iter()).any(|(other, left)| {
-            *left && other.is_ok() && other.complete.unwrap() < operation.invoke
-        });
-        if !left[place] || is_preceded {
-            continue;
-        }
-        let after = match (&operation.outcome, operation.f.as_str()) {
-            (_, "write") => &operation.input,
-            (Outcome::Ok(seen), _) if seen == register => register,
-            _ => continue,
-        };
-        left[place] = false;
-        let is_possible = can_finish(all, left, after);
-        left[place] = true;
-        if is_possible {
-            return true;
-        }
-    }
-    false
+    has_order(&Object::of("register"), operations)
 }

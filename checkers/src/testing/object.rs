@@ -1,8 +1,8 @@
-//! Objects as a person would write them, and linearizability by its definition (Herlihy and Wing 1990): all orders
-//! are tried.
+//! Objects as a person would write them.
 
 use std::collections::BTreeMap;
 
+use super::orders::have_order;
 use crate::history::{Operation, Outcome, Value};
 
 /// An object that histories are of: the name of its model, and what differs between histories of runs and others.
@@ -199,42 +199,20 @@ pub(super) fn triple(word: &str, key: i64, value: Value) -> Value {
     Value::List(vec![Value::Text(word.to_owned()), Value::Int(key), value])
 }
 
-/// Whether there is an order, straight from the definition.
+/// Whether there is an order of operations on this object.
 pub(crate) fn has_order(object: &Object, all: &[Operation]) -> bool {
-    let may_have: Vec<&Operation> = all.iter().filter(|o| o.outcome != Outcome::Fail).collect();
-    can_finish(object, &may_have, &mut vec![true; may_have.len()], &State::new())
-}
-
-fn can_finish(object: &Object, all: &[&Operation], left: &mut Vec<bool>, state: &State) -> bool {
-    if all.iter().zip(left.iter()).all(|(o, left)| !left || !o.is_ok()) {
-        return true;
-    }
-    for (place, operation) in all.iter().enumerate() {
-        let is_preceded = all.iter().zip(left.iter()).any(|(other, left)| {
-            *left && other.definite_end().is_some_and(|end| end < operation.invoke)
-        });
-        if !left[place] || is_preceded {
-            continue;
-        }
-        left[place] = false;
+    have_order(all, &State::new(), |state, operation| {
         let key = operation.key.map(|key| key.0);
         // What invoked a read of several registers names them only in its result.
         let argument = match (object.model, operation.f.as_str(), &operation.outcome) {
             ("multi-register", "read", Outcome::Ok(seen)) => seen,
             _ => &operation.input,
         };
-        let is_possible =
-            object.outcomes(state, &operation.f, key, argument).iter().any(|(after, right)| {
-                let fits = match &operation.outcome {
-                    Outcome::Ok(told) => object.is_alike(told, right),
-                    Outcome::Fail | Outcome::Info | Outcome::Pending => true,
-                };
-                fits && can_finish(object, all, left, after)
-            });
-        left[place] = true;
-        if is_possible {
-            return true;
-        }
-    }
-    false
+        let fits = |right: &Value| match &operation.outcome {
+            Outcome::Ok(told) => object.is_alike(told, right),
+            Outcome::Fail | Outcome::Info | Outcome::Pending => true,
+        };
+        let outcomes = object.outcomes(state, &operation.f, key, argument).into_iter();
+        outcomes.filter(|(_, right)| fits(right)).map(|(after, _)| after).collect()
+    })
 }

@@ -6,30 +6,23 @@ use super::*;
 use crate::history::{History, operations};
 use crate::linearizability::{Budget, check};
 use crate::stream::tests::disagreement;
-use crate::testing::{Dice, script};
+use crate::testing::{Dice, have_order, script};
 use crate::verdict::Verdict;
 
-/// Whether the operations have a legal order, by trying all: straight from the definition.
-fn is_legal_by_brute_force(left: &[Operation], decision: Decision) -> bool {
-    if !left.iter().any(Operation::is_ok) {
-        return true;
-    }
-    (0..left.len()).any(|place| {
-        let mut rest = left.to_vec();
-        let next = rest.remove(place);
-        let is_preceded =
-            rest.iter().any(|other| other.is_ok() && other.complete < Some(next.invoke));
+/// Whether the operations have a legal order, by trying all.
+fn is_legal_by_brute_force(all: &[Operation]) -> bool {
+    have_order(all, &None, |decision: &Decision, next| {
         let after = match (next.f.as_str(), &next.input) {
             ("propose", Value::Int(value)) => Some(decision.unwrap_or(*value)),
-            _ => decision,
+            _ => *decision,
         };
         let result = after.map_or(Value::Nil, Value::Int);
         let fits = match &next.outcome {
             Outcome::Ok(told) => *told == result,
-            Outcome::Fail => return false,
+            Outcome::Fail => false,
             Outcome::Info | Outcome::Pending => next.f == "propose",
         };
-        !is_preceded && fits && is_legal_by_brute_force(&rest, after)
+        fits.then_some(after).into_iter().collect()
     })
 }
 
@@ -72,11 +65,10 @@ fn the_search_agrees_with_brute_force_on_random_histories() {
     for seed in 0..12_000 {
         let words = random_script(&mut Dice::new(seed));
         let history = script(&words);
-        let expected = is_legal_by_brute_force(&operations(&history), None);
+        let expected = is_legal_by_brute_force(&operations(&history));
         assert_eq!(verdict(&history) == Verdict::Valid, expected, "{words}");
-        let brute_force = |all: &[Operation]| is_legal_by_brute_force(all, None);
         if seed % 8 == 0 {
-            let wrong = disagreement(&Consensus, &operations(&history), brute_force);
+            let wrong = disagreement(&Consensus, &operations(&history), is_legal_by_brute_force);
             assert_eq!(wrong, None, "{words}");
         }
         if expected {
@@ -94,7 +86,7 @@ fn every_violation_has_a_sentence_of_its_own() {
     for seed in 0..4_000 {
         let words = random_script(&mut Dice::new(seed));
         let all = operations(&script(&words));
-        if is_legal_by_brute_force(&all, None) {
+        if is_legal_by_brute_force(&all) {
             continue;
         }
         illegal += 1;

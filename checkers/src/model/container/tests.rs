@@ -5,14 +5,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::{Container, ContainerOp, Discipline, Fifo, Least, Lifo};
-use crate::model::rules::{Rule, without};
-use rustc_hash::FxHashSet;
-
 use crate::history::{Key, Operation, Outcome, ProcessId, Time, Value};
 use crate::linearizability::{Budget, Limits, Task, check};
 use crate::model::Model;
 use crate::model::differential::{from, histories};
-use crate::testing::Dice;
+use crate::model::rules::{Rule, without};
+use crate::testing::{Dice, Even, Object, has_order};
 use crate::verdict::Verdict;
 
 /// How a history is drawn.
@@ -26,8 +24,8 @@ struct Odds {
     failed_percent: u64,
 }
 
-/// A small history of a container in which every element is put in once.
-fn drawn<D: Discipline>(seed: u64) -> Vec<Operation> {
+/// A small history of a container in which every element is put in once, and whether it has an order.
+fn drawn<D: Discipline>(seed: u64) -> (Vec<Operation>, bool) {
     let mut dice = Dice::new(seed);
     let odds = Odds {
         reach: dice.pick(&[15, 30, 60, 120]),
@@ -36,7 +34,9 @@ fn drawn<D: Discipline>(seed: u64) -> Vec<Operation> {
         failed_percent: dice.pick(&[0, 0, 5]),
     };
     let count = 2 + dice.below(8);
-    history::<D>(&mut dice, count, &odds)
+    let all = history::<D>(&mut dice, count, &odds);
+    let expected = has_order(&Object::of(D::NAME), &all);
+    (all, expected)
 }
 
 /// The history of a container in which every element is put in once.
@@ -122,56 +122,6 @@ fn operation<D: Discipline>(
     }
 }
 
-/// Whether there is an order, straight from the definition (Herlihy and Wing 1990).
-fn has_order(name: &str, all: &[Operation]) -> bool {
-    let may_have: Vec<&Operation> = all.iter().filter(|o| o.outcome != Outcome::Fail).collect();
-    let left = (1_u32 << may_have.len()) - 1;
-    can_finish(name, &may_have, left, &[], &mut FxHashSet::default())
-}
-
-fn can_finish(
-    name: &str,
-    all: &[&Operation],
-    left: u32,
-    elements: &[i64],
-    dead: &mut FxHashSet<(u32, Vec<i64>)>,
-) -> bool {
-    let is_left = |place: usize| left & (1 << place) != 0;
-    if (0..all.len()).all(|place| !is_left(place) || !all[place].is_ok()) {
-        return true;
-    }
-    if dead.contains(&(left, elements.to_vec())) {
-        return false;
-    }
-    for (place, operation) in all.iter().enumerate().filter(|(place, _)| is_left(*place)) {
-        let precedes =
-            |other: usize| all[other].definite_end().is_some_and(|end| end < operation.invoke);
-        if (0..all.len()).any(|other| is_left(other) && precedes(other)) {
-            continue;
-        }
-        let mut after = elements.to_vec();
-        let result = if let Value::Int(element) = operation.input {
-            let at = match name {
-                "queue" => after.len(),
-                "stack" => 0,
-                _ => after.iter().filter(|other| **other < element).count(),
-            };
-            after.insert(at, element);
-            Value::Int(element)
-        } else if after.is_empty() {
-            Value::Nil
-        } else {
-            Value::Int(after.remove(0))
-        };
-        let fits = !operation.is_ok() || operation.outcome == Outcome::Ok(result);
-        if fits && can_finish(name, all, left & !(1 << place), &after, dead) {
-            return true;
-        }
-    }
-    dead.insert((left, elements.to_vec()));
-    false
-}
-
 /// What a monitor says wrongly, or cannot say though it should.
 fn disagreement<D: Discipline>(all: &[Operation], expected: bool) -> Option<&'static str> {
     let model = Container::<D>::new();
@@ -195,39 +145,18 @@ fn disagreement<D: Discipline>(all: &[Operation], expected: bool) -> Option<&'st
     }
 }
 
-/// The next history of either kind, as many of the one as of the other.
-struct Even {
-    seed: u64,
-    legal: u64,
-    illegal: u64,
-}
-
-impl Even {
-    fn next<D: Discipline>(&mut self) -> (Vec<Operation>, bool) {
-        loop {
-            self.seed += 1;
-            let all = drawn::<D>(self.seed);
-            let expected = has_order(D::NAME, &all);
-            if if expected { self.legal <= self.illegal } else { self.illegal <= self.legal } {
-                *if expected { &mut self.legal } else { &mut self.illegal } += 1;
-                return (all, expected);
-            }
-        }
-    }
-}
-
 fn agrees<D: Discipline>() {
-    let mut drawn = Even { seed: from(), legal: 0, illegal: 0 };
+    let mut even = Even::after(from());
     for _ in 0..histories() {
-        let (all, expected) = drawn.next::<D>();
+        let (all, expected) = even.next(drawn::<D>);
         let found = disagreement::<D>(&all, expected);
-        let seed = drawn.seed;
+        let seed = even.seed;
         assert_eq!(found, None, "{}, seed {seed}, order {expected}: {all:#?}", D::NAME);
         let verdict = if expected { Verdict::Valid } else { Verdict::Invalid };
         let judged = check(&Container::<D>::new(), &all, Budget::default());
         assert_eq!(judged.verdict, verdict, "{}, seed {seed}: {all:#?}", D::NAME);
     }
-    println!("{}: {} legal, {} not, seeds to {}", D::NAME, drawn.legal, drawn.illegal, drawn.seed);
+    println!("{}: {} legal, {} not, seeds to {}", D::NAME, even.legal, even.illegal, even.seed);
 }
 
 #[test]
@@ -247,9 +176,9 @@ fn priority_queues_of_unique_elements_are_judged_exactly() {
 
 /// Whether the suite sees that a rule is not there.
 fn is_needed<D: Discipline>(rule: Rule) -> bool {
-    let mut drawn = Even { seed: 0, legal: 0, illegal: 0 };
+    let mut even = Even::after(0);
     (0..4_000).any(|_| {
-        let (all, expected) = drawn.next::<D>();
+        let (all, expected) = even.next(drawn::<D>);
         without(Some(rule), || disagreement::<D>(&all, expected)).is_some()
     })
 }

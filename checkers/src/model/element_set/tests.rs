@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashSet;
-
 use super::ElementSet;
 use crate::history::{Key, Operation, Outcome, ProcessId, Time, Value};
 use crate::linearizability::{Budget, Linearizability};
 use crate::model::AnyModel;
 use crate::model::differential::{from, histories};
 use crate::model::rules::{Rule, without};
-use crate::testing::Dice;
+use crate::testing::{Dice, Even, have_order};
 use crate::verdict::Verdict;
 
 /// Does it, and says what it tells.
@@ -22,8 +20,8 @@ fn done(elements: &mut BTreeSet<i64>, f: &str, element: i64) -> bool {
     }
 }
 
-/// A history of a set that now and then says something wrong.
-fn drawn(seed: u64) -> Vec<Operation> {
+/// A history of a set that now and then says something wrong, and whether it has an order.
+fn drawn(seed: u64) -> (Vec<Operation>, bool) {
     let mut dice = Dice::new(seed);
     let reach = dice.pick(&[15, 30, 60, 120]);
     let wrong_percent = dice.pick(&[0, 10, 30, 60]);
@@ -72,35 +70,13 @@ fn drawn(seed: u64) -> Vec<Operation> {
         }
     }
     all.sort_by_key(|operation| operation.invoke);
-    all
+    let expected = has_order(&all);
+    (all, expected)
 }
 
-/// Whether there is an order, straight from the definition (Herlihy and Wing 1990).
+/// Whether there is an order.
 fn has_order(all: &[Operation]) -> bool {
-    let may_have: Vec<&Operation> = all.iter().filter(|o| o.outcome != Outcome::Fail).collect();
-    let left = (1_u32 << may_have.len()) - 1;
-    can_finish(&may_have, left, &BTreeSet::new(), &mut FxHashSet::default())
-}
-
-fn can_finish(
-    all: &[&Operation],
-    left: u32,
-    elements: &BTreeSet<i64>,
-    dead: &mut FxHashSet<(u32, BTreeSet<i64>)>,
-) -> bool {
-    let is_left = |place: usize| left & (1 << place) != 0;
-    if (0..all.len()).all(|place| !is_left(place) || !all[place].is_ok()) {
-        return true;
-    }
-    if dead.contains(&(left, elements.clone())) {
-        return false;
-    }
-    for (place, operation) in all.iter().enumerate().filter(|(place, _)| is_left(*place)) {
-        let precedes =
-            |other: usize| all[other].definite_end().is_some_and(|end| end < operation.invoke);
-        if (0..all.len()).any(|other| is_left(other) && precedes(other)) {
-            continue;
-        }
+    have_order(all, &BTreeSet::new(), |elements, operation| {
         let mut after = elements.clone();
         let Value::Int(element) = operation.input else { panic!("{operation:?}") };
         let told = done(&mut after, &operation.f, element);
@@ -108,46 +84,21 @@ fn can_finish(
             Outcome::Ok(Value::Text(text)) => *text == told.to_string(),
             _ => true,
         };
-        if fits && can_finish(all, left & !(1 << place), &after, dead) {
-            return true;
-        }
-    }
-    dead.insert((left, elements.clone()));
-    false
+        fits.then_some(after).into_iter().collect()
+    })
 }
 
 fn judged(all: &[Operation]) -> Linearizability {
     ElementSet.check(all, Budget::default())
 }
 
-/// The next history, as many with an order as without.
-struct Even {
-    seed: u64,
-    legal: u64,
-    illegal: u64,
-}
-
-impl Even {
-    fn next(&mut self) -> (Vec<Operation>, bool) {
-        loop {
-            self.seed += 1;
-            let all = drawn(self.seed);
-            let expected = has_order(&all);
-            if if expected { self.legal <= self.illegal } else { self.illegal <= self.legal } {
-                *if expected { &mut self.legal } else { &mut self.illegal } += 1;
-                return (all, expected);
-            }
-        }
-    }
-}
-
 #[test]
 fn sets_of_elements_are_judged_as_all_orders_say() {
-    let mut drawn = Even { seed: from(), legal: 0, illegal: 0 };
+    let mut even = Even::after(from());
     for _ in 0..histories() {
-        let (all, expected) = drawn.next();
+        let (all, expected) = even.next(drawn);
         let result = judged(&all);
-        let seed = drawn.seed;
+        let seed = even.seed;
         let verdict = if expected { Verdict::Valid } else { Verdict::Invalid };
         assert_eq!(result.verdict, verdict, "seed {seed}: {:?} {all:#?}", result.sentences());
         for counterexample in result.counterexamples() {
@@ -157,15 +108,15 @@ fn sets_of_elements_are_judged_as_all_orders_say() {
             assert!(shown.iter().all(|shown| all.contains(shown)), "as they were recorded");
         }
     }
-    println!("{} legal, {} not, seeds to {}", drawn.legal, drawn.illegal, drawn.seed);
+    println!("{} legal, {} not, seeds to {}", even.legal, even.illegal, even.seed);
 }
 
 #[test]
 fn every_rule_is_needed() {
     for rule in [Rule::FoundIsThere, Rule::MissedIsAbsent, Rule::ElementsApart] {
-        let mut drawn = Even { seed: 0, legal: 0, illegal: 0 };
+        let mut even = Even::after(0);
         let is_caught = (0..2_000).any(|_| {
-            let (all, expected) = drawn.next();
+            let (all, expected) = even.next(drawn);
             let verdict = without(Some(rule), || judged(&all).verdict);
             verdict != if expected { Verdict::Valid } else { Verdict::Invalid }
         });
