@@ -4,7 +4,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::history::{Operation, Outcome};
+use crate::history::Operation;
 use crate::linearizability::{Found, Limits, Method, Task, search};
 use crate::model::Model;
 
@@ -138,13 +138,9 @@ impl<M: Model> Shrinker<'_, M> {
 fn prefix<M: Model>(task: &Task<'_, M>, cut: u64) -> Option<Vec<Operation>> {
     let begun = task.operations.iter().filter(|operation| operation.invoke < cut);
     let until_then = |operation: &&Operation| {
-        let mut operation = Operation::clone(operation);
-        if operation.definite_end().is_none_or(|end| end > cut) {
-            operation.outcome = Outcome::Pending;
-            operation.complete = None;
-            operation.completed_at = None;
-        }
-        operation
+        let operation = Operation::clone(operation);
+        let is_over = operation.definite_end().is_some_and(|end| end <= cut);
+        if is_over { operation } else { operation.pending() }
     };
     let operations: Vec<Operation> = begun.map(until_then).collect();
     (!operations.is_empty()).then_some(operations)

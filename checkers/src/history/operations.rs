@@ -57,6 +57,13 @@ impl Operation {
     pub fn definite_end(&self) -> Option<u64> {
         if self.is_ok() { self.complete } else { None }
     }
+
+    /// As it was known before it ended.
+    #[must_use]
+    pub fn pending(self) -> Self {
+        let outcome = Outcome::Pending;
+        Self { outcome, complete: None, completed_at: None, error: None, ..self }
+    }
 }
 
 /// The operations of a history in the order of their invocations.

@@ -40,10 +40,7 @@ impl Held {
         if !is_later && !self.is_given_up {
             return Arc::clone(&self.operation);
         }
-        let mut operation = Operation::clone(&self.operation);
-        operation.outcome = Outcome::Pending;
-        (operation.complete, operation.completed_at, operation.error) = (None, None, None);
-        Arc::new(operation)
+        Arc::new(Operation::clone(&self.operation).pending())
     }
 }
 

@@ -10,7 +10,7 @@ use super::carried::Carried;
 use super::frontier::Stopped;
 use super::position::{Moment, Position, Record};
 use crate::explain::{self, Counterexample, Involved};
-use crate::history::{Key, Operation, Outcome};
+use crate::history::{Key, Operation};
 use crate::linearizability::{self, Found, Method, Task, search};
 use crate::model::Model;
 
@@ -141,13 +141,11 @@ fn explained<M: Model>(
     let mut operations: Vec<Operation> =
         base.frontier.without_end().map(|operation| Operation::clone(operation)).collect();
     for held in record.held.values().filter(|held| held.operation.invoke <= until) {
-        let mut operation = Operation::clone(&held.operation);
+        let operation = Operation::clone(&held.operation);
         let is_later = operation.complete.is_some_and(|end| end > until);
-        if is_later || held.is_given_up || (operation.invoke < first && operation.is_ok()) {
-            operation.outcome = Outcome::Pending;
-            (operation.complete, operation.completed_at) = (None, None);
-        }
-        operations.push(operation);
+        let is_open =
+            is_later || held.is_given_up || (operation.invoke < first && operation.is_ok());
+        operations.push(if is_open { operation.pending() } else { operation });
     }
     if operations.len() > OPERATIONS_MAX {
         return None;

@@ -82,8 +82,8 @@ pub struct RunSummary {
     pub traffic: Vec<Traffic>,
     /// Whether it was stopped before its time.
     pub interrupted: bool,
-    /// The violation that it was stopped by.
-    pub violated: Option<String>,
+    /// Whether a violation stopped it.
+    pub violated: bool,
 }
 
 /// Why there is no run: the harness failed, not the system.
@@ -213,13 +213,13 @@ async fn run_recorded(
     helpers.spawn(Arc::clone(&dashboard).show(recorder.clone(), move || shown.current()));
     let deaths = stage.watch_deaths(nemesis.coroner());
     let acts = act(&parts, &mut stage, &nemesis, &heal, &dashboard);
-    let mut violated = None;
+    let mut violated = false;
     let (interrupted, mut troubles) = tokio::select! {
         acted = acts => acted,
         // The rest is cleaning up; the damage is told below.
         _ = recorder.broken() => (true, Vec::new()),
-        why = fail_fast.violated() => {
-            violated = Some(why);
+        () = fail_fast.violated() => {
+            violated = true;
             (true, Vec::new())
         }
     };

@@ -47,7 +47,8 @@ Examples:
   quorate hunt --show 281474976710657 > plan.toml
 
 Exit codes: 0 every bug was found in every try and the correct system is clean, 1 the correct system was
-accused, 2 a bug, or the harm of too many liars, was not found within its budget, 254 bad usage, 255 the harness itself failed.")]
+accused, 2 a bug, or the harm of too many liars, was not found within its budget, 254 bad usage, 255 the harness
+itself failed.")]
 pub(crate) struct Hunt {
     /// What is hunted in: see `quorate list systems`.
     #[arg(long, default_value = "quorum", value_name = "NAME", value_parser = system)]
@@ -157,13 +158,13 @@ impl Hunt {
         if self.liars_beyond.is_none() {
             return subjects(self.system, &self.mutant);
         }
-        let mut hunter = Hunter::new(self.system).beyond(1);
-        let mut plans = (0..PLANS).map(|seed| hunter.plan(seed));
-        if plans.any(|plan| plan.expect == Expectation::Invalid) {
+        if bears_liars(self.system) {
             return Ok(vec![Subject::CORRECT]);
         }
+        let others = SystemKind::ALL.iter().copied().filter(|kind| bears_liars(*kind));
+        let others: Vec<&str> = others.map(SystemKind::name).collect();
         let what = format_args!("--liars-beyond: {} is not made for liars", self.system);
-        Err(CliError::usage(what).hint("there are quorum and pbft"))
+        Err(CliError::usage(what).hint(format_args!("there are {}", others.join(" and "))))
     }
 
     /// The table, and whether its findings could be kept.
@@ -182,6 +183,12 @@ impl Hunt {
         counter.clear();
         Ok((table, kept))
     }
+}
+
+/// Whether a hunt in this system draws clusters that bear liars.
+fn bears_liars(kind: SystemKind) -> bool {
+    let mut hunter = Hunter::new(kind).beyond(1);
+    (0..PLANS).any(|seed| hunter.plan(seed).expect == Expectation::Invalid)
 }
 
 /// Whom to hunt in, in the order of the vocabulary, the correct system last. Each has a number of its own, so

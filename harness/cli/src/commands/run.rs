@@ -128,8 +128,8 @@ pub(crate) struct Ended {
     writer: Writer<File>,
     /// It was stopped before its time.
     interrupted: bool,
-    /// The violation that it was stopped by.
-    violated: Option<String>,
+    /// A violation stopped it.
+    violated: bool,
     simulation: Option<Simulation>,
 }
 
@@ -192,14 +192,10 @@ impl Run {
         for note in notes {
             output::line(&mut text, "note", note);
         }
-        match &finished.violated {
-            Some(_) => {
-                output::line(&mut text, "note", "stopped at the first violation (--fail-fast)");
-            }
-            None if finished.interrupted => {
-                output::line(&mut text, "note", "stopped before its time");
-            }
-            None => {}
+        if finished.violated {
+            output::line(&mut text, "note", "stopped at the first violation (--fail-fast)");
+        } else if finished.interrupted {
+            output::line(&mut text, "note", "stopped before its time");
         }
         let history = folder.path.join(store::HISTORY);
         let page = folder.path.join(store::REPORT);
@@ -324,8 +320,8 @@ pub(crate) struct Finished {
     pub(crate) breaks: Option<String>,
     /// It was stopped before its time.
     pub(crate) interrupted: bool,
-    /// The violation that it was stopped by.
-    violated: Option<String>,
+    /// A violation stopped it.
+    violated: bool,
     simulation: Option<Simulation>,
 }
 

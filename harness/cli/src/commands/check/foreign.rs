@@ -6,8 +6,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use quorate_checkers::explain::Counterexample;
 use quorate_checkers::foreign::{
-    self, Format, History, MODELS, Meaning, NilReads, Prepared, Problem, ReadError, RefusedCas,
-    Results, Unjudged,
+    self, Format, History, MODELS, Meaning, NamedKey, NilReads, Prepared, Problem, ReadError,
+    RefusedCas, Results, Unjudged,
 };
 use quorate_checkers::history::Value;
 use quorate_checkers::linearizability::Budget;
@@ -255,10 +255,15 @@ fn text(format: Format, history: &History, results: &Results) -> String {
     if results.operations == 0 {
         output::line(&mut text, "note", &nothing_judged(history));
     }
-    for named in results.keys.iter().take(KEYS_MAX) {
-        output::line(&mut text, "note", &format!("key {} is {}", named.key, named.name));
-    }
+    add_names(&mut text, &results.keys);
     text
+}
+
+/// Which numbers stand for which keys.
+pub(super) fn add_names(text: &mut String, keys: &[NamedKey]) {
+    for named in keys.iter().take(KEYS_MAX) {
+        output::line(text, "note", &format!("key {} is {}", named.key, named.name));
+    }
 }
 
 /// Why there was nothing to judge.

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 use std::time::Instant;
 
-use quorate_checkers::foreign::{self, Events, NamedKey, Unstreamed};
+use quorate_checkers::foreign::{self, Events, NamedKey, Unjudged, Unstreamed};
 use quorate_checkers::history::{Reader, What};
 use quorate_checkers::model;
 use quorate_checkers::stream::{Limits, PROGRESS_EVENTS, Referee, Streamed};
@@ -11,7 +11,7 @@ use quorate_checkers::verdict::Verdict;
 use quorate_checkers::violations::{Found, Violations};
 use serde::Serialize;
 
-use super::foreign::ForeignArguments;
+use super::foreign::{ForeignArguments, add_names, unjudged};
 use super::{Judged, unreadable};
 use crate::error::CliError;
 use crate::output;
@@ -79,9 +79,12 @@ fn of_ours(
     let wrong = |error| unreadable(name, &error);
     let mut reader = Reader::open(input).map_err(wrong)?;
     let model = arguments.model_of_ours(name, &reader.header().model)?.to_owned();
-    let mut referee = model::by_name(&model)
-        .and_then(|model| Referee::new(model, Limits::default()))
-        .ok_or_else(|| no_stream(name, &model))?;
+    let known = model::by_name(&model).ok_or(Unjudged::NoModel { name: model.clone() });
+    let mut referee = known
+        .and_then(|known| {
+            Referee::new(known, Limits::default()).ok_or(Unjudged::NoStream { model })
+        })
+        .map_err(|error| unjudged(name, &error))?;
     let mut found = None;
     while let Some(event) = reader.next_event().map_err(wrong)? {
         if (event.index + 1).is_multiple_of(PROGRESS_EVENTS as u64) {
@@ -119,23 +122,9 @@ fn of_another(
     foreign::stream(events, model, &meaning, arguments.is_keyed(), limits, progress).map_err(
         |error| match error {
             Unstreamed::Unreadable(error) => super::foreign::unreadable(name, &error),
-            Unstreamed::Unjudged(error) => super::foreign::unjudged(name, &error),
+            Unstreamed::Unjudged(error) => unjudged(name, &error),
         },
     )
-}
-
-/// The refusal of a model that cannot judge while a history goes on.
-fn no_stream(name: &str, model: &str) -> CliError {
-    let known: Vec<&str> = model::ALL.iter().map(|model| model.name()).collect();
-    if !known.contains(&model) {
-        let known = known.join(", ");
-        return CliError::usage(format_args!("{name}: no model is named `{model}`"))
-            .hint(format_args!("there are: {known}"));
-    }
-    CliError::usage(format_args!(
-        "{name}: the model `{model}` judges whole histories only, and not while they go on"
-    ))
-    .hint("leave out --stream")
 }
 
 /// `checking: 2359296 events, 812000 a second`.
@@ -166,9 +155,7 @@ fn text(results: &Results, notes: &[String]) -> String {
     for note in notes {
         output::line(&mut text, "note", note);
     }
-    for named in results.keys.iter().take(KEYS_MAX) {
-        output::line(&mut text, "note", &format!("key {} is {}", named.key, named.name));
-    }
+    add_names(&mut text, &results.keys);
     text
 }
 
@@ -184,6 +171,3 @@ fn summary(results: &Results) -> String {
         output::count(*configurations_most, "configuration"),
     )
 }
-
-/// More names of keys are not read; all are in the JSON.
-const KEYS_MAX: usize = 10;

@@ -132,10 +132,7 @@ fn simulate(
         Ok(outcome) => {
             let simulation = Simulation::of(kind, outcome, began.elapsed());
             let interrupted = simulation.interrupted;
-            let violated = referee.and_then(|mut referee| {
-                referee.violation()?;
-                referee.finish().sentences().into_iter().next()
-            });
+            let violated = referee.is_some_and(|referee| referee.violation().is_some());
             Ok(Ended { writer, interrupted, violated, simulation: Some(simulation) })
         }
         Err(error) => {
