@@ -3,7 +3,7 @@ use quorate_systems::mutant::{Mutant, Mutants};
 
 use super::*;
 use crate::stream::step::{Step, input};
-use crate::stream::testing::{finding, shown};
+use crate::stream::testing::{demand_shown, finding};
 
 fn replica_finds(which: &[(u16, &'static str)], mutants: Mutants) -> bool {
     let bench = Replicas::new(Cluster::all(which, mutants));
@@ -45,28 +45,22 @@ fn the_correct_system_shows_nothing_in_streams_of_the_same_kind() {
 
 #[test]
 fn seeds_go_through_whole_operations() {
-    let replicas = shown(&STREAM);
-    for word in [
-        "decided 1",
-        "read nil",
-        "read 1",
-        "NACK",
-        "LEARN",
-        "DECIDED",
-        "outbid",
-        "adopted-accepted-value",
-        "re-acknowledged",
-        "dies and comes up",
-    ] {
-        assert!(replicas.contains(word), "{word} in\n{replicas}");
-    }
-    let clients = shown(&CLIENT_STREAM);
-    for word in ["Decided(", "Read(None)", "outbid", "ANSWER"] {
-        assert!(clients.contains(word), "{word} in\n{clients}");
-    }
-    for shown in [replicas, clients] {
-        assert!(!shown.contains("wrong:"), "{shown}");
-    }
+    demand_shown(
+        &STREAM,
+        &[
+            "decided 1",
+            "read nil",
+            "read 1",
+            "NACK",
+            "LEARN",
+            "DECIDED",
+            "outbid",
+            "adopted-accepted-value",
+            "re-acknowledged",
+            "dies and comes up",
+        ],
+    );
+    demand_shown(&CLIENT_STREAM, &["Decided(", "Read(None)", "outbid", "ANSWER"]);
 }
 
 #[test]
