@@ -1,10 +1,12 @@
 //! What was run, in a few lines.
 
-use quorate_plan::{Expectation, Plan, ValueChoice, Workload, WorldKind};
+use std::collections::BTreeSet;
 
-use crate::Page;
+use quorate_checkers::history::Header;
+use quorate_plan::{Expectation, Plan, ValueChoice, Vocabulary, Workload, WorldKind};
+
 use crate::units::{count, milliseconds};
-use crate::words;
+use crate::{Foreign, Page, Subject, words};
 
 /// One line: a name, what it is, and what that means.
 pub(crate) struct Fact {
@@ -20,17 +22,53 @@ fn fact(name: &str, value: impl Into<String>, remark: impl Into<String>) -> Fact
 
 /// What was run.
 pub(crate) fn facts(page: &Page<'_>) -> Vec<Fact> {
-    let plan = page.plan;
+    match page.subject {
+        Subject::Run { header, plan, vocabulary, .. } => of_run(header, plan, vocabulary),
+        Subject::Foreign(foreign) => of_foreign(page, foreign),
+    }
+}
+
+/// More names of keys are not read.
+const KEYS_MAX: usize = 20;
+
+fn of_foreign(page: &Page<'_>, foreign: &Foreign) -> Vec<Fact> {
+    let linearizability = &page.results.linearizability;
     let mut facts = vec![
-        fact("System", &plan.system.kind, &page.vocabulary.summary),
+        fact("File", &foreign.name, format!("a history of another program, {}", foreign.format)),
+        fact("Model", &linearizability.model, "what it was judged by"),
+        fact("Operations", count(foreign.operations.len() as u64), ""),
+    ];
+    if !foreign.is_timed {
+        let remark =
+            "the file does not say when things happened: every event is given a millisecond";
+        facts.push(fact("Times", "none", remark));
+    }
+    let faults = &page.results.vacuity.faults;
+    if !faults.is_empty() {
+        let kinds: BTreeSet<&str> = faults.iter().map(|fault| fault.kind.as_str()).collect();
+        let kinds: Vec<&str> = kinds.into_iter().collect();
+        let remark = "what the nemesis says that it did, from one word to the one that undoes it";
+        facts.push(fact("Nemesis", kinds.join(", "), remark));
+    }
+    let named = foreign.keys.iter().take(KEYS_MAX);
+    facts.extend(named.map(|(key, name)| fact(&format!("Key {key}"), name, "as the file has it")));
+    if let Some(hidden) = foreign.keys.len().checked_sub(KEYS_MAX).filter(|hidden| *hidden > 0) {
+        facts.push(fact("More keys", count(hidden as u64), "that are no numbers in the file"));
+    }
+    facts
+}
+
+fn of_run(header: &Header, plan: &Plan, vocabulary: &Vocabulary) -> Vec<Fact> {
+    let mut facts = vec![
+        fact("System", &plan.system.kind, &vocabulary.summary),
         fact("Nodes", plan.system.nodes.to_string(), ""),
     ];
     for (option, value) in &plan.system.options {
-        let known = page.vocabulary.options.iter().find(|(name, _)| name == option);
+        let known = vocabulary.options.iter().find(|(name, _)| name == option);
         let remark = known.map(|(_, purpose)| purpose.clone()).unwrap_or_default();
         facts.push(fact(&format!("Option {option}"), value, remark));
     }
-    facts.push(mutant(page));
+    facts.push(mutant(header, vocabulary));
     facts.push(workload(&plan.workload));
     facts.push(match plan.fault_classes.as_slice() {
         [] => fact("Faults", "none", ""),
@@ -102,22 +140,27 @@ fn directions(plan: &Plan) -> Vec<Fact> {
 
 /// The run in a line.
 pub(crate) fn crumbs(page: &Page<'_>) -> Vec<String> {
-    let plan = page.plan;
+    let (header, plan) = match page.subject {
+        Subject::Run { header, plan, .. } => (header, plan),
+        Subject::Foreign(foreign) => {
+            return vec![foreign.name.clone(), "a history of another program".to_owned()];
+        }
+    };
     let mut crumbs = vec![
         plan.name.clone(),
         format!("{} on {} nodes", plan.system.kind, plan.system.nodes),
         format!("seed {}", plan.seed),
-        page.header.started.clone(),
+        header.started.clone(),
     ];
-    crumbs.extend(page.header.mutant.as_ref().map(|mutant| format!("planted bug {mutant}")));
+    crumbs.extend(header.mutant.as_ref().map(|mutant| format!("planted bug {mutant}")));
     crumbs
 }
 
-fn mutant(page: &Page<'_>) -> Fact {
-    let Some(mutant) = &page.header.mutant else {
+fn mutant(header: &Header, vocabulary: &Vocabulary) -> Fact {
+    let Some(mutant) = &header.mutant else {
         return fact("Planted bug", "none", "");
     };
-    let known = page.vocabulary.mutants.iter().find(|(name, _)| name == mutant);
+    let known = vocabulary.mutants.iter().find(|(name, _)| name == mutant);
     fact("Planted bug", mutant, known.map(|(_, mistake)| mistake.clone()).unwrap_or_default())
 }
 

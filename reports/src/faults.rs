@@ -3,9 +3,9 @@
 use quorate_checkers::history::{NemesisPhase, What};
 use quorate_checkers::vacuity::FaultRecord;
 
-use crate::Page;
 use crate::lanes::Family;
 use crate::units::{count, moment, span};
+use crate::{Page, Subject};
 
 /// Every fault, and every class.
 pub(crate) struct FaultTable {
@@ -83,7 +83,8 @@ impl FaultRow {
 
 /// Faults that could not be carried out, with the reason.
 fn skipped(page: &Page<'_>) -> Vec<String> {
-    let reasons = page.history.events().iter().filter_map(|event| match &event.what {
+    let Subject::Run { history, .. } = page.subject else { return Vec::new() };
+    let reasons = history.events().iter().filter_map(|event| match &event.what {
         What::Nemesis(nemesis) if nemesis.phase == NemesisPhase::Skipped => {
             let at = moment(event.time.0);
             Some(format!("At {at}, {} could not be carried out: {}", nemesis.kind, nemesis.what))

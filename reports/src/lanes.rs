@@ -35,7 +35,7 @@ pub(crate) fn spans(results: &Results) -> Vec<Span> {
 
 /// How long the run was, for axes of time: never zero.
 pub(crate) fn seconds(page: &Page<'_>) -> f64 {
-    to_seconds(page.history.events().last().map_or(0, |event| event.time.0)).max(0.001)
+    to_seconds(page.end_ns()).max(0.001)
 }
 
 /// Nanoseconds in seconds.

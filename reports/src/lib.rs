@@ -3,6 +3,7 @@
 //!
 //! A page is a pure function of what it shows: the same input gives the same bytes.
 
+mod explorer;
 mod facts;
 mod faults;
 mod lanes;
@@ -17,12 +18,15 @@ mod verdict;
 mod violations;
 mod words;
 
+use std::borrow::Cow;
+
 use askama::Template;
-use quorate_checkers::history::{Header, History, Operation, operations};
+use quorate_checkers::history::{Header, History, Key, Operation, operations};
 use quorate_checkers::judge::Results;
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::{Plan, Vocabulary};
 
+use explorer::Explorer;
 use facts::Fact;
 use faults::FaultTable;
 use plots::Plot;
@@ -35,20 +39,70 @@ use violations::ViolationTable;
 /// All that a page is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
-    /// The first line of the history file.
-    pub header: &'a Header,
-    /// What was to be run.
-    pub plan: &'a Plan,
-    /// What happened.
-    pub history: &'a History,
+    /// What is told.
+    pub subject: Subject<'a>,
     /// The judgement of it.
     pub results: &'a Results,
-    /// What the system calls its things; empty if nobody knows the system.
-    pub vocabulary: &'a Vocabulary,
     /// Commands that somebody may want next, each with what it does (`check it again`).
     pub commands: &'a [(String, String)],
-    /// The space-time diagram of the run as SVG, where it is small enough for one.
+    /// The space-time diagram of the run as SVG, where there is one.
     pub story: Option<&'a str>,
+}
+
+/// What a page is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A run of Quorate.
+    Run {
+        /// The first line of the history file.
+        header: &'a Header,
+        /// What was to be run.
+        plan: &'a Plan,
+        /// What happened.
+        history: &'a History,
+        /// What the system calls its things; empty if nobody knows the system.
+        vocabulary: &'a Vocabulary,
+    },
+    /// A history that another program recorded.
+    Foreign(&'a Foreign),
+}
+
+/// A history of another program, as far as a page tells of it.
+#[derive(Clone, Debug)]
+pub struct Foreign {
+    /// The name of its file.
+    pub name: String,
+    /// What it is written in (`EDN`).
+    pub format: String,
+    /// The program that makes the page, with its version.
+    pub program: String,
+    /// The operations in the order of their invocations.
+    pub operations: Vec<Operation>,
+    /// Whether the file says when things happened; otherwise their times stand for their order.
+    pub is_timed: bool,
+    /// Keys whose names are no numbers of their own: what stands for them, and the names.
+    pub keys: Vec<(Key, String)>,
+}
+
+impl<'a> Page<'a> {
+    fn operations(&self) -> Cow<'a, [Operation]> {
+        match self.subject {
+            Subject::Run { history, .. } => Cow::Owned(operations(history)),
+            Subject::Foreign(foreign) => Cow::Borrowed(&foreign.operations),
+        }
+    }
+
+    /// When the last thing happened, in nanoseconds.
+    fn end_ns(&self) -> u64 {
+        self.results.statistics.duration_ns
+    }
+
+    fn plan(&self) -> Option<&'a Plan> {
+        match self.subject {
+            Subject::Run { plan, .. } => Some(plan),
+            Subject::Foreign(_) => None,
+        }
+    }
 }
 
 /// A page that could not be made.
@@ -60,18 +114,23 @@ pub enum ReportError {
     /// A plot failed.
     #[error("a plot could not be drawn: {0}")]
     Plot(String),
-    /// The plan is no JSON.
-    #[error("the plan could not be written: {0}")]
-    Plan(#[from] serde_json::Error),
+    /// The plan, or the operations, are no JSON.
+    #[error("the page's data could not be written: {0}")]
+    Data(#[from] serde_json::Error),
 }
 
 /// Makes the page.
 pub fn page(page: &Page<'_>) -> Result<String, ReportError> {
-    let operations = operations(page.history);
+    let operations = page.operations();
     let spans = lanes::spans(page.results);
     let seconds = lanes::seconds(page);
+    let clients = page.plan().map(|plan| plan.workload.clients);
+    let (name, program, started) = match page.subject {
+        Subject::Run { header, plan, .. } => (&plan.name, &header.program, Some(&header.started)),
+        Subject::Foreign(foreign) => (&foreign.name, &foreign.program, None),
+    };
     let template = PageTemplate {
-        title: format!("{}: {}", page.plan.name, page.results.verdict),
+        title: format!("{name}: {}", page.results.verdict),
         crumbs: facts::crumbs(page),
         headline: Headline::new(page, &operations),
         violations: ViolationTable::new(page),
@@ -80,15 +139,19 @@ pub fn page(page: &Page<'_>) -> Result<String, ReportError> {
         tables: Tables::new(page.results),
         strip: Strip::new(&spans, seconds),
         latencies: plots::latencies(&operations, &spans, seconds)?,
+        quantiles: plots::quantiles(&operations, &spans, seconds)?,
         throughput: plots::throughput(&operations, &spans, seconds)?,
         whole: Timeline::whole(&operations, page.results),
+        explorer: Explorer::new(&operations, page.results, clients, page.end_ns())?,
+        script: explorer::SCRIPT,
+        script_digest: explorer::script_digest(),
         story: page.story.map(story::address),
-        faults: FaultTable::new(page),
+        faults: page.plan().map(|_| FaultTable::new(page)),
         notes: &page.results.vacuity.notes,
         commands: page.commands,
-        plan: plan_text::pretty(page.plan)?,
-        program: &page.header.program,
-        started: &page.header.started,
+        plan: page.plan().map(plan_text::pretty).transpose()?,
+        program,
+        started,
     };
     Ok(template.render()?)
 }
@@ -128,16 +191,23 @@ struct PageTemplate<'a> {
     tables: Tables,
     strip: Strip,
     latencies: Vec<Plot>,
+    quantiles: Option<Plot>,
     throughput: Option<Plot>,
     whole: Option<Timeline>,
+    explorer: Option<Explorer>,
+    script: &'static str,
+    /// What the page lets a browser run, and nothing else.
+    script_digest: String,
     /// The address of its picture.
     story: Option<String>,
-    faults: FaultTable,
+    /// Those of a run; what a nemesis of another program did is in the pictures.
+    faults: Option<FaultTable>,
     notes: &'a [String],
     commands: &'a [(String, String)],
-    plan: String,
+    plan: Option<String>,
     program: &'a str,
-    started: &'a str,
+    /// When the run began, where that is known.
+    started: Option<&'a String>,
 }
 
 /// The class of a verdict in the style sheet, also the word for it.

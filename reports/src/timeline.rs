@@ -256,7 +256,7 @@ fn near_spans(shown: &[Shown<'_>], results: &Results) -> Vec<Span> {
 }
 
 /// What an operation did, in a few words.
-fn text(operation: &Operation, with_key: bool) -> String {
+pub(crate) fn text(operation: &Operation, with_key: bool) -> String {
     let text = match operation.input {
         // What is made of several values reads better in the words of the checkers.
         Value::List(_) => arrows(&model::describe(operation)),

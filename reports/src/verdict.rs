@@ -56,7 +56,8 @@ impl Headline {
         if verdict == Verdict::Unknown && all_keys_fit(page) {
             more.push(format!("What there is does fit: {}", lower_first(&fits(page, operations))));
         }
-        more.extend(expected(page.plan.expect, verdict).map(str::to_owned));
+        let expect = page.plan().map_or(Expectation::Valid, |plan| plan.expect);
+        more.extend(expected(expect, verdict).map(str::to_owned));
         Self { word: verdict_word(verdict), mark, title, why, more }
     }
 }

@@ -4,14 +4,19 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use quorate_checkers::history::{
     Builder, History, Key, Nemesis, NemesisPhase, ProcessId, Step, Time, Value, Violation, What,
+    operations,
 };
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::{
     Act, Expectation, FaultChoice, FaultClass, Liveness, MessageMatch, Rule, Script, Workload,
     WorldKind,
 };
+
+use quorate_reports::{Foreign, Page, Subject, page};
+use sha2::Digest as _;
 
 use support::{Manner, Specimen, invalid, plan, run, short, unknown, valid};
 
@@ -43,10 +48,24 @@ fn nemesis(phase: NemesisPhase, kind: &str, what: &str) -> What {
     })
 }
 
+/// A page without what stands in its scripts, and what stands in each.
+fn scripts(page: &str) -> (String, Vec<&str>) {
+    let (mut markup, mut scripts, mut rest) = (String::new(), Vec::new(), page);
+    while let Some(at) = rest.find("<script") {
+        let from = at + rest[at..].find('>').expect("a tag ends") + 1;
+        let to = from + rest[from..].find("</script>").expect("a script ends");
+        markup.push_str(&rest[..from]);
+        scripts.push(&rest[from..to]);
+        rest = &rest[to..];
+    }
+    (markup + rest, scripts)
+}
+
 /// Each opened element of a page is closed, in order.
 fn assert_well_formed(page: &str) {
-    const VOID: [&str; 3] = ["meta", "link", "br"];
+    const VOID: [&str; 4] = ["meta", "link", "br", "input"];
     let mut open: Vec<&str> = Vec::new();
+    let (page, _) = scripts(page);
     for tag in page.split('<').skip(1).filter_map(|text| text.split('>').next()) {
         let name = tag.split([' ', '/']).find(|word| !word.is_empty()).unwrap_or_default();
         if tag.starts_with('/') {
@@ -62,10 +81,17 @@ fn assert_well_formed(page: &str) {
 fn a_page_stands_alone() {
     for specimen in [valid(), invalid(), unknown(), short()] {
         let page = specimen.page();
-        for word in ["http:", "https:", "src=", "@import", "url(", "<script", "NaN", "inf"] {
-            let found = page.find(word).map(|at| &page[at..(at + 60).min(page.len())]);
-            // "info" is a word that begins like infinity.
-            assert!(found.is_none_or(|found| found.starts_with("info")), "{word}: {found:?}");
+        let (markup, scripts) = scripts(&page);
+        for word in ["http:", "https:", "src=", "@import", "url(", "NaN", "inf", " on"] {
+            let found = markup.find(word).map(|at| &markup[at..(at + 60).min(markup.len())]);
+            // "info" is a word that begins like infinity, and "on" is one in prose.
+            let is_word =
+                found.is_none_or(|found| found.starts_with("info") || !found.contains('='));
+            assert!(is_word, "{word}: {found:?}");
+        }
+        assert_eq!(scripts.len(), 2, "the data, and what draws them");
+        for word in ["http:", "https:", "innerHTML", "eval(", "fetch(", "import "] {
+            assert!(!scripts[1].contains(word), "{word}");
         }
         assert_well_formed(&page);
         assert!(page.len() < 400_000, "{} bytes", page.len());
@@ -120,9 +146,9 @@ fn every_fault_is_in_the_pictures_and_in_the_table() {
         let what = fault.what.replace('+', "&#43;");
         assert!(page.contains(&fault.what) || page.contains(&what), "{}", fault.what);
     }
-    // Two latencies and the throughput, each with a band for every fault.
+    // Two latencies, their quantiles and the throughput, each with a band for every fault.
     let bands = page.matches("opacity=\"0.05\" fill=\"var(--").count();
-    assert_eq!(bands, 3 * specimen.results.vacuity.faults.len());
+    assert_eq!(bands, 4 * specimen.results.vacuity.faults.len());
 }
 
 #[test]
@@ -165,9 +191,106 @@ fn markup_in_a_history_stays_text() {
     specimen.header.program = evil.to_owned();
     specimen.commands.push((evil.to_owned(), evil.to_owned()));
     let page = specimen.page();
-    assert!(!page.contains("<script"), "escaped");
-    assert!(page.contains("&#60;script&#62;"), "and still there");
+    let (markup, scripts) = scripts(&page);
+    assert!(!page.contains("<script>alert"), "escaped");
+    assert!(markup.contains("&#60;script&#62;"), "and still there");
+    assert_eq!(markup.matches("<script").count(), 2, "the page's own");
+    assert_eq!(scripts[1], scripts_of(&short()), "no script is made of data");
+    let data: serde_json::Value = serde_json::from_str(scripts[0]).unwrap();
+    assert!(!scripts[0].contains(['<', '>', '&']));
+    assert_eq!(data["texts"].as_str().unwrap().matches("<script>").count(), 3, "{data}");
+    assert_eq!(data["errors"][0][1], evil);
+    assert_eq!(data["faults"][0]["kind"], evil);
     assert_well_formed(&page);
+}
+
+fn scripts_of(specimen: &Specimen) -> String {
+    scripts(&specimen.page()).1[1].to_owned()
+}
+
+#[test]
+fn a_browser_is_told_to_run_the_pages_own_script_and_nothing_else() {
+    let page = short().page();
+    let (_, scripts) = scripts(&page);
+    let digest = BASE64_STANDARD.encode(sha2::Sha256::digest(scripts[1]));
+    let policy = format!("script-src &#39;sha256-{digest}&#39;");
+    let plain = policy.replace("&#39;", "'");
+    assert!(page.contains(&policy) || page.contains(&plain), "{policy}");
+    assert!(page.contains("default-src 'none'"));
+}
+
+/// Numbers in seven bits a byte, as the script reads them.
+fn numbers(columns: &str) -> Vec<u64> {
+    let (mut numbers, mut number, mut shift) = (Vec::new(), 0, 0);
+    for byte in BASE64_STANDARD.decode(columns).unwrap() {
+        number |= u64::from(byte & 127) << shift;
+        shift += 7;
+        if byte < 128 {
+            numbers.push(number);
+            (number, shift) = (0, 0);
+        }
+    }
+    numbers
+}
+
+#[test]
+fn every_operation_is_in_the_data_of_a_page() {
+    let mut builder = Builder::new();
+    let mut push = |ms: u64, what| {
+        builder.push(Time(ms * 1_000_000), what).expect("can follow");
+    };
+    push(1, What::Invoke(step(0, "write", Value::Int(7), None)));
+    push(2, What::Invoke(step(1, "read", Value::Nil, None)));
+    push(5, What::Ok(step(1, "read", Value::Int(7), None)));
+    push(6, What::Info(step(0, "write", Value::Int(7), Some("timed out"))));
+    push(300, What::Invoke(step(15, "read", Value::Nil, None)));
+    let page = specimen(builder.finish()).page();
+    let data: serde_json::Value = serde_json::from_str(scripts(&page).1[0]).unwrap();
+    assert_eq!(data["count"], 3);
+    assert_eq!(data["texts"], "write 7\nread → 7\nread");
+    assert_eq!(data["errors"], serde_json::json!([[0, "timed out"]]));
+    assert_eq!(data["lanes"], serde_json::json!(["c0", "c1"]), "15 clients: p15 is c0 again");
+    assert_eq!(data["span"], 300_000);
+    let expected = [
+        // Lane, process, key + 1, outcome, index and time since the one before, then both to its end.
+        [0, 0, 1, 2, 0, 1_000, 3, 5_000].as_slice(),
+        &[1, 1, 1, 0, 1, 1_000, 1, 3_000],
+        &[0, 15, 1, 3, 3, 298_000],
+    ];
+    assert_eq!(numbers(data["columns"].as_str().unwrap()), expected.concat());
+}
+
+#[test]
+fn clients_of_a_history_without_a_plan_take_over_each_others_lanes() {
+    let mut builder = Builder::new();
+    for process in 0..200 {
+        let mut push = |what| {
+            builder.push(Time(process * 1_000), what).expect("can follow");
+        };
+        push(What::Invoke(step(process, "write", Value::Int(1), None)));
+        push(What::Ok(step(process, "write", Value::Int(1), None)));
+    }
+    let history = builder.finish();
+    let specimen = specimen(history.clone());
+    let foreign = Foreign {
+        name: "a.edn".to_owned(),
+        format: "EDN".to_owned(),
+        program: "quorate".to_owned(),
+        operations: operations(&history),
+        is_timed: true,
+        keys: vec![(Key(0), ":x".to_owned())],
+    };
+    let page = page(&Page {
+        subject: Subject::Foreign(&foreign),
+        results: &specimen.results,
+        commands: &[],
+        story: None,
+    })
+    .unwrap();
+    assert_well_formed(&page);
+    let data: serde_json::Value = serde_json::from_str(scripts(&page).1[0]).unwrap();
+    assert_eq!(data["lanes"], serde_json::json!(["1"]), "one after the other");
+    assert!(page.contains("a history of another program") && !page.contains("The plan"));
 }
 
 #[test]

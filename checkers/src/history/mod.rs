@@ -68,6 +68,11 @@ impl History {
         self.events.len() as u64
     }
 
+    /// From the beginning of the run to the last event, in nanoseconds.
+    pub fn duration_ns(&self) -> u64 {
+        self.events.last().map_or(0, |event| event.time.0)
+    }
+
     /// Whether nothing happened.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()

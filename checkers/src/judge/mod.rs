@@ -63,7 +63,7 @@ pub fn judge(history: &History, demands: &Demands) -> Results {
     let violations = violations(history);
     let functions = model.map_or(&[] as &[&str], AnyModel::functions);
     let vacuity = vacuity(history, &operations, functions, &demands.fault_classes);
-    let statistics = statistics(history, &operations);
+    let statistics = statistics(history.duration_ns(), &operations);
     let is_broken = violations.verdict.max(linearizability.verdict) == Verdict::Invalid;
     // What is certainly broken needs no more to have happened: such a run may well end early.
     let doubts = if is_broken { unplanned(history) } else { vacuity.sentences.clone() };

@@ -140,7 +140,7 @@ fn what_a_store_does_is_what_its_model_allows() {
             let result = model.check(&all, Budget::default());
             assert_eq!(result.verdict, Verdict::Valid, "{}: {:?}", kind.name(), result.sentences());
             assert!(result.keys.len() > 4, "{}: {} keys", kind.name(), result.keys.len());
-            let done = statistics(&history, &all).functions;
+            let done = statistics(history.duration_ns(), &all).functions;
             for function in model.functions() {
                 assert!(done[*function].ok > 50, "{}: {function}: {done:?}", kind.name());
             }

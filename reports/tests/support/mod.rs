@@ -18,7 +18,7 @@ use quorate_plan::{
     Bearing, Durations, FaultChoice, FaultClass, FaultRequest, Generator, Plan, PlannedOperation,
     SystemPlan, Vocabulary, Workload, WorldKind, faults,
 };
-use quorate_reports::{Page, ReportError, page};
+use quorate_reports::{Page, ReportError, Subject, page};
 
 /// All that a page needs.
 pub(crate) struct Specimen {
@@ -68,11 +68,13 @@ impl Specimen {
     /// Its page.
     pub(crate) fn try_page(&self) -> Result<String, ReportError> {
         page(&Page {
-            header: &self.header,
-            plan: &self.plan,
-            history: &self.history,
+            subject: Subject::Run {
+                header: &self.header,
+                plan: &self.plan,
+                history: &self.history,
+                vocabulary: &self.vocabulary,
+            },
             results: &self.results,
-            vocabulary: &self.vocabulary,
             commands: &self.commands,
             story: self.story.as_deref(),
         })
@@ -354,4 +356,15 @@ pub(crate) fn short() -> Specimen {
     plan.workload = Workload { clients: 4, keys: 1, ..Workload::default() };
     let history = run(&plan, Manner { rate: 22, stale_one_in: 9, toothless: false });
     Specimen::new(plan, history, None)
+}
+
+/// A run of about so many operations, a few of which are stale.
+pub(crate) fn long(operations: u64) -> Specimen {
+    const RATE: u64 = 400;
+    // Half of the clients wait.
+    let mut plan = plan(13, 2 * operations * 1_000 / RATE, &FaultChoice::default());
+    plan.workload.rate_per_s = 0;
+    let stale_one_in = operations / 20;
+    let history = run(&plan, Manner { rate: RATE, stale_one_in, toothless: false });
+    Specimen::new(plan, history, Some("Q01"))
 }

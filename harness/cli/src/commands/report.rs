@@ -1,6 +1,9 @@
 //! `quorate report`: the page of a run.
 
+mod foreign;
+
 use std::fs;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,21 +11,26 @@ use clap::Args;
 use quorate_checkers::history::HistoryFile;
 use quorate_checkers::judge::{Results, judge};
 use quorate_plan::{Plan, WorldKind};
-use quorate_reports::Page;
+use quorate_reports::{Page, Subject};
 use quorate_world::registry;
 
+use crate::commands::check::foreign::ForeignArguments;
 use crate::commands::check::{self, BudgetArguments};
 use crate::error::CliError;
 use crate::output;
 use crate::packed::{self, Opened};
 use crate::store;
 
-/// The page of a run, made anew from its history alone.
+/// The page of a run or of any other history, made anew from its file alone.
+///
+/// It takes what `check` takes: a history of another program needs --model, and has what such a file tells.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   quorate report store/latest
   quorate report history.jsonl --out page.html
+  quorate report etcd_002.log --model cas-register
+  quorate report history.edn.gz --model kv --keyed --out history.html
 
 Exit codes: 0 the page is written, whatever the verdict, 254 bad usage or not a history, 255 the harness
 itself failed.")]
@@ -30,9 +38,13 @@ pub(crate) struct Report {
     /// A history, or the folder of a run.
     file: PathBuf,
 
-    /// Where to write the page [default: report.html beside the history].
+    /// Where to write the page [default: report.html beside the history of a run; beside another file, its name with
+    /// html at the end].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+
+    #[command(flatten)]
+    foreign: ForeignArguments,
 
     #[command(flatten)]
     budget: BudgetArguments,
@@ -41,17 +53,42 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let opened = Opened::at(&self.file)?;
-        let (file, plan) = check::read(opened.path())?;
-        let results =
-            judge(&file.history, &check::demands(&file.header.model, &plan, self.budget.budget()));
+        let (name, mut input) = check::open(opened.path())?;
+        let out = if self.foreign.is_ours(check::head(&name, &mut input)?) {
+            self.of_run(&name, input)?
+        } else {
+            self.of_foreign(&name, input)?
+        };
+        output::print(&format!("{}\n", out.display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn of_run(&self, name: &str, input: impl BufRead) -> Result<PathBuf, CliError> {
+        let (file, plan) = check::parsed(name, input)?;
+        let model = self.foreign.model_of_ours(name, &file.header.model)?;
+        let results = judge(&file.history, &check::demands(model, &plan, self.budget.budget()));
         let beside = match packed::stem(&self.file) {
             Some(stem) => self.file.with_file_name(format!("{stem}.html")),
             None => store::folder_of(&self.file).join(store::REPORT),
         };
-        let out = self.out.unwrap_or(beside);
+        let out = self.out.clone().unwrap_or(beside);
         write(&out, &self.file, &file, &plan, &results)?;
-        output::print(&format!("{}\n", out.display()))?;
-        Ok(ExitCode::SUCCESS)
+        Ok(out)
+    }
+
+    fn of_foreign(&self, name: &str, input: impl BufRead) -> Result<PathBuf, CliError> {
+        let told = foreign::told(&self.foreign, name, input, self.budget.budget())?;
+        let commands = [("check this history again".to_owned(), told.command(&self.file))];
+        let page = quorate_reports::page(&Page {
+            subject: Subject::Foreign(&told.foreign),
+            results: &told.results,
+            commands: &commands,
+            story: None,
+        })
+        .map_err(CliError::harness)?;
+        let out = self.out.clone().unwrap_or_else(|| foreign::beside(&self.file));
+        store::write_whole(&out, page.as_bytes())?;
+        Ok(out)
     }
 }
 
@@ -76,11 +113,13 @@ pub(crate) fn write(
     // `quorate shrink` leaves it beside the history.
     let story = fs::read_to_string(store::folder_of(source).join(store::STORY)).ok();
     let page = quorate_reports::page(&Page {
-        header: &file.header,
-        plan,
-        history: &file.history,
+        subject: Subject::Run {
+            header: &file.header,
+            plan,
+            history: &file.history,
+            vocabulary: &vocabulary,
+        },
         results,
-        vocabulary: &vocabulary,
         commands: &commands,
         story: story.as_deref(),
     })
@@ -110,7 +149,7 @@ pub(crate) fn shrink(path: &Path) -> String {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

@@ -141,17 +141,21 @@ impl ForeignArguments {
     }
 
     /// The format that was named.
-    pub(super) fn format(&self) -> Option<Format> {
+    pub(in crate::commands) fn format(&self) -> Option<Format> {
         self.format.map(FormatArgument::format)
     }
 
     /// Whether each value is a pair of a key and the value.
-    pub(super) const fn is_keyed(&self) -> bool {
+    pub(in crate::commands) const fn is_keyed(&self) -> bool {
         self.keyed
     }
 
     /// The model to judge a history of another program by: it must be named.
-    pub(super) fn model_of_another(&self, name: &str, format: Format) -> Result<&str, CliError> {
+    pub(in crate::commands) fn model_of_another(
+        &self,
+        name: &str,
+        format: Format,
+    ) -> Result<&str, CliError> {
         self.model.as_deref().ok_or_else(|| {
             CliError::usage(format_args!(
                 "{name} is a history of another program ({format}), and does not say what to judge it by"
@@ -160,7 +164,7 @@ impl ForeignArguments {
         })
     }
 
-    pub(super) fn meaning(&self, format: Format) -> Meaning {
+    pub(in crate::commands) fn meaning(&self, format: Format) -> Meaning {
         let usual = Meaning::of(format);
         Meaning {
             refused_cas: self.refused_cas.map_or(usual.refused_cas, |given| match given {
@@ -218,7 +222,7 @@ pub(crate) fn unreadable(name: &str, error: &ReadError) -> CliError {
 }
 
 /// What cannot be judged as it was asked for, and what to do about it.
-pub(super) fn unjudged(name: &str, error: &Unjudged) -> CliError {
+pub(in crate::commands) fn unjudged(name: &str, error: &Unjudged) -> CliError {
     let told = CliError::usage(format_args!("{name}: {error}"));
     match error {
         Unjudged::NoModel { .. } | Unjudged::NoFunction { .. } => {
