@@ -97,6 +97,14 @@ impl<'a> Page<'a> {
         self.results.statistics.duration_ns
     }
 
+    /// Whether times are times, and not the order of events.
+    const fn is_timed(&self) -> bool {
+        match self.subject {
+            Subject::Run { .. } => true,
+            Subject::Foreign(foreign) => foreign.is_timed,
+        }
+    }
+
     fn plan(&self) -> Option<&'a Plan> {
         match self.subject {
             Subject::Run { plan, .. } => Some(plan),
@@ -129,6 +137,7 @@ pub fn page(page: &Page<'_>) -> Result<String, ReportError> {
         Subject::Run { header, plan, .. } => (&plan.name, &header.program, Some(&header.started)),
         Subject::Foreign(foreign) => (&foreign.name, &foreign.program, None),
     };
+    let timed = if page.is_timed() { &*operations } else { &[] };
     let template = PageTemplate {
         title: format!("{name}: {}", page.results.verdict),
         crumbs: facts::crumbs(page),
@@ -136,11 +145,12 @@ pub fn page(page: &Page<'_>) -> Result<String, ReportError> {
         violations: ViolationTable::new(page),
         proofs: proofs(page, &operations),
         facts: facts::facts(page),
-        tables: Tables::new(page.results),
+        tables: Tables::new(page),
+        is_timed: page.is_timed(),
         strip: Strip::new(&spans, seconds),
-        latencies: plots::latencies(&operations, &spans, seconds)?,
-        quantiles: plots::quantiles(&operations, &spans, seconds)?,
-        throughput: plots::throughput(&operations, &spans, seconds)?,
+        latencies: plots::latencies(timed, &spans, seconds)?,
+        quantiles: plots::quantiles(timed, &spans, seconds)?,
+        throughput: plots::throughput(timed, &spans, seconds)?,
         whole: Timeline::whole(&operations, page.results),
         explorer: Explorer::new(&operations, page.results, clients, page.end_ns())?,
         script: explorer::SCRIPT,
@@ -189,6 +199,8 @@ struct PageTemplate<'a> {
     proofs: Vec<Proof>,
     facts: Vec<Fact>,
     tables: Tables,
+    /// Whether there is anything to say of time.
+    is_timed: bool,
     strip: Strip,
     latencies: Vec<Plot>,
     quantiles: Option<Plot>,

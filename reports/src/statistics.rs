@@ -1,11 +1,10 @@
 //! The numbers as tables.
 
-use quorate_checkers::judge::Results;
 use quorate_checkers::linearizability::Finding;
 use quorate_checkers::statistics::FunctionStatistics;
 
 use crate::units::{count, span};
-use crate::verdict_word;
+use crate::{Page, verdict_word};
 
 /// Operations by function, and what was found for each key.
 pub(crate) struct Tables {
@@ -43,7 +42,8 @@ pub(crate) struct KeyRow {
 const KEYS_MAX: usize = 200;
 
 impl Tables {
-    pub(crate) fn new(results: &Results) -> Self {
+    pub(crate) fn new(page: &Page<'_>) -> Self {
+        let results = page.results;
         let statistics = &results.statistics;
         let mut functions: Vec<FunctionRow> = statistics
             .functions
@@ -53,7 +53,7 @@ impl Tables {
         functions.push(FunctionRow::new("all", &statistics.all, true));
         let keys = &results.linearizability.keys;
         Self {
-            tiles: tiles(results),
+            tiles: tiles(page),
             functions,
             keys: keys.iter().take(KEYS_MAX).map(KeyRow::new).collect(),
             keys_hidden: keys.len().saturating_sub(KEYS_MAX),
@@ -61,15 +61,18 @@ impl Tables {
     }
 }
 
-fn tiles(results: &Results) -> Vec<(String, &'static str)> {
+fn tiles(page: &Page<'_>) -> Vec<(String, &'static str)> {
+    let results = page.results;
     let all = &results.statistics.all;
     let mut tiles = vec![
         (count(all.invoked), "operations"),
         (count(results.linearizability.keys.len() as u64), "keys"),
         (count(all.ok), "of them ok"),
-        (format!("{:.0}", all.ok_per_second), "ok a second"),
     ];
-    if let Some(latency) = all.latency {
+    if page.is_timed() {
+        tiles.push((format!("{:.0}", all.ok_per_second), "ok a second"));
+    }
+    if let Some(latency) = all.latency.filter(|_| page.is_timed()) {
         tiles.push((span(latency.p50_ns), "p50 latency"));
         tiles.push((span(latency.p99_ns), "p99 latency"));
     }

@@ -8,7 +8,7 @@ use quorate_plan::{
     Delay, Durations, Endpoint, Fault, Plan, PlannedFault, SystemPlan, ValueChoice, Weather,
     Workload, WorldKind,
 };
-use quorate_sim::tape::{Happened, Tape};
+use quorate_sim::tape::{Detail, Happened, Tape};
 use quorate_sim::{Checks, QueueKind, simulator};
 use quorate_systems::contract::Describe as _;
 
@@ -66,7 +66,9 @@ pub(super) fn run<S: Streamed>(cluster: &Cluster<S>, me: u16) -> Tape {
         ..Plan::new("recorded", 1, WorldKind::Sim, system)
     };
     let mut simulator = simulator(S::KIND, QueueKind::default());
-    let ran = simulator.run_taped(&plan, cluster.mutants, Checks::NONE, &mut |_, _| Ok(()));
+    let ran =
+        simulator
+            .run_taped(&plan, cluster.mutants, Checks::NONE, Detail::Messages, &mut |_, _| Ok(()));
     ran.map(|(_, tape)| tape).unwrap_or_default()
 }
 

@@ -39,7 +39,10 @@ fn main() {
     let plan = &shrunk.plan;
     println!("{}", to_toml(plan));
     let mut world = simulator(kind, QueueKind::default());
-    let taped = world.run_taped(plan, mutants, Checks::ALL, &mut |_, _| Ok(()));
+    let taped =
+        world.run_taped(plan, mutants, Checks::ALL, quorate_sim::tape::Detail::All, &mut |_, _| {
+            Ok(())
+        });
     let (_, tape) = taped.expect("it runs");
     let story =
         Story::new(tape, &shrunk.demand, "no order of the operations explains what they saw");

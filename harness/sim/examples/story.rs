@@ -13,7 +13,13 @@ fn main() {
     let mutants = Mutants(arguments.next().map(|name| name.parse().expect("a mutant")));
     let kind = plan.system.kind.parse().expect("a system");
     let mut world = simulator(kind, QueueKind::default());
-    let taped = world.run_taped(&plan, mutants, Checks::ALL, &mut |_, _| Ok(()));
+    let taped = world.run_taped(
+        &plan,
+        mutants,
+        Checks::ALL,
+        quorate_sim::tape::Detail::All,
+        &mut |_, _| Ok(()),
+    );
     let (_, tape) = taped.expect("it runs");
     let story = Story::new(tape, "", "");
     for (place, step) in (1..).zip(story.steps()) {

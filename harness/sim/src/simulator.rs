@@ -19,7 +19,7 @@ use crate::remote::Remote;
 use crate::search::{self, Lies};
 use crate::sim::{Outcome, Sim, Sink};
 use crate::states::States;
-use crate::tape::Tape;
+use crate::tape::{Detail, Tape};
 use crate::witness::{Checks, endpoint};
 
 /// Why there is no run: the plan or the harness is at fault, not the system.
@@ -74,12 +74,13 @@ pub trait Simulator: Send {
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, SimError>;
 
-    /// As [`Self::run`], and records all that happens. The run is the same.
+    /// As [`Self::run`], and records what happens. The run is the same.
     fn run_taped(
         &mut self,
         plan: &Plan,
         mutants: Mutants,
         checks: Checks,
+        detail: Detail,
         sink: &mut Sink<'_>,
     ) -> Result<(Outcome, Tape), SimError>;
 
@@ -205,9 +206,10 @@ impl<S: Watched> Simulator for Typed<S> {
         plan: &Plan,
         mutants: Mutants,
         checks: Checks,
+        detail: Detail,
         sink: &mut Sink<'_>,
     ) -> Result<(Outcome, Tape), SimError> {
-        let tape = Tape::new(plan.system.nodes, plan.workload.clients);
+        let tape = Tape::new(plan.system.nodes, plan.workload.clients, detail);
         self.sim.stage.witness.tape = Some(Box::new(tape));
         let ran = self.run(plan, mutants, checks, sink);
         let tape = self.sim.stage.witness.tape.take();

@@ -157,6 +157,9 @@ impl<S: Watched> Witness<S> {
         if self.watches_moments {
             self.moments.observed(endpoint(by), observation);
         }
+        if let Some(tape) = &mut self.tape {
+            tape.observed(now, endpoint(by), observation);
+        }
         self.see(now, &Seen::Observed { by, observation });
     }
 

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+use std::collections::BTreeSet;
+
 use quorate_checkers::history::Builder;
 use quorate_plan::{Plan, Script, from_toml, to_toml};
 use quorate_sim::hunt::Hunter;
 use quorate_sim::shrink::{ShrinkError, Shrunk, Wanted, breaks, shrink};
-use quorate_sim::story::Story;
-use quorate_sim::tape::{Fate, Tape};
+use quorate_sim::story::{Part, Story};
+use quorate_sim::tape::{Detail, Fate, Tape};
 use quorate_sim::{Checks, Outcome, QueueKind, simulator};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::Value;
@@ -38,7 +40,7 @@ fn shrunk(plan: &Plan, mutant: Mutant) -> Shrunk {
 
 fn tape(plan: &Plan, mutants: Mutants) -> (Outcome, Tape) {
     let mut simulator = simulator(SystemKind::Quorum, QueueKind::default());
-    simulator.run_taped(plan, mutants, Checks::ALL, &mut |_, _| Ok(())).unwrap()
+    simulator.run_taped(plan, mutants, Checks::ALL, Detail::All, &mut |_, _| Ok(())).unwrap()
 }
 
 #[test]
@@ -180,7 +182,7 @@ fn a_run_that_is_recorded_is_the_same_run() {
         let mut sink =
             |time, what| taped.push(time, what).map(|_| ()).map_err(|error| error.to_string());
         let (outcome, tape) =
-            simulator.run_taped(&plan, Mutants::NONE, Checks::ALL, &mut sink).unwrap();
+            simulator.run_taped(&plan, Mutants::NONE, Checks::ALL, Detail::All, &mut sink).unwrap();
         assert_eq!(outcome, once, "seed {seed}");
         assert_eq!(history.finish(), taped.finish(), "seed {seed}");
         assert_eq!(tape.messages.len() as u64, outcome.messages, "seed {seed}");
@@ -236,6 +238,29 @@ fn a_story_has_its_steps_its_diagram_and_its_picture() {
         assert!(svg.contains(part), "{part}\n{svg}");
     }
     assert_eq!((text, svg), (story.text(), story.svg()));
+}
+
+#[test]
+fn of_a_long_run_the_story_of_a_part_is_told() {
+    let plan = from_toml(include_str!("../../../examples/read-without-write-back.toml")).unwrap();
+    let (_, tape) = tape(&plan, Mutants(Some(Mutant::Q01)));
+    let whole = Story::new(tape.clone(), "Q-I3", "").svg();
+    let (broken, _) = tape.objection().unwrap();
+    let part = Part {
+        since_us: Some(1_000),
+        until_us: Some(broken),
+        messages_max: 3,
+        clients: Some(BTreeSet::from([1])),
+    };
+    let svg = Story::part(tape, "Q-I3", "", part).svg();
+    assert!(whole.contains("write(k0, 1)") && whole.contains(">c2<"));
+    assert!(svg.contains("read(k0)") && svg.contains("Q-I3 is broken: c1 has completed 1"));
+    for left_out in ["write(k0, 1)", ">c0<", ">c2<", ">UPDATE<"] {
+        assert!(!svg.contains(left_out), "{left_out}\n{svg}");
+    }
+    let arrows = |svg: &str| svg.matches("class=\"message\"").count();
+    assert!((3..=6).contains(&arrows(&svg)) && arrows(&svg) < arrows(&whole), "{svg}");
+    assert!(svg.contains("class=\"told\""), "what replicas tell of themselves is marked");
 }
 
 /// Five nodes answer in the same microsecond, and the third of them completes the write.

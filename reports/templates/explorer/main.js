@@ -1,5 +1,8 @@
 // Mouse, keys and the search field.
 
+// What went wrong stands at the end of the diagram.
+for (const box of document.querySelectorAll(".tall")) box.scrollTop = box.scrollHeight;
+
 (() => {
   const root = document.getElementById("explorer");
   if (!root || !root.querySelector("canvas").getContext) return;

@@ -5,6 +5,7 @@ mod interrupt;
 mod live;
 pub(crate) mod plan_file;
 pub(crate) mod simulated;
+mod story;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -355,6 +356,9 @@ pub(crate) fn finish(
     let finished = Finished { results, breaks, interrupted, violated, simulation };
     let kept = output::json(&finished.kept());
     store::write_whole(&folder.join(store::RESULTS), kept.as_bytes())?;
+    if let Some(demand) = &finished.breaks {
+        story::write(folder, &history, plan, &finished.results, demand)?;
+    }
     report::write(&folder.join(store::REPORT), &history, &file, plan, &finished.results)?;
     Ok(finished)
 }

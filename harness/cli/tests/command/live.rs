@@ -276,7 +276,11 @@ fn breaks(mutant: &str, story: &str, demand: &str) -> Sandbox {
     assert_eq!(run.code, 1, "{run}");
     assert!(run.stdout.starts_with(&format!("INVALID  {demand} does not hold")), "{run}");
     assert!(run.stdout.contains("quorate check"), "{run}");
-    assert!(sandbox.latest().join("report.html").is_file());
+    let page = fs::read_to_string(sandbox.latest().join("report.html")).unwrap();
+    assert!(page.contains("Message by message"), "what the cores did again is drawn");
+    let story = fs::read_to_string(sandbox.latest().join("story.svg")).unwrap();
+    assert!(story.contains(&format!("{demand} is broken")), "{story}");
+    assert!(story.contains("class=\"message\"") && story.contains("class=\"lost\""), "{story}");
     let check = sandbox.quorate(&["check", "store/latest"]);
     assert_eq!(check.code, 1, "{check}");
     sandbox

@@ -9,7 +9,7 @@ use quorate_systems::mutant::Mutants;
 use crate::hunt::{BUDGET, LINEARIZABILITY, model_of};
 use crate::queue::QueueKind;
 use crate::simulator::{SimError, Simulator, simulator};
-use crate::tape::Tape;
+use crate::tape::{Detail, Tape};
 use crate::witness::Checks;
 
 /// Runs plans of one system and names what they break.
@@ -99,7 +99,9 @@ impl Judge {
     /// All that happens in a run of this plan.
     pub(super) fn tape(&mut self, plan: &Plan) -> Result<Tape, SimError> {
         let checks = Checks { digest: false, invariants: true };
-        let ran = self.simulator.run_taped(plan, self.mutants, checks, &mut |_, _| Ok(()));
+        let ran =
+            self.simulator
+                .run_taped(plan, self.mutants, checks, Detail::Messages, &mut |_, _| Ok(()));
         ran.map(|(_, tape)| tape)
     }
 }

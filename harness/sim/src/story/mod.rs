@@ -7,16 +7,53 @@ mod picture;
 mod steps;
 mod text;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use quorate_plan::Endpoint;
 use quorate_systems::contract::Command;
 
-use crate::tape::{Event, Happened, Tape};
+use crate::tape::{Event, Happened, Message, Operation, Tape};
 
 /// A run, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {
     tape: Tape,
+    part: Part,
+    /// Kinds of observations that are told: what cores say with each message says nothing.
+    rare: BTreeSet<&'static str>,
+    /// The place of the first event that is told.
+    begin: usize,
     objection: Objection,
+}
+
+/// Which part of a long run is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// From the first event that is not before this time, in microseconds; absent: as far back as there is room.
+    pub since_us: Option<u64>,
+    /// Up to the last event at this time; absent: up to the event that says what is broken.
+    pub until_us: Option<u64>,
+    /// No more messages than so many, the last ones.
+    pub messages_max: usize,
+    /// Only these clients, their operations and messages; absent: all.
+    pub clients: Option<BTreeSet<u32>>,
+}
+
+impl Part {
+    const WHOLE: Self =
+        Self { since_us: None, until_us: None, messages_max: usize::MAX, clients: None };
+
+    /// Whether somebody is told of.
+    fn has(&self, end: Endpoint) -> bool {
+        match (end, &self.clients) {
+            (Endpoint::Client(client), Some(clients)) => clients.contains(&client),
+            (Endpoint::Client(_) | Endpoint::Node(_), _) => true,
+        }
+    }
+
+    fn has_message(&self, message: &Message) -> bool {
+        self.has(message.from) && self.has(message.to)
+    }
 }
 
 /// The place where an invariant or a checker objects.
@@ -35,22 +72,26 @@ impl Story {
     /// The story of a run that breaks `demand`. `what` says how, where no event of the run does: the checker of
     /// histories speaks when all is over.
     pub fn new(tape: Tape, demand: &str, what: &str) -> Self {
+        Self::part(tape, demand, what, Part::WHOLE)
+    }
+
+    /// A part of the story of a long run, that in which things go wrong.
+    pub fn part(tape: Tape, demand: &str, what: &str, part: Part) -> Self {
         let is_it = |event: &Event| matches!(&event.what, Happened::Violated(violation) if violation.demand == demand);
         let begun = tape.events.iter().position(|event| matches!(event.what, Happened::Invoked(_)));
         let later = tape.events.iter().skip(begun.unwrap_or_default()).position(is_it);
         let later = later.map(|place| place + begun.unwrap_or_default());
         let place = later.or_else(|| tape.events.iter().position(is_it));
-        let end = place.unwrap_or_else(|| after_last_word(&tape));
-        let objection = match tape.events.get(end) {
-            Some(Event { at_us, what: Happened::Violated(violation) }) if place.is_some() => {
-                Objection {
-                    end,
-                    at_us: *at_us,
-                    demand: demand.to_owned(),
-                    what: violation.what.clone(),
-                    targets: violation.targets.clone(),
-                }
-            }
+        let after = |until: u64| tape.events.partition_point(|event| event.at_us <= until);
+        let end = part.until_us.map(after).or(place).unwrap_or_else(|| after_last_word(&tape));
+        let objection = match place.and_then(|place| tape.events.get(place)) {
+            Some(Event { at_us, what: Happened::Violated(violation) }) => Objection {
+                end,
+                at_us: part.until_us.unwrap_or(*at_us),
+                demand: demand.to_owned(),
+                what: violation.what.clone(),
+                targets: violation.targets.clone(),
+            },
             _ => Objection {
                 end,
                 at_us: tape.events.iter().take(end).next_back().map_or(0, |event| event.at_us),
@@ -59,7 +100,9 @@ impl Story {
                 targets: Vec::new(),
             },
         };
-        Self { tape, objection }
+        let begin = begin(&tape, end, &part);
+        let rare = rare(tape.events.iter().take(end).skip(begin));
+        Self { tape, begin, objection, part, rare }
     }
 
     /// What was recorded.
@@ -85,13 +128,52 @@ impl Story {
 
     /// What happens up to the objection.
     fn events(&self) -> impl Iterator<Item = &Event> {
-        self.tape.events.iter().take(self.objection.end)
+        let told = self.tape.events.iter().take(self.objection.end).skip(self.begin);
+        told.filter(|event| self.is_told(&event.what))
+    }
+
+    fn is_told(&self, what: &Happened) -> bool {
+        match what {
+            Happened::Sent(place) | Happened::Arrived(place) | Happened::Missed(place) => {
+                self.tape.messages.get(*place).is_some_and(|message| self.part.has_message(message))
+            }
+            Happened::Invoked(place) | Happened::Completed(place) => {
+                let client = self.tape.operations.get(*place).map(|operation| operation.client);
+                client.is_some_and(|client| self.part.has(Endpoint::Client(client)))
+            }
+            Happened::Observed { by, kind, .. } => self.part.has(*by) && self.rare.contains(kind),
+            Happened::Started(_)
+            | Happened::Crashed(_)
+            | Happened::Fault(_)
+            | Happened::Healed
+            | Happened::Violated(_) => true,
+        }
+    }
+
+    /// What happened before the part that is told.
+    fn before(&self) -> impl Iterator<Item = &Event> {
+        self.tape.events.iter().take(self.begin)
+    }
+
+    /// When the part that is told begins; 0 if nothing is left out.
+    fn begin_us(&self) -> u64 {
+        let first = self.tape.events.get(self.begin).filter(|_| self.begin > 0);
+        first.map_or(0, |event| event.at_us)
+    }
+
+    /// The operations that go on while it is told.
+    fn operations(&self) -> impl Iterator<Item = &Operation> {
+        let (begin, end) = (self.begin_us(), self.objection.at_us);
+        self.tape.operations.iter().filter(move |operation| {
+            operation.from_us <= end
+                && operation.to_us.is_none_or(|to| to >= begin)
+                && self.part.has(Endpoint::Client(operation.client))
+        })
     }
 
     /// Who has a part in it: clients, then nodes.
     fn cast(&self) -> Vec<Endpoint> {
-        let mut clients: Vec<u32> =
-            self.tape.operations.iter().map(|operation| operation.client).collect();
+        let mut clients: Vec<u32> = self.operations().map(|operation| operation.client).collect();
         let ends = self.events().filter_map(|event| match event.what {
             Happened::Sent(place) => self.tape.messages.get(place),
             _ => None,
@@ -119,6 +201,38 @@ impl Story {
     }
 }
 
+/// Observations of a kind that comes more often are not told.
+const RARE_MAX: usize = 24;
+
+fn rare<'a>(events: impl Iterator<Item = &'a Event>) -> BTreeSet<&'static str> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for event in events {
+        if let Happened::Observed { kind, .. } = event.what {
+            *counts.entry(kind).or_default() += 1;
+        }
+    }
+    counts.into_iter().filter(|(_, count)| *count <= RARE_MAX).map(|(kind, _)| kind).collect()
+}
+
+/// The place of the first event of a part that ends at `end`.
+fn begin(tape: &Tape, end: usize, part: &Part) -> usize {
+    let since =
+        part.since_us.map_or(0, |since| tape.events.partition_point(|event| event.at_us < since));
+    let mut room = part.messages_max;
+    let told =
+        tape.events.iter().enumerate().take(end).skip(since).rev().take_while(|(_, event)| {
+            if let Happened::Sent(place) = event.what
+                && tape.messages.get(place).is_some_and(|message| part.has_message(message))
+            {
+                let has_room = room > 0;
+                room = room.saturating_sub(1);
+                return has_room;
+            }
+            true
+        });
+    told.last().map_or(since.min(end), |(place, _)| place)
+}
+
 /// The place of the event after the end of the last operation of the test, or of the last of all if there is no other.
 fn after_last_word(tape: &Tape) -> usize {
     let ends = |with_late: bool| {
@@ -133,7 +247,7 @@ fn after_last_word(tape: &Tape) -> usize {
 }
 
 /// `read(k0)`, `write(k0, 1)`, `cas(k0, 1, 2)`, `txn(read(k0), append(k1, 3))`.
-fn asked(operation: &crate::tape::Operation) -> String {
+fn asked(operation: &Operation) -> String {
     call(&operation.command)
 }
 
@@ -156,7 +270,7 @@ fn call(command: &Command) -> String {
 }
 
 /// Whether what it saw is more than that it is done.
-fn shows_result(operation: &crate::tape::Operation) -> bool {
+fn shows_result(operation: &Operation) -> bool {
     matches!(
         operation.command,
         Command::Read { .. } | Command::Propose { .. } | Command::Transaction(_)

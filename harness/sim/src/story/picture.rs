@@ -1,6 +1,6 @@
 //! The space-time diagram as an SVG document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use quorate_checkers::history::NemesisPhase;
@@ -18,6 +18,9 @@ const TOP: u64 = 60;
 /// Between two times at least, and at most.
 const GAP_MIN: u64 = 16;
 const GAP_MAX: u64 = 64;
+/// Where there are more times than this, they stand closer.
+const MANY: usize = 60;
+const GAP_MAX_OF_MANY: u64 = 26;
 /// A millisecond is so long, within these bounds.
 const PER_MS: u64 = 40;
 const BELOW: u64 = 30;
@@ -29,6 +32,7 @@ pub(super) fn svg(story: &Story) -> String {
     picture.lines(&mut drawn);
     picture.operations(&mut drawn);
     picture.messages(&mut drawn);
+    picture.observations(&mut drawn);
     picture.times(&mut drawn);
     let height = picture.objection(&mut drawn);
     let width = picture.width();
@@ -47,12 +51,16 @@ svg { background: #fff; font: 12px ui-sans-serif, system-ui, sans-serif; fill: #
 .line { stroke: #bbb; stroke-width: 1.5 }
 .down { stroke: #c33; stroke-width: 1.5; stroke-dasharray: 2 5 }
 .message { stroke: #35608f; stroke-width: 1.3; fill: none }
+.lie { stroke: #b5359c; stroke-width: 2; fill: none }
+.copy { stroke: #35608f; stroke-width: 1.3; stroke-dasharray: 1 3; fill: none }
 .lost { stroke: #c33; stroke-width: 1.3; stroke-dasharray: 5 3; fill: none }
 .held { stroke: #b07a00; stroke-width: 1.3; stroke-dasharray: 6 3; fill: none }
 .cross { stroke: #c33; stroke-width: 2 }
 .word { font-size: 11px; text-anchor: middle; paint-order: stroke; stroke: #fff; stroke-width: 3px }
 .operation { fill: #e3ecf6; stroke: #35608f; stroke-width: 1 }
 .asked { font-size: 12px; paint-order: stroke; stroke: #fff; stroke-width: 3px }
+.told { fill: #6b4fa0 }
+.state { fill: #6b4fa0; font-size: 10.5px; paint-order: stroke; stroke: #fff; stroke-width: 3px }
 .fault { fill: #a33; font-size: 11px }
 .objection { stroke: #c00; stroke-width: 2 }
 .verdict { fill: #c00; font-weight: 600 }
@@ -67,6 +75,8 @@ struct Picture<'a> {
     /// How far down each time is at which something happens.
     heights: BTreeMap<u64, u64>,
     bottom: u64,
+    /// Who lied, from when to when.
+    lies: Vec<(Endpoint, u64, u64)>,
 }
 
 impl<'a> Picture<'a> {
@@ -76,16 +86,17 @@ impl<'a> Picture<'a> {
         times.push(end);
         times.sort_unstable();
         times.dedup();
+        let gap_max = if times.len() > MANY { GAP_MAX_OF_MANY } else { GAP_MAX };
         let (mut y, mut last) = (TOP + BELOW, times.first().copied().unwrap_or_default());
         let mut heights = BTreeMap::new();
         for time in times {
             if time > last {
-                y += ((time - last) * PER_MS / 1_000).clamp(GAP_MIN, GAP_MAX);
+                y += ((time - last) * PER_MS / 1_000).clamp(GAP_MIN, gap_max);
             }
             heights.insert(time, y);
             last = time;
         }
-        Self { story, cast: story.cast(), heights, bottom: y }
+        Self { story, cast: story.cast(), heights, bottom: y, lies: lies(story) }
     }
 
     fn width(&self) -> u64 {
@@ -107,7 +118,7 @@ impl<'a> Picture<'a> {
         for end in &self.cast {
             let (x, name) = (self.x(*end), escaped(&self.story.name(*end)));
             put(out, format_args!("<text class=\"name\" x=\"{x}\" y=\"{TOP}\">{name}</text>"));
-            let (mut from, mut is_up) = (TOP + 10, true);
+            let (mut from, mut is_up) = (TOP + 10, self.is_up_at_first(*end));
             for event in self.story.events() {
                 let now_up = match event.what {
                     Happened::Started(node) if Endpoint::Node(node) == *end => true,
@@ -124,13 +135,22 @@ impl<'a> Picture<'a> {
         }
     }
 
-    fn operations(&self, out: &mut String) {
-        for event in self.story.events() {
-            if let Happened::Invoked(place) = event.what
-                && let Some(operation) = self.story.tape.operations.get(place)
-            {
-                self.operation(out, operation);
+    /// Whether somebody is up when the part that is told begins.
+    fn is_up_at_first(&self, end: Endpoint) -> bool {
+        let mut is_up = true;
+        for event in self.story.before() {
+            match event.what {
+                Happened::Started(node) if Endpoint::Node(node) == end => is_up = true,
+                Happened::Crashed(node) if Endpoint::Node(node) == end => is_up = false,
+                _ => {}
             }
+        }
+        is_up
+    }
+
+    fn operations(&self, out: &mut String) {
+        for operation in self.story.operations() {
+            self.operation(out, operation);
         }
     }
 
@@ -175,12 +195,59 @@ impl<'a> Picture<'a> {
         );
     }
 
+    /// Messages that were sent, or taken in, in the part that is told.
     fn messages(&self, out: &mut String) {
-        for event in self.story.events() {
-            if let Happened::Sent(place) = event.what
-                && let Some(message) = self.story.tape.messages.get(place)
-            {
+        let places: BTreeSet<usize> = self
+            .story
+            .events()
+            .filter_map(|event| match event.what {
+                Happened::Sent(place) | Happened::Arrived(place) => Some(place),
+                _ => None,
+            })
+            .collect();
+        for place in places {
+            if let Some(message) = self.story.tape.messages.get(place) {
                 self.message(out, place, message);
+            }
+        }
+    }
+
+    /// Whether the sender lied at that time.
+    fn lies(&self, message: &Message) -> bool {
+        self.lies
+            .iter()
+            .any(|(who, from, to)| *who == message.from && (*from..=*to).contains(&message.sent_us))
+    }
+
+    /// What cores told of themselves: a mark each, with its name where there is room.
+    fn observations(&self, out: &mut String) {
+        let told = self.story.events().filter_map(|event| match &event.what {
+            Happened::Observed { by, kind, text } => Some((event.at_us, *by, *kind, text)),
+            _ => None,
+        });
+        let mut free: BTreeMap<Endpoint, u64> = BTreeMap::new();
+        for (at_us, by, kind, text) in told {
+            let (x, y) = (self.x(by), self.y(at_us));
+            put(
+                out,
+                format_args!(
+                    "<path class=\"told\" d=\"M{} {y}l4 -4 4 4 -4 4z\"><title>{}</title></path>",
+                    x - 4,
+                    escaped(text)
+                ),
+            );
+            let below = free.entry(by).or_default();
+            if y >= *below {
+                *below = y + 12;
+                put(
+                    out,
+                    format_args!(
+                        "<text class=\"state\" x=\"{}\" y=\"{}\">{}</text>",
+                        x + 8,
+                        y + 4,
+                        escaped(kind)
+                    ),
+                );
             }
         }
     }
@@ -190,8 +257,13 @@ impl<'a> Picture<'a> {
         let from = (self.x(message.from), self.y(message.sent_us));
         let arrivals: Vec<u64> =
             message.arrived_us.iter().copied().filter(|at| *at <= end).collect();
-        let class = if message.fate == Fate::Held { "held" } else { "message" };
-        for at_us in &arrivals {
+        let class = match message.fate {
+            Fate::Held => "held",
+            _ if self.lies(message) => "lie",
+            _ => "message",
+        };
+        for (copy, at_us) in arrivals.iter().enumerate() {
+            let class = if copy > 0 { "copy" } else { class };
             let to = (self.x(message.to), self.y(*at_us));
             let (x1, y1, x2, y2) = (from.0, from.1, to.0, to.1);
             put(
@@ -283,6 +355,35 @@ impl<'a> Picture<'a> {
         }
         below + 6
     }
+}
+
+/// Who lied, from when to when: nodes and clients that a fault has lie.
+fn lies(story: &Story) -> Vec<(Endpoint, u64, u64)> {
+    let mut lies = Vec::new();
+    let mut numbers: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for event in &story.tape.events {
+        let Happened::Fault(nemesis) = &event.what else { continue };
+        if !matches!(nemesis.kind.as_str(), "byzantine" | "byzantine-clients") {
+            continue;
+        }
+        match nemesis.phase {
+            NemesisPhase::Begin => {
+                for who in nemesis.targets.iter().filter_map(|target| target.parse().ok()) {
+                    numbers.entry(nemesis.fault).or_default().push(lies.len());
+                    lies.push((who, event.at_us, u64::MAX));
+                }
+            }
+            NemesisPhase::End => {
+                for place in numbers.remove(&nemesis.fault).unwrap_or_default() {
+                    if let Some((_, _, to)) = lies.get_mut(place) {
+                        *to = event.at_us;
+                    }
+                }
+            }
+            NemesisPhase::Skipped => {}
+        }
+    }
+    lies
 }
 
 /// A message that does not come to its receiver, or not yet.

@@ -30,6 +30,7 @@ pub(super) fn steps(story: &Story) -> Vec<String> {
             }
             Happened::Started(_)
             | Happened::Arrived(_)
+            | Happened::Observed { .. }
             | Happened::Sent(_)
             | Happened::Missed(_) => None,
         };

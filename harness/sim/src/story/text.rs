@@ -95,6 +95,8 @@ impl<'a> Page<'a> {
                 self.mark(at_us, node, '╧', &format!("{node} is down"));
                 self.down.insert(node);
             }
+            // There is no room for what cores tell of themselves.
+            Happened::Observed { .. } => {}
             Happened::Sent(place) => self.sent(at_us, *place),
             Happened::Arrived(place) => self.arrow(at_us, *place, Tip::Arrives, ""),
             Happened::Missed(place) => self.arrow(at_us, *place, Tip::Stops, " finds nobody"),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use quorate_checkers::history::{History, What as Recorded};
 use quorate_plan::Endpoint;
 use quorate_systems::contract::{
     ClientEffect, ClientId, ClientInput, Command, Describe, Effect, Input, NodeId, System, Ticket,
@@ -25,6 +26,47 @@ pub struct Account {
     pub(super) nodes: BTreeMap<u16, Times>,
     /// How long each record took until its core heard that it was durable.
     pub(super) syncs: Vec<u64>,
+    /// What cores told of themselves, in the order of the steps.
+    pub(super) told: Vec<Told>,
+}
+
+/// What a core told of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When, on the clock of the logs, in nanoseconds.
+    pub at: u64,
+    /// Whose core.
+    pub by: Endpoint,
+    /// The kind of the observation, by the name in the system's vocabulary.
+    pub kind: &'static str,
+    /// What it says, in one line.
+    pub text: String,
+}
+
+impl Account {
+    /// The messages in the order in which cores wanted them sent; none that a node sent to itself, and none that a liar
+    /// made up.
+    pub fn passages(&self) -> &[Passage] {
+        &self.passages
+    }
+
+    /// What cores told of themselves.
+    pub fn told(&self) -> &[Told] {
+        &self.told
+    }
+
+    /// Each time that a node came up, on the clock of the logs, in nanoseconds.
+    pub fn starts(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.nodes.iter().flat_map(|(node, times)| times.starts.iter().map(|at| (*node, *at)))
+    }
+
+    /// How far the clock of the logs is ahead of that of the history of the run, in nanoseconds; nothing if nobody asked
+    /// for anything.
+    pub fn ahead_of(&self, history: &History) -> Option<u64> {
+        let is_invoke = |what: &Recorded| matches!(what, Recorded::Invoke(_));
+        let first = history.events().iter().find(|event| is_invoke(&event.what))?;
+        Some(self.asked.first()?.at.saturating_sub(first.time.0))
+    }
 }
 
 /// An operation.
@@ -45,19 +87,26 @@ impl Asked {
     }
 }
 
-/// A message.
+/// A message. Times are nanoseconds on the clock of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Passage {
-    pub(super) kind: &'static str,
-    pub(super) from: Endpoint,
-    pub(super) to: Endpoint,
+pub struct Passage {
+    /// Its kind, by the name in the system's vocabulary.
+    pub kind: &'static str,
+    /// What it says, in one line that begins with its kind.
+    pub text: String,
+    /// Who sent it.
+    pub from: Endpoint,
+    /// To whom.
+    pub to: Endpoint,
     pub(super) key: Option<u64>,
     /// Whether it carries the number of an operation.
     pub(super) is_numbered: bool,
     /// The operation that it belongs to, by its place; known of messages to and from clients.
     pub(super) asked: Option<usize>,
-    pub(super) sent: u64,
-    pub(super) taken: Option<u64>,
+    /// When its sender wanted it sent.
+    pub sent: u64,
+    /// When its receiver took it in, if it did; for the first time, if more than once.
+    pub taken: Option<u64>,
     /// When its receiver heard that what it wrote because of it was durable.
     pub(super) durable: Option<u64>,
 }
@@ -206,9 +255,9 @@ impl Accountant {
                     let record = Unsynced { ticket: *ticket, at: t, cause };
                     self.unsynced.entry(node.0).or_default().push(record);
                 }
+                Effect::Observe(observation) => self.tells(t, from, observation),
                 Effect::SetTimer { .. }
                 | Effect::CancelTimer { .. }
-                | Effect::Observe(_)
                 | Effect::Mark(_)
                 | Effect::Ignore(_) => {}
             }
@@ -230,13 +279,20 @@ impl Accountant {
                     self.leaves(t, Endpoint::Client(client.0), Endpoint::Node(to.0), message);
                 }
                 ClientEffect::Complete(_) => self.end(t, client),
+                ClientEffect::Observe(observation) => {
+                    self.tells(t, Endpoint::Client(client.0), observation);
+                }
                 ClientEffect::SetTimer { .. }
                 | ClientEffect::CancelTimer { .. }
-                | ClientEffect::Observe(_)
                 | ClientEffect::Mark(_)
                 | ClientEffect::Ignore(_) => {}
             }
         }
+    }
+
+    fn tells(&mut self, at: u64, by: Endpoint, observation: &impl Describe) {
+        let (kind, text) = (observation.kind(), observation.to_string());
+        self.account.told.push(Told { at, by, kind, text });
     }
 
     /// The present operation of a client has this number, unless another one has.
@@ -268,6 +324,7 @@ impl Accountant {
         let number = message.field(NUMBER);
         let passage = Passage {
             kind: message.kind(),
+            text: message.to_string(),
             from,
             to,
             key: message.field("key"),

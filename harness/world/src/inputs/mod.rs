@@ -26,7 +26,7 @@ mod reexecute;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, Accountant};
+pub use account::{Account, Accountant, Passage, Told};
 pub use digest::{Digest, of_client_step, of_refusal, of_step};
 pub use entry::{
     Entry, Owner, RunId, Title, append, begin, client_input, client_start, input, start,

@@ -90,10 +90,8 @@ impl Account {
 
     /// The nodes that the history of the run says were made to go down.
     pub fn downs(&self, history: &History) -> Vec<Down> {
-        let is_invoke = |what: &What| matches!(what, What::Invoke(_));
-        let first = history.events().iter().find(|event| is_invoke(&event.what));
-        let (Some(first), Some(asked)) = (first, self.asked.first()) else { return Vec::new() };
-        let clock = |time: u64| (asked.at + time).saturating_sub(first.time.0);
+        let Some(ahead) = self.ahead_of(history) else { return Vec::new() };
+        let clock = |time: u64| time + ahead;
         let events = history.events().iter();
         let begun = events.filter_map(|event| match &event.what {
             What::Nemesis(nemesis) if nemesis.phase == NemesisPhase::Begin => {
@@ -449,7 +447,18 @@ mod tests {
     ) -> Passage {
         let (sent, taken) = (sent * US, taken.map(|taken| taken * US));
         let (key, is_numbered) = (Some(1), true);
-        Passage { kind, from, to, key, is_numbered, asked: Some(asked), sent, taken, durable: None }
+        Passage {
+            kind,
+            text: kind.to_owned(),
+            from,
+            to,
+            key,
+            is_numbered,
+            asked: Some(asked),
+            sent,
+            taken,
+            durable: None,
+        }
     }
 
     /// Client 0 writes, client 1 reads right after it, client 0 reads another key, and then the first.
@@ -477,6 +486,7 @@ mod tests {
             ],
             nodes: [(2, times)].into(),
             syncs: vec![3_000_000, 1_000_000, 2_000_000],
+            told: Vec::new(),
         }
     }
 

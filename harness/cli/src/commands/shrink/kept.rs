@@ -99,7 +99,13 @@ fn story(shrunk: &Shrunk, mutants: Mutants, results: &Results) -> Result<Story, 
     let kind = registry::find(&shrunk.plan.system.kind).map_err(CliError::usage)?;
     let mut simulator = quorate_sim::simulator(kind, QueueKind::default());
     let taped = panics::quietly(|| {
-        simulator.run_taped(&shrunk.plan, mutants, Checks::ALL, &mut |_, _| Ok(()))
+        simulator.run_taped(
+            &shrunk.plan,
+            mutants,
+            Checks::ALL,
+            quorate_sim::tape::Detail::All,
+            &mut |_, _| Ok(()),
+        )
     });
     let (_, tape) = taped.map_err(|error| run::simulated::failure(&error))?;
     let order = results.linearizability.sentences();

@@ -2,6 +2,8 @@
 //!
 //! A run is only recorded when somebody asks ([`crate::Simulator::run_taped`]), and is the same run then.
 
+mod real;
+
 use std::collections::BTreeMap;
 
 use quorate_checkers::history::{Nemesis, Step, Violation, What};
@@ -22,9 +24,20 @@ pub struct Tape {
     pub operations: Vec<Operation>,
     /// What happened, in its order.
     pub events: Vec<Event>,
+    /// Whether it is recorded what cores told of themselves.
+    has_observations: bool,
     /// How many messages of a kind went from one end to another.
     counts: BTreeMap<(&'static str, Endpoint, Endpoint), u64>,
     is_healed: bool,
+}
+
+/// How much is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Operations, messages, faults, and what is broken.
+    Messages,
+    /// What cores tell of themselves too.
+    All,
 }
 
 /// A message that left its sender.
@@ -123,6 +136,15 @@ pub enum Happened {
     Started(u16),
     /// A node went down.
     Crashed(u16),
+    /// A core told of a transition.
+    Observed {
+        /// Whose.
+        by: Endpoint,
+        /// Its kind, by the name in the system's vocabulary.
+        kind: &'static str,
+        /// What it says, in one line.
+        text: String,
+    },
     /// A fault began or ended, or could not begin.
     Fault(Nemesis),
     /// Faults stop coming.
@@ -133,8 +155,16 @@ pub enum Happened {
 
 impl Tape {
     /// Of a run that begins.
-    pub(crate) fn new(nodes: u16, clients: u32) -> Self {
-        Self { nodes, clients, ..Self::default() }
+    pub fn new(nodes: u16, clients: u32, detail: Detail) -> Self {
+        Self { nodes, clients, has_observations: detail == Detail::All, ..Self::default() }
+    }
+
+    /// A core tells of a transition.
+    pub(crate) fn observed(&mut self, at_us: u64, by: Endpoint, observation: &impl Describe) {
+        if self.has_observations {
+            let (kind, text) = (observation.kind(), observation.to_string());
+            self.push(at_us, Happened::Observed { by, kind, text });
+        }
     }
 
     /// A message leaves its sender; what becomes of it is said afterwards.
