@@ -6,6 +6,7 @@
 mod facts;
 mod faults;
 mod lanes;
+pub mod night;
 mod plan_text;
 mod plots;
 mod statistics;

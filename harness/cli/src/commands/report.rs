@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use quorate_checkers::history::HistoryFile;
 use quorate_checkers::judge::{Results, judge};
+use quorate_checkers::linearizability::Budget;
 use quorate_plan::{Plan, WorldKind};
 use quorate_reports::Page;
 use quorate_world::registry;
@@ -53,6 +54,15 @@ impl Report {
         output::print(&format!("{}\n", out.display()))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Writes the page in the folder of a run anew.
+pub(crate) fn rewrite(folder: &Path) -> Result<(), CliError> {
+    let history = folder.join(store::HISTORY);
+    let (file, plan) = check::read(&history)?;
+    let results =
+        judge(&file.history, &check::demands(&file.header.model, &plan, Budget::default()));
+    write(&folder.join(store::REPORT), &history, &file, &plan, &results)
 }
 
 /// Writes the page of a run whose history stands at `source`.
@@ -110,7 +120,7 @@ pub(crate) fn shrink(path: &Path) -> String {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
