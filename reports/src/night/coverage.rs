@@ -7,14 +7,16 @@ use crate::units::count;
 /// Faults by class, in both worlds.
 pub(super) struct Faults {
     pub(super) rows: Vec<FaultRow>,
+    /// Whether there are any in the live world.
+    pub(super) has_live: bool,
 }
 
 /// One class of faults.
 pub(super) struct FaultRow {
     pub(super) class: String,
     pub(super) family: &'static str,
-    /// In the simulated world, and in the live one.
-    pub(super) worlds: [Bites; 2],
+    /// In the simulated world, and in the live one where there are any.
+    pub(super) worlds: Vec<Bites>,
     /// How many could not be carried out by real processes.
     pub(super) skipped: String,
 }
@@ -42,13 +44,15 @@ impl Faults {
             let mut own = results.faults.iter();
             Bites::new(own.find(|one| one.world == world && one.class == class))
         };
+        let has_live = results.faults.iter().any(|one| one.world == "live");
+        let worlds: &[&str] = if has_live { &["sim", "live"] } else { &["sim"] };
         let row = |class: &&str| FaultRow {
             class: (*class).to_owned(),
             family: Family::of(class).name(),
             skipped: of("live", class).skipped,
-            worlds: [of("sim", class), of("live", class)],
+            worlds: worlds.iter().map(|world| of(world, class)).collect(),
         };
-        Self { rows: classes.iter().map(row).collect() }
+        Self { rows: classes.iter().map(row).collect(), has_live }
     }
 }
 

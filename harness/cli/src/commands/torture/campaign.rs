@@ -88,7 +88,7 @@ const BUDGET_DEFAULT: Duration = Duration::from_mins(10);
 const TIME_LIMIT_DEFAULT: Duration = Duration::from_secs(20);
 const SHRINK_DEFAULT: usize = 5;
 /// So many runs of a hundred may be unknown before the whole is: a small run may well see nothing done.
-const ALLOW_UNKNOWN_DEFAULT: u8 = 25;
+const ALLOW_UNKNOWN_DEFAULT: u8 = 75;
 /// A seed that TOML can hold.
 const SEED_MAX: u64 = i64::MAX.unsigned_abs();
 

@@ -18,7 +18,7 @@ use quorate_plan::WorldKind;
 use super::campaign::Campaign;
 use super::desk::Shrink;
 use super::draw::Drawer;
-use super::examined::{Examined, FAILURES, FINDING, FOUND, PLAN, SHRUNK};
+use super::examined::{Examined, FAILURES, FINDING, FOUND, SHRUNK};
 use super::journal::Runs;
 use super::tally::Tally;
 use super::work::{keep_run, make, write_plan};

@@ -86,8 +86,7 @@ impl Merge {
 
 impl Part {
     fn read(path: &Path) -> Result<Self, CliError> {
-        let latest = path.join(TEST).join("latest");
-        let folder = if latest.exists() { latest } else { path.to_owned() };
+        let folder = latest(&path.join(TEST)).unwrap_or_else(|| path.to_owned());
         let campaign = campaign_of(&folder)?.campaign(0)?;
         let (runs, lines) = Runs::read_apart(&folder)?;
         Ok(Self { folder, campaign, runs, lines })
@@ -96,6 +95,17 @@ impl Part {
     fn name(&self) -> std::path::Display<'_> {
         self.folder.display()
     }
+}
+
+/// The latest campaign of a store, also where the link to it was lost on the way here.
+fn latest(campaigns: &Path) -> Option<PathBuf> {
+    let link = campaigns.join("latest");
+    if link.exists() {
+        return Some(link);
+    }
+    let entries = fs::read_dir(campaigns).ok()?.flatten().map(|entry| entry.path());
+    // Their names are times.
+    entries.filter(|folder| folder.join(CAMPAIGN).exists()).max()
 }
 
 /// The campaign that all are parts of.

@@ -128,7 +128,7 @@ pub(crate) struct Torture {
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     shrink: Option<usize>,
 
-    /// How many runs of a hundred may come to no verdict before the campaign has none [default: 25].
+    /// How many runs of a hundred may come to no verdict before the campaign has none [default: 75].
     #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(0..=100))]
     allow_unknown: Option<u8>,
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use quorate_checkers::history::{Builder, Time, What};
-use quorate_checkers::judge::judge;
+use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::{Plan, Shows, WorldKind};
@@ -195,7 +195,7 @@ impl Worker {
         let kept = kept::keep(&folder, &shrunk, self.campaign.mutants, Timestamp::now())?;
         let shape = Shape::of(&shrunk.plan);
         examined.is_shrunk_to(&shape);
-        examined.sentence = kept.results.sentences.first().cloned().unwrap_or_default();
+        examined.sentence = sentence(&kept.results);
         examined.steps = kept.steps;
         examined.before = sizes(&shrunk.before);
         examined.after = sizes(&shrunk.after);
@@ -267,6 +267,13 @@ pub(super) fn write_plan(
 /// Makes a folder, with all above it.
 pub(super) fn make(folder: &Path) -> Result<(), CliError> {
     fs::create_dir_all(folder).map_err(|error| store::cannot("make the folder", folder, &error))
+}
+
+/// What is wrong, without how many more there are of the kind: a campaign counts otherwise.
+fn sentence(results: &Results) -> String {
+    let first = results.sentences.first().map(String::as_str).unwrap_or_default();
+    let bare = first.rsplit_once(" (and ").filter(|(_, rest)| rest.ends_with(" more)"));
+    bare.map_or(first, |(bare, _)| bare).to_owned()
 }
 
 /// An error of the simulator with the place of the panic behind it, if there was one.
