@@ -97,7 +97,7 @@ fn nothing_on_the_page_is_markup_but_what_the_page_says_itself() {
     let page = super::page(&results(), &[results(), results()], &commands()).unwrap();
     assert!(!page.contains(EVIL), "{page}");
     assert!(!page.contains("<b>&"), "{page}");
-    for text in ["program", "sentence", "signature", "step", "reason", "folder", "class", "what", "beyond", "field"] {
+    for text in ["program", "entence", "signature", "step", "reason", "folder", "class", "what", "beyond", "field"] {
         assert!(page.contains(&format!("{text}&#60;/script&#62;")), "{text} is not on the page");
     }
     assert!(!page.contains("href=\"http"), "it opens offline");
