@@ -56,9 +56,8 @@ impl Deal {
             return (*first, index);
         }
         let (block, place) = (index / LIVE_EACH, index % LIVE_EACH);
-        let live = Seed(self.seed)
-            .stream(Stream::CampaignLive { block })
-            .random_range(0..LIVE_EACH);
+        let live =
+            Seed(self.seed).stream(Stream::CampaignLive { block }).random_range(0..LIVE_EACH);
         match place.cmp(&live) {
             std::cmp::Ordering::Equal => (WorldKind::Live, block),
             std::cmp::Ordering::Less => (WorldKind::Sim, block * (LIVE_EACH - 1) + place),

@@ -208,12 +208,7 @@ impl<S: Watched> Simulator for Typed<S> {
 }
 
 impl<S: Watched> Typed<S> {
-    fn draw_wished(
-        &mut self,
-        seed: u64,
-        liars: u16,
-        wishes: &Wishes,
-    ) -> Result<Plan, ConfigError> {
+    fn draw_wished(&mut self, seed: u64, liars: u16, wishes: &Wishes) -> Result<Plan, ConfigError> {
         let cluster = wishes.cluster(seed, S::vocabulary(), |dice| S::draw_cluster(dice));
         let mut plan = search::draw_calm(seed, S::vocabulary(), cluster, wishes.workload);
         let config = self.config(&plan, Mutants::NONE)?;
@@ -229,8 +224,8 @@ impl<S: Watched> Typed<S> {
         let lies =
             Lies { nodes: S::lies(&config).to_vec(), clients: S::client_lies(&config).to_vec() };
         let mut last = config;
-        let wished = wishes.faults.as_deref();
-        search::draw_faults(&mut plan, bearing, &lies, wished, |nth| {
+        let only = wishes.faults.as_deref();
+        search::draw_faults(&mut plan, bearing, &lies, only, |nth| {
             let options = S::draw_change(&last, &mut search::change_dice(seed, nth))?;
             last = S::change(&last, &options).expect("what a system draws it can change to");
             Some(options)

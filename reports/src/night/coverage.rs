@@ -132,7 +132,10 @@ impl Coverage {
             own.fold((0, 0), |(all, there), place| (all + 1, there + u64::from(place.times > 0)));
         Self {
             system: system.system.clone(),
-            summary: format!("{there} of {all} milestones in {} simulated runs", count(system.runs)),
+            summary: format!(
+                "{there} of {all} milestones in {} simulated runs",
+                count(system.runs)
+            ),
             never: never.collect(),
             reached: reached.collect(),
         }

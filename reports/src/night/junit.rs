@@ -1,4 +1,6 @@
-//! The campaign as JUnit XML: one test case for each system in each world with each workload.
+//! The campaign as `JUnit` XML: one test case for each system in each world with each workload.
+
+use std::fmt::Write;
 
 use askama::Template;
 
@@ -77,10 +79,11 @@ fn case(results: &Results, (cell, spent_us): (&Cell, &u64)) -> Case {
 
 fn failed(failure: &Failure) -> Failed {
     let mut text = format!("{}\nseed {}\n", failure.sentence, failure.seed);
+    // Writing to a String cannot fail; so below.
     for (number, step) in (1..).zip(&failure.steps) {
-        text += &format!("{number}. {step}\n");
+        let _ = writeln!(text, "{number}. {step}");
     }
-    text += &format!("failures/{}\n", failure.signature);
+    let _ = writeln!(text, "failures/{}", failure.signature);
     Failed {
         kind: clean(&failure.signature),
         message: clean(&failure.sentence),
@@ -95,9 +98,7 @@ fn seconds(us: u64) -> String {
 
 /// XML 1.0 has no way to write most control characters, nor two that are none.
 fn clean(text: &str) -> String {
-    let is_writable = |letter: char| {
-        !matches!(letter, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
-    };
+    let is_writable = |letter: char| !matches!(letter, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
     text.chars().map(|letter| if is_writable(letter) { letter } else { '\u{fffd}' }).collect()
 }
 

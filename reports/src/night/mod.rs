@@ -1,4 +1,4 @@
-//! The page of a campaign: what a night came to, in one HTML file that opens offline; the same as JUnit XML for build
+//! The page of a campaign: what a night came to, in one HTML file that opens offline; the same as `JUnit` XML for build
 //! servers, and as Markdown for the summary of a job.
 //!
 //! Each is a pure function of [`Results`], and so is free of whatever the machine had to do with it but times.
@@ -48,7 +48,11 @@ pub fn page(
     let template = NightTemplate {
         headline: Headline::new(results),
         tiles: tiles::tiles(results),
-        failures: results.failures.iter().map(|failure| FailureCard::new(failure, results)).collect(),
+        failures: results
+            .failures
+            .iter()
+            .map(|failure| FailureCard::new(failure, results))
+            .collect(),
         broken: &results.broken,
         unknowns: &results.unknowns,
         faults: Faults::new(results),
@@ -127,8 +131,8 @@ impl<'a> FailureCard<'a> {
         let folder = format!("failures/{}", failure.signature);
         let is_shrunk = !failure.shape.is_empty();
         let classes = results.classes.iter();
-        let own =
-            classes.filter(|class| class.system == failure.system && class.demand == failure.demand);
+        let own = classes
+            .filter(|class| class.system == failure.system && class.demand == failure.demand);
         let (runs, examined) =
             own.fold((0, 0), |sum, class| (sum.0 + class.runs, sum.1 + class.examined));
         let these = failure.runs.len() as u64;
@@ -144,8 +148,16 @@ impl<'a> FailureCard<'a> {
         Self {
             sentence: crate::verdict::sentence(&failure.sentence),
             run_page: format!("{folder}/report.html"),
-            story_page: if is_shrunk { format!("{folder}/shrunk/report.html") } else { String::new() },
-            plan: if is_shrunk { format!("{folder}/shrunk/plan.toml") } else { format!("{folder}/plan.toml") },
+            story_page: if is_shrunk {
+                format!("{folder}/shrunk/report.html")
+            } else {
+                String::new()
+            },
+            plan: if is_shrunk {
+                format!("{folder}/shrunk/plan.toml")
+            } else {
+                format!("{folder}/plan.toml")
+            },
             counted,
             failure,
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Cell, Commands, Failure, FailureClass, FaultCoverage, Place, Reason, Results,
-    SystemMilestones, Times, Verdicts,
+    Cell, Commands, Failure, FailureClass, FaultCoverage, Place, Reason, Results, SystemMilestones,
+    Times, Verdicts,
 };
 
 /// What must stand on no page as it is.
@@ -15,7 +15,12 @@ fn evil(name: &str) -> String {
 }
 
 pub(super) fn commands() -> Commands {
-    Commands { again: evil("again"), resume: evil("resume"), show: evil("show"), replay: evil("replay") }
+    Commands {
+        again: evil("again"),
+        resume: evil("resume"),
+        show: evil("show"),
+        replay: evil("replay"),
+    }
 }
 
 pub(super) fn results() -> Results {
@@ -44,7 +49,10 @@ pub(super) fn results() -> Results {
         program: evil("program"),
         verdict: "invalid".to_owned(),
         sentence: evil("sentence"),
-        campaign: BTreeMap::from([(evil("field"), evil("value")), ("seed".to_owned(), evil("seed"))]),
+        campaign: BTreeMap::from([
+            (evil("field"), evil("value")),
+            ("seed".to_owned(), evil("seed")),
+        ]),
         cells: vec![cell(1, 0), cell(0, 2)],
         failures: vec![Failure {
             signature: evil("signature"),
@@ -97,7 +105,18 @@ fn nothing_on_the_page_is_markup_but_what_the_page_says_itself() {
     let page = super::page(&results(), &[results(), results()], &commands()).unwrap();
     assert!(!page.contains(EVIL), "{page}");
     assert!(!page.contains("<b>&"), "{page}");
-    for text in ["program", "entence", "signature", "step", "reason", "folder", "class", "what", "beyond", "field"] {
+    for text in [
+        "program",
+        "entence",
+        "signature",
+        "step",
+        "reason",
+        "folder",
+        "class",
+        "what",
+        "beyond",
+        "field",
+    ] {
         assert!(page.contains(&format!("{text}&#60;/script&#62;")), "{text} is not on the page");
     }
     assert!(!page.contains("href=\"http"), "it opens offline");

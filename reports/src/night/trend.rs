@@ -105,11 +105,7 @@ const fn float(number: u64) -> f64 {
     number as f64
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a count that was one"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count that was one")]
 fn whole(number: f64) -> String {
     count(number.round() as u64)
 }

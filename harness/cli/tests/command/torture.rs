@@ -225,8 +225,19 @@ fn a_run_that_breaks_the_harness_is_told_apart_and_is_no_verdict() {
 fn live_clusters_run_beside_simulated_runs_and_leave_only_their_lines() {
     let sandbox = Sandbox::for_clusters();
     let ended = sandbox.quorate(&[
-        "torture", "--system", "quorum", "--seed", "5", "--runs", "100", "--time-limit", "3s",
-        "--faults", "kill", "--nodes", "3",
+        "torture",
+        "--system",
+        "quorum",
+        "--seed",
+        "5",
+        "--runs",
+        "100",
+        "--time-limit",
+        "3s",
+        "--faults",
+        "kill",
+        "--nodes",
+        "3",
     ]);
     let folder = latest(&sandbox);
     let results = json(&folder.join("results.json"));
@@ -253,13 +264,19 @@ fn what_is_wrong_with_a_campaign_is_said_with_its_line() {
         fs::write(sandbox.path().join("c.toml"), text).unwrap();
         sandbox.quorate(&["torture", "--campaign", "c.toml"])
     };
-    refused(&of_file("seed = 1\nsystms = [\"vr\"]\n"), &["c.toml:2:1", "`systms`", "allowed: seed"]);
+    refused(
+        &of_file("seed = 1\nsystms = [\"vr\"]\n"),
+        &["c.toml:2:1", "`systms`", "allowed: seed"],
+    );
     refused(&of_file("system = [\"raft\"]\n"), &["c.toml:1:11", "raft", "paxos-single"]);
     refused(&of_file("budget = \"soon\"\n"), &["c.toml:1:10", "such as 30s"]);
     refused(&of_file("budget = \"5m\"\nruns = 3\n"), &["c.toml:2:8", "one of the two"]);
     refused(&of_file("shard = \"4/4\"\n"), &["c.toml:1:9", "0/4"]);
     refused(&of_file("faults = [\"kil\"]\n"), &["c.toml:1:11", "kil", "partition"]);
-    refused(&sandbox.quorate(&["torture", "--mutant", "V15", "--system", "pbft"]), &["no planted bug"]);
+    refused(
+        &sandbox.quorate(&["torture", "--mutant", "V15", "--system", "pbft"]),
+        &["no planted bug"],
+    );
     refused(&sandbox.quorate(&["torture", "--runs", "5", "--budget", "5m"]), &["--budget"]);
     refused(&sandbox.quorate(&["torture", "--resume", "nowhere"]), &["there is no campaign"]);
     refused(&sandbox.quorate(&["torture", "--resume", "x", "--seed", "3"]), &["--seed"]);

@@ -55,7 +55,8 @@ impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
         let operations: Vec<&str> = self.operations.iter().copied().collect();
-        let faults = if self.faults.is_empty() { "no fault".to_owned() } else { words(&self.faults) };
+        let faults =
+            if self.faults.is_empty() { "no fault".to_owned() } else { words(&self.faults) };
         let rules = if self.rules.is_empty() { "no rule".to_owned() } else { words(&self.rules) };
         let trace = if self.is_traced { "; a trace" } else { "" };
         write!(f, "{faults}; {rules}; {}{trace}", operations.join(", "))

@@ -102,8 +102,11 @@ impl Arguments {
     ) -> Result<Plan, CliError> {
         let vocabulary = self.system.vocabulary();
         let nodes = self.nodes.unwrap_or(vocabulary.nodes);
-        let system =
-            SystemPlan { kind: self.system.name().to_owned(), nodes, options: options(&self.options)? };
+        let system = SystemPlan {
+            kind: self.system.name().to_owned(),
+            nodes,
+            options: options(&self.options)?,
+        };
         let seed = self.seed.unwrap_or(drawn_seed);
         let workload = self.workload();
         let name = self.name.clone().unwrap_or_else(|| self.default_name());

@@ -73,8 +73,7 @@ impl Live {
         let Some(demand) = results.breaks(&self.file.history) else {
             return Ok(Told::NothingBroken);
         };
-        let search =
-            Search { live: self, demand, tries: 0, until: Instant::now() + limit, stop };
+        let search = Search { live: self, demand, tries: 0, until: Instant::now() + limit, stop };
         search.go(&results)
     }
 }

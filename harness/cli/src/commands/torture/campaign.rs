@@ -99,8 +99,9 @@ impl Wanted {
             .and_then(std::io::read_to_string)
             .map_err(|error| regular::cannot_read(path, &error))?;
         let wrong = |error: ReadError| {
-            CliError::usage(error.in_file(path.display()))
-                .hint("a field of a campaign file has the name of its flag: `quorate torture --help`")
+            CliError::usage(error.in_file(path.display())).hint(
+                "a field of a campaign file has the name of its flag: `quorate torture --help`",
+            )
         };
         let wanted: Self = read_toml(&text).map_err(wrong)?;
         if wanted.budget.is_some() && wanted.runs.is_some() {
@@ -188,8 +189,7 @@ impl Wanted {
                 .copied()
                 .filter(|kind| named.contains(&SystemName(*kind)))
                 .collect();
-            let refused =
-                named.iter().find_map(|kind| Some((kind, self.refusal(*kind, mutants)?)));
+            let refused = named.iter().find_map(|kind| Some((kind, self.refusal(*kind, mutants)?)));
             return match refused {
                 _ if named.is_empty() => Err(CliError::usage("--system: expected at least one")),
                 Some((kind, why)) => Err(CliError::usage(format_args!("{kind} {why}"))
@@ -201,8 +201,9 @@ impl Wanted {
         let able: Vec<SystemKind> =
             all.filter(|kind| self.refusal(*kind, mutants).is_none()).collect();
         if able.is_empty() {
-            return Err(CliError::usage("no system can do all that is asked for")
-                .hint("see `quorate list` for options, workloads and planted bugs of each system"));
+            return Err(CliError::usage("no system can do all that is asked for").hint(
+                "see `quorate list` for options, workloads and planted bugs of each system",
+            ));
         }
         Ok(able)
     }
@@ -221,7 +222,10 @@ impl Wanted {
         }
         let workload = self.workload.map(WorkloadKind::name)?;
         (!vocabulary.workloads.contains(&workload)).then(|| {
-            format!("is not made for the workload `{workload}`; it is for {}", vocabulary.workloads.join(", "))
+            format!(
+                "is not made for the workload `{workload}`; it is for {}",
+                vocabulary.workloads.join(", ")
+            )
         })
     }
 }
@@ -352,7 +356,8 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file_and_the_rest_has_defaults() {
-        let file = parsed("seed = 3\nruns = 7\nsystem = [\"vr\", \"pbft\"]\n[option]\nsigs = \"mac\"");
+        let file =
+            parsed("seed = 3\nruns = 7\nsystem = [\"vr\", \"pbft\"]\n[option]\nsigs = \"mac\"");
         let flags = Wanted { budget: Some(Time(Duration::from_secs(5))), ..Wanted::default() };
         let wanted = flags.or(file.clone());
         assert_eq!((wanted.runs, wanted.seed), (None, Some(3)), "one end only");
@@ -381,7 +386,10 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_with_what_can() {
         let refused = |text: &str| parsed(text).campaign(1).unwrap_err().message().to_owned();
-        assert!(refused("system = [\"pbft\"]\nmutant = \"V15\"").contains("pbft has no planted bug V15"));
+        assert!(
+            refused("system = [\"pbft\"]\nmutant = \"V15\"")
+                .contains("pbft has no planted bug V15")
+        );
         assert!(refused("system = [\"vr\"]\n[option]\nx = \"1\"").contains("vr has no option `x`"));
         assert!(refused("nodes = 0").contains("1 to 12"));
         assert!(refused("runs = 0").contains("at least one"));

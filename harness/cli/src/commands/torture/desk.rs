@@ -64,7 +64,7 @@ pub(super) struct Shrink {
 const GRACE: u32 = 10;
 /// And for so long at least, and at most.
 const GRACE_MIN: Duration = Duration::from_secs(5);
-const GRACE_MAX: Duration = Duration::from_secs(60);
+const GRACE_MAX: Duration = Duration::from_mins(1);
 /// Threads with nothing to do look again after so long, at the latest.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -100,13 +100,8 @@ impl<'a> Desk<'a> {
         live: Numbers<'a>,
         live_run: Duration,
     ) -> Self {
-        let state = State {
-            simulated,
-            live,
-            shrinks: BTreeMap::new(),
-            open: 0,
-            longest_live: live_run,
-        };
+        let state =
+            State { simulated, live, shrinks: BTreeMap::new(), open: 0, longest_live: live_run };
         Self { clock, stop, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -194,12 +189,7 @@ mod tests {
     }
 
     fn shrink(index: u64) -> Shrink {
-        Shrink {
-            index,
-            world: WorldKind::Sim,
-            system: "vr".to_owned(),
-            demand: "V-I3".to_owned(),
-        }
+        Shrink { index, world: WorldKind::Sim, system: "vr".to_owned(), demand: "V-I3".to_owned() }
     }
 
     fn desk(clock: Clock, stop: &AtomicBool) -> Desk<'_> {

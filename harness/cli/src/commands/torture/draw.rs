@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use quorate_plan::{
-    Durations, FaultClass, FaultsError, Plan, PlanError, Workload, WorldKind,
-};
+use quorate_plan::{Durations, FaultClass, FaultsError, Plan, PlanError, Workload, WorldKind};
 use quorate_sim::{QueueKind, Simulator};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::ConfigError;
@@ -59,8 +57,7 @@ impl Drawer {
     pub(super) fn draw(&mut self, index: u64) -> Result<Drawn, DrawError> {
         let campaign = Arc::clone(&self.campaign);
         let dealt = campaign.deal().run(index);
-        let system =
-            campaign.systems.get(dealt.system).copied().unwrap_or(SystemKind::Quorum);
+        let system = campaign.systems.get(dealt.system).copied().unwrap_or(SystemKind::Quorum);
         let drawn = self.simulator(system).draw_as(dealt.seed, &campaign.wishes);
         let mut plan = drawn.map_err(DrawError::Options)?;
         plan.name = format!("torture-{system}");
@@ -96,17 +93,13 @@ fn live(drawn: Plan, system: SystemKind, campaign: &Campaign) -> Result<Plan, Dr
             operations_per_key: drawn.workload.kind.operations_per_key(),
             ..drawn.workload
         },
-        durations: Durations {
-            time_limit_ms: millis(campaign.time_limit),
-            ..Durations::default()
-        },
+        durations: Durations { time_limit_ms: millis(campaign.time_limit), ..Durations::default() },
         ..Plan::new(&drawn.name, seed, WorldKind::Live, drawn.system)
     };
     plan.validate().map_err(DrawError::Plan)?;
     let options = &plan.system.options;
-    let promises =
-        registry::promises(system, plan.system.nodes, options, campaign.mutants, seed)
-            .map_err(DrawError::Options)?;
+    let promises = registry::promises(system, plan.system.nodes, options, campaign.mutants, seed)
+        .map_err(DrawError::Options)?;
     let bearing = promises.bearing();
     let mut classes: Vec<FaultClass> =
         classes.into_iter().filter(|class| bearing.check(*class).is_ok()).collect();
@@ -121,14 +114,11 @@ fn live(drawn: Plan, system: SystemKind, campaign: &Campaign) -> Result<Plan, Dr
 /// A few of the classes that the simulated plan has, or that are wished.
 fn classes(drawn: &Plan, campaign: &Campaign) -> Vec<FaultClass> {
     let mut classes = campaign.wishes.faults.clone().unwrap_or_else(|| {
-        let has = |class: &FaultClass| {
-            drawn.faults.iter().any(|planned| planned.fault.class() == *class)
-        };
+        let has =
+            |class: &FaultClass| drawn.faults.iter().any(|planned| planned.fault.class() == *class);
         FaultClass::ALL.iter().copied().filter(has).collect()
     });
-    let place = |class: &FaultClass| {
-        weather::draw(drawn.seed, "live classes", &[*class as u64])
-    };
+    let place = |class: &FaultClass| weather::draw(drawn.seed, "live classes", &[*class as u64]);
     classes.sort_by_key(place);
     classes.truncate(LIVE_CLASSES);
     classes.sort_unstable();

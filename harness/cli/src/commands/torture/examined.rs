@@ -92,7 +92,8 @@ impl Examined {
     pub(super) fn append(&self, folder: &Path) -> Result<(), CliError> {
         let path = folder.join(FINDINGS);
         // A torn line of a killed campaign gets its end, so that this one is whole.
-        let is_torn = fs::read(&path).is_ok_and(|text| text.last().is_some_and(|end| *end != b'\n'));
+        let is_torn =
+            fs::read(&path).is_ok_and(|text| text.last().is_some_and(|end| *end != b'\n'));
         let line = serde_json::to_string(self).expect("it has text keys");
         let text = format!("{}{line}\n", if is_torn { "\n" } else { "" });
         let opened = OpenOptions::new().create(true).append(true).open(&path);

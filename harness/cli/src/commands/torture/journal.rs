@@ -114,8 +114,9 @@ impl Runs {
         for (number, text) in (1..).zip(whole) {
             let line: Line = serde_json::from_str(text).map_err(|error| {
                 let place = path.display();
-                CliError::damaged(format_args!("{place} line {number}: {error}"))
-                    .hint("it is not as a campaign wrote it; take that line out to do its run again")
+                CliError::damaged(format_args!("{place} line {number}: {error}")).hint(
+                    "it is not as a campaign wrote it; take that line out to do its run again",
+                )
             })?;
             if !runs.done.contains(line.index) {
                 lines.insert(line.index, line);
@@ -133,8 +134,8 @@ impl Runs {
 
     /// Writes them down, added up.
     pub(super) fn write(&self, folder: &Path) -> Result<(), CliError> {
-        let folded = Folded { done: self.done.clone(), tally: self.tally.clone() };
-        let text = serde_json::to_string(&folded).expect("a tally has text keys");
+        let sums = Folded { done: self.done.clone(), tally: self.tally.clone() };
+        let text = serde_json::to_string(&sums).expect("a tally has text keys");
         store::write_whole(&folder.join(TALLY), text.as_bytes())
     }
 

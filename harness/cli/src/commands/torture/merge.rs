@@ -160,10 +160,7 @@ fn merge(
 }
 
 /// All runs: those that are added up already, and the others, line by line. No run counts twice.
-fn together(
-    parts: &[Part],
-    shrunk_each: usize,
-) -> Result<(Runs, BTreeMap<u64, Line>), CliError> {
+fn together(parts: &[Part], shrunk_each: usize) -> Result<(Runs, BTreeMap<u64, Line>), CliError> {
     let mut folded = Runs::default();
     for part in parts {
         if let Some(index) = folded.done.first_common(&part.runs.done) {

@@ -23,7 +23,7 @@ use super::line::{Ending, Line};
 use super::progress::Progress;
 use super::sum::Span;
 use super::tally::{class_key, demand};
-use super::work::{LiveRun, Worker};
+use super::work::Worker;
 use super::{draw::Drawer, pages};
 use crate::error::CliError;
 
@@ -42,12 +42,15 @@ pub(super) struct Night<'a> {
 
 /// What the threads report.
 enum News {
-    Ran(Line),
+    Ran(Box<Line>),
     /// A live run was stopped before its time.
     Stopped(u64),
-    Examined(Examined),
+    Examined(Box<Examined>),
     /// A finding could not be looked at.
-    NotExamined { index: u64, why: String },
+    NotExamined {
+        index: u64,
+        why: String,
+    },
 }
 
 /// What is known so far.
@@ -59,7 +62,7 @@ struct Books {
 /// A live run is thought to take so much longer than its time limit until one was seen: to start, to heal, to read.
 const LIVE_MORE: Duration = Duration::from_secs(8);
 /// The page is made anew so often.
-const PAGE_EACH: Duration = Duration::from_secs(60);
+const PAGE_EACH: Duration = Duration::from_mins(1);
 /// Progress is shown so often.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -97,7 +100,7 @@ impl Night<'_> {
             .map_err(|error| CliError::harness(format_args!("cannot start threads: {error}")))?;
         let (news, heard) = channel();
         let (halt, halted) = watch::channel(false);
-        let kept = thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..self.campaign.threads.get() {
                 let (news, desk) = (news.clone(), &desk);
                 scope.spawn(move || self.simulate(clock, desk, &news));
@@ -106,7 +109,7 @@ impl Night<'_> {
                 for _ in 0..self.campaign.live_jobs.get() {
                     let (news, desk, runtime) = (news.clone(), &desk, &runtime);
                     let halted = halted.clone();
-                    scope.spawn(move || self.run_live(clock, runtime, desk, halted, &news));
+                    scope.spawn(move || self.run_live(clock, runtime, desk, &halted, &news));
                 }
             }
             drop(news);
@@ -117,8 +120,7 @@ impl Night<'_> {
                 halt.send_replace(true);
             }
             kept
-        });
-        kept
+        })
     }
 
     /// The numbers of the runs of a world that are to be done.
@@ -144,9 +146,9 @@ impl Night<'_> {
         let mut worker = Worker::new(&self.campaign, self.folder, clock);
         while let Some(job) = desk.next() {
             let told = match job {
-                Job::Run(index) => News::Ran(worker.simulate(index)),
+                Job::Run(index) => News::Ran(Box::new(worker.simulate(index))),
                 Job::Shrink(shrink) => match worker.examine(&shrink, self.stop) {
-                    Ok(examined) => News::Examined(examined),
+                    Ok(examined) => News::Examined(Box::new(examined)),
                     Err(why) => News::NotExamined { index: shrink.index, why },
                 },
             };
@@ -162,15 +164,15 @@ impl Night<'_> {
         clock: Clock,
         runtime: &Runtime,
         desk: &Desk<'_>,
-        halted: watch::Receiver<bool>,
+        halted: &watch::Receiver<bool>,
         news: &Sender<News>,
     ) {
         let mut worker = Worker::new(&self.campaign, self.folder, clock);
         while let Some(index) = desk.next_live() {
             let began = Instant::now();
             let told = match worker.run_live(runtime, index, halted.clone()) {
-                LiveRun::Ended(line) => News::Ran(line),
-                LiveRun::Stopped => News::Stopped(index),
+                Some(line) => News::Ran(Box::new(line)),
+                None => News::Stopped(index),
             };
             desk.took(began.elapsed());
             if news.send(told).is_err() {
@@ -221,7 +223,7 @@ impl Night<'_> {
             News::Examined(examined) => {
                 examined.append(self.folder)?;
                 self.progress.examined(&examined, &books.examined);
-                books.examined.insert(examined.index, examined);
+                books.examined.insert(examined.index, *examined);
                 Ok(())
             }
             News::NotExamined { index, why } => {
@@ -231,12 +233,7 @@ impl Night<'_> {
         }
     }
 
-    fn take_line(
-        &self,
-        books: &mut Books,
-        desk: &Desk<'_>,
-        line: &Line,
-    ) -> Result<(), CliError> {
+    fn take_line(&self, books: &mut Books, desk: &Desk<'_>, line: &Line) -> Result<(), CliError> {
         books.journal.take(line)?;
         let tally = &books.journal.runs().tally;
         if line.world == WorldKind::Live && !failures::is_kept(tally, line.index) {
@@ -251,11 +248,10 @@ impl Night<'_> {
             Ending::Invalid => {
                 let demand = demand(line);
                 let class = tally.classes.get(&class_key(line.world, &line.system, &demand));
-                let place = class.and_then(|class| {
-                    class.first.keys().position(|index| *index == line.index)
-                });
+                let place = class
+                    .and_then(|class| class.first.keys().position(|index| *index == line.index));
                 if let Some(nth) = place {
-                    desk.shrink(nth, self.shrink(line.index, line.world, &line.system, &demand));
+                    desk.shrink(nth, shrink(line.index, line.world, &line.system, &demand));
                 }
             }
         }
@@ -267,15 +263,11 @@ impl Night<'_> {
         for class in books.journal.runs().tally.classes.values() {
             for (nth, index) in class.first.keys().enumerate() {
                 if !books.examined.contains_key(index) {
-                    let shrink = self.shrink(*index, class.world, &class.system, &class.demand);
+                    let shrink = shrink(*index, class.world, &class.system, &class.demand);
                     desk.shrink(nth, shrink);
                 }
             }
         }
-    }
-
-    fn shrink(&self, index: u64, world: WorldKind, system: &str, demand: &str) -> Shrink {
-        Shrink { index, world, system: system.to_owned(), demand: demand.to_owned() }
     }
 
     /// Puts in order what is kept, and writes the pages.
@@ -300,6 +292,10 @@ impl Night<'_> {
     fn found(&self, index: u64) -> PathBuf {
         self.folder.join(FOUND).join(index.to_string())
     }
+}
+
+fn shrink(index: u64, world: WorldKind, system: &str, demand: &str) -> Shrink {
+    Shrink { index, world, system: system.to_owned(), demand: demand.to_owned() }
 }
 
 /// Takes away the folder of a run that is not worth keeping.

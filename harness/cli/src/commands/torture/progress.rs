@@ -1,7 +1,8 @@
 //! What a campaign is doing, for people: a line that renews itself on a terminal, a line a minute elsewhere.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ impl Progress {
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
                 if last.elapsed() >= LINE_EACH {
                     *last = Instant::now();
-                    self.write(&self.line(tally, clock, waiting));
+                    write(&self.line(tally, clock, waiting));
                 }
             }
         }
@@ -70,18 +71,13 @@ impl Progress {
     pub(super) fn note(&self, line: &str) {
         match &self.lines {
             None => self.display.note(&one_line(line)),
-            Some(_) => self.write(line),
+            Some(_) => write(line),
         }
     }
 
     /// Takes the display away.
     pub(super) fn clear(&self) {
         self.display.clear();
-    }
-
-    fn write(&self, line: &str) {
-        // Nothing can be done about a closed standard error.
-        let _ = writeln!(std::io::stderr().lock(), "{}", one_line(line));
     }
 
     /// `4m 12s of 10m · 120394 simulated (1612/s), 5 live · 1 failing, 12 unknown · shrinking 2`.
@@ -93,28 +89,35 @@ impl Progress {
         };
         let (simulated, live) = (in_world(WorldKind::Sim), in_world(WorldKind::Live));
         let runs = tally.runs();
-        let of = match self.until {
+        let whole = match self.until {
             Until::Budget(budget) => format!(" of {}", seconds(budget)),
             Until::Runs(all) => format!(", {} of {} runs", runs.total(), all.div_ceil(self.share)),
         };
         let rate = simulated / elapsed.as_secs().max(1);
-        let mut line = format!(
-            "{}{of} · {simulated} simulated ({rate}/s), {live} live · {} failed, {} unknown",
+        let mut text = format!(
+            "{}{whole} · {simulated} simulated ({rate}/s), {live} live · {} failed, {} unknown",
             seconds(elapsed),
             runs.invalid,
             runs.unknown,
         );
+        // Writing to a String cannot fail; so below.
         if runs.broken > 0 {
-            line += &format!(", {} broke the harness", runs.broken);
+            let _ = write!(text, ", {} broke the harness", runs.broken);
         }
         if !tally.classes.is_empty() {
-            line += &format!(" · {} broken", count(tally.classes.len() as u64, "demand"));
+            let _ = write!(text, " · {} broken", count(tally.classes.len() as u64, "demand"));
         }
         if waiting > 0 {
-            line += &format!(" · {} to shrink", count(waiting as u64, "finding"));
+            let _ = write!(text, " · {} to shrink", count(waiting as u64, "finding"));
         }
-        line
+        text
     }
+}
+
+/// A line of its own, where nobody watches.
+fn write(line: &str) {
+    // Nothing can be done about a closed standard error.
+    let _ = writeln!(std::io::stderr().lock(), "{}", one_line(line));
 }
 
 fn seconds(duration: Duration) -> humantime::FormattedDuration {

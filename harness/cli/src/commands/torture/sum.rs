@@ -41,7 +41,12 @@ pub(super) fn results(
     let classes = tally.classes.values().map(|class| FailureClass {
         world: class.world.name().to_owned(),
         system: class.system.clone(),
-        workload: class.first.values().next().map(|first| first.workload.clone()).unwrap_or_default(),
+        workload: class
+            .first
+            .values()
+            .next()
+            .map(|first| first.workload.clone())
+            .unwrap_or_default(),
         demand: class.demand.clone(),
         runs: class.runs,
         examined: class.first.len() as u64,
@@ -97,7 +102,8 @@ fn judgement(tally: &Tally, allow_unknown: u8, failures: usize) -> (&'static str
     let all = runs.total();
     if runs.invalid > 0 {
         let what = count(failures as u64, "failure");
-        let sentence = format!("{} of {all} runs broke a demand: {what} by signature", runs.invalid);
+        let sentence =
+            format!("{} of {all} runs broke a demand: {what} by signature", runs.invalid);
         return ("invalid", sentence);
     }
     if runs.broken > 0 {
@@ -112,7 +118,10 @@ fn judgement(tally: &Tally, allow_unknown: u8, failures: usize) -> (&'static str
     });
     if let Some(world) = barren {
         let what = count(in_world(tally, *world).total(), "run");
-        return ("unknown", format!("none of {what} in the {} world came to a verdict", world.name()));
+        return (
+            "unknown",
+            format!("none of {what} in the {} world came to a verdict", world.name()),
+        );
     }
     if u128::from(runs.unknown) * 100 > u128::from(all) * u128::from(allow_unknown) {
         let sentence = format!(
@@ -158,7 +167,9 @@ fn facts(campaign: &Campaign) -> BTreeMap<String, String> {
             words.collect::<Vec<_>>().join(", ")
         }
         toml::Value::Table(table) => {
-            let words = table.iter().map(|(name, one)| format!("{name}={}", one.to_string().replace('"', "")));
+            let words = table
+                .iter()
+                .map(|(name, one)| format!("{name}={}", one.to_string().replace('"', "")));
             words.collect::<Vec<_>>().join(" ")
         }
         other => other.to_string(),

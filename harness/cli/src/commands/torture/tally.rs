@@ -136,8 +136,7 @@ impl Tally {
                 *sum = (sum.0 + times, sum.1 + runs);
             }
         }
-        for (sum, more) in
-            [(&mut self.unknowns, other.unknowns), (&mut self.broken, other.broken)]
+        for (sum, more) in [(&mut self.unknowns, other.unknowns), (&mut self.broken, other.broken)]
         {
             for few in more.into_values() {
                 let own = few_of(sum, few.world, &few.reason);
@@ -176,9 +175,8 @@ impl Tally {
 
     /// Where the cell is, which is made if there is none.
     fn cell(&mut self, system: &str, world: &str, workload: &str) -> usize {
-        let is_it = |cell: &Cell| {
-            cell.system == system && cell.world == world && cell.workload == workload
-        };
+        let is_it =
+            |cell: &Cell| cell.system == system && cell.world == world && cell.workload == workload;
         self.cells.iter().position(is_it).unwrap_or_else(|| {
             self.cells.push(Cell {
                 system: system.to_owned(),
@@ -301,7 +299,10 @@ mod tests {
 
     fn lines() -> Vec<Line> {
         let endings = [Ending::Valid, Ending::Invalid, Ending::Unknown, Ending::Broken];
-        (0..40).map(|index| line(index, endings[index as usize % 4])).collect()
+        (0..40)
+            .zip(endings.into_iter().cycle())
+            .map(|(index, ending)| line(index, ending))
+            .collect()
     }
 
     fn tally(lines: &[Line]) -> Tally {
@@ -335,6 +336,9 @@ mod tests {
         let few = reasons.values().next().unwrap();
         assert_eq!((few.reason.as_str(), few.runs), ("no read of key … succeeded", 10));
         assert_eq!(few.first.keys().collect::<Vec<_>>(), [&2, &6, &10]);
-        assert_eq!(generalised("no operation on keys 1, 2, 17 succeeded"), "no operation on keys … succeeded");
+        assert_eq!(
+            generalised("no operation on keys 1, 2, 17 succeeded"),
+            "no operation on keys … succeeded"
+        );
     }
 }

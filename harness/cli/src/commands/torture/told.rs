@@ -46,7 +46,9 @@ pub(super) fn text(folder: &Path, campaign: &Campaign, results: &Results, quiet:
             output::line(&mut text, world, &what);
         }
     }
-    let time = humantime::format_duration(std::time::Duration::from_secs(results.times.elapsed_ms / 1_000));
+    let time = humantime::format_duration(std::time::Duration::from_secs(
+        results.times.elapsed_ms / 1_000,
+    ));
     output::line(&mut text, "time", &format!("{time}, {}", results.times.state));
     output::line(&mut text, "seed", &campaign.seed.to_string());
     output::line(&mut text, "again", &format!("quorate torture {}", campaign.flags()));

@@ -23,9 +23,9 @@ use super::desk::{Clock, Shrink};
 use super::draw::{Drawer, Drawn};
 use super::examined::{Examined, FOUND, PLAN, SHRUNK};
 use super::line::Line;
+use crate::commands::check;
 use crate::commands::run::{self, live::Watched};
 use crate::commands::shrink::{from_live, kept, sizes};
-use crate::commands::check;
 use crate::error::CliError;
 use crate::panics;
 use crate::store;
@@ -43,14 +43,6 @@ pub(super) struct Worker {
     folder: PathBuf,
     drawer: Drawer,
     clock: Clock,
-}
-
-/// How a live run ended.
-pub(super) enum LiveRun {
-    /// It came to a verdict, or the harness failed.
-    Ended(Line),
-    /// It was stopped before its time, and counts for nothing.
-    Stopped,
 }
 
 impl Worker {
@@ -102,27 +94,28 @@ impl Worker {
         }
     }
 
-    /// Draws a run and does it with real processes, in a folder of its own.
+    /// Draws a run and does it with real processes, in a folder of its own. Nothing if it was stopped before its time: such
+    /// a run counts for nothing.
     pub(super) fn run_live(
         &mut self,
         runtime: &Runtime,
         index: u64,
         stop: watch::Receiver<bool>,
-    ) -> LiveRun {
+    ) -> Option<Line> {
         let began = Instant::now();
         let drawn = match self.drawer.draw(index) {
             Ok(drawn) => drawn,
-            Err(error) => return LiveRun::Ended(self.broken(index, &error.to_string())),
+            Err(error) => return Some(self.broken(index, &error.to_string())),
         };
         let folder = self.found(index);
         let ran = catch_unwind(AssertUnwindSafe(|| self.live(runtime, &drawn, &folder, stop)));
         let line = match ran {
             Ok(Ok(Some(line))) => line,
-            Ok(Ok(None)) => return LiveRun::Stopped,
+            Ok(Ok(None)) => return None,
             Ok(Err(error)) => Line::broken(&drawn, error.message()),
             Err(panic) => Line::broken(&drawn, &panicked(panic.as_ref())),
         };
-        LiveRun::Ended(self.timed(line, began))
+        Some(self.timed(line, began))
     }
 
     /// Nothing if it was stopped before its time.
@@ -156,9 +149,8 @@ impl Worker {
 
     /// Keeps the run of a finding with its history and page, and makes its plan small.
     pub(super) fn examine(&mut self, job: &Shrink, stop: &AtomicBool) -> Result<Examined, String> {
-        let worked = panics::quietly(|| {
-            catch_unwind(AssertUnwindSafe(|| self.examined(job, stop)))
-        });
+        let worked =
+            panics::quietly(|| catch_unwind(AssertUnwindSafe(|| self.examined(job, stop))));
         match worked {
             Ok(Ok(examined)) => Ok(examined),
             Ok(Err(error)) => Err(error.message().to_owned()),
@@ -206,7 +198,9 @@ impl Worker {
 
     /// How long a live run may be told to the simulator.
     fn telling_time(&self) -> Duration {
-        self.clock.left().map_or(TELLING_MAX, |left| (left / 2).min(TELLING_MAX))
+        self.clock
+            .left()
+            .map_or(TELLING_MAX, |left| (left / 2).min(TELLING_MAX))
             .max(Duration::from_secs(5))
     }
 
@@ -255,11 +249,7 @@ pub(super) fn keep_run(folder: &Path, plan: &Plan, campaign: &Campaign) -> Resul
 }
 
 /// Writes the plan of a run beside its history.
-pub(super) fn write_plan(
-    folder: &Path,
-    plan: Plan,
-    shows: Option<Shows>,
-) -> Result<(), CliError> {
+pub(super) fn write_plan(folder: &Path, plan: Plan, shows: Option<Shows>) -> Result<(), CliError> {
     let plan = Plan { shows, ..plan };
     store::write_whole(&folder.join(PLAN), quorate_plan::to_toml(&plan).as_bytes())
 }
