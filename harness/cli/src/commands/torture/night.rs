@@ -93,7 +93,7 @@ impl Night<'_> {
             self.numbers(WorldKind::Live, &done),
             self.campaign.time_limit + LIVE_MORE,
         );
-        self.ask_again(books, &desk);
+        ask_again(books, &desk);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -258,18 +258,6 @@ impl Night<'_> {
         Ok(())
     }
 
-    /// Findings of an earlier part of the campaign that nobody has looked at.
-    fn ask_again(&self, books: &Books, desk: &Desk<'_>) {
-        for class in books.journal.runs().tally.classes.values() {
-            for (nth, index) in class.first.keys().enumerate() {
-                if !books.examined.contains_key(index) {
-                    let shrink = shrink(*index, class.world, &class.system, &class.demand);
-                    desk.shrink(nth, shrink);
-                }
-            }
-        }
-    }
-
     /// Puts in order what is kept, and writes the pages.
     fn finish(&self, books: Books, clock: Clock) -> Result<(Runs, Failures, Span), CliError> {
         let Books { journal, examined } = books;
@@ -291,6 +279,18 @@ impl Night<'_> {
 
     fn found(&self, index: u64) -> PathBuf {
         self.folder.join(FOUND).join(index.to_string())
+    }
+}
+
+/// Has findings made small of an earlier part of the campaign that nobody has looked at.
+fn ask_again(books: &Books, desk: &Desk<'_>) {
+    for class in books.journal.runs().tally.classes.values() {
+        for (nth, index) in class.first.keys().enumerate() {
+            if !books.examined.contains_key(index) {
+                let shrink = shrink(*index, class.world, &class.system, &class.demand);
+                desk.shrink(nth, shrink);
+            }
+        }
     }
 }
 
