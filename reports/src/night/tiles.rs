@@ -18,6 +18,10 @@ pub(super) fn tiles(results: &Results) -> Vec<(String, String)> {
         (count(operations), "operations".to_owned()),
         (elapsed(results), format!("in all, {}", results.times.state)),
     ];
+    let simulated = results.runs_in("sim").total();
+    if let Some(rate) = (simulated * 1_000).checked_div(results.times.elapsed_ms) {
+        tiles.push((count(rate), "simulated runs a second".to_owned()));
+    }
     let never: usize = results
         .milestones
         .iter()

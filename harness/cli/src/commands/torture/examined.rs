@@ -47,7 +47,7 @@ pub(super) const SHRUNK: &str = "shrunk";
 /// The plan in the folder of a run.
 pub(super) const PLAN: &str = "plan.toml";
 /// What of a failure's folder says which run it is of.
-pub(super) const FINDING: &str = "finding.json";
+pub(crate) const FINDING: &str = "finding.json";
 
 impl Examined {
     /// Of which nothing could be shrunk, so far.

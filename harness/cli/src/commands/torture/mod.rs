@@ -29,6 +29,7 @@ use clap::Args;
 use jiff::Timestamp;
 use quorate_plan::{FaultChoice, FaultClass, Shard, WorkloadKind};
 
+pub(crate) use self::examined::FINDING;
 pub(crate) use self::merge::Merge;
 
 use self::campaign::{Campaign, Wanted};

@@ -129,6 +129,7 @@ impl Worker {
         // What a killed campaign left of it.
         let _ = fs::remove_dir_all(folder);
         make(folder)?;
+        write_plan(folder, drawn.plan.clone(), None)?;
         let watched = Watched {
             started: run::started(Timestamp::now()),
             progress: Arc::new(|_| {}),
@@ -141,7 +142,6 @@ impl Worker {
         if finished.interrupted {
             return Ok(None);
         }
-        write_plan(folder, drawn.plan.clone(), None)?;
         let results = &finished.results;
         let breaks = finished.breaks.as_deref();
         Ok(Some(Line { events: finished.events, ..Line::judged(drawn, results, breaks) }))
