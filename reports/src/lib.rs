@@ -7,6 +7,7 @@ mod explorer;
 mod facts;
 mod faults;
 mod lanes;
+pub mod night;
 mod plan_text;
 mod plots;
 mod statistics;

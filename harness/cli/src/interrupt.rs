@@ -1,4 +1,5 @@
-//! Ctrl-C, for work that looks now and then whether it is to stop.
+//! Ctrl-C, and the wish of a scheduler that a job ends (SIGTERM), for work that looks now and then whether it is to
+//! stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,8 +41,15 @@ impl Interrupt {
 
 async fn heed(stop: Arc<AtomicBool>) {
     let Ok(mut presses) = signal(SignalKind::interrupt()) else { return };
-    presses.recv().await;
+    let Ok(mut wishes) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = presses.recv() => {}
+        _ = wishes.recv() => {}
+    }
     stop.store(true, Ordering::Relaxed);
-    presses.recv().await;
+    tokio::select! {
+        _ = presses.recv() => {}
+        _ = wishes.recv() => {}
+    }
     std::process::exit(i32::from(EXIT_HARNESS));
 }

@@ -172,7 +172,8 @@ fn every_mutant_is_in_a_vocabulary_and_in_the_documentation_and_every_command_in
         let is_listed = readme.contains(&row) || pages.contains(&row);
         assert!(is_listed, "{mutant} is neither in the README nor on a page");
     }
-    for command in ["run", "hunt", "doctor", "check", "report", "list", "node"] {
+    for command in ["run", "torture", "merge", "hunt", "doctor", "check", "report", "list", "node"]
+    {
         assert!(readme.contains(&format!("quorate {command}")), "{command}");
     }
 }

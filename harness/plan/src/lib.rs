@@ -1,5 +1,6 @@
 //! The vocabulary of a run: everything that can vary in it is in its [`Plan`], and a Plan is plain data.
 
+mod campaign;
 mod classes;
 mod describe;
 mod draw;
@@ -25,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use campaign::{BadShard, Deal, Dealt, LIVE_EACH, Shard};
 pub use classes::{Bearing, FaultChoice, FaultsError, UnknownFaultClass};
 pub use describe::names;
 pub use endpoint::{BadEndpoint, Endpoint};
@@ -37,7 +39,7 @@ pub use rule::{Act, Rule};
 pub use schedule::{FaultRequest, faults};
 pub use script::{Function, Script, ScriptedOperation, ScriptedPart};
 pub use shows::Shows;
-pub use text::{ReadError, from_json, from_toml, to_toml};
+pub use text::{ReadError, from_json, from_toml, read_toml, to_toml};
 pub use trace::{TraceEntry, TraceStep};
 pub use validate::{PlanError, check_names};
 pub use vocabulary::{Kind, Vocabulary};

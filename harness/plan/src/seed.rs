@@ -46,6 +46,23 @@ pub enum Stream {
     Mortals,
     /// Which clients lie.
     LyingClients,
+    /// The plan of a run of a campaign.
+    CampaignRun {
+        /// The number of the run.
+        index: u64,
+    },
+    /// Which of some runs of a campaign is live.
+    CampaignLive {
+        /// Which runs.
+        block: u64,
+    },
+    /// The order in which the systems of a campaign have their turns.
+    CampaignRound {
+        /// In which world.
+        is_live: bool,
+        /// Which turns.
+        round: u64,
+    },
 }
 
 impl Seed {
@@ -61,6 +78,9 @@ impl Seed {
             Stream::MidStep { class, n } => (7, u64::from(class), n),
             Stream::Mortals => (8, 0, 0),
             Stream::LyingClients => (9, 0, 0),
+            Stream::CampaignRun { index } => (10, index, 0),
+            Stream::CampaignLive { block } => (11, block, 0),
+            Stream::CampaignRound { is_live, round } => (12, u64::from(is_live), round),
         };
         let mut key = [0; 32];
         for (chunk, word) in key.chunks_exact_mut(8).zip([self.0, purpose, a, b]) {

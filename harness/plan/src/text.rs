@@ -9,6 +9,7 @@ pub use error::ReadError;
 pub use write::to_toml;
 
 use document::Document;
+use serde::de::DeserializeOwned;
 
 use crate::Plan;
 
@@ -20,6 +21,11 @@ pub fn from_toml(text: &str) -> Result<Plan, ReadError> {
     })?;
     plan.validate().map_err(|error| ReadError::of(text, &error))?;
     Ok(plan)
+}
+
+/// Reads something else that somebody wrote, in the same way and with the same words for what is wrong with it.
+pub fn read_toml<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
+    toml::from_str(text).map_err(|error| not_a_plan(text, &error))
 }
 
 /// Reads a plan as histories hold it, and checks it as [`Plan::validate`] does.

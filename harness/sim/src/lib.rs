@@ -45,6 +45,7 @@ mod witness;
 pub use milestones::{MILESTONES, OUT_OF_REACH, out_of_reach};
 pub use queue::QueueKind;
 pub use remote::Remote;
+pub use search::Wishes;
 pub use sim::{Outcome, Sink};
 pub use simulator::{DEMANDS, Run, SimError, Simulator, run, simulator};
 pub use witness::{Checks, Counts};

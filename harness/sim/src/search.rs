@@ -12,6 +12,7 @@ mod character;
 mod clients;
 mod pace;
 mod relay;
+mod wishes;
 
 use quorate_plan::{
     Bearing, Delay, Durations, FaultClass, FaultRequest, Liveness, Plan, PlannedFault, SystemPlan,
@@ -20,6 +21,8 @@ use quorate_plan::{
 use quorate_systems::contract::{Lie, Options};
 use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::weather::{self, Purpose};
+
+pub use wishes::Wishes;
 
 /// The fewest and the most operations that a plan aims at. Small runs: what can be found is mostly found by few
 /// operations, and many runs are different runs.
@@ -88,7 +91,12 @@ fn draw_workload(system: &Vocabulary, draw: &mut Draw) -> WorkloadKind {
 }
 
 /// Everything but the faults.
-pub(crate) fn draw_calm(seed: u64, system: &Vocabulary, cluster: (u16, Options)) -> Plan {
+pub(crate) fn draw_calm(
+    seed: u64,
+    system: &Vocabulary,
+    cluster: (u16, Options),
+    workload: Option<WorkloadKind>,
+) -> Plan {
     let (nodes, options) = cluster;
     let mut draw = Draw::new(seed, "run");
     let weather = draw_weather(seed, &mut draw);
@@ -103,7 +111,8 @@ pub(crate) fn draw_calm(seed: u64, system: &Vocabulary, cluster: (u16, Options))
         draw.of(&[300, 1_000, 3_000])
     };
     let rate = (operations * 1_000 / time_limit_ms).max(1);
-    let kind = draw_workload(system, &mut draw);
+    let drawn = draw_workload(system, &mut draw);
+    let kind = workload.unwrap_or(drawn);
     let keys = u32::try_from(draw.between(1, 2)).expect("few");
     let operations_per_key = draw.of(&[10, 30, 100]);
     let workload = Workload {
@@ -181,13 +190,19 @@ fn names(lies: &[Lie]) -> Vec<String> {
 }
 
 /// Which faults there are, if any at all, and what they are. `change` gives the options of one change after
-/// the other, and is only asked where there are changes.
+/// the other, and is only asked where there are changes. With `wished` only faults of these classes.
 pub(crate) fn draw_faults(
     plan: &mut Plan,
     bearing: Bearing,
     lies: &Lies,
+    wished: Option<&[FaultClass]>,
     change: impl FnMut(u64) -> Option<Options>,
 ) {
+    if let Some(wished) = wished {
+        let mut draw = Draw::new(plan.seed, "wished faults");
+        let classes = some_of(wished, bearing, &mut draw);
+        return fill(plan, bearing, lies, classes, &mut draw, change);
+    }
     if bearing.lying_clients && clients::is_drawn(plan.seed) {
         return clients::add(plan, &names(&lies.clients));
     }
@@ -243,6 +258,27 @@ fn draw_mixture(
             classes.push(*class);
         }
     }
+    fill(plan, bearing, lies, classes, &mut draw, change);
+}
+
+/// Some of those of the classes that the system bears, or all of them.
+fn some_of(wished: &[FaultClass], bearing: Bearing, draw: &mut Draw) -> Vec<FaultClass> {
+    let is_borne = |class: &FaultClass| bearing.check(*class).is_ok();
+    let borne: Vec<FaultClass> = wished.iter().copied().filter(is_borne).collect();
+    let some: Vec<FaultClass> = borne.iter().copied().filter(|_| draw.one_in(2)).collect();
+    if some.is_empty() { borne } else { some }
+}
+
+/// Faults of these classes.
+fn fill(
+    plan: &mut Plan,
+    bearing: Bearing,
+    lies: &Lies,
+    mut classes: Vec<FaultClass>,
+    draw: &mut Draw,
+    change: impl FnMut(u64) -> Option<Options>,
+) {
+    let seed = plan.seed;
     let reconfigures = classes.contains(&FaultClass::Reconfigure);
     let changes: Vec<Options> =
         if reconfigures { (0..CHANGES).map_while(change).collect() } else { Vec::new() };
@@ -269,8 +305,8 @@ fn draw_mixture(
         hand_over(plan);
     }
     if draw.one_in(4) {
-        plan.liveness = Some(draw_liveness(plan, bearing, &mut draw));
-        outlast(plan, &mut draw);
+        plan.liveness = Some(draw_liveness(plan, bearing, draw));
+        outlast(plan, draw);
     }
 }
 

@@ -16,7 +16,7 @@ use quorate_world::registry::{self, UnknownSystem, WithWatched};
 
 use crate::queue::QueueKind;
 use crate::remote::Remote;
-use crate::search::{self, Lies};
+use crate::search::{self, Lies, Wishes};
 use crate::sim::{Outcome, Sim, Sink};
 use crate::states::States;
 use crate::tape::{Detail, Tape};
@@ -59,6 +59,9 @@ pub trait Simulator: Send {
     fn draw(&mut self, seed: u64) -> Plan {
         self.draw_beyond(seed, 0)
     }
+
+    /// As [`Self::draw`], with what is wished in place of what would be drawn; refuses what the system cannot be.
+    fn draw_as(&mut self, seed: u64, wishes: &Wishes) -> Result<Plan, ConfigError>;
 
     /// As [`Self::draw`], where so many nodes more may lie than the system bears, if it bears any in the cluster that is
     /// drawn. Such a plan expects harm.
@@ -150,30 +153,11 @@ const CONFIGS_MAX: usize = 4_096;
 
 impl<S: Watched> Simulator for Typed<S> {
     fn draw_beyond(&mut self, seed: u64, liars: u16) -> Plan {
-        let cluster = S::draw_cluster(&mut search::cluster_dice(seed));
-        let mut plan = search::draw_calm(seed, S::vocabulary(), cluster);
-        let config = self.configure(&plan, Mutants::NONE).expect("what a system draws it can be");
-        let tolerated = S::liars_tolerated(&config);
-        let beyond = if tolerated > 0 { liars } else { 0 };
-        let bearing = Bearing {
-            liars: tolerated + beyond,
-            lying_clients: !S::client_lies(&config).is_empty(),
-            drift_ppm: S::drift_tolerated(&config),
-            memory: S::forgetting_tolerated(&config),
-            is_changing: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
-        };
-        let lies =
-            Lies { nodes: S::lies(&config).to_vec(), clients: S::client_lies(&config).to_vec() };
-        let mut last = config;
-        search::draw_faults(&mut plan, bearing, &lies, |nth| {
-            let options = S::draw_change(&last, &mut search::change_dice(seed, nth))?;
-            last = S::change(&last, &options).expect("what a system draws it can change to");
-            Some(options)
-        });
-        if beyond > 0 {
-            plan.expect = Expectation::Invalid;
-        }
-        plan
+        self.draw_wished(seed, liars, &Wishes::default()).expect("what a system draws it can be")
+    }
+
+    fn draw_as(&mut self, seed: u64, wishes: &Wishes) -> Result<Plan, ConfigError> {
+        self.draw_wished(seed, 0, wishes)
     }
 
     fn run(
@@ -183,7 +167,7 @@ impl<S: Watched> Simulator for Typed<S> {
         checks: Checks,
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, SimError> {
-        let config = self.configure(plan, mutants)?;
+        let config = self.config(plan, mutants)?;
         regime::check::<S>(plan, &config)?;
         let sim = &mut self.sim;
         let ran = catch_unwind(AssertUnwindSafe(|| sim.run(plan, &config, checks, sink)));
@@ -226,7 +210,35 @@ impl<S: Watched> Simulator for Typed<S> {
 }
 
 impl<S: Watched> Typed<S> {
-    fn configure(&mut self, plan: &Plan, mutants: Mutants) -> Result<S::Config, SimError> {
+    fn draw_wished(&mut self, seed: u64, liars: u16, wishes: &Wishes) -> Result<Plan, ConfigError> {
+        let cluster = wishes.cluster(seed, S::vocabulary(), |dice| S::draw_cluster(dice));
+        let mut plan = search::draw_calm(seed, S::vocabulary(), cluster, wishes.workload);
+        let config = self.config(&plan, Mutants::NONE)?;
+        let tolerated = S::liars_tolerated(&config);
+        let beyond = if tolerated > 0 { liars } else { 0 };
+        let bearing = Bearing {
+            liars: tolerated + beyond,
+            lying_clients: !S::client_lies(&config).is_empty(),
+            drift_ppm: S::drift_tolerated(&config),
+            memory: S::forgetting_tolerated(&config),
+            is_changing: S::draw_change(&config, &mut search::change_dice(seed, 0)).is_some(),
+        };
+        let lies =
+            Lies { nodes: S::lies(&config).to_vec(), clients: S::client_lies(&config).to_vec() };
+        let mut last = config;
+        let only = wishes.faults.as_deref();
+        search::draw_faults(&mut plan, bearing, &lies, only, |nth| {
+            let options = S::draw_change(&last, &mut search::change_dice(seed, nth))?;
+            last = S::change(&last, &options).expect("what a system draws it can change to");
+            Some(options)
+        });
+        if beyond > 0 {
+            plan.expect = Expectation::Invalid;
+        }
+        Ok(plan)
+    }
+
+    fn config(&mut self, plan: &Plan, mutants: Mutants) -> Result<S::Config, ConfigError> {
         let mutant = mutants.0.map(quorate_systems::mutant::Mutant::name);
         let key = (plan.system.nodes, plan.system.options.clone(), mutant);
         if let Some(config) = self.configs.get(&key) {

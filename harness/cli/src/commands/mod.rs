@@ -11,6 +11,7 @@ mod replay;
 mod report;
 mod run;
 mod shrink;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,8 @@ use crate::error::CliError;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(run::Run),
+    Torture(torture::Torture),
+    Merge(torture::Merge),
     Check(check::Check),
     Convert(convert::Convert),
     Replay(replay::Replay),
@@ -39,6 +42,8 @@ impl Command {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         match self {
             Self::Run(command) => command.run(),
+            Self::Torture(command) => command.run(),
+            Self::Merge(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Convert(command) => command.run(),
             Self::Replay(command) => command.run(),

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 use quorate_checkers::history::HistoryFile;
 use quorate_checkers::judge::{Results, judge};
+use quorate_checkers::linearizability::Budget;
 use quorate_plan::{Plan, WorldKind};
 use quorate_reports::{Page, Subject};
 use quorate_world::registry;
@@ -90,6 +91,15 @@ impl Report {
         store::write_whole(&out, page.as_bytes())?;
         Ok(out)
     }
+}
+
+/// Writes the page in the folder of a run anew.
+pub(crate) fn rewrite(folder: &Path) -> Result<(), CliError> {
+    let history = folder.join(store::HISTORY);
+    let (file, plan) = check::read(&history)?;
+    let results =
+        judge(&file.history, &check::demands(&file.header.model, &plan, Budget::default()));
+    write(&folder.join(store::REPORT), &history, &file, &plan, &results)
 }
 
 /// Writes the page of a run whose history stands at `source`.

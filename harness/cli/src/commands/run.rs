@@ -1,8 +1,8 @@
 //! `quorate run`: one run, checked and reported.
 
-mod arguments;
+pub(crate) mod arguments;
 mod interrupt;
-mod live;
+pub(crate) mod live;
 pub(crate) mod plan_file;
 pub(crate) mod simulated;
 mod story;
@@ -321,6 +321,8 @@ pub(crate) struct Finished {
     pub(crate) breaks: Option<String>,
     /// It was stopped before its time.
     pub(crate) interrupted: bool,
+    /// How many events the history has.
+    pub(crate) events: u64,
     /// A violation stopped it.
     violated: bool,
     simulation: Option<Simulation>,
@@ -353,7 +355,8 @@ pub(crate) fn finish(
     let digest = simulation.as_ref().and_then(Simulation::run_digest);
     writer.finish(results.verdict, digest).map_err(CliError::harness)?;
     let breaks = results.breaks(&file.history).map(ToOwned::to_owned);
-    let finished = Finished { results, breaks, interrupted, violated, simulation };
+    let events = file.history.events().len() as u64;
+    let finished = Finished { results, breaks, interrupted, events, violated, simulation };
     let kept = output::json(&finished.kept());
     store::write_whole(&folder.join(store::RESULTS), kept.as_bytes())?;
     if let Some(demand) = &finished.breaks {
@@ -377,7 +380,7 @@ fn after_failure(folder: &RunFolder, error: CliError) -> CliError {
 }
 
 /// A seed that is easy to type, from the clock: it only has to differ from run to run.
-fn drawn_seed(now: Timestamp) -> u64 {
+pub(crate) fn drawn_seed(now: Timestamp) -> u64 {
     u64::try_from(now.as_microsecond()).unwrap_or_default() % 1_000_000
 }
 

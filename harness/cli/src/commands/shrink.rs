@@ -1,15 +1,17 @@
 //! `quorate shrink`: the smallest plan that fails in the same way, and its story.
 
 mod from_live;
-mod kept;
+pub(crate) mod kept;
 mod subject;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use jiff::Timestamp;
+use quorate_plan::Plan;
 use quorate_sim::shrink::{Progress, ShrinkError, Shrunk, Size, shrink};
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
@@ -127,7 +129,7 @@ impl Shrink {
         let began = Instant::now();
         let shrunk = self.shrink(&subject, began, &interrupt)?;
         let took = began.elapsed();
-        let kept = kept::keep(folder, &shrunk, subject.mutants, now)?;
+        let kept = kept::keep(&folder.path, &shrunk, subject.mutants, now)?;
         subject.keep(folder)?;
         Ok(Made { kept, shrunk, how: subject.how, took })
     }
@@ -143,7 +145,7 @@ impl Shrink {
         if subject.is_live() {
             display.say("telling the simulator what the real processes did");
         }
-        let told = subject.simulated(limit, interrupt);
+        let told = subject.simulated(limit, interrupt.flag());
         display.clear();
         told
     }
@@ -208,8 +210,19 @@ fn line(progress: &Progress) -> String {
     format!("shrinking: {pass} · {tries} plans · {}", sizes(size))
 }
 
+/// A plan whose simulated run fails as the run of real processes in this folder did; nothing if none is found in so
+/// long, or before it is to stop.
+pub(crate) fn from_live(
+    folder: &Path,
+    limit: Duration,
+    stop: &AtomicBool,
+) -> Result<Option<Plan>, CliError> {
+    let told = Subject::of_file(folder, None)?.told(limit, stop)?;
+    Ok(told.map(|found| found.plan))
+}
+
 /// `3 operations, 1 fault, 2 rules, 2 clients, 3 nodes`.
-fn sizes(size: &Size) -> String {
+pub(crate) fn sizes(size: &Size) -> String {
     let Size { operations, faults, rules, clients, nodes, is_calm } = *size;
     let weather = if is_calm { "calm" } else { "drawn" };
     let counts = [

@@ -9,3 +9,4 @@ mod replay;
 mod simulated;
 mod stream;
 mod support;
+mod torture;

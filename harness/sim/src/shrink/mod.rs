@@ -27,6 +27,7 @@ mod parts;
 mod rename;
 mod rules;
 mod scale;
+mod shape;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,7 @@ use quorate_systems::mutant::Mutants;
 use quorate_world::registry::{self, UnknownSystem};
 
 pub use cost::Size;
+pub use shape::Shape;
 
 use crate::digest::Digest;
 use crate::simulator::SimError;

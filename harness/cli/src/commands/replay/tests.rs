@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::commands::run::plan_file;
+use crate::commands::torture;
 use crate::error::CliError;
 use crate::packed;
 use crate::store;
@@ -139,7 +140,7 @@ fn is_of_run(path: &Path, is_ended: bool) -> bool {
 const OF_RUN: [&str; 4] = [store::HISTORY, "nodes", "clients.jsonl", "clients-inputs.log"];
 const OF_ENDED_RUN: [&str; 2] = ["plan.toml", "from-live.toml"];
 /// What this program writes as JSON and is no plan, wherever it stands.
-const NO_PLANS: [&str; 2] = [store::RESULTS, "hunt.json"];
+const NO_PLANS: [&str; 3] = [store::RESULTS, "hunt.json", torture::FINDING];
 
 fn is_replayable(path: &Path) -> bool {
     let ends = |ending: &str| {

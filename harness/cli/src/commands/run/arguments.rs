@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use quorate_plan::{
-    Durations, FaultChoice, FaultRequest, Plan, PlanError, SystemPlan, TWINS, ValueChoice,
-    Workload, WorkloadKind, WorldKind, faults,
+    Durations, FaultChoice, FaultClass, FaultRequest, FaultsError, Plan, PlanError, SystemPlan,
+    TWINS, ValueChoice, Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::Mutants;
-use quorate_world::registry;
+use quorate_world::registry::{self, Promises};
 
 use crate::error::CliError;
 
@@ -102,8 +102,11 @@ impl Arguments {
     ) -> Result<Plan, CliError> {
         let vocabulary = self.system.vocabulary();
         let nodes = self.nodes.unwrap_or(vocabulary.nodes);
-        let system =
-            SystemPlan { kind: self.system.name().to_owned(), nodes, options: self.options()? };
+        let system = SystemPlan {
+            kind: self.system.name().to_owned(),
+            nodes,
+            options: options(&self.options)?,
+        };
         let seed = self.seed.unwrap_or(drawn_seed);
         let workload = self.workload();
         let name = self.name.clone().unwrap_or_else(|| self.default_name());
@@ -134,39 +137,10 @@ impl Arguments {
                 CliError::usage(error).hint("see `quorate list options` for what the system takes")
             })?;
         registry::check_regime(self.system, &plan, mutants).map_err(CliError::usage)?;
-        let bearing = promises.bearing();
-        plan.fault_classes = self.faults.classes(bearing).map_err(CliError::usage)?;
-        plan.faults = faults(&FaultRequest {
-            seed,
-            classes: plan.fault_classes.clone(),
-            nodes,
-            clients: plan.workload.clients,
-            time_limit_ms: plan.durations.time_limit_ms,
-            liars: bearing.liars,
-            lies: lies(world, &promises.lies),
-            client_lies: promises.client_lies.iter().map(|lie| (*lie).to_owned()).collect(),
-            drift_ppm: bearing.drift_ppm,
-            memory: bearing.memory,
-            changes: promises.changes,
-            // Processes are killed from outside.
-            mid_step: world == WorldKind::Sim,
-        })
-        .map_err(CliError::usage)?;
+        let classes = self.faults.classes(promises.bearing()).map_err(CliError::usage)?;
+        give_faults(&mut plan, classes, promises).map_err(CliError::usage)?;
         plan.validate().map_err(|error| by_flag(&error))?;
         Ok(plan)
-    }
-
-    /// Each option once: of two values for one, neither can be the one that was meant.
-    fn options(&self) -> Result<BTreeMap<String, String>, CliError> {
-        let mut options = BTreeMap::new();
-        for (name, value) in &self.options {
-            if let Some(other) = options.insert(name.clone(), value.clone()) {
-                return Err(CliError::usage(format_args!(
-                    "option `{name}` is given twice, as `{other}` and as `{value}`; leave one out"
-                )));
-            }
-        }
-        Ok(options)
     }
 
     /// As asked for, or what the system is for.
@@ -182,10 +156,49 @@ impl Arguments {
     }
 }
 
+/// Draws faults of these classes for a plan, each of which must bite.
+pub(crate) fn give_faults(
+    plan: &mut Plan,
+    classes: Vec<FaultClass>,
+    promises: Promises,
+) -> Result<(), FaultsError> {
+    let bearing = promises.bearing();
+    plan.faults = faults(&FaultRequest {
+        seed: plan.seed,
+        classes: classes.clone(),
+        nodes: plan.system.nodes,
+        clients: plan.workload.clients,
+        time_limit_ms: plan.durations.time_limit_ms,
+        liars: bearing.liars,
+        lies: lies(plan.world, &promises.lies),
+        client_lies: promises.client_lies.iter().map(|lie| (*lie).to_owned()).collect(),
+        drift_ppm: bearing.drift_ppm,
+        memory: bearing.memory,
+        changes: promises.changes,
+        // Processes are killed from outside.
+        mid_step: plan.world == WorldKind::Sim,
+    })?;
+    plan.fault_classes = classes;
+    Ok(())
+}
+
 /// Those of the lies that a system knows that can be told in a world.
 fn lies(world: WorldKind, known: &[&str]) -> Vec<String> {
     let is_told = |lie: &&&str| world == WorldKind::Sim || **lie != TWINS;
     known.iter().filter(is_told).map(|lie| (*lie).to_owned()).collect()
+}
+
+/// Each option once: of two values for one, neither can be the one that was meant.
+pub(crate) fn options(given: &[(String, String)]) -> Result<BTreeMap<String, String>, CliError> {
+    let mut options = BTreeMap::new();
+    for (name, value) in given {
+        if let Some(other) = options.insert(name.clone(), value.clone()) {
+            return Err(CliError::usage(format_args!(
+                "option `{name}` is given twice, as `{other}` and as `{value}`; leave one out"
+            )));
+        }
+    }
+    Ok(options)
 }
 
 impl Concurrency {
@@ -245,14 +258,16 @@ pub(crate) fn system(name: &str) -> Result<SystemKind, String> {
     })
 }
 
-fn workload(name: &str) -> Result<WorkloadKind, String> {
+/// A workload by its name.
+pub(crate) fn workload(name: &str) -> Result<WorkloadKind, String> {
     WorkloadKind::ALL.iter().copied().find(|kind| kind.name() == name).ok_or_else(|| {
         let known: Vec<_> = WorkloadKind::ALL.iter().map(|kind| kind.name()).collect();
         format!("there is: {}", known.join(", "))
     })
 }
 
-fn option(text: &str) -> Result<(String, String), String> {
+/// An option of a system with its value.
+pub(crate) fn option(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE, such as quorum=grid".into()),
@@ -260,7 +275,7 @@ fn option(text: &str) -> Result<(String, String), String> {
 }
 
 /// A duration that a Plan can hold: whole milliseconds, at least one.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; expected a time such as 30s, 500ms or 5m"))?;
     if duration < Duration::from_millis(1) {
@@ -269,7 +284,8 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-fn millis(duration: Duration) -> u64 {
+/// As plans hold it.
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

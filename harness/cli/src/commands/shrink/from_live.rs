@@ -1,6 +1,7 @@
 //! A run of real processes that failed, told to the simulator: a plan whose simulated run fails in the same way.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use quorate_checkers::history::HistoryFile;
@@ -17,7 +18,6 @@ use crate::commands::check;
 use crate::commands::replay::COPY_ANEW;
 use crate::commands::run::simulated;
 use crate::error::CliError;
-use crate::interrupt::Interrupt;
 use crate::panics;
 
 /// A run of real processes whose history is known.
@@ -66,15 +66,14 @@ const STEP_MIN: usize = 2;
 const SEEDS: u64 = 40;
 
 impl Live {
-    /// Searches for a plan until there is one, until so long, or until somebody presses Ctrl-C.
-    pub(super) fn tell(&self, limit: Duration, interrupt: &Interrupt) -> Result<Told, CliError> {
+    /// Searches for a plan until there is one, until so long, or until it is to stop.
+    pub(super) fn tell(&self, limit: Duration, stop: &AtomicBool) -> Result<Told, CliError> {
         let demands = check::demands(&self.file.header.model, &self.plan, Budget::default());
         let results = judge(&self.file.history, &demands);
         let Some(demand) = results.breaks(&self.file.history) else {
             return Ok(Told::NothingBroken);
         };
-        let search =
-            Search { live: self, demand, tries: 0, until: Instant::now() + limit, interrupt };
+        let search = Search { live: self, demand, tries: 0, until: Instant::now() + limit, stop };
         search.go(&results)
     }
 }
@@ -91,7 +90,7 @@ struct Search<'a> {
     demand: &'a str,
     tries: u64,
     until: Instant,
-    interrupt: &'a Interrupt,
+    stop: &'a AtomicBool,
 }
 
 impl Search<'_> {
@@ -198,7 +197,7 @@ impl Search<'_> {
     }
 
     fn stopped(&self) -> Option<Stopped> {
-        if self.interrupt.has_come() {
+        if self.stop.load(Ordering::Relaxed) {
             Some(Stopped::Interrupted)
         } else {
             (Instant::now() > self.until).then_some(Stopped::OutOfTime)

@@ -1,6 +1,6 @@
 //! What is kept of a shrunk plan: the plan with its story, the history of its run, the story as text and picture.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use crate::commands::{check, report, run};
 use crate::error::CliError;
 use crate::output;
 use crate::panics;
-use crate::store::{self, RunFolder};
+use crate::store;
 
 const PLAN: &str = "plan.toml";
 const STORY: &str = "story.txt";
@@ -27,11 +27,11 @@ const STORY: &str = "story.txt";
 const COMMENT_WIDTH: usize = 106;
 
 /// What was kept.
-pub(super) struct Kept {
+pub(crate) struct Kept {
     folder: PathBuf,
     mutants: Mutants,
-    pub(super) results: Results,
-    steps: Vec<String>,
+    pub(crate) results: Results,
+    pub(crate) steps: Vec<String>,
     pub(super) story: String,
 }
 
@@ -64,14 +64,14 @@ struct Sizes {
 }
 
 /// Runs the shrunk plan once more and writes everything into the folder.
-pub(super) fn keep(
-    folder: &RunFolder,
+pub(crate) fn keep(
+    folder: &Path,
     shrunk: &Shrunk,
     mutants: Mutants,
     now: Timestamp,
 ) -> Result<Kept, CliError> {
-    let ended = run::simulated::record(&folder.path, &shrunk.plan, mutants, run::started(now))?;
-    let finished = run::finish(&shrunk.plan, &folder.path, ended, Budget::default())?;
+    let ended = run::simulated::record(folder, &shrunk.plan, mutants, run::started(now))?;
+    let finished = run::finish(&shrunk.plan, folder, ended, Budget::default())?;
     let story = story(shrunk, mutants, &finished.results)?;
     let steps = story.steps();
     let told = format!("{}\n{}", numbered(&steps, "", ""), story.text());
@@ -84,15 +84,15 @@ pub(super) fn keep(
     let plan = plan_text(&plan, &shrunk.demand, mutants, &steps);
     let files = [(PLAN, plan), (STORY, told.clone()), (store::STORY, story.svg())];
     for (name, content) in files {
-        store::write_whole(&folder.path.join(name), content.as_bytes())?;
+        store::write_whole(&folder.join(name), content.as_bytes())?;
     }
     // Once more, now with the picture.
-    let history = folder.path.join(store::HISTORY);
+    let history = folder.join(store::HISTORY);
     let (file, _) = check::read(&history)?;
-    let page = folder.path.join(store::REPORT);
+    let page = folder.join(store::REPORT);
     report::write(&page, &history, &file, &shrunk.plan, &finished.results)?;
     let results = finished.results;
-    Ok(Kept { folder: folder.path.clone(), mutants, results, steps, story: told })
+    Ok(Kept { folder: folder.to_owned(), mutants, results, steps, story: told })
 }
 
 fn story(shrunk: &Shrunk, mutants: Mutants, results: &Results) -> Result<Story, CliError> {

@@ -1,6 +1,7 @@
 //! What is to be shrunk.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use quorate_checkers::history::HistoryFile;
@@ -17,7 +18,6 @@ use super::from_live::{FromLive, Live, Stopped, Told};
 use crate::commands::check;
 use crate::commands::run::{self, plan_file};
 use crate::error::CliError;
-use crate::interrupt::Interrupt;
 use crate::store::{self, RunFolder};
 
 /// The file of the plan that a run of real processes became.
@@ -88,14 +88,27 @@ impl Subject {
         store::write_whole(&folder.path.join(FROM_LIVE), text.as_bytes())
     }
 
+    /// Of a run of real processes: a plan that fails in the same way when it is simulated, if one is found.
+    pub(super) fn told(
+        &self,
+        limit: Duration,
+        stop: &AtomicBool,
+    ) -> Result<Option<FromLive>, CliError> {
+        let Some(live) = &self.live else { return Ok(None) };
+        Ok(match live.tell(limit, stop)? {
+            Told::Found(found) => Some(*found),
+            Told::NotFound { .. } | Told::NothingBroken => None,
+        })
+    }
+
     /// Of a run of real processes: goes over to a plan that fails in the same way when it is simulated.
     pub(super) fn simulated(
         mut self,
         limit: Duration,
-        interrupt: &Interrupt,
+        stop: &AtomicBool,
     ) -> Result<Self, CliError> {
         let Some(live) = &self.live else { return Ok(self) };
-        match live.tell(limit, interrupt)? {
+        match live.tell(limit, stop)? {
             Told::Found(found) => {
                 let FromLive { plan, how, demand } = *found;
                 (self.plan, self.how, self.wanted) = (plan, Some(how), Wanted::Demand(demand));

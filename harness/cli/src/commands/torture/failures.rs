@@ -1,0 +1,216 @@
+//! Findings grouped into failures, and what is kept of them on disk.
+//!
+//! ```text
+//! failures/vr-V-I3-1a2b3c4d/    the first run with this signature: history, plan, results, page, finding.json
+//!     shrunk/                   the small plan: plan, history, story, picture, page
+//! unknown/4711/                 a few runs of each reason
+//! broken/4711/                  and of each way in which the harness failed
+//! ```
+//!
+//! All of it follows from the runs and from what was looked at: it can be made again at any time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use quorate_plan::WorldKind;
+
+use super::campaign::Campaign;
+use super::desk::Shrink;
+use super::draw::Drawer;
+use super::examined::{Examined, FAILURES, FINDING, FOUND, SHRUNK};
+use super::journal::Runs;
+use super::tally::Tally;
+use super::work::{keep_run, make, write_plan};
+use crate::commands::report;
+use crate::error::CliError;
+use crate::output;
+use crate::store;
+
+/// Findings by their signatures: simulated ones first, then by number.
+pub(super) type Failures = BTreeMap<String, Vec<Examined>>;
+
+/// Runs without a verdict that are kept.
+pub(super) const UNKNOWN: &str = "unknown";
+/// Runs that broke the harness and are kept.
+pub(super) const BROKEN: &str = "broken";
+
+/// The first findings of each class, by their signatures.
+pub(super) fn failures(tally: &Tally, examined: &BTreeMap<u64, Examined>) -> Failures {
+    let mut failures = Failures::new();
+    for class in tally.classes.values() {
+        for (index, found) in &class.first {
+            let job = Shrink {
+                index: *index,
+                world: class.world,
+                system: class.system.clone(),
+                demand: class.demand.clone(),
+            };
+            let own = examined.get(index).filter(|known| known.seed == found.seed).cloned();
+            let mut one = own.unwrap_or_else(|| Examined::unshrunk(&job, found.seed));
+            if one.sentence.is_empty() {
+                one.sentence.clone_from(&found.why);
+            }
+            failures.entry(one.signature.clone()).or_default().push(one);
+        }
+    }
+    for findings in failures.values_mut() {
+        findings.sort_by_key(|one| (one.world != WorldKind::Sim, one.index));
+    }
+    failures
+}
+
+/// Puts on disk what is kept in the end, and takes away the rest.
+pub(super) fn settle(
+    folder: &Path,
+    campaign: &Campaign,
+    drawer: &mut Drawer,
+    runs: &Runs,
+    failures: &Failures,
+) -> Result<(), CliError> {
+    for (signature, findings) in failures {
+        if let Some(first) = findings.first() {
+            settle_failure(folder, campaign, drawer, signature, first)?;
+        }
+    }
+    clear(&folder.join(FAILURES), |name| failures.contains_key(name))?;
+    let tally = &runs.tally;
+    for (kept, reasons) in [(UNKNOWN, &tally.unknowns), (BROKEN, &tally.broken)] {
+        let mut numbers = BTreeSet::new();
+        for few in reasons.values() {
+            for index in few.first.keys() {
+                settle_undecided(folder, campaign, drawer, kept, (*index, few.world))?;
+                numbers.insert(index.to_string());
+            }
+        }
+        clear(&folder.join(kept), |name| numbers.contains(name))?;
+    }
+    Ok(())
+}
+
+fn settle_failure(
+    folder: &Path,
+    campaign: &Campaign,
+    drawer: &mut Drawer,
+    signature: &str,
+    first: &Examined,
+) -> Result<(), CliError> {
+    let place = folder.join(FAILURES).join(signature);
+    if kept_in(&place).is_some_and(|kept| kept == *first) {
+        return Ok(());
+    }
+    let found = folder.join(FOUND).join(first.index.to_string());
+    if !found.exists() {
+        if first.world == WorldKind::Live {
+            // It is gone: what stands there is of another run of the same kind, or nothing does.
+            return Ok(());
+        }
+        let drawn = drawer.draw(first.index).map_err(CliError::harness)?;
+        keep_run(&found, &drawn.plan, campaign)?;
+    }
+    move_to(&found, &place)?;
+    store::write_whole(&place.join(FINDING), output::json(first).as_bytes())
+}
+
+/// What a folder is said to hold.
+pub(super) fn kept_in(place: &Path) -> Option<Examined> {
+    let text = fs::read_to_string(place.join(FINDING)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// A run without a verdict.
+fn settle_undecided(
+    folder: &Path,
+    campaign: &Campaign,
+    drawer: &mut Drawer,
+    kept: &str,
+    (index, world): (u64, WorldKind),
+) -> Result<(), CliError> {
+    let place = folder.join(kept).join(index.to_string());
+    if place.exists() {
+        return Ok(());
+    }
+    let found = folder.join(FOUND).join(index.to_string());
+    if found.exists() {
+        return move_to(&found, &place);
+    }
+    // A plan that cannot even be drawn leaves its reason only.
+    let Ok(drawn) = drawer.draw(index) else { return Ok(()) };
+    if kept == UNKNOWN && world == WorldKind::Sim {
+        return keep_run(&place, &drawn.plan, campaign);
+    }
+    make(&place)?;
+    write_plan(&place, drawn.plan, None)
+}
+
+/// Moves a run with its pages, which say where it is.
+fn move_to(from: &Path, to: &Path) -> Result<(), CliError> {
+    let cannot = |error| store::cannot("move a run to", to, &error);
+    if to.exists() {
+        fs::remove_dir_all(to).map_err(cannot)?;
+    }
+    make(to.parent().unwrap_or(to))?;
+    fs::rename(from, to).map_err(cannot)?;
+    rewrite_pages(to)
+}
+
+/// Writes the pages of a run anew, where it is now.
+pub(super) fn rewrite_pages(place: &Path) -> Result<(), CliError> {
+    for folder in [place.to_owned(), place.join(SHRUNK)] {
+        if folder.join(store::REPORT).exists() {
+            report::rewrite(&folder)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes away what is not to stay.
+fn clear(folder: &Path, stays: impl Fn(&str) -> bool) -> Result<(), CliError> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    let mut is_empty = true;
+    for entry in entries.flatten() {
+        if stays(&entry.file_name().to_string_lossy()) {
+            is_empty = false;
+        } else {
+            let path = entry.path();
+            fs::remove_dir_all(&path).map_err(|error| store::cannot("remove", &path, &error))?;
+        }
+    }
+    if is_empty {
+        // It may be in use by somebody who looks at it.
+        let _ = fs::remove_dir(folder);
+    }
+    Ok(())
+}
+
+/// Takes away the runs that were kept until it was known what they are, but for live findings that nobody has looked
+/// at: these are still there when the campaign goes on.
+pub(super) fn clear_found(
+    folder: &Path,
+    tally: &Tally,
+    examined: &BTreeMap<u64, Examined>,
+) -> Result<(), CliError> {
+    let waits = |name: &str| {
+        let index: Option<u64> = name.parse().ok();
+        let is_open = |index: &u64| !examined.contains_key(index);
+        index.filter(is_open).is_some_and(|index| {
+            let mut live = tally.classes.values().filter(|class| class.world == WorldKind::Live);
+            live.any(|class| class.first.contains_key(&index))
+        })
+    };
+    clear(&folder.join(FOUND), waits)
+}
+
+/// Whether the folder of a live run is kept for now.
+pub(super) fn is_kept(tally: &Tally, index: u64) -> bool {
+    let few = tally.unknowns.values().chain(tally.broken.values());
+    few.map(|few| few.first.contains_key(&index))
+        .chain(tally.classes.values().map(|class| class.first.contains_key(&index)))
+        .any(|is_among| is_among)
+}
+
+/// The folder in which a run without a verdict is kept, where it is.
+pub(super) fn undecided_place(folder: &Path, kept: &str, index: u64) -> String {
+    let place = format!("{kept}/{index}");
+    if folder.join(&place).exists() { place } else { String::new() }
+}
