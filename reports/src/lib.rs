@@ -3,6 +3,7 @@
 //!
 //! A page is a pure function of what it shows: the same input gives the same bytes.
 
+pub mod browse;
 mod explorer;
 mod facts;
 mod faults;
@@ -22,6 +23,7 @@ mod words;
 use std::borrow::Cow;
 
 use askama::Template;
+pub use browse::encoded;
 use quorate_checkers::history::{Header, History, Key, Operation, operations};
 use quorate_checkers::judge::Results;
 use quorate_checkers::verdict::Verdict;

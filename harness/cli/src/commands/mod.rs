@@ -10,6 +10,7 @@ mod pack;
 mod replay;
 mod report;
 mod run;
+mod serve;
 mod shrink;
 mod torture;
 
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Convert(convert::Convert),
     Replay(replay::Replay),
     Report(report::Report),
+    Serve(serve::Serve),
     Pack(pack::Pack),
     List(list::List),
     Hunt(hunt::Hunt),
@@ -48,6 +50,7 @@ impl Command {
             Self::Convert(command) => command.run(),
             Self::Replay(command) => command.run(),
             Self::Report(command) => command.run(),
+            Self::Serve(command) => command.run(),
             Self::Pack(command) => command.run(),
             Self::List(command) => command.run(),
             Self::Hunt(command) => command.run(),
