@@ -50,6 +50,17 @@ pub struct Page<'a> {
     pub commands: &'a [(String, String)],
     /// The space-time diagram of the run as SVG, where there is one.
     pub story: Option<&'a str>,
+    /// What nodes wrote, and what was told of them.
+    pub logs: &'a [Log],
+}
+
+/// A text that a run left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// What it is.
+    pub name: String,
+    /// All that is to be read of it.
+    pub text: String,
 }
 
 /// What a page is about.
@@ -161,6 +172,7 @@ pub fn page(page: &Page<'_>) -> Result<String, ReportError> {
         story: page.story.map(story::address),
         faults: page.plan().map(|_| FaultTable::new(page)),
         notes: &page.results.vacuity.notes,
+        logs: page.logs,
         commands: page.commands,
         plan: page.plan().map(plan_text::pretty).transpose()?,
         program,
@@ -218,6 +230,7 @@ struct PageTemplate<'a> {
     /// Those of a run; what a nemesis of another program did is in the pictures.
     faults: Option<FaultTable>,
     notes: &'a [String],
+    logs: &'a [Log],
     commands: &'a [(String, String)],
     plan: Option<String>,
     program: &'a str,

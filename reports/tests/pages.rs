@@ -15,7 +15,7 @@ use quorate_plan::{
     WorldKind,
 };
 
-use quorate_reports::{Foreign, Page, Subject, page};
+use quorate_reports::{Foreign, Log, Page, Subject, page};
 use sha2::Digest as _;
 
 use support::{Manner, Specimen, invalid, plan, run, short, unknown, valid};
@@ -190,6 +190,7 @@ fn markup_in_a_history_stays_text() {
     specimen.header.mutant = Some(evil.to_owned());
     specimen.header.program = evil.to_owned();
     specimen.commands.push((evil.to_owned(), evil.to_owned()));
+    specimen.logs.push(Log { name: evil.to_owned(), text: evil.to_owned() });
     let page = specimen.page();
     let (markup, scripts) = scripts(&page);
     assert!(!page.contains("<script>alert"), "escaped");
@@ -285,6 +286,7 @@ fn clients_of_a_history_without_a_plan_take_over_each_others_lanes() {
         results: &specimen.results,
         commands: &[],
         story: None,
+        logs: &[],
     })
     .unwrap();
     assert_well_formed(&page);

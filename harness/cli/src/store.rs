@@ -21,6 +21,8 @@ pub(crate) const HISTORY: &str = "history.jsonl";
 pub(crate) const RESULTS: &str = "results.json";
 /// The picture of a small run in its folder.
 pub(crate) const STORY: &str = "story.svg";
+/// What cores told of themselves before something went wrong, in a run's folder.
+pub(crate) const TOLD: &str = "told.txt";
 /// The page in a run's folder.
 pub(crate) const REPORT: &str = "report.html";
 

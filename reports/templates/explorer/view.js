@@ -6,6 +6,7 @@ const GUTTER = 64, RULER = 24, FAULT_ROW = 14, LANE = 24, BAR = 16, LANES_SEEN =
 class View {
   constructor(data, root) {
     this.data = data;
+    this.root = root;
     this.canvas = root.querySelector("canvas.lanes");
     this.scroller = root.querySelector(".lane-scroll");
     this.spacer = root.querySelector(".lane-spacer");
@@ -66,6 +67,7 @@ class View {
   draw() {
     const [pen, width] = this.fit(this.canvas, this.height);
     this.width = width;
+    this.root.dataset.sight = this.from + " " + this.to;
     this.ink = this.palette();
     pen.font = "12px system-ui, sans-serif";
     pen.textBaseline = "middle";

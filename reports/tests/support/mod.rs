@@ -18,7 +18,7 @@ use quorate_plan::{
     Bearing, Durations, FaultChoice, FaultClass, FaultRequest, Generator, Plan, PlannedOperation,
     SystemPlan, Vocabulary, Workload, WorldKind, faults,
 };
-use quorate_reports::{Page, ReportError, Subject, page};
+use quorate_reports::{Log, Page, ReportError, Subject, page};
 
 /// All that a page needs.
 pub(crate) struct Specimen {
@@ -29,6 +29,7 @@ pub(crate) struct Specimen {
     pub(crate) vocabulary: Vocabulary,
     pub(crate) commands: Vec<(String, String)>,
     pub(crate) story: Option<String>,
+    pub(crate) logs: Vec<Log>,
 }
 
 impl Specimen {
@@ -55,6 +56,7 @@ impl Specimen {
             results,
             vocabulary: vocabulary(),
             story: None,
+            logs: Vec::new(),
             commands: vec![
                 command("Check the history again", "quorate check store/latest/history.jsonl"),
                 command(
@@ -77,6 +79,7 @@ impl Specimen {
             results: &self.results,
             commands: &self.commands,
             story: self.story.as_deref(),
+            logs: &self.logs,
         })
     }
 

@@ -2,8 +2,8 @@
 
 mod foreign;
 
-use std::fs;
-use std::io::BufRead;
+use std::fs::{self, File};
+use std::io::{self, BufRead, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use quorate_checkers::history::HistoryFile;
 use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_plan::{Plan, WorldKind};
-use quorate_reports::{Page, Subject};
+use quorate_reports::{Log, Page, Subject};
 use quorate_world::registry;
 
 use crate::commands::check::foreign::ForeignArguments;
@@ -85,6 +85,7 @@ impl Report {
             results: &told.results,
             commands: &commands,
             story: None,
+            logs: &[],
         })
         .map_err(CliError::harness)?;
         let out = self.out.clone().unwrap_or_else(|| foreign::beside(&self.file));
@@ -132,9 +133,41 @@ pub(crate) fn write(
         results,
         commands: &commands,
         story: story.as_deref(),
+        logs: &logs(&store::folder_of(source)),
     })
     .map_err(CliError::harness)?;
     store::write_whole(out, page.as_bytes())
+}
+
+/// The end of a log is what is read of it, in bytes.
+const LOG_MAX: u64 = 16 << 10;
+
+/// What cores told before something went wrong, and the ends of the logs of all nodes, as far as they were left in the
+/// folder of a run.
+fn logs(folder: &Path) -> Vec<Log> {
+    let told = fs::read_to_string(folder.join(store::TOLD)).ok();
+    let told = told.filter(|told| !told.is_empty()).map(|text| Log {
+        name: "What replicas and clients told of themselves, up to the anomaly".to_owned(),
+        text,
+    });
+    let nodes = (0_u16..).map(|node| (node, folder.join(format!("nodes/n{node}/log"))));
+    let logs = nodes.map_while(|(node, path)| Some((node, end_of(&path).ok()?)));
+    let logs = logs.filter(|(_, text)| !text.is_empty());
+    let named = logs.map(|(node, text)| Log { name: format!("Log of n{node}"), text });
+    told.into_iter().chain(named).collect()
+}
+
+/// The last lines of a file.
+fn end_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let from = file.metadata()?.len().saturating_sub(LOG_MAX);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_MAX).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    // The first line may be a part of one.
+    let whole = if from > 0 { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+    Ok(whole.to_owned())
 }
 
 /// The command that judges a history again.

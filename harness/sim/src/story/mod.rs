@@ -116,6 +116,21 @@ impl Story {
         steps::steps(self)
     }
 
+    /// What cores told of themselves before the objection, the last so many, one a line with when and who.
+    pub fn told(&self, lines_max: usize) -> String {
+        let before = self.tape.events.iter().take(self.objection.end);
+        let told = before.filter_map(|event| match &event.what {
+            Happened::Observed { by, text, .. } => Some((event.at_us, *by, text)),
+            _ => None,
+        });
+        let told: Vec<_> = told.collect();
+        let last = told.iter().skip(told.len().saturating_sub(lines_max));
+        last.map(|(at_us, by, text)| {
+            format!("{:>14} ms  {:<4} {text}\n", ms(*at_us), self.name(*by))
+        })
+        .collect()
+    }
+
     /// The space-time diagram as text, about a hundred columns wide.
     pub fn text(&self) -> String {
         text::text(self)

@@ -20,12 +20,14 @@ use crate::store;
 
 /// A diagram of more messages is not read.
 const MESSAGES_MAX: usize = 80;
+/// More of what cores told before the anomaly is not read.
+const TOLD_MAX: usize = 300;
 /// It begins so long before the first operation of a proof, in microseconds.
 const LEAD_US: u64 = 1_000;
 /// More clients than this are told of only where they are to blame.
 const CLIENTS_MAX: u32 = 4;
 
-/// Draws it beside the history. A run of real processes whose inputs are of no use has none.
+/// Draws it beside the history, and tells what cores told of themselves before. A run of real processes whose inputs are of no use has none.
 pub(super) fn write(
     folder: &Path,
     history: &Path,
@@ -36,7 +38,8 @@ pub(super) fn write(
     let (file, _) = check::read(history)?;
     let Some(tape) = tape(folder, &file, plan)? else { return Ok(()) };
     let story = Story::part(tape, demand, what(results), part(plan, results, demand));
-    store::write_whole(&folder.join(store::STORY), story.svg().as_bytes())
+    store::write_whole(&folder.join(store::STORY), story.svg().as_bytes())?;
+    store::write_whole(&folder.join(store::TOLD), story.told(TOLD_MAX).as_bytes())
 }
 
 fn tape(folder: &Path, file: &HistoryFile, plan: &Plan) -> Result<Option<Tape>, CliError> {
