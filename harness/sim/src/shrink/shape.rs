@@ -157,8 +157,8 @@ mod tests {
     fn where_chance_decides_about_messages_nobody_knows_which_matter() {
         let drawn = Shape::of(&plan("kind = \"kill\", nodes = [1]", ""));
         assert_eq!((drawn.faults().as_str(), drawn.messages()), ("crash", None));
-        let loss = "kind = \"loss\", ends = [\"n1\"], per_mille = 5";
-        let lost = Shape::of(&plan(loss, CALM));
+        let fault = "kind = \"loss\", ends = [\"n1\"], per_mille = 5";
+        let lost = Shape::of(&plan(fault, CALM));
         assert_eq!(lost.to_string(), "no fault; messages by chance");
     }
 

@@ -21,7 +21,7 @@ use super::draw::Drawer;
 use super::examined::{Examined, FAILURES, FINDING, FOUND, SHRUNK};
 use super::journal::Runs;
 use super::tally::Tally;
-use super::work::{keep_run, make, write_plan};
+use super::work::{JUDGING, keep_run, make, write_plan};
 use crate::commands::report;
 use crate::error::CliError;
 use crate::output;
@@ -181,7 +181,7 @@ fn move_to(from: &Path, to: &Path) -> Result<(), CliError> {
 pub(super) fn rewrite_pages(place: &Path) -> Result<(), CliError> {
     for folder in [place.to_owned(), place.join(SHRUNK)] {
         if folder.join(store::REPORT).exists() {
-            report::rewrite(&folder)?;
+            report::rewrite(&folder, JUDGING)?;
         }
     }
     Ok(())
