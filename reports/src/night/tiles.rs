@@ -19,7 +19,8 @@ pub(super) fn tiles(results: &Results) -> Vec<(String, String)> {
         (elapsed(results), format!("in all, {}", results.times.state)),
     ];
     let simulated = results.runs_in("sim").total();
-    if let Some(rate) = (simulated * 1_000).checked_div(results.times.elapsed_ms) {
+    let rate = (simulated * 1_000).checked_div(results.times.elapsed_ms);
+    if let Some(rate) = rate.filter(|_| simulated > 0) {
         tiles.push((count(rate), "simulated runs a second".to_owned()));
     }
     let never: usize = results

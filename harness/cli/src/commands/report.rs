@@ -94,12 +94,11 @@ impl Report {
     }
 }
 
-/// Writes the page in the folder of a run anew.
-pub(crate) fn rewrite(folder: &Path) -> Result<(), CliError> {
+/// Writes the page in the folder of a run anew, judged within this budget.
+pub(crate) fn rewrite(folder: &Path, budget: Budget) -> Result<(), CliError> {
     let history = folder.join(store::HISTORY);
     let (file, plan) = check::read(&history)?;
-    let results =
-        judge(&file.history, &check::demands(&file.header.model, &plan, Budget::default()));
+    let results = judge(&file.history, &check::demands(&file.header.model, &plan, budget));
     write(&folder.join(store::REPORT), &history, &file, &plan, &results)
 }
 

@@ -250,6 +250,28 @@ fn live_clusters_run_beside_simulated_runs_and_leave_only_their_lines() {
     assert_eq!(processes_mentioning(sandbox.path()), Vec::<String>::new());
 }
 
+#[test]
+fn what_fails_in_real_processes_is_made_small_from_what_their_cores_took_in() {
+    let sandbox = Sandbox::for_clusters();
+    let ended = sandbox.quorate(&[
+        "torture",
+        "--world=live",
+        "--runs=1",
+        "--seed=3",
+        "--mutant=Q06",
+        "--time-limit=2s",
+        "--faults=none",
+    ]);
+    assert_eq!(ended.code, 1, "{ended}");
+    let results = json(&latest(&sandbox).join("results.json"));
+    let failure = &results["failures"][0];
+    assert_eq!(failure["world"], "live", "{results:#}");
+    assert_eq!(failure["shape"], "no fault; no rule", "{results:#}");
+    let place = latest(&sandbox).join("failures").join(failure["signature"].as_str().unwrap());
+    assert!(place.join("clients-inputs.log").exists(), "it can be replayed");
+    assert!(place.join("shrunk/story.svg").exists());
+}
+
 fn refused(ended: &Ended, parts: &[&str]) {
     assert_eq!(ended.code, 254, "{ended}");
     for part in parts {

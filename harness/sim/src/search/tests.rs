@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
-use quorate_plan::{Fault, FaultClass, Plan, PlannedFault};
+use quorate_plan::{Fault, FaultClass, Plan, PlannedFault, WorkloadKind};
 use quorate_systems::SystemKind;
 use quorate_systems::mutant::{Mutant, Mutants};
 
-use super::{character, clients, relay};
+use super::{Wishes, character, clients, relay};
 use crate::hunt::Hunter;
 use crate::queue::QueueKind;
 use crate::simulator::simulator;
@@ -95,4 +95,34 @@ fn where_only_clients_lie_everything_else_is_prompt_and_shows_what_they_bring_ab
         found.extend(hunter.judge_plan(&plan, Mutants(Some(Mutant::B31))).unwrap().found);
     }
     assert!(found.contains("B-L2"), "{found:?}");
+}
+
+#[test]
+fn what_is_wished_is_so_in_every_plan_and_nothing_wished_changes_nothing() {
+    let mut simulator = simulator(SystemKind::Vr, QueueKind::default());
+    let wishes = Wishes {
+        nodes: Some(5),
+        options: [("persistence".to_owned(), "durable".to_owned())].into(),
+        workload: Some(WorkloadKind::Append),
+        faults: Some(vec![FaultClass::Kill, FaultClass::Loss]),
+    };
+    let mut drawn = BTreeSet::new();
+    for seed in 0..100 {
+        assert_eq!(simulator.draw_as(seed, &Wishes::default()).unwrap(), simulator.draw(seed));
+        let plan = simulator.draw_as(seed, &wishes).unwrap();
+        plan.validate().unwrap();
+        assert_eq!((plan.system.nodes, plan.workload.kind), (5, WorkloadKind::Append));
+        let persistence = plan.system.options.get("persistence");
+        assert!(persistence.is_none_or(|value| value == "durable"), "{persistence:?}");
+        let is_wished = |planned: &PlannedFault| {
+            wishes.faults.as_ref().unwrap().contains(&planned.fault.class())
+        };
+        assert!(!plan.faults.is_empty() && plan.faults.iter().all(is_wished));
+        drawn.insert(plan.system.options);
+    }
+    assert!(drawn.len() > 5, "the other options are drawn: {drawn:?}");
+    let none = Wishes { faults: Some(Vec::new()), ..Wishes::default() };
+    assert!((0..50).all(|seed| simulator.draw_as(seed, &none).unwrap().faults.is_empty()));
+    let never = Wishes { options: [("no-such".to_owned(), "1".to_owned())].into(), ..none };
+    assert!(simulator.draw_as(1, &never).is_err());
 }

@@ -1,21 +1,20 @@
-//! The shape of a shrunk plan: what kinds of things it is made of. Two findings with the same shape that break the
-//! same demand are most likely the same bug.
+//! The shape of a shrunk plan: what kinds of things bring the failure about. Two findings with the same shape that break
+//! the same demand are most likely the same bug.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use quorate_plan::{Act, Fault, Plan};
+use quorate_plan::{Act, Delay, Fault, FaultClass, Plan, Weather};
 
 use crate::digest::Digest;
 
-/// Which kinds of faults, lies, rules and operations there are in a plan: each kind once, in a fixed order, without
-/// numbers, nodes, clients, keys and times. Two plans that differ in those alone have the same shape.
+/// What kinds of faults there are, and what becomes of which kinds of messages: each kind once, in a fixed order. Left out is
+/// what differs between findings of one bug: numbers, nodes, clients, keys, times, and which operations it shows in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     faults: BTreeSet<String>,
-    rules: BTreeSet<String>,
-    operations: BTreeSet<&'static str>,
-    is_traced: bool,
+    /// Nothing where chance decides about messages.
+    messages: Option<BTreeSet<String>>,
 }
 
 /// The name of a shape has so many digits: enough for the few shapes of a campaign.
@@ -24,22 +23,28 @@ const DIGITS: usize = 8;
 impl Shape {
     /// The shape of a plan.
     pub fn of(plan: &Plan) -> Self {
-        let of_messages = |act: &Act, kind: Option<&String>| {
-            format!("{} {}", act_name(act), kind.map_or("any", String::as_str))
-        };
-        let rules = plan.rules.iter();
-        let scripted = plan.scripts.iter().flat_map(|script| &script.operations);
-        let mut operations: BTreeSet<&'static str> =
-            scripted.map(|operation| operation.f.name()).collect();
-        if plan.scripts.is_empty() {
-            operations.insert(plan.workload.kind.name());
-        }
+        let has_chance = !is_calm(plan.weather.unwrap_or_default())
+            || plan.faults.iter().any(|planned| is_of_messages(planned.fault.class()))
+            || !plan.trace.is_empty();
+        let rules = plan.rules.iter().map(|rule| {
+            let kind = rule.message.kind.as_deref().unwrap_or("any message");
+            format!("{} {kind}", act_name(&rule.act))
+        });
+        let faults = plan.faults.iter().map(|planned| &planned.fault);
         Self {
-            faults: plan.faults.iter().map(|planned| fault_name(&planned.fault)).collect(),
-            rules: rules.map(|rule| of_messages(&rule.act, rule.message.kind.as_ref())).collect(),
-            operations,
-            is_traced: !plan.trace.is_empty(),
+            faults: faults.filter(|fault| !is_of_messages(fault.class())).map(fault_name).collect(),
+            messages: (!has_chance).then(|| rules.collect()),
         }
+    }
+
+    /// The kinds of faults, but for those of messages: `crash, byzantine silent`.
+    pub fn faults(&self) -> String {
+        words(&self.faults, "no fault")
+    }
+
+    /// What becomes of which messages (`drop UPDATE`); nothing where chance decides, so that nobody knows.
+    pub fn messages(&self) -> Option<String> {
+        self.messages.as_ref().map(|messages| words(messages, "no rule"))
     }
 
     /// A short name: hexadecimal digits of a hash of it, the same on every machine.
@@ -50,25 +55,48 @@ impl Shape {
     }
 }
 
-/// `kill, byzantine silent; drop UPDATE; read, write`.
+/// `crash; drop REPLY`.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
-        let operations: Vec<&str> = self.operations.iter().copied().collect();
-        let faults =
-            if self.faults.is_empty() { "no fault".to_owned() } else { words(&self.faults) };
-        let rules = if self.rules.is_empty() { "no rule".to_owned() } else { words(&self.rules) };
-        let trace = if self.is_traced { "; a trace" } else { "" };
-        write!(f, "{faults}; {rules}; {}{trace}", operations.join(", "))
+        let messages = self.messages();
+        write!(f, "{}; {}", self.faults(), messages.as_deref().unwrap_or("messages by chance"))
     }
 }
 
+fn words(names: &BTreeSet<String>, none: &str) -> String {
+    if names.is_empty() {
+        return none.to_owned();
+    }
+    names.iter().cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// Whether nothing is lost, doubled or reordered by itself.
+fn is_calm(weather: Weather) -> bool {
+    matches!(weather.delay, Delay::Constant { .. })
+        && weather.loss_per_mille == 0
+        && weather.duplicate_per_mille == 0
+}
+
+const fn is_of_messages(class: FaultClass) -> bool {
+    matches!(
+        class,
+        FaultClass::Partition
+            | FaultClass::Delay
+            | FaultClass::Loss
+            | FaultClass::Duplicate
+            | FaultClass::Reorder
+            | FaultClass::Corrupt
+    )
+}
+
+/// All ways for a process to end are one: whoever comes back has lost its memory.
 fn fault_name(fault: &Fault) -> String {
     let class = fault.class();
-    match fault {
-        Fault::Byzantine { lie, .. } | Fault::ByzantineClients { lie, .. } => {
-            format!("{class} {lie}")
-        }
+    if class.ends_processes() {
+        return "crash".to_owned();
+    }
+    let lie = match fault {
+        Fault::Byzantine { lie, .. } | Fault::ByzantineClients { lie, .. } => Some(lie),
         Fault::Partition { .. }
         | Fault::Delay { .. }
         | Fault::Loss { .. }
@@ -80,16 +108,16 @@ fn fault_name(fault: &Fault) -> String {
         | Fault::Pause { .. }
         | Fault::Clock { .. }
         | Fault::Disk { .. }
-        | Fault::Reconfigure { .. } => class.name().to_owned(),
-    }
+        | Fault::Reconfigure { .. } => None,
+    };
+    lie.map_or_else(|| class.name().to_owned(), |lie| format!("{class} {lie}"))
 }
 
 const fn act_name(act: &Act) -> &'static str {
     match act {
-        Act::Drop => "drop",
+        Act::Drop | Act::Corrupt => "drop",
         Act::DelayMs(_) | Act::DelayUs(_) | Act::HoldUntil(_) | Act::Hold => "delay",
         Act::DuplicateAfterMs(_) => "duplicate",
-        Act::Corrupt => "corrupt",
     }
 }
 
@@ -99,31 +127,43 @@ mod tests {
 
     use super::*;
 
-    fn plan(nodes: &str, at_ms: u32, lie: &str) -> Plan {
+    fn plan(fault: &str, weather: &str) -> Plan {
         from_toml(&format!(
-            "name = \"a\"\nseed = {at_ms}\nworld = \"sim\"\n\
-             system = {{ kind = \"quorum\", nodes = 5 }}\n\
-             [[scripts]]\nclient = 0\ndo = [{{ f = \"write\", key = 0, value = {at_ms} }}]\n\
+            "name = \"a\"\nseed = 1\nworld = \"sim\"\n\
+             system = {{ kind = \"quorum\", nodes = 5 }}\n{weather}\n\
              [[rules]]\nmessage = {{ kind = \"UPDATE\", to = \"n1\" }}\nact = \"drop\"\n\
-             [[faults]]\nat_ms = {at_ms}\nfor_ms = 5\n\
-             fault = {{ kind = \"byzantine\", nodes = {nodes}, lie = \"{lie}\" }}\n"
+             [[faults]]\nat_ms = 3\nfor_ms = 5\nfault = {{ {fault} }}\n"
         ))
         .unwrap()
     }
 
+    const CALM: &str = "weather = { delay = { kind = \"constant\", us = 1000 } }";
+
     #[test]
-    fn numbers_nodes_and_times_do_not_matter_and_kinds_do() {
-        let shape = Shape::of(&plan("[1]", 3, "silent"));
-        assert_eq!(shape.to_string(), "byzantine silent; drop UPDATE; write");
-        assert_eq!(shape, Shape::of(&plan("[0, 2]", 40, "silent")));
-        let other = Shape::of(&plan("[1]", 3, "replay"));
-        assert_ne!(shape, other);
-        assert_ne!(shape.name(), other.name());
-        assert_eq!(shape.name().len(), DIGITS);
+    fn nodes_do_not_matter_and_neither_does_how_a_process_ends() {
+        let kill = Shape::of(&plan("kind = \"kill\", nodes = [1, 2]", CALM));
+        assert_eq!(kill.to_string(), "crash; drop UPDATE");
+        assert_eq!(kill, Shape::of(&plan("kind = \"disk\", node = 0, disk = \"full\"", CALM)));
+        let pause = Shape::of(&plan("kind = \"pause\", nodes = [1]", CALM));
+        assert_ne!(kill.name(), pause.name());
+        let lie = |lie| {
+            Shape::of(&plan(&format!("kind = \"byzantine\", nodes = [1], lie = \"{lie}\""), CALM))
+        };
+        assert_ne!(lie("silent"), lie("replay"));
+        assert_eq!(lie("silent").to_string(), "byzantine silent; drop UPDATE");
+    }
+
+    #[test]
+    fn where_chance_decides_about_messages_nobody_knows_which_matter() {
+        let drawn = Shape::of(&plan("kind = \"kill\", nodes = [1]", ""));
+        assert_eq!((drawn.faults().as_str(), drawn.messages()), ("crash", None));
+        let fault = "kind = \"loss\", ends = [\"n1\"], per_mille = 5";
+        let lost = Shape::of(&plan(fault, CALM));
+        assert_eq!(lost.to_string(), "no fault; messages by chance");
     }
 
     #[test]
     fn a_shape_has_the_same_name_for_ever() {
-        assert_eq!(Shape::of(&plan("[1]", 3, "silent")).name(), "");
+        assert_eq!(Shape::of(&plan("kind = \"kill\", nodes = [1]", CALM)).name(), "e289e37d");
     }
 }

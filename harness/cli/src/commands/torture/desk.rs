@@ -36,8 +36,19 @@ struct State<'a> {
     shrinks: BTreeMap<(usize, u64), Shrink>,
     /// Jobs that were dealt out and are not yet done.
     open: usize,
+    /// Threads that may still run something live, and find something.
+    live_threads: usize,
     /// How long the longest live run took.
     longest_live: Duration,
+}
+
+/// What is known of live runs before there was one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lively {
+    /// How many threads run them.
+    pub(super) threads: usize,
+    /// How long one is thought to take, until one took longer.
+    pub(super) run: Duration,
 }
 
 /// Something to be done.
@@ -92,16 +103,22 @@ impl Clock {
 }
 
 impl<'a> Desk<'a> {
-    /// A desk for these runs. A live one is thought to take as long as `live_run` until one took longer.
+    /// A desk for these runs.
     pub(super) fn new(
         clock: Clock,
         stop: &'a AtomicBool,
         simulated: Numbers<'a>,
         live: Numbers<'a>,
-        live_run: Duration,
+        lively: Lively,
     ) -> Self {
-        let state =
-            State { simulated, live, shrinks: BTreeMap::new(), open: 0, longest_live: live_run };
+        let state = State {
+            simulated,
+            live,
+            shrinks: BTreeMap::new(),
+            open: 0,
+            live_threads: lively.threads,
+            longest_live: lively.run,
+        };
         Self { clock, stop, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -124,7 +141,7 @@ impl<'a> Desk<'a> {
                 state.open += 1;
                 return job;
             }
-            if state.open == 0 {
+            if state.open == 0 && state.live_threads == 0 {
                 self.changed.notify_all();
                 return None;
             }
@@ -132,16 +149,20 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// The next live run; nothing where there is none, or where it would not end in time.
+    /// The next live run; nothing where there is none, or where it would not end in time: then this thread does not ask
+    /// again.
     pub(super) fn next_live(&self) -> Option<u64> {
         let mut state = self.state();
         let fits = self.clock.left().is_none_or(|left| state.longest_live <= left);
-        if self.stop.load(Ordering::Relaxed) || !fits {
-            return None;
+        let may_begin = fits && !self.stop.load(Ordering::Relaxed);
+        let index = if may_begin { state.live.next() } else { None };
+        if index.is_some() {
+            state.open += 1;
+        } else {
+            state.live_threads = state.live_threads.saturating_sub(1);
+            self.changed.notify_all();
         }
-        let index = state.live.next()?;
-        state.open += 1;
-        Some(index)
+        index
     }
 
     /// A live run took so long.
@@ -182,6 +203,8 @@ impl<'a> Desk<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     fn clock(budget: Option<Duration>, before: Duration) -> Clock {
@@ -193,7 +216,27 @@ mod tests {
     }
 
     fn desk(clock: Clock, stop: &AtomicBool) -> Desk<'_> {
-        Desk::new(clock, stop, Box::new(0..2), Box::new(100..101), Duration::from_secs(20))
+        let lively = Lively { threads: 1, run: Duration::from_secs(20) };
+        Desk::new(clock, stop, Box::new(0..2), Box::new(100..101), lively)
+    }
+
+    #[test]
+    fn whoever_has_nothing_to_do_waits_for_what_live_runs_find() {
+        let stop = AtomicBool::new(false);
+        let desk = desk(clock(None, Duration::ZERO), &stop);
+        let next = || desk.next().inspect(|_| desk.done());
+        thread::scope(|scope| {
+            let simulating = scope.spawn(|| std::iter::from_fn(next).collect::<Vec<Job>>());
+            while desk.state().simulated.size_hint().0 > 0 {
+                thread::yield_now();
+            }
+            assert_eq!(desk.next_live(), Some(100));
+            desk.shrink(0, shrink(100));
+            desk.done();
+            assert_eq!(desk.next_live(), None);
+            let jobs = simulating.join().unwrap();
+            assert_eq!(jobs, [Job::Run(0), Job::Run(1), Job::Shrink(shrink(100))]);
+        });
     }
 
     #[test]
@@ -206,12 +249,12 @@ mod tests {
         assert_eq!(desk.next(), Some(Job::Shrink(shrink(3))));
         assert_eq!(desk.next(), Some(Job::Run(0)));
         assert_eq!(desk.next(), Some(Job::Run(1)));
-        for _ in 0..4 {
+        assert_eq!(desk.next_live(), Some(100));
+        assert_eq!(desk.next_live(), None);
+        for _ in 0..5 {
             desk.done();
         }
         assert_eq!(desk.next(), None);
-        assert_eq!(desk.next_live(), Some(100));
-        assert_eq!(desk.next_live(), None);
     }
 
     #[test]
@@ -226,10 +269,10 @@ mod tests {
         over.shrink(0, shrink(9));
         assert_eq!(over.next(), Some(Job::Shrink(shrink(9))), "what is new has a little longer");
         over.done();
-        assert_eq!(over.next(), None);
+        assert_eq!((over.next_live(), over.next()), (None, None));
         let long_over = desk(clock(minute, Duration::from_mins(2)), &stop);
         long_over.shrink(0, shrink(9));
-        assert_eq!(long_over.next(), None);
+        assert_eq!((long_over.next_live(), long_over.next()), (None, None));
     }
 
     #[test]

@@ -24,10 +24,14 @@ pub(super) struct Examined {
     pub(super) demand: String,
     /// What its plan was drawn from.
     pub(super) seed: u64,
-    /// The name of the failure that it is one of.
+    /// The name of the failure that it is one of, unless it may be one of another ([`Self::is_loose`]).
     pub(super) signature: String,
     /// The shape of the shrunk plan in words; empty where nothing was shrunk.
     pub(super) shape: String,
+    /// The part of the shape that tells of faults.
+    pub(super) faults: String,
+    /// The shrunk plan leaves messages to chance: which of them matter is not known.
+    pub(super) is_loose: bool,
     /// What is wrong in the run of the shrunk plan.
     pub(super) sentence: String,
     pub(super) steps: Vec<String>,
@@ -60,6 +64,8 @@ impl Examined {
             seed,
             signature: unshrunk(&job.system, &job.demand, job.world),
             shape: String::new(),
+            faults: String::new(),
+            is_loose: false,
             sentence: String::new(),
             steps: Vec::new(),
             before: String::new(),
@@ -71,6 +77,8 @@ impl Examined {
     /// It has this shape now, which decides its signature.
     pub(super) fn is_shrunk_to(&mut self, shape: &Shape) {
         self.shape = shape.to_string();
+        self.faults = shape.faults();
+        self.is_loose = shape.messages().is_none();
         self.signature = format!("{}-{}-{}", self.system, self.demand, shape.name());
     }
 

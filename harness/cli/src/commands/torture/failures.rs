@@ -21,7 +21,7 @@ use super::draw::Drawer;
 use super::examined::{Examined, FAILURES, FINDING, FOUND, SHRUNK};
 use super::journal::Runs;
 use super::tally::Tally;
-use super::work::{keep_run, make, write_plan};
+use super::work::{JUDGING, keep_run, make, write_plan};
 use crate::commands::report;
 use crate::error::CliError;
 use crate::output;
@@ -54,8 +54,31 @@ pub(super) fn failures(tally: &Tally, examined: &BTreeMap<u64, Examined>) -> Fai
             failures.entry(one.signature.clone()).or_default().push(one);
         }
     }
+    let mut failures = joined(failures);
     for findings in failures.values_mut() {
-        findings.sort_by_key(|one| (one.world != WorldKind::Sim, one.index));
+        findings.sort_by_key(|one| (one.world != WorldKind::Sim, one.is_loose, one.index));
+    }
+    failures
+}
+
+/// Findings whose small plans leave messages to chance are taken for those of which it is known what becomes of which
+/// messages, where the rest is the same: for the first of these by name.
+fn joined(mut failures: Failures) -> Failures {
+    let is_loose = |findings: &[Examined]| findings.first().is_some_and(|one| one.is_loose);
+    let loose: Vec<String> = failures
+        .iter()
+        .filter(|(_, findings)| is_loose(findings))
+        .map(|(signature, _)| signature.clone())
+        .collect();
+    for signature in loose {
+        let Some(findings) = failures.remove(&signature) else { continue };
+        let is_like = |other: &[Examined]| {
+            let key = |one: &Examined| (one.system.clone(), one.demand.clone(), one.faults.clone());
+            let is_shrunk = other.first().is_some_and(|one| !one.shape.is_empty());
+            is_shrunk && !is_loose(other) && other.first().map(key) == findings.first().map(key)
+        };
+        let like = failures.iter().find(|(_, other)| is_like(other)).map(|(name, _)| name.clone());
+        failures.entry(like.unwrap_or(signature)).or_default().extend(findings);
     }
     failures
 }
@@ -158,7 +181,7 @@ fn move_to(from: &Path, to: &Path) -> Result<(), CliError> {
 pub(super) fn rewrite_pages(place: &Path) -> Result<(), CliError> {
     for folder in [place.to_owned(), place.join(SHRUNK)] {
         if folder.join(store::REPORT).exists() {
-            report::rewrite(&folder)?;
+            report::rewrite(&folder, JUDGING)?;
         }
     }
     Ok(())
@@ -213,4 +236,40 @@ pub(super) fn is_kept(tally: &Tally, index: u64) -> bool {
 pub(super) fn undecided_place(folder: &Path, kept: &str, index: u64) -> String {
     let place = format!("{kept}/{index}");
     if folder.join(&place).exists() { place } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(index: u64, signature: &str, faults: &str, is_loose: bool) -> Examined {
+        let job = Shrink {
+            index,
+            world: WorldKind::Sim,
+            system: "vr".to_owned(),
+            demand: "V-I7".to_owned(),
+        };
+        Examined {
+            signature: signature.to_owned(),
+            shape: "known".to_owned(),
+            faults: faults.to_owned(),
+            is_loose,
+            ..Examined::unshrunk(&job, 1)
+        }
+    }
+
+    #[test]
+    fn what_leaves_messages_to_chance_joins_what_does_not_where_faults_are_the_same() {
+        let all = [
+            finding(1, "any", "crash", true),
+            finding(2, "drop", "crash", false),
+            finding(3, "other", "pause", true),
+        ];
+        let own: Failures =
+            all.iter().map(|one| (one.signature.clone(), vec![one.clone()])).collect();
+        let failures = joined(own);
+        let numbers = |name: &str| failures[name].iter().map(|one| one.index).collect::<Vec<_>>();
+        assert_eq!(failures.keys().collect::<Vec<_>>(), ["drop", "other"]);
+        assert_eq!((numbers("drop"), numbers("other")), (vec![2, 1], vec![3]));
+    }
 }

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::campaign::{Campaign, Until};
-use super::desk::{Clock, Desk, Job, Numbers, Shrink};
+use super::desk::{Clock, Desk, Job, Lively, Numbers, Shrink};
 use super::examined::{Examined, FOUND};
 use super::failures::{self, Failures, failures};
 use super::indices::Indices;
@@ -91,7 +91,7 @@ impl Night<'_> {
             self.stop,
             self.numbers(WorldKind::Sim, &done),
             self.numbers(WorldKind::Live, &done),
-            self.campaign.time_limit + LIVE_MORE,
+            self.lively(),
         );
         ask_again(books, &desk);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -105,12 +105,10 @@ impl Night<'_> {
                 let (news, desk) = (news.clone(), &desk);
                 scope.spawn(move || self.simulate(clock, desk, &news));
             }
-            if self.campaign.worlds.contains(&WorldKind::Live) {
-                for _ in 0..self.campaign.live_jobs.get() {
-                    let (news, desk, runtime) = (news.clone(), &desk, &runtime);
-                    let halted = halted.clone();
-                    scope.spawn(move || self.run_live(clock, runtime, desk, &halted, &news));
-                }
+            for _ in 0..self.lively().threads {
+                let (news, desk, runtime) = (news.clone(), &desk, &runtime);
+                let halted = halted.clone();
+                scope.spawn(move || self.run_live(clock, runtime, desk, &halted, &news));
             }
             drop(news);
             let kept = self.keep_books(books, &desk, clock, &heard, &halt);
@@ -121,6 +119,14 @@ impl Night<'_> {
             }
             kept
         })
+    }
+
+    fn lively(&self) -> Lively {
+        let has_live = self.campaign.worlds.contains(&WorldKind::Live);
+        Lively {
+            threads: if has_live { self.campaign.live_jobs.get() } else { 0 },
+            run: self.campaign.time_limit + LIVE_MORE,
+        }
     }
 
     /// The numbers of the runs of a world that are to be done.

@@ -30,8 +30,9 @@ use crate::error::CliError;
 use crate::panics;
 use crate::store;
 
-/// What judging one small history may cost: hundreds of times what it does.
-const JUDGING: Budget = Budget { time: Duration::from_secs(5), memory_bytes: 256 << 20 };
+/// What judging one run may cost: for most of them hundreds of times what it does. One that takes longer is unknown, and
+/// must not hold up a night.
+pub(super) const JUDGING: Budget = Budget { time: Duration::from_secs(5), memory_bytes: 256 << 20 };
 /// So many plans are run for one finding at most, where nothing else ends it: what comes of it depends on no clock.
 const TRIES_MAX: u64 = 20_000;
 /// A live run is told to the simulator in at most so long.
@@ -138,7 +139,7 @@ impl Worker {
         };
         let ended =
             run::live::record(runtime, folder, &drawn.plan, self.campaign.mutants, watched)?;
-        let finished = run::finish(&drawn.plan, folder, ended, Budget::default())?;
+        let finished = run::finish(&drawn.plan, folder, ended, JUDGING)?;
         if finished.interrupted {
             return Ok(None);
         }
@@ -237,7 +238,7 @@ pub(super) fn keep_run(folder: &Path, plan: &Plan, campaign: &Campaign) -> Resul
     make(folder)?;
     let started = run::started(Timestamp::now());
     let ended = run::simulated::record(folder, plan, campaign.mutants, started)?;
-    let finished = run::finish(plan, folder, ended, Budget::default())?;
+    let finished = run::finish(plan, folder, ended, JUDGING)?;
     let digest = finished.digest();
     let breaks = finished.breaks.filter(|_| finished.results.verdict == Verdict::Invalid);
     let shows = breaks.map(|breaks| Shows {
