@@ -2,6 +2,7 @@
 //! a form, and it comes again by itself while something is going on.
 
 use std::cmp::Reverse;
+use std::fmt::Write as _;
 
 use askama::Template;
 
@@ -109,7 +110,8 @@ impl Query {
         let fields = [("verdict", verdict), ("system", system), ("text", text), ("sort", sort)];
         let mut address = format!("?page={page}");
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
-            address += &format!("&{name}={}", encoded(value));
+            // Writing to a String cannot fail.
+            let _ = write!(address, "&{name}={}", encoded(value));
         }
         address
     }

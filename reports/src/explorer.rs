@@ -86,12 +86,10 @@ impl Explorer {
         clients: Option<u32>,
         end_ns: u64,
     ) -> Result<Option<Self>, serde_json::Error> {
-        if operations.is_empty() {
-            return Ok(None);
-        }
+        let Some(first) = operations.first() else { return Ok(None) };
         let lanes = Lanes::new(operations, clients);
         let roles = roles(results);
-        let has_keys = operations.iter().any(|operation| operation.key != operations[0].key);
+        let has_keys = operations.iter().any(|operation| operation.key != first.key);
         let mut columns = Columns::default();
         let mut texts = String::new();
         let mut errors = Vec::new();

@@ -2,6 +2,7 @@
 //! It needs chromedriver (Debian: chromium-driver) on the path. Where the variable names a folder, pictures of what was
 //! seen are left in it. Without the variable nothing is looked at.
 #![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
+#![expect(clippy::print_stdout, reason = "how long pages take to open is told")]
 
 mod support;
 
@@ -71,7 +72,7 @@ impl Browser {
         let mut wishes = DesiredCapabilities::chrome();
         let (width, height) = look.size;
         let size = format!("--window-size={width},{height}");
-        let scheme = if look.dark { 0 } else { 1 };
+        let scheme = u8::from(!look.dark);
         let scheme = format!("--blink-settings=preferredColorScheme={scheme}");
         for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", &size, &scheme] {
             wishes.add_arg(argument).unwrap();
@@ -189,14 +190,17 @@ fn evil() -> Specimen {
     builder.push(Time(1_000), What::Invoke(Step { error: None, ..step(value()) })).unwrap();
     builder.push(Time(2_000), What::Info(step(value()))).unwrap();
     let mut plan = plan(1, 5_000, &FaultChoice::Named(Vec::new()));
-    plan.name = EVIL.to_owned();
-    plan.system.kind = EVIL.to_owned();
+    EVIL.clone_into(&mut plan.name);
+    EVIL.clone_into(&mut plan.system.kind);
     let mut specimen = Specimen::new(plan, builder.finish(), Some(EVIL));
-    specimen.header.program = EVIL.to_owned();
+    EVIL.clone_into(&mut specimen.header.program);
     specimen.logs.push(Log { name: EVIL.to_owned(), text: EVIL.to_owned() });
     specimen.commands.push((EVIL.to_owned(), EVIL.to_owned()));
     specimen
 }
+
+/// As long as a run of an hour.
+const OPERATIONS: u64 = 100_000;
 
 #[test]
 fn a_reader_finds_what_is_wrong() {
@@ -204,7 +208,6 @@ fn a_reader_finds_what_is_wrong() {
         println!("skipped: QUORATE_BROWSER is not set");
         return;
     }
-    const OPERATIONS: u64 = 100_000;
     let sandbox = tempfile::tempdir().unwrap();
     let put = |name: &str, specimen: &Specimen| {
         let path = sandbox.path().join(name);

@@ -97,6 +97,7 @@ pub(super) fn happenings(tape: &Tape, who: Endpoint, functions: &[&str]) -> Vec<
         }
         Happened::Sent(_)
         | Happened::Missed(_)
+        | Happened::Observed { .. }
         | Happened::Completed(_)
         | Happened::Crashed(_)
         | Happened::Fault(_)

@@ -56,7 +56,7 @@ fn latency(
             .build_cartesian_2d(0.0..seconds, (low..high).log_scale())
             .map_err(|error| failed(&error))?;
         shade(&mut chart, spans, seconds, (low, high))?;
-        mesh(&mut chart, &in_words)?;
+        mesh(&mut chart, &|milliseconds| in_words(*milliseconds))?;
         root.present().map_err(|error| failed(&error))?;
         // Later ones lie on top: what went wrong must not be hidden.
         let place = |point: &(f64, f64)| chart.backend_coord(point);

@@ -136,8 +136,8 @@ fn decades(low: f64, high: f64) -> (f64, f64) {
 }
 
 /// Milliseconds at an axis.
-fn in_words(milliseconds: &f64) -> String {
-    if *milliseconds >= 1_000.0 {
+fn in_words(milliseconds: f64) -> String {
+    if milliseconds >= 1_000.0 {
         format!("{} s", milliseconds / 1_000.0)
     } else {
         format!("{milliseconds} ms")

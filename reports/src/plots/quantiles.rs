@@ -103,7 +103,7 @@ fn draw(
             .build_cartesian_2d(0.0..seconds, (low..high).log_scale())
             .map_err(|error| failed(&error))?;
         shade(&mut chart, spans, seconds, (low, high))?;
-        mesh(&mut chart, &in_words)?;
+        mesh(&mut chart, &|milliseconds| in_words(*milliseconds))?;
         let colour = Ink::of(Kind::Ok).colour();
         for (name, share, thickness) in DRAWN {
             let steps = stretches.iter().flat_map(|stretch| {

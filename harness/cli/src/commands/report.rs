@@ -132,7 +132,7 @@ pub(crate) fn write(
         results,
         commands: &commands,
         story: story.as_deref(),
-        logs: &logs(&store::folder_of(source)),
+        logs: &logs(store::folder_of(source)),
     })
     .map_err(CliError::harness)?;
     store::write_whole(out, page.as_bytes())

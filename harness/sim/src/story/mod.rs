@@ -8,6 +8,7 @@ mod steps;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use quorate_plan::Endpoint;
 use quorate_systems::contract::Command;
@@ -100,9 +101,9 @@ impl Story {
                 targets: Vec::new(),
             },
         };
-        let begin = begin(&tape, end, &part);
-        let rare = rare(tape.events.iter().take(end).skip(begin));
-        Self { tape, begin, objection, part, rare }
+        let first = first_of(&tape, end, &part);
+        let rare = rare(tape.events.iter().take(end).skip(first));
+        Self { tape, part, rare, begin: first, objection }
     }
 
     /// What was recorded.
@@ -125,10 +126,11 @@ impl Story {
         });
         let told: Vec<_> = told.collect();
         let last = told.iter().skip(told.len().saturating_sub(lines_max));
-        last.map(|(at_us, by, text)| {
-            format!("{:>14} ms  {:<4} {text}\n", ms(*at_us), self.name(*by))
+        last.fold(String::new(), |mut lines, (at_us, by, text)| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(lines, "{:>14} ms  {:<4} {text}", ms(*at_us), self.name(*by));
+            lines
         })
-        .collect()
     }
 
     /// The space-time diagram as text, about a hundred columns wide.
@@ -230,7 +232,7 @@ fn rare<'a>(events: impl Iterator<Item = &'a Event>) -> BTreeSet<&'static str> {
 }
 
 /// The place of the first event of a part that ends at `end`.
-fn begin(tape: &Tape, end: usize, part: &Part) -> usize {
+fn first_of(tape: &Tape, end: usize, part: &Part) -> usize {
     let since =
         part.since_us.map_or(0, |since| tape.events.partition_point(|event| event.at_us < since));
     let mut room = part.messages_max;

@@ -116,7 +116,7 @@ pub(super) fn beside(file: &Path) -> PathBuf {
         }
     }
     if stem == "-" {
-        stem = "history".to_owned();
+        "history".clone_into(&mut stem);
     }
     file.with_file_name(format!("{stem}.html"))
 }

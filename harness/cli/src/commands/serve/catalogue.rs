@@ -88,27 +88,25 @@ impl Catalogue {
         let mut entry = self.entry(folder, store::REPORT);
         if let Some((plan, mutant)) = header(&history) {
             entry.system = plan.system.kind;
-            entry.world = match plan.world {
+            let world = match plan.world {
                 WorldKind::Live => "live",
                 WorldKind::Sim => "sim",
-            }
-            .to_owned();
+            };
+            world.clone_into(&mut entry.world);
             entry.mutant = mutant.unwrap_or_default();
         } else if !history.exists() {
             return None;
         }
-        match read::<Judged>(&folder.join(store::RESULTS)) {
-            Some(judged) => {
-                entry.verdict = judged.verdict.to_string();
-                entry.why = judged.sentences.into_iter().next().unwrap_or_default();
-                entry.size = judged.statistics.all.invoked;
-                entry.duration_ns = judged.statistics.duration_ns;
-            }
-            None => {
-                let age = changed(&history).and_then(|at| at.elapsed().ok());
-                entry.is_running = age.is_some_and(|age| age < RECENT);
-                entry.verdict = if entry.is_running { "running" } else { "stopped" }.to_owned();
-            }
+        if let Some(judged) = read::<Judged>(&folder.join(store::RESULTS)) {
+            entry.verdict = judged.verdict.to_string();
+            entry.why = judged.sentences.into_iter().next().unwrap_or_default();
+            entry.size = judged.statistics.all.invoked;
+            entry.duration_ns = judged.statistics.duration_ns;
+        } else {
+            let age = changed(&history).and_then(|at| at.elapsed().ok());
+            entry.is_running = age.is_some_and(|age| age < RECENT);
+            let state = if entry.is_running { "running" } else { "stopped" };
+            state.clone_into(&mut entry.verdict);
         }
         Some(entry)
     }
@@ -148,11 +146,11 @@ impl Catalogue {
         let (test, began) = (name(folder.parent()), name(Some(folder)));
         let inside = folder.strip_prefix(&self.root).unwrap_or(folder);
         let parts = inside.components().map(|part| part.as_os_str().to_string_lossy());
-        let address: String =
-            parts.map(|part| format!("/{}", quorate_reports::encoded(&part))).collect();
+        let parts = parts.map(|part| quorate_reports::encoded(&part));
+        let address = parts.collect::<Vec<String>>().join("/");
         let has_page = folder.join(page).is_file();
         Entry {
-            href: if has_page { format!("{FILES}{address}/{page}") } else { String::new() },
+            href: if has_page { format!("{FILES}/{address}/{page}") } else { String::new() },
             name: test,
             began,
             verdict: String::new(),
