@@ -16,7 +16,7 @@ fn pages(criterion: &mut Criterion) {
         let specimen = long(wanted);
         let operations = specimen.results.statistics.all.invoked;
         let bytes = specimen.page().len();
-        println!("{operations} operations: {:.1} MB", bytes as f64 / 1e6);
+        println!("{operations} operations: {} kB", bytes / 1_000);
         group.throughput(Throughput::Elements(operations));
         group.bench_function(wanted.to_string(), |bencher| {
             bencher.iter(|| black_box(specimen.page().len()));
