@@ -57,13 +57,13 @@ pub struct Latency {
 pub fn statistics(history: &History, operations: &[Operation]) -> Statistics {
     let duration_ns = history.events().last().map_or(0, |event| event.time.0);
     let mut all = Tally::new();
-    let mut functions: BTreeMap<String, Tally> = BTreeMap::new();
+    let mut functions: BTreeMap<&str, Tally> = BTreeMap::new();
     for operation in operations {
         all.count(operation);
-        functions.entry(operation.f.clone()).or_insert_with(Tally::new).count(operation);
+        functions.entry(&operation.f).or_insert_with(Tally::new).count(operation);
     }
     let functions =
-        functions.into_iter().map(|(f, tally)| (f, tally.finish(duration_ns))).collect();
+        functions.into_iter().map(|(f, tally)| (f.to_owned(), tally.finish(duration_ns))).collect();
     Statistics { duration_ns, all: all.finish(duration_ns), functions }
 }
 

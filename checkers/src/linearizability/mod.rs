@@ -204,6 +204,13 @@ fn by_key<'a, M: Model>(
     model: &M,
     operations: &'a [Operation],
 ) -> BTreeMap<Option<Key>, Vec<&'a Operation>> {
+    let mut by_key: BTreeMap<Option<Key>, Vec<&Operation>> = BTreeMap::new();
+    if !M::JOINS_KEYS {
+        for operation in operations {
+            by_key.entry(operation.key).or_default().push(operation);
+        }
+        return by_key;
+    }
     let mut joined = Joined::default();
     for operation in operations {
         let keys = model.keys(operation);
@@ -211,7 +218,6 @@ fn by_key<'a, M: Model>(
             joined.join(*one, *other);
         }
     }
-    let mut by_key: BTreeMap<Option<Key>, Vec<&Operation>> = BTreeMap::new();
     for operation in operations {
         let key = model.keys(operation).first().map(|key| joined.least(*key));
         by_key.entry(key).or_default().push(operation);

@@ -229,13 +229,13 @@ impl<M: Model> Search<M> {
         method: Method,
         preference: Preference,
     ) -> Self {
-        let spans = task.spans();
+        let spans = &task.spans;
         Self {
             has_rules: method != Method::Plain,
             preference,
-            list: List::new(&spans),
+            list: List::new(spans),
             ordered: Ordered::nothing(method.precision(), task.len()),
-            lookahead: model.lookahead(&task.ops, &spans),
+            lookahead: model.lookahead(&task.ops, spans),
             state: common.steps.initial(),
             trail: Vec::with_capacity(task.len()),
             needed: spans.iter().filter(|span| span.end.is_some()).count(),
@@ -456,7 +456,7 @@ pub(super) fn is_legal<M: Model>(model: &M, task: &Task<'_, M>, order: &[usize])
     let mut latest_call = 0;
     let mut is_left = vec![true; task.len()];
     for &place in order {
-        let (Some(operation), Some(op)) = (task.operations.get(place), task.ops.get(place)) else {
+        let (Some(span), Some(op)) = (task.spans.get(place), task.ops.get(place)) else {
             return false;
         };
         let is_possible = if model.is_read_only(op) {
@@ -465,12 +465,12 @@ pub(super) fn is_legal<M: Model>(model: &M, task: &Task<'_, M>, order: &[usize])
             model.apply(&mut state, op)
         };
         // None may have ended before one that was ordered earlier was called.
-        latest_call = latest_call.max(operation.invoke);
-        let is_late = operation.definite_end().is_some_and(|end| end < latest_call);
+        latest_call = latest_call.max(span.call);
+        let is_late = span.end.is_some_and(|end| end < latest_call);
         let is_first = is_left.get_mut(place).is_some_and(std::mem::take);
         if is_late || !is_first || !is_possible {
             return false;
         }
     }
-    task.operations.iter().zip(&is_left).all(|(operation, left)| !left || !operation.is_ok())
+    task.spans.iter().zip(&is_left).all(|(span, left)| !left || span.end.is_none())
 }

@@ -24,7 +24,7 @@ use std::marker::PhantomData;
 
 use rustc_hash::FxHashSet;
 
-use super::{Case, Lookahead, Malformed, Member, Model, Span};
+use super::{Case, Lookahead, Malformed, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 use accuse::Order;
 use trace::{Arranged, Trace};
@@ -250,12 +250,12 @@ impl<D: Discipline> Model for Container<D> {
         ops.iter().map(is_unobserved).collect()
     }
 
-    fn guess(&self, members: &[Member<'_, ContainerOp>]) -> Option<Vec<usize>> {
-        trace(members).order(D::arrange)
+    fn guess(&self, ops: &[ContainerOp], spans: &[Span]) -> Option<Vec<usize>> {
+        Trace::new(ops, spans).order(D::arrange)
     }
 
-    fn suspects(&self, members: &[Member<'_, ContainerOp>]) -> Vec<Vec<usize>> {
-        trace(members).refutations(D::arrange)
+    fn suspects(&self, ops: &[ContainerOp], spans: &[Span]) -> Vec<Vec<usize>> {
+        Trace::new(ops, spans).refutations(D::arrange)
     }
 
     fn lookahead(&self, ops: &[ContainerOp], spans: &[Span]) -> Foregone {
@@ -267,7 +267,7 @@ impl<D: Discipline> Model for Container<D> {
         match &operation.outcome {
             _ if *input != Value::Nil => format!("{f} {input}"),
             Outcome::Ok(taken) => format!("{f} -> {taken}"),
-            Outcome::Fail | Outcome::Info | Outcome::Pending => f.clone(),
+            Outcome::Fail | Outcome::Info | Outcome::Pending => f.to_string(),
         }
     }
 
@@ -292,12 +292,6 @@ impl Lookahead<VecDeque<i64>> for Foregone {
     fn is_doomed(&self, _: &VecDeque<i64>) -> bool {
         self.is_refuted
     }
-}
-
-fn trace(members: &[Member<'_, ContainerOp>]) -> Trace {
-    let ops: Vec<ContainerOp> = members.iter().map(|member| *member.op).collect();
-    let spans: Vec<Span> = members.iter().map(Member::span).collect();
-    Trace::new(&ops, &spans)
 }
 
 fn taken(operation: &Operation, take: &str) -> Result<ContainerOp, Malformed> {

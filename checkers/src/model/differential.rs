@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::{
-    AppendList, Bag, CasRegister, Kv, KvTransaction, Lease, Lookahead, Malformed, Member, Model,
+    AppendList, Bag, CasRegister, Kv, KvTransaction, Lease, Lookahead, Malformed, Model,
     MultiRegister, Mutex, PriorityQueue, Queue, REFUSED, Register, Span, Stack,
 };
 use crate::history::{Operation, Value};
@@ -269,10 +269,10 @@ impl<M: Model> Model for Mutated<M> {
         }
     }
 
-    fn suspects(&self, members: &[Member<'_, M::Op>]) -> Vec<Vec<usize>> {
+    fn suspects(&self, ops: &[M::Op], spans: &[Span]) -> Vec<Vec<usize>> {
         match self.1 {
-            Mutation::SuspectsAll => (0..members.len()).map(|place| vec![place]).collect(),
-            _ => self.0.suspects(members),
+            Mutation::SuspectsAll => (0..ops.len()).map(|place| vec![place]).collect(),
+            _ => self.0.suspects(ops, spans),
         }
     }
 

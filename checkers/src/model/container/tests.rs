@@ -112,7 +112,7 @@ fn operation<D: Discipline>(
         invoke,
         complete: Some(complete),
         process: ProcessId(invoke),
-        f: f.to_owned(),
+        f: f.into(),
         key: Some(Key(0)),
         input,
         outcome,
@@ -134,8 +134,7 @@ fn disagreement<D: Discipline>(all: &[Operation], expected: bool) -> Option<&'st
     let is_exact = !task.ops.contains(&ContainerOp::TookUnknown);
     let is_ordered = task.guessed(&model).is_some();
     let is_refuted = task.refuted(&model, limits).is_some();
-    let spans: Vec<_> = task.members().map(|member| member.span()).collect();
-    let is_doomed = model.lookahead(&task.ops, &spans).is_refuted;
+    let is_doomed = model.lookahead(&task.ops, &task.spans).is_refuted;
     match (expected, is_ordered, is_refuted, is_doomed) {
         (false, true, ..) => Some("an order that is none"),
         (true, _, true, _) | (true, _, _, true) => Some("the refutation of an order"),
