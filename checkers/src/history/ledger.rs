@@ -5,7 +5,7 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use super::{SmolStr, Event, Key, Nemesis, NemesisPhase, ProcessId, Step, Time, What};
+use super::{Event, Key, Nemesis, NemesisPhase, ProcessId, SmolStr, Step, Time, What};
 
 /// An event that cannot follow the ones before it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

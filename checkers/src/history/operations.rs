@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::{SmolStr, Event, History, Key, ProcessId, Step, Time, Value, What};
+use super::{Event, History, Key, ProcessId, SmolStr, Step, Time, Value, What};
 
 /// An invocation and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

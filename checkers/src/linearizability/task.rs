@@ -6,6 +6,7 @@ use super::search::is_legal;
 use super::{Found, Limits, Method, search};
 use crate::history::{Operation, Outcome};
 use crate::model::{Malformed, Member, Model, Span};
+use crate::rules::{Rule, holds};
 
 /// Operations that did or may have happened, with their meaning, in order of invocation.
 #[derive(Debug)]
@@ -34,14 +35,19 @@ impl<'a, M: Model> Task<'a, M> {
         let mut task = Self::for_so_many(operations.size_hint().0);
         for operation in operations {
             let parsed = model.parse(operation)?;
-            if let Some(op) = parsed.filter(|_| operation.outcome != Outcome::Fail) {
+            let is_out = operation.outcome == Outcome::Fail && holds(Rule::FailedIsOut);
+            if let Some(op) = parsed.filter(|_| !is_out) {
                 task.push(Member { operation, op: &op }.span(), operation, op);
             }
         }
         if task.spans.iter().all(|span| span.end.is_some()) {
             return Ok(task);
         }
-        let unobserved = model.unobserved(&task.ops);
+        let unobserved = if holds(Rule::UnobservedOnly) {
+            model.unobserved(&task.ops)
+        } else {
+            vec![true; task.len()]
+        };
         let mut unobserved = unobserved.into_iter();
         Ok(task.filtered(|member| unobserved.next() != Some(true) || member.operation.is_ok()))
     }

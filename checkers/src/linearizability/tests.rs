@@ -84,8 +84,7 @@ fn suspicions_are_right_and_find_every_violation_of_unique_values() {
         let is_legal = is_legal_by_brute_force(&all);
         let task = Task::new(&Register::new(), &all).unwrap();
         // Values from nowhere are left to the search, which sees them before it begins.
-        let is_doomed =
-            Register::new().lookahead(&task.ops, &task.spans).is_doomed(&Content::Nil);
+        let is_doomed = Register::new().lookahead(&task.ops, &task.spans).is_doomed(&Content::Nil);
         let part = task.refuted(&Register::new(), unlimited());
         assert!(part.is_none() || !is_legal, "seed {seed}: {history:?}");
         if !is_legal {

@@ -11,6 +11,7 @@
 
 mod accuse;
 mod cover;
+mod dues;
 mod fifo;
 mod least;
 mod least_tree;
@@ -27,6 +28,7 @@ use rustc_hash::FxHashSet;
 use super::{Case, Lookahead, Malformed, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 use accuse::Order;
+use dues::Due;
 use trace::{Arranged, Trace};
 
 /// Independent containers, empty at first. `D` says which element is taken.
@@ -72,6 +74,13 @@ pub trait Discipline: Sync {
     fn arrange(trace: &Trace) -> Arranged {
         let _ = trace;
         Err(Vec::new())
+    }
+
+    /// Elements that nobody is known to have taken and somebody must have, if there is an order, each with the last
+    /// moment for that. The default knows of none.
+    fn dues(trace: &Trace) -> Vec<Due> {
+        let _ = trace;
+        Vec::new()
     }
 }
 
@@ -132,6 +141,10 @@ impl Discipline for Least {
 
     fn arrange(trace: &Trace) -> Arranged {
         least::arrange(trace)
+    }
+
+    fn dues(trace: &Trace) -> Vec<Due> {
+        dues::of_least(trace)
     }
 }
 
@@ -251,15 +264,15 @@ impl<D: Discipline> Model for Container<D> {
     }
 
     fn guess(&self, ops: &[ContainerOp], spans: &[Span]) -> Option<Vec<usize>> {
-        Trace::new(ops, spans).order(D::arrange)
+        Trace::new(ops, spans).order::<D>()
     }
 
     fn suspects(&self, ops: &[ContainerOp], spans: &[Span]) -> Vec<Vec<usize>> {
-        Trace::new(ops, spans).refutations(D::arrange)
+        Trace::new(ops, spans).refutations::<D>()
     }
 
     fn lookahead(&self, ops: &[ContainerOp], spans: &[Span]) -> Foregone {
-        Foregone { is_refuted: !Trace::new(ops, spans).refutations(D::arrange).is_empty() }
+        Foregone { is_refuted: !Trace::new(ops, spans).refutations::<D>().is_empty() }
     }
 
     fn describe(&self, operation: &Operation) -> String {

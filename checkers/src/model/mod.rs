@@ -18,7 +18,6 @@ mod multi;
 mod mutex;
 mod numbering;
 mod register;
-mod rules;
 mod set;
 mod store;
 mod supply;

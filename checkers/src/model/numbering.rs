@@ -32,7 +32,8 @@ impl<T: Eq + Hash> Numbering<T> {
             count += 1;
         }
         let distance = usize::try_from(i128::from(greatest) - i128::from(least)).ok();
-        let near = distance.map_or(0, |distance| distance.saturating_add(1)).min(count * SPREAD_MAX);
+        let near =
+            distance.map_or(0, |distance| distance.saturating_add(1)).min(count * SPREAD_MAX);
         Self {
             least,
             near: vec![NONE; near],
@@ -57,7 +58,10 @@ impl<T: Eq + Hash> Numbering<T> {
             Named::Other(other) => *self.others.entry(other).or_insert(fresh),
         };
         if number == fresh {
-            self.count = fresh.checked_add(1).filter(|count| *count != NONE).expect("fewer than 2^32 values");
+            self.count = fresh
+                .checked_add(1)
+                .filter(|count| *count != NONE)
+                .expect("fewer than 2^32 values");
         }
         number
     }
@@ -68,7 +72,8 @@ impl<T: Eq + Hash> Numbering<T> {
     }
 
     fn slot(&mut self, integer: i64) -> Option<&mut u32> {
-        let place = integer.checked_sub(self.least).and_then(|place| usize::try_from(place).ok())?;
+        let place =
+            integer.checked_sub(self.least).and_then(|place| usize::try_from(place).ok())?;
         self.near.get_mut(place)
     }
 }

@@ -63,7 +63,8 @@ impl Lives {
                 (None, None) => return None,
             }
         }
-        let is_missing = |(content, count): (u32, &u32)| *count > 0 && lives.producer(content).is_none();
+        let is_missing =
+            |(content, count): (u32, &u32)| *count > 0 && lives.producer(content).is_none();
         let missing = (0..).zip(lives.starts.iter().skip(1)).skip(1).any(is_missing);
         if lives.producer(0).is_some() || missing {
             return None;

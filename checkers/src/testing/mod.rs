@@ -52,8 +52,13 @@ pub(crate) fn script(words: &str) -> History {
             doing.push((process, asked.0, asked.1));
         }
         let (_, f, input) = doing.iter().find(|(other, ..)| *other == process).unwrap().clone();
-        let step =
-            |value: Value| Step { process, f: f.as_str().into(), key: Some(Key(0)), value, error: None };
+        let step = |value: Value| Step {
+            process,
+            f: f.as_str().into(),
+            key: Some(Key(0)),
+            value,
+            error: None,
+        };
         let what = match act.split_once('=') {
             Some(("ok", value)) => What::Ok(step(value.parse().map_or(Value::Nil, Value::Int))),
             _ if act == "ok" => What::Ok(step(input)),

@@ -216,9 +216,8 @@ fn suspects(ops: &[ConsensusOp], spans: &[Span]) -> Vec<Vec<usize>> {
         .filter_map(|(place, (_, span))| Some((span.end?, place)))
         .min();
     if let Some((end, decider)) = earliest {
-        let is_late = |(op, span): (&ConsensusOp, &Span)| {
-            *op == ConsensusOp::Read(None) && end < span.call
-        };
+        let is_late =
+            |(op, span): (&ConsensusOp, &Span)| *op == ConsensusOp::Read(None) && end < span.call;
         let nil = ops.iter().zip(spans).position(is_late);
         suspects.extend(nil.map(|nil| with_causes(&[decider, nil])));
     }

@@ -9,7 +9,7 @@ use crate::history::{Key, Operation, Outcome, ProcessId, Time, Value};
 use crate::linearizability::{Budget, Limits, Task, check};
 use crate::model::Model;
 use crate::model::differential::{from, histories};
-use crate::model::rules::{Rule, without};
+use crate::rules::{Rule, without};
 use crate::testing::{Dice, Even, Object, has_order};
 use crate::verdict::Verdict;
 

@@ -3,8 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use super::{Content, List, Micro, StoreOp};
-use crate::model::witness::{self, Deed};
 use crate::model::Span;
+use crate::model::witness::{self, Deed};
 
 /// An order that is legal if there is a legal one, of a list whose elements are unique, or of a register whose values
 /// are.
