@@ -1,7 +1,7 @@
 //! How long a check takes and how much memory: a table over families of histories.
 //!
 //! `cargo run --release -p quorate-checkers --example families` runs them all, each in a process of its own, so that
-//! peaks of memory do not add up. `… -- NAME CLIENTS OPERATIONS [SECONDS]` runs one; names as in `benches/families`.
+//! peaks of memory do not add up. `… -- NAME CLIENTS OPERATIONS [SECONDS [MEGABYTES]]` runs one; names as in `benches/families`.
 //! `file NAME CLIENTS OPERATIONS` measures from the bytes of a history file to the verdict, also as EDN, JSON and a log.
 //!
 //! What is measured beside Porcupine (`benches/porcupine/porcupine.sh`): `write NAME CLIENTS OPERATIONS` prints the history
@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 use families::drawn;
 use quorate_checkers::foreign::{self, Format, Meaning, NilReads, RefusedCas};
 use quorate_checkers::history::{
-    Builder, Header, History, Operation, Outcome, Step, Time, What, Writer, operations, read,
+    Builder, Header, History, Operation, Outcome, Reader, Step, Time, What, Writer, operations,
+    read,
 };
 use quorate_checkers::linearizability::{Budget, Linearizability};
 use quorate_checkers::model::by_name;
@@ -115,10 +116,18 @@ fn main() {
             check(model, *refused == "observation", number(seconds) as u64, file);
         }
         [name, clients, operations, rest @ ..] => {
-            let seconds = rest.first().map_or(60, |seconds| number(seconds) as u64);
-            one(name, number(clients), number(operations), seconds);
+            let time = rest.first().map(|seconds| Duration::from_secs(number(seconds) as u64));
+            let memory_bytes = rest.get(1).map(|megabytes| (number(megabytes) as u64) << 20);
+            let Budget { time: usual, memory_bytes: enough } = Budget::default();
+            let budget = Budget {
+                time: time.unwrap_or(usual),
+                memory_bytes: memory_bytes.unwrap_or(enough),
+            };
+            one(name, number(clients), number(operations), budget);
         }
-        _ => println!("usage: families [[file|write] NAME CLIENTS OPERATIONS [SECONDS]]"),
+        _ => {
+            println!("usage: families [[file|write] NAME CLIENTS OPERATIONS [SECONDS [MEGABYTES]]]")
+        }
     }
 }
 
@@ -137,11 +146,10 @@ fn table() {
     }
 }
 
-fn one(name: &str, clients: usize, count: usize, seconds: u64) {
+fn one(name: &str, clients: usize, count: usize, budget: Budget) {
     let (model, operations) = drawn(name, clients, count).expect("a family");
     let before = memory("VmRSS");
     let (begun, busy) = (Instant::now(), on_cpu());
-    let budget = Budget { time: Duration::from_secs(seconds), ..Budget::default() };
     let judged = by_name(model).expect("a model").check(&operations, budget);
     let (took, busy) = (begun.elapsed(), on_cpu().saturating_sub(busy));
     let peak = memory("VmHWM");
@@ -229,6 +237,10 @@ fn foreign_file(history: &History, format: Format) {
 fn file(history: &History, model: &str) {
     let bytes = written(history, model);
     let begun = on_cpu();
+    let mut reader = Reader::open(bytes.as_slice()).expect("a history");
+    while reader.next_event().expect("a history").is_some() {}
+    let streamed = on_cpu().saturating_sub(begun);
+    let begun = on_cpu();
     let elapsed = || on_cpu().saturating_sub(begun);
     let file = read(bytes.as_slice()).expect("a history");
     let parsed = elapsed();
@@ -237,8 +249,9 @@ fn file(history: &History, model: &str) {
     let judged = by_name(model).expect("a model").check(&operations, Budget::default());
     let took = elapsed();
     println!(
-        "quorate, CPU time: {} MB, {} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",
+        "quorate, CPU time: {} MB, {} MB/s one by one, {} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",
         bytes.len() >> 20,
+        bytes.len() as u128 / streamed.as_micros().max(1),
         bytes.len() as u128 / parsed.as_micros().max(1),
         parsed.as_secs_f64(),
         paired.as_secs_f64(),

@@ -11,7 +11,7 @@
 //! each could get one, then those two could change places of which the one is due earlier and had the later one.
 
 use super::cover::Cover;
-use super::trace::{Proof, Trace};
+use super::trace::{Life, Proof, Trace};
 
 /// An element that somebody unknown has taken, if there is an order.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Due {
 
 /// The elements of a priority queue that are due, each with its first due.
 pub(super) fn of_least(trace: &Trace) -> Vec<Due> {
-    if trace.lives.iter().all(|life| life.is_taken()) {
+    if trace.lives.iter().all(Life::is_taken) {
         return Vec::new();
     }
     let mut by_element: Vec<usize> = (0..trace.lives.len()).collect();

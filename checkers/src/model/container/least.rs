@@ -44,7 +44,12 @@ pub(super) fn arrange(trace: &Trace) -> Arranged {
         }
         cover.add(life.core());
     }
-    let moments = trace.empty_moments(&mut proofs);
+    let mut crowded = Vec::new();
+    let moments = trace.empty_moments(&mut crowded);
+    for proof in &mut crowded {
+        proof.due = proof.others.first().map_or(u32::MAX, |empty| empty.until - 1);
+    }
+    proofs.extend(crowded);
     if !proofs.is_empty() {
         return Err(proofs);
     }

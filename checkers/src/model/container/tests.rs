@@ -278,3 +278,21 @@ fn long_histories_of_many_clients_need_no_search() {
     needs_no_search::<Lifo>();
     needs_no_search::<Least>();
 }
+
+/// Whether histories in which some operations have no known end are ordered without a search.
+fn crashed_ones_need_no_search<D: Discipline>() {
+    for seed in 0..4 {
+        let odds = Odds { reach: 100, wrong_percent: 0, unknown_percent: 3, failed_percent: 0 };
+        let all = history::<D>(&mut Dice::new(seed), 2_000, &odds);
+        let judged = check(&Container::<D>::new(), &all, Budget::default());
+        let nodes: u64 = judged.keys.iter().map(|key| key.nodes).sum();
+        assert_eq!((judged.verdict, nodes), (Verdict::Valid, 0), "{}, seed {seed}", D::NAME);
+    }
+}
+
+#[test]
+fn long_histories_with_operations_without_a_known_end_need_no_search() {
+    crashed_ones_need_no_search::<Fifo>();
+    crashed_ones_need_no_search::<Lifo>();
+    crashed_ones_need_no_search::<Least>();
+}

@@ -269,7 +269,7 @@ impl Trace {
             } else if proofs.len() < PROOFS_MAX {
                 let all = self.lives.iter().map(Life::core).enumerate();
                 let lives = chain(all, (empty.from, empty.until));
-                proofs.push(Proof { due: empty.until - 1, ..Proof::of(lives, vec![*empty]) });
+                proofs.push(Proof::of(lives, vec![*empty]));
             }
         }
         moments
