@@ -126,7 +126,9 @@ fn main() {
             one(name, number(clients), number(operations), budget);
         }
         _ => {
-            println!("usage: families [[file|write] NAME CLIENTS OPERATIONS [SECONDS [MEGABYTES]]]")
+            println!(
+                "usage: families [[file|write] NAME CLIENTS OPERATIONS [SECONDS [MEGABYTES]]]"
+            );
         }
     }
 }
