@@ -1,20 +1,29 @@
 //! How long a check takes and how much memory: a table over families of histories.
 //!
 //! `cargo run --release -p quorate-checkers --example families` runs them all, each in a process of its own, so that
-//! peaks of memory do not add up. `… -- NAME CLIENTS OPERATIONS [SECONDS]` runs one; names as in `benches/families`.
-//! `file NAME CLIENTS OPERATIONS` measures from the bytes of a history file to the verdict.
+//! peaks of memory do not add up. `… -- NAME CLIENTS OPERATIONS [SECONDS [MEGABYTES]]` runs one; names as in `benches/families`.
+//! `file NAME CLIENTS OPERATIONS` measures from the bytes of a history file to the verdict, also as EDN, JSON and a log.
+//!
+//! What is measured beside Porcupine (`benches/porcupine/porcupine.sh`): `write NAME CLIENTS OPERATIONS` prints the history
+//! of a family, and `convert FILE` any that is read here, as JSON, one event a line. `check MODEL observation|ignored SECONDS
+//! FILE` judges such a file, and prints the verdict, the seconds that the check took without reading, the peak of memory in
+//! megabytes, and by how many operations a violation is shown.
 
 #![expect(clippy::print_stdout, reason = "an example for people who measure")]
 
 #[path = "../benches/families/mod.rs"]
 mod families;
 
+use std::fs::File;
+use std::io::{self, BufWriter};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use families::drawn;
+use quorate_checkers::foreign::{self, Format, Meaning, NilReads, RefusedCas};
 use quorate_checkers::history::{
-    Builder, Header, History, Operation, Outcome, Step, Time, What, Writer, operations, read,
+    Builder, Header, History, Operation, Outcome, Reader, Step, Time, What, Writer, operations,
+    read,
 };
 use quorate_checkers::linearizability::{Budget, Linearizability};
 use quorate_checkers::model::by_name;
@@ -86,12 +95,41 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [] => table(),
-        ["file", name, clients, operations] => file(name, number(clients), number(operations)),
-        [name, clients, operations, rest @ ..] => {
-            let seconds = rest.first().map_or(60, |seconds| number(seconds) as u64);
-            one(name, number(clients), number(operations), seconds);
+        ["file", name, clients, operations] => {
+            let (model, drawn) =
+                drawn(name, number(clients), number(operations)).expect("a family");
+            let history = history(&drawn);
+            file(&history, model);
+            for format in [Format::Edn, Format::Json, Format::Log] {
+                foreign_file(&history, format);
+            }
         }
-        _ => println!("usage: families [[file] NAME CLIENTS OPERATIONS [SECONDS]]"),
+        ["write", name, clients, operations] => {
+            let (_, drawn) = drawn(name, number(clients), number(operations)).expect("a family");
+            print(&foreign::from_ours(&history(&drawn)).expect("it can be told"));
+        }
+        ["convert", file] => {
+            let file = File::open(file).expect("a file");
+            print(&foreign::read(file, None).expect("a history").1);
+        }
+        ["check", model, refused, seconds, file] => {
+            check(model, *refused == "observation", number(seconds) as u64, file);
+        }
+        [name, clients, operations, rest @ ..] => {
+            let time = rest.first().map(|seconds| Duration::from_secs(number(seconds) as u64));
+            let memory_bytes = rest.get(1).map(|megabytes| (number(megabytes) as u64) << 20);
+            let Budget { time: usual, memory_bytes: enough } = Budget::default();
+            let budget = Budget {
+                time: time.unwrap_or(usual),
+                memory_bytes: memory_bytes.unwrap_or(enough),
+            };
+            one(name, number(clients), number(operations), budget);
+        }
+        _ => {
+            println!(
+                "usage: families [[file|write] NAME CLIENTS OPERATIONS [SECONDS [MEGABYTES]]]"
+            );
+        }
     }
 }
 
@@ -110,11 +148,10 @@ fn table() {
     }
 }
 
-fn one(name: &str, clients: usize, count: usize, seconds: u64) {
+fn one(name: &str, clients: usize, count: usize, budget: Budget) {
     let (model, operations) = drawn(name, clients, count).expect("a family");
     let before = memory("VmRSS");
     let (begun, busy) = (Instant::now(), on_cpu());
-    let budget = Budget { time: Duration::from_secs(seconds), ..Budget::default() };
     let judged = by_name(model).expect("a model").check(&operations, budget);
     let (took, busy) = (begun.elapsed(), on_cpu().saturating_sub(busy));
     let peak = memory("VmHWM");
@@ -155,9 +192,56 @@ fn on_cpu() -> Duration {
     Duration::from_nanos(nanos.unwrap_or_default())
 }
 
-fn file(name: &str, clients: usize, count: usize) {
-    let (model, drawn) = drawn(name, clients, count).expect("a family");
-    let bytes = written(&history(&drawn), model);
+fn print(history: &foreign::History) {
+    let mut out = BufWriter::new(io::stdout().lock());
+    foreign::write(history, Format::Json, &mut out).expect("it is written");
+}
+
+fn check(model: &str, is_observed: bool, seconds: u64, file: &str) {
+    let file = File::open(file).expect("a file");
+    let (_, history) = foreign::read(file, Some(Format::Json)).expect("a history");
+    let refused_cas = if is_observed { RefusedCas::Observation } else { RefusedCas::Ignored };
+    let meaning = Meaning { refused_cas, nil_reads: NilReads::Unset, ..Meaning::of(Format::Json) };
+    let budget = Budget { time: Duration::from_secs(seconds), ..Budget::default() };
+    let results = foreign::judge(&history, model, &meaning, false, budget).expect("a judgement");
+    let shown = results.linearizability.counterexamples().map(|one| one.operations.len());
+    let seconds = Duration::from_nanos(results.check_ns).as_secs_f64();
+    let (verdict, peak) = (results.verdict, memory("VmHWM"));
+    println!("{verdict} {seconds:.6} {peak} {}", shown.sum::<usize>());
+}
+
+/// How fast a history of registers is read as other programs write it.
+fn foreign_file(history: &History, format: Format) {
+    let history = foreign::from_ours(history).expect("it can be told");
+    let mut bytes = Vec::new();
+    if format == Format::Log {
+        for event in history.events() {
+            let (process, kind, f) = (&event.process, event.kind.name(), &event.f);
+            let line = format!("INFO  jepsen.util - {process}\t:{kind}\t:{f}\t{}\n", event.value);
+            bytes.extend_from_slice(line.as_bytes());
+        }
+    } else {
+        foreign::write(&history, format, &mut bytes).expect("memory takes all");
+    }
+    drop(history);
+    let begun = on_cpu();
+    let (_, history) = foreign::read(bytes.as_slice(), Some(format)).expect("a history");
+    let took = on_cpu().saturating_sub(begun);
+    println!(
+        "{format}, CPU time: {} MB, {} events, {} MB/s read, {:.2} s",
+        bytes.len() >> 20,
+        history.events().len(),
+        bytes.len() as u128 / took.as_micros().max(1),
+        took.as_secs_f64(),
+    );
+}
+
+fn file(history: &History, model: &str) {
+    let bytes = written(history, model);
+    let begun = on_cpu();
+    let mut reader = Reader::open(bytes.as_slice()).expect("a history");
+    while reader.next_event().expect("a history").is_some() {}
+    let streamed = on_cpu().saturating_sub(begun);
     let begun = on_cpu();
     let elapsed = || on_cpu().saturating_sub(begun);
     let file = read(bytes.as_slice()).expect("a history");
@@ -167,8 +251,9 @@ fn file(name: &str, clients: usize, count: usize) {
     let judged = by_name(model).expect("a model").check(&operations, Budget::default());
     let took = elapsed();
     println!(
-        "{name} {clients} {count}, CPU time: {} MB, {} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",
+        "quorate, CPU time: {} MB, {} MB/s one by one, {} MB/s parsed, {:.2} s parsed, {:.2} s paired, {:.2} s {}, {} MB peak",
         bytes.len() >> 20,
+        bytes.len() as u128 / streamed.as_micros().max(1),
         bytes.len() as u128 / parsed.as_micros().max(1),
         parsed.as_secs_f64(),
         paired.as_secs_f64(),

@@ -79,7 +79,7 @@ impl World {
                 let value = Value::Int(self.begun.cast_signed());
                 let step = Step {
                     process: ProcessId(process),
-                    f: if is_read { "read" } else { "write" }.to_owned(),
+                    f: if is_read { "read" } else { "write" }.into(),
                     key: Some(Key(key)),
                     value: if is_read { Value::Nil } else { value },
                     error: None,

@@ -32,6 +32,7 @@ pub mod jepsen;
 pub mod judge;
 pub mod linearizability;
 pub mod model;
+mod rules;
 pub mod statistics;
 pub mod stream;
 #[cfg(test)]

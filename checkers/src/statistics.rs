@@ -56,13 +56,13 @@ pub struct Latency {
 /// Counts and measures the operations of a history that lasted so long.
 pub fn statistics(duration_ns: u64, operations: &[Operation]) -> Statistics {
     let mut all = Tally::new();
-    let mut functions: BTreeMap<String, Tally> = BTreeMap::new();
+    let mut functions: BTreeMap<&str, Tally> = BTreeMap::new();
     for operation in operations {
         all.count(operation);
-        functions.entry(operation.f.clone()).or_insert_with(Tally::new).count(operation);
+        functions.entry(&operation.f).or_insert_with(Tally::new).count(operation);
     }
     let functions =
-        functions.into_iter().map(|(f, tally)| (f, tally.finish(duration_ns))).collect();
+        functions.into_iter().map(|(f, tally)| (f.to_owned(), tally.finish(duration_ns))).collect();
     Statistics { duration_ns, all: all.finish(duration_ns), functions }
 }
 

@@ -173,7 +173,7 @@ impl SmallOperation {
             complete: self.end,
             process: ProcessId(self.process),
             input: if self.f == "read" { Value::Nil } else { self.value },
-            f: self.f,
+            f: self.f.into(),
             key: None,
             outcome,
             invoked_at: Time(self.call),

@@ -260,7 +260,7 @@ pub(crate) fn text(operation: &Operation, with_key: bool) -> String {
     let text = match operation.input {
         // What is made of several values reads better in the words of the checkers.
         Value::List(_) => arrows(&model::describe(operation)),
-        Value::Nil if operation.f == "delete" => operation.f.clone(),
+        Value::Nil if operation.f == "delete" => operation.f.to_string(),
         Value::Nil | Value::Int(_) | Value::Text(_) => plain_text(operation),
     };
     match operation.key {
@@ -270,7 +270,7 @@ pub(crate) fn text(operation: &Operation, with_key: bool) -> String {
 }
 
 fn plain_text(operation: &Operation) -> String {
-    let mut text = operation.f.clone();
+    let mut text = operation.f.to_string();
     if operation.input != Value::Nil {
         text = format!("{text} {}", operation.input);
     }

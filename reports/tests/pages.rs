@@ -22,7 +22,7 @@ use support::{Manner, Specimen, invalid, plan, run, short, unknown, valid};
 
 fn step(process: u64, f: &str, value: Value, error: Option<&str>) -> Step {
     let error = error.map(str::to_owned);
-    Step { process: ProcessId(process), f: f.to_owned(), key: Some(Key(0)), value, error }
+    Step { process: ProcessId(process), f: f.into(), key: Some(Key(0)), value, error }
 }
 
 fn specimen_of(events: Vec<What>) -> Specimen {

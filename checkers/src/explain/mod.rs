@@ -48,7 +48,8 @@ pub struct Involved {
 }
 
 /// Explains why `task` has no order, as a fast search has found. The claim is confirmed in exact
-/// mode on the operations that are left; the error says that it could not be.
+/// mode on the operations that are left; the error says that it could not be. The nodes of the limits bound how much
+/// work it is to find few operations, and not the confirmation.
 pub(crate) fn explain<M: Model>(
     model: &M,
     key: Option<Key>,
@@ -60,7 +61,7 @@ pub(crate) fn explain<M: Model>(
     let now = Instant::now();
     let half_time = now + limits.deadline.saturating_duration_since(now) / 2;
     let set = shrink::shrink(model, task, Limits { deadline: half_time, ..limits });
-    confirm(model, &set, limits)?;
+    confirm(model, &set, Limits { nodes: u64::MAX, ..limits })?;
     let members: Vec<Member<'_, M::Op>> = set.members().collect();
     let candidates = candidates(model, &members);
     let last =

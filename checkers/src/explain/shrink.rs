@@ -2,15 +2,18 @@
 //!
 //! Every step is sound: if what is left has no order, then neither had what was there before.
 
+use std::cell::Cell;
+
 use rustc_hash::FxHashSet;
 
 use crate::history::Operation;
 use crate::linearizability::{Found, Limits, Method, Task, search};
 use crate::model::Model;
 
-/// The fewest operations of `task`, which has no order, that were found to have none.
+/// The fewest operations of `task`, which has no order, that were found to have none. It may take so much work as the
+/// limits have nodes: each search takes one for each of its operations, and one for each of its nodes.
 pub(super) fn shrink<'a, M: Model>(model: &M, task: &Task<'a, M>, limits: Limits) -> Task<'a, M> {
-    let shrinker = Shrinker { model, limits };
+    let shrinker = Shrinker { model, limits, work_left: Cell::new(limits.nodes) };
     let prefix = shrinker.earliest_prefix(task);
     if prefix.len() > OPERATIONS_MAX {
         return prefix;
@@ -21,6 +24,7 @@ pub(super) fn shrink<'a, M: Model>(model: &M, task: &Task<'a, M>, limits: Limits
 struct Shrinker<'m, M> {
     model: &'m M,
     limits: Limits,
+    work_left: Cell<u64>,
 }
 
 impl<M: Model> Shrinker<'_, M> {
@@ -87,7 +91,7 @@ impl<M: Model> Shrinker<'_, M> {
             let mut went = false;
             let mut at = 0;
             while at < set.len() {
-                if std::time::Instant::now() >= self.limits.deadline {
+                if self.work_left.get() == 0 || self.limits.is_late() {
                     return set;
                 }
                 let rest = self.without(&set, at, size);
@@ -128,8 +132,11 @@ impl<M: Model> Shrinker<'_, M> {
     }
 
     fn has_no_order(&self, task: &Task<'_, M>) -> bool {
-        let limits = Limits { nodes: NODES_MAX, ..self.limits };
-        search(self.model, task, Method::Fast, limits).found == Found::NoOrder
+        let left = self.work_left.get().saturating_sub(task.len() as u64);
+        let limits = Limits { nodes: NODES_MAX.min(left), ..self.limits };
+        let outcome = search(self.model, task, Method::Fast, limits);
+        self.work_left.set(left.saturating_sub(outcome.nodes));
+        outcome.found == Found::NoOrder
     }
 }
 

@@ -67,7 +67,7 @@ fn is_open(head: &[u8], rest: &[u8]) -> bool {
 /// Whether a line among the first ones is one of Jepsen's.
 fn is_log(head: &[u8]) -> bool {
     let is_event = |line: &[u8]| {
-        let mut fields = line.split(|&byte| byte == b'\t').map(<[u8]>::trim_ascii);
+        let mut fields = line.split(u8::is_ascii_whitespace);
         fields.any(|field| [&b":invoke"[..], b":info"].contains(&field))
     };
     head.split(|&byte| byte == b'\n').any(is_event)

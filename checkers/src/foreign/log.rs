@@ -1,5 +1,5 @@
 //! Lines of a log of Jepsen, or of its `history.txt`, which have nothing before the process: four columns or five with
-//! tabs between. All other lines are none of a history.
+//! tabs between, or spaces if the second one is a type. All other lines are none of a history.
 //!
 //! ```text
 //! INFO  jepsen.util - 3    :ok    :read    5
@@ -10,7 +10,7 @@ use std::io::Read;
 use super::draft::Draft;
 use super::edn::{Reader, Sink};
 use super::source::Source;
-use super::{Datum, Event, Problem, ReadError};
+use super::{Datum, Event, Kind, Problem, ReadError};
 
 /// All events, in order of their lines.
 pub(super) fn events<R: Read>(source: Source<R>, sink: Sink<'_>) -> Result<(), ReadError> {
@@ -46,12 +46,19 @@ fn at_event<R: Read>(source: &mut Source<R>) -> Result<bool, ReadError> {
     Ok(false)
 }
 
-/// Whether a column comes next that can be a process: a number or a name, and a tab.
+/// Whether a column comes next that can be a process: a number or a name; and then a tab, or spaces and a type.
 fn is_process<R: Read>(source: &mut Source<R>) -> Result<bool, ReadError> {
     let ahead = source.ahead(PROCESS_BYTES_MAX)?;
-    let mut columns = ahead.split(|&byte| byte == b'\t' || byte == b'\n');
-    let column = columns.next().unwrap_or_default();
-    let is_followed = ahead.get(column.len()) == Some(&b'\t');
+    let column = ahead.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let rest = ahead.get(column.len()..).unwrap_or_default();
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    let next = rest.get(spaces..).unwrap_or_default();
+    let is_kind = |kind: &Kind| {
+        let after =
+            next.strip_prefix(b":").and_then(|next| next.strip_prefix(kind.name().as_bytes()));
+        after.and_then(<[u8]>::first).is_some_and(u8::is_ascii_whitespace)
+    };
+    let is_followed = rest.starts_with(b"\t") || Kind::ALL.iter().any(is_kind);
     let is_name = column.starts_with(b":");
     let is_number = !column.is_empty() && column.iter().all(u8::is_ascii_digit);
     Ok(is_followed && (is_name || is_number))
@@ -88,8 +95,8 @@ fn column<R: Read>(reader: &mut Reader<R>) -> Result<Option<Datum>, ReadError> {
 /// Who logs the operations, in the older and in the newer logs.
 const LOGGER: [&[u8]; 2] = [b"jepsen.util - ", b"jepsen.util: "];
 
-/// The number of a process is short, and so is the name of one.
-const PROCESS_BYTES_MAX: usize = 24;
+/// The number of a process is short, and so is the name of one, and a type.
+const PROCESS_BYTES_MAX: usize = 48;
 
 /// What a logger puts before its message is short.
 const LOGGER_BYTES_MAX: usize = 200;

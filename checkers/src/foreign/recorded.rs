@@ -37,7 +37,7 @@ fn as_recorded(
         invoke: invoke as u64,
         complete: operation.complete.map(|(place, _)| place as u64),
         process: ProcessId(operation.process),
-        f: operation.f().to_owned(),
+        f: operation.f().into(),
         key,
         input: if is_read { Value::Nil } else { value(input) },
         outcome,

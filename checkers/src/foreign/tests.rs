@@ -427,3 +427,13 @@ fn verdict(text: &str, model: &str) -> Verdict {
         .expect("it can be judged")
         .verdict
 }
+
+#[test]
+fn a_log_with_spaces_instead_of_tabs_is_one_if_there_is_a_type() {
+    let log = "INFO  jepsen.util - 1   :invoke :write  3\n\
+               INFO  jepsen.util - 5 nodes are up\n\
+               INFO  jepsen.util - 1   :ok     :write  3\n";
+    let (format, history) = read(log.as_bytes(), None).unwrap();
+    let kinds: Vec<Kind> = history.events().iter().map(|event| event.kind).collect();
+    assert_eq!((format, kinds), (Format::Log, vec![Kind::Invoke, Kind::Ok]));
+}

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Event, Key, Nemesis, NemesisPhase, ProcessId, Step, Time, What};
+use rustc_hash::FxHashMap;
+
+use super::{Event, Key, Nemesis, NemesisPhase, ProcessId, SmolStr, Step, Time, What};
 
 /// An event that cannot follow the ones before it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,9 +34,9 @@ pub enum Inconsistency {
         /// Who.
         process: ProcessId,
         /// What it invokes.
-        f: String,
+        f: SmolStr,
         /// What it is doing.
-        busy: String,
+        busy: SmolStr,
         /// Since when.
         invoked: u64,
     },
@@ -55,7 +57,7 @@ pub enum Inconsistency {
         /// Who.
         process: ProcessId,
         /// What is said to complete.
-        f: String,
+        f: SmolStr,
     },
     /// A completion repeats the function and key of its invocation.
     #[error(
@@ -111,10 +113,10 @@ pub enum Inconsistency {
 }
 
 /// An operation by its function and key, for messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Named {
     /// The function.
-    pub f: String,
+    pub f: SmolStr,
     /// The key.
     pub key: Option<Key>,
 }
@@ -133,17 +135,30 @@ impl fmt::Display for Named {
 pub(super) struct Ledger {
     next: u64,
     now: Time,
-    processes: BTreeMap<ProcessId, Doing>,
+    processes: FxHashMap<ProcessId, Process>,
     /// Faults in force: where they began, and as what.
     faults: BTreeMap<u32, (u64, String)>,
 }
 
-/// What a process that has acted is doing.
-#[derive(Clone, Debug)]
+/// A process that has acted.
+#[derive(Clone, Debug, Default)]
+struct Process {
+    doing: Doing,
+    /// What it did last.
+    operation: Named,
+}
+
+/// What a process is doing.
+#[derive(Clone, Copy, Debug, Default)]
 enum Doing {
+    #[default]
     Idle,
-    InFlight { invoked: u64, operation: Named },
-    Retired { ended: u64 },
+    InFlight {
+        invoked: u64,
+    },
+    Retired {
+        ended: u64,
+    },
 }
 
 impl Ledger {
@@ -185,45 +200,42 @@ impl Ledger {
     fn invoke(&mut self, index: u64, step: &Step) -> Result<(), Inconsistency> {
         no_error(step)?;
         let process = step.process;
-        let doing = self.processes.entry(process).or_insert(Doing::Idle);
-        match doing {
+        let Process { doing, operation } = self.processes.entry(process).or_default();
+        match *doing {
             Doing::Idle => {
-                *doing = Doing::InFlight { invoked: index, operation: named(step) };
+                *doing = Doing::InFlight { invoked: index };
+                *operation = named(step);
                 Ok(())
             }
-            Doing::InFlight { invoked, operation } => Err(Inconsistency::Busy {
+            Doing::InFlight { invoked } => Err(Inconsistency::Busy {
                 process,
                 f: step.f.clone(),
                 busy: operation.f.clone(),
-                invoked: *invoked,
+                invoked,
             }),
-            Doing::Retired { ended } => Err(Inconsistency::Retired { process, ended: *ended }),
+            Doing::Retired { ended } => Err(Inconsistency::Retired { process, ended }),
         }
     }
 
     fn complete(&mut self, step: &Step, then: Doing) -> Result<(), Inconsistency> {
         let process = step.process;
-        match self.processes.get_mut(&process) {
-            Some(doing @ Doing::InFlight { .. }) => {
-                if let Doing::InFlight { invoked, operation } = doing
-                    && *operation != named(step)
-                {
-                    return Err(Inconsistency::OtherOperation {
-                        process,
-                        invoked: *invoked,
-                        expected: operation.clone(),
-                        found: named(step),
-                    });
-                }
+        let nothing = || Inconsistency::NothingInFlight { process, f: step.f.clone() };
+        let Process { doing, operation } = self.processes.get_mut(&process).ok_or_else(nothing)?;
+        match *doing {
+            Doing::InFlight { invoked } if *operation != named(step) => {
+                Err(Inconsistency::OtherOperation {
+                    process,
+                    invoked,
+                    expected: operation.clone(),
+                    found: named(step),
+                })
+            }
+            Doing::InFlight { .. } => {
                 *doing = then;
                 Ok(())
             }
-            Some(Doing::Retired { ended }) => {
-                Err(Inconsistency::Retired { process, ended: *ended })
-            }
-            Some(Doing::Idle) | None => {
-                Err(Inconsistency::NothingInFlight { process, f: step.f.clone() })
-            }
+            Doing::Retired { ended } => Err(Inconsistency::Retired { process, ended }),
+            Doing::Idle => Err(nothing()),
         }
     }
 

@@ -212,7 +212,7 @@ impl<'a> Line<'a> {
         }
         Ok(Step {
             process: ProcessId(needed(kind, "process", self.process)?),
-            f: needed(kind, "f", self.f)?.into_owned(),
+            f: needed(kind, "f", self.f)?.into(),
             key: self.key.map(Key),
             value: needed(kind, "value", self.value)?.into_owned(),
             error: self.error.map(Cow::into_owned),

@@ -16,6 +16,7 @@ mod writer;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+pub use smol_str::SmolStr;
 
 pub use ledger::{Inconsistency, Named};
 pub use line::BadLine;
@@ -181,7 +182,7 @@ pub struct Step {
     /// Who.
     pub process: ProcessId,
     /// The function (`read`, `write`).
-    pub f: String,
+    pub f: SmolStr,
     /// On what; absent for operations on the whole object.
     pub key: Option<Key>,
     /// Argument in an invocation, result in a completion.

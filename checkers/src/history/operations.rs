@@ -1,10 +1,9 @@
 //! Invocations and their completions, paired.
 
-use std::collections::BTreeMap;
-
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, History, Key, ProcessId, Step, Time, Value, What};
+use super::{Event, History, Key, ProcessId, SmolStr, Step, Time, Value, What};
 
 /// An invocation and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +16,7 @@ pub struct Operation {
     /// Who.
     pub process: ProcessId,
     /// The function.
-    pub f: String,
+    pub f: SmolStr,
     /// On what.
     pub key: Option<Key>,
     /// The argument.
@@ -70,7 +69,7 @@ impl Operation {
 pub fn operations(history: &History) -> Vec<Operation> {
     let mut operations: Vec<Operation> = Vec::new();
     // Where in the list each process has its operation that is in flight.
-    let mut in_flight: BTreeMap<ProcessId, usize> = BTreeMap::new();
+    let mut in_flight: FxHashMap<ProcessId, usize> = FxHashMap::default();
     for event in history.events() {
         match &event.what {
             What::Invoke(step) => {
@@ -93,7 +92,7 @@ pub fn operations(history: &History) -> Vec<Operation> {
 /// Pairs invocations and completions while a history goes on.
 #[derive(Clone, Debug, Default)]
 pub struct Pairs {
-    in_flight: BTreeMap<ProcessId, Operation>,
+    in_flight: FxHashMap<ProcessId, Operation>,
 }
 
 /// What an event is of an operation.

@@ -157,7 +157,7 @@ pub struct Reader<R> {
     lines: Lines<R>,
     header: Header,
     ledger: Ledger,
-    digest: blake3::Hasher,
+    digest: Digest,
     footer: Option<Footer>,
     damage: Option<Damage>,
 }
@@ -167,7 +167,7 @@ impl<R: BufRead> Reader<R> {
     pub fn open(input: R) -> Result<Self, ReadError> {
         let mut lines = Lines { input, number: 0, line: Vec::new() };
         let header = read_header(&mut lines).map_err(|problem| lines.error(problem))?;
-        let (ledger, digest) = (Ledger::default(), blake3::Hasher::new());
+        let (ledger, digest) = (Ledger::default(), Digest::default());
         Ok(Self { lines, header, ledger, digest, footer: None, damage: None })
     }
 
@@ -235,7 +235,7 @@ impl<R: BufRead> Reader<R> {
 
     fn take_event(&mut self, event: Event) -> Result<Option<Event>, Unparsable> {
         self.ledger.admit(&event).map_err(|error| Unparsable::Wrong(error.into()))?;
-        self.digest.update(&self.lines.line);
+        self.digest.add(&self.lines.line);
         Ok(Some(event))
     }
 
@@ -248,7 +248,7 @@ impl<R: BufRead> Reader<R> {
         if events != counted {
             return Err(Unparsable::Wrong(Problem::Count { footer: events, counted }));
         }
-        let computed = self.digest.finalize().to_hex().to_string();
+        let computed = self.digest.hexadecimal();
         if digest != computed {
             return Err(Unparsable::Wrong(Problem::Digest { footer: digest, computed }));
         }
@@ -256,6 +256,33 @@ impl<R: BufRead> Reader<R> {
         Ok(())
     }
 }
+
+/// The hash of all lines so far. It is much faster over many of them at once.
+#[derive(Debug, Default)]
+struct Digest {
+    hasher: blake3::Hasher,
+    /// What is not in the hash yet.
+    lines: Vec<u8>,
+}
+
+impl Digest {
+    fn add(&mut self, line: &[u8]) {
+        self.lines.extend_from_slice(line);
+        if self.lines.len() >= HASHED_BYTES {
+            self.hasher.update(&self.lines);
+            self.lines.clear();
+        }
+    }
+
+    fn hexadecimal(&mut self) -> String {
+        self.hasher.update(&self.lines);
+        self.lines.clear();
+        self.hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// So much is hashed at once.
+const HASHED_BYTES: usize = 1 << 16;
 
 /// The lines of a file, one at a time.
 #[derive(Debug)]

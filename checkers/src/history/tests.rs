@@ -20,7 +20,7 @@ const HEADER: &str = "{\"quorate\":\"history\",\"version\":1,\"program\":\"quora
     \"plan\":{\"name\":\"quorum\",\"seed\":7}}\n";
 
 fn step(process: u64, f: &str, key: Option<u64>, value: Value) -> Step {
-    Step { process: ProcessId(process), f: f.to_owned(), key: key.map(Key), value, error: None }
+    Step { process: ProcessId(process), f: f.into(), key: key.map(Key), value, error: None }
 }
 
 fn nemesis(phase: NemesisPhase, bites: u64) -> What {

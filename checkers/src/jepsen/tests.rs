@@ -20,7 +20,7 @@ fn operation(process: u64, line: &str) -> Operation {
         text => serde_json::from_str(text).unwrap(),
     };
     let fate = words.next().unwrap();
-    let f = words.next().unwrap().to_owned();
+    let f = words.next().unwrap().into();
     let input = json(words.next().unwrap_or_default());
     let outcome = match fate {
         "ok" if told.is_empty() => Outcome::Ok(input.clone()),

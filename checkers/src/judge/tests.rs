@@ -231,7 +231,7 @@ fn a_checker_that_panics_makes_its_part_unknown() {
             panic!("{} operations are too many", operations.len())
         }
         fn describe(&self, operation: &Operation) -> String {
-            operation.f.clone()
+            operation.f.to_string()
         }
     }
     let judged = judge_order(Some(&Bomb), &operations(&script(WORK)), &demands(&[]));

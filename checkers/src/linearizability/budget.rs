@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 /// What a whole check, of all keys together, may use. What does not suffice ends in unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// For deciding; explaining violations may take as long again, but at most ten seconds.
+    /// For deciding; explaining violations may take as long again.
     pub time: Duration,
-    /// For what the search remembers, in bytes.
+    /// For what searches remember, in bytes: those of several keys that are judged at once share it.
     pub memory_bytes: u64,
 }
 
@@ -36,14 +36,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// What `used_bytes` or the clock have run out of. Asks the clock, so not for every node.
-    pub(crate) fn exceeded(&self, used_bytes: u64) -> Option<Stop> {
-        if used_bytes > self.memory_bytes {
-            Some(Stop::Memory)
-        } else if Instant::now() >= self.deadline {
-            Some(Stop::Time)
-        } else {
-            None
-        }
+    /// Whether the time is up. Asks the clock, so not for every node.
+    pub(crate) fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
     }
 }

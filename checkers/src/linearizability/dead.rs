@@ -86,12 +86,18 @@ impl DeadEnds {
         }
     }
 
-    /// About how much memory it takes, for `ops` operations.
+    /// About how much memory it takes, for `ops` operations, or will take when one more is added.
     pub(super) fn bytes(&self, ops: usize) -> u64 {
-        // One byte of control for each place of the table.
+        let (len, capacity) = match self {
+            Self::Fingerprints(all) => (all.len(), all.capacity()),
+            Self::Exact(all) => (all.len(), all.capacity()),
+        };
+        // A table that is full is copied to one of twice its size. There is a byte of control for each place, and an
+        // eighth of the places stays free.
+        let places = if len == capacity { 3 * capacity } else { capacity };
         let bytes = match self {
-            Self::Fingerprints(all) => all.capacity() * 17,
-            Self::Exact(all) => all.capacity() * (ops.div_ceil(64) * 8 + 41),
+            Self::Fingerprints(_) => places * 17 * 8 / 7,
+            Self::Exact(_) => places * 25 * 8 / 7 + len * (ops.div_ceil(64) * 8 + 16),
         };
         bytes as u64
     }

@@ -104,7 +104,23 @@ impl Linearizability {
             let key = result.key.map_or_else(String::new, |key| format!("key {key}: "));
             Some(format!("{claim}{key}{sentence}"))
         };
-        self.malformed.iter().cloned().chain(self.keys.iter().filter_map(of_key)).collect()
+        let keys = self.keys.iter().filter_map(of_key);
+        self.malformed.iter().cloned().chain(self.undecided_keys()).chain(keys).collect()
+    }
+
+    /// How much of the history was decided, if some keys were not.
+    fn undecided_keys(&self) -> Option<String> {
+        let count =
+            |verdict| self.keys.iter().filter(|result| result.finding.verdict() == verdict).count();
+        let (unknown, all) = (count(Verdict::Unknown), self.keys.len());
+        (unknown > 0 && all > 1).then(|| {
+            format!(
+                "{} of {all} keys were decided: {} valid, {} invalid",
+                all - unknown,
+                count(Verdict::Valid),
+                count(Verdict::Invalid)
+            )
+        })
     }
 
     /// The proofs of what is invalid.
@@ -177,8 +193,8 @@ impl<M: Model> Partition<'_, M> {
     fn judged(self, model: &M, purses: &Purses) -> KeyResult {
         let Self { key, all, task } = self;
         let (decided, part) = purses.deciding.spend(|limits| decide(model, &task, limits));
-        let Outcome { found, nodes, best, .. } = decided;
-        let finding = match found {
+        let nodes = decided.nodes;
+        let finding = match decided.found {
             Found::Order => Finding::Valid,
             Found::NoOrder => {
                 let part = part.as_ref().unwrap_or(&task);
@@ -191,7 +207,7 @@ impl<M: Model> Partition<'_, M> {
                 }
             }
             Found::Stopped(stop) => {
-                Finding::Unknown { reason: undecided(stop, best, task.len(), nodes) }
+                Finding::Unknown { reason: undecided(model, &task, &decided, stop) }
             }
         };
         KeyResult { key, operations: all.len() as u64, nodes, finding }
@@ -204,6 +220,13 @@ fn by_key<'a, M: Model>(
     model: &M,
     operations: &'a [Operation],
 ) -> BTreeMap<Option<Key>, Vec<&'a Operation>> {
+    let mut by_key: BTreeMap<Option<Key>, Vec<&Operation>> = BTreeMap::new();
+    if !M::JOINS_KEYS {
+        for operation in operations {
+            by_key.entry(operation.key).or_default().push(operation);
+        }
+        return by_key;
+    }
     let mut joined = Joined::default();
     for operation in operations {
         let keys = model.keys(operation);
@@ -211,7 +234,6 @@ fn by_key<'a, M: Model>(
             joined.join(*one, *other);
         }
     }
-    let mut by_key: BTreeMap<Option<Key>, Vec<&Operation>> = BTreeMap::new();
     for operation in operations {
         let key = model.keys(operation).first().map(|key| joined.least(*key));
         by_key.entry(key).or_default().push(operation);
@@ -253,32 +275,44 @@ fn decide<'a, M: Model>(
     limits: Limits,
 ) -> (Outcome, Option<Task<'a, M>>) {
     if let Some(order) = task.guessed(model) {
-        let guessed = Outcome { found: Found::Order, nodes: 0, best: task.len(), order };
+        let best = task.len();
+        let guessed = Outcome { found: Found::Order, nodes: 0, best, stuck: None, order };
         return (guessed, None);
     }
     match task.refuted(model, limits) {
         Some(part) => {
-            let refuted = Outcome { found: Found::NoOrder, nodes: 0, best: 0, order: Vec::new() };
+            let order = Vec::new();
+            let refuted = Outcome { found: Found::NoOrder, nodes: 0, best: 0, stuck: None, order };
             (refuted, Some(part))
         }
         None => (search(model, task, Method::Fast, limits), None),
     }
 }
 
-fn undecided(stop: Stop, best: usize, of: usize, nodes: u64) -> String {
+/// What a search ran out of, and where it stood.
+fn undecided<M: Model>(model: &M, task: &Task<'_, M>, outcome: &Outcome, stop: Stop) -> String {
     let budget = match stop {
         Stop::Time => "time",
         Stop::Memory => "memory",
         Stop::Nodes => "node",
     };
+    let Outcome { nodes, best, stuck, .. } = outcome;
+    let stuck =
+        stuck.and_then(|place| task.operations.get(place)).map_or_else(String::new, |next| {
+            format!(", and then {} at index {} had no place", model.describe(next), next.invoke)
+        });
     format!(
-        "the {budget} budget ran out before a verdict: at best {best} of {of} operations could be \
-         ordered, after {nodes} nodes"
+        "the {budget} budget ran out before a verdict: at best {best} of {} operations could be \
+         ordered, after {nodes} nodes{stuck}",
+        task.len()
     )
 }
 
-/// A violation that cannot be explained in this time is shown whole.
-const EXPLAINING_MAX: Duration = Duration::from_secs(10);
+/// How much work explaining may be, in all: a violation that takes more is shown by more operations. This is the same on
+/// every machine, however busy it is.
+const EXPLAINING_WORK: u64 = 1 << 24;
+/// However many keys there are, so much is for each of them.
+const EXPLAINING_WORK_MIN: u64 = 1 << 20;
 
 /// However many keys there are, each has so much time as long as much is left: one of a hundred thousand must not fail
 /// because the machine was busy for a moment.
@@ -292,10 +326,10 @@ struct Purses {
 
 impl Purses {
     fn new(budget: Budget, keys: usize, workers: usize) -> Self {
-        let patience = Budget { time: budget.time.min(EXPLAINING_MAX), ..budget };
+        let work = (EXPLAINING_WORK / (keys as u64).max(1)).max(EXPLAINING_WORK_MIN);
         Self {
-            deciding: Purse::new(budget, keys, workers),
-            explaining: Purse::new(patience, keys, workers),
+            deciding: Purse::new(budget, u64::MAX, keys, workers),
+            explaining: Purse::new(budget, work, keys, workers),
         }
     }
 }
@@ -308,16 +342,19 @@ struct Purse {
     /// No key gets more than this, as all of them together take no more time.
     longest: Duration,
     memory_bytes: u64,
+    /// For each key.
+    nodes: u64,
 }
 
 impl Purse {
-    fn new(budget: Budget, keys: usize, workers: usize) -> Self {
+    fn new(budget: Budget, nodes: u64, keys: usize, workers: usize) -> Self {
         let keys = u32::try_from(keys).unwrap_or(u32::MAX);
         let workers = u32::try_from(workers).unwrap_or(1).max(1);
         Self {
             left: Mutex::new((budget.time.saturating_mul(workers), keys)),
             longest: budget.time,
             memory_bytes: budget.memory_bytes / u64::from(workers),
+            nodes,
         }
     }
 
@@ -329,7 +366,8 @@ impl Purse {
         };
         let begun = Instant::now();
         let deadline = begun + share;
-        let done = work(Limits { deadline, memory_bytes: self.memory_bytes, nodes: u64::MAX });
+        let Self { memory_bytes, nodes, .. } = *self;
+        let done = work(Limits { deadline, memory_bytes, nodes });
         let (left, keys) = &mut *self.left();
         *left = left.saturating_sub(begun.elapsed());
         *keys = keys.saturating_sub(1);

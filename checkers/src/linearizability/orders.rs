@@ -49,9 +49,7 @@ pub fn orders<M: Model>(model: &M, operations: &[Operation], budget: Budget) -> 
                 match outcome.found {
                     Found::Order => steps(model, &task, &outcome.order),
                     Found::NoOrder => Err("there is no order".to_owned()),
-                    Found::Stopped(stop) => {
-                        Err(undecided(stop, outcome.best, task.len(), outcome.nodes))
-                    }
+                    Found::Stopped(stop) => Err(undecided(model, &task, &outcome, stop)),
                 }
             }
         };

@@ -11,6 +11,7 @@ use super::list::{Entry, List, NEVER};
 use super::steps::Steps;
 use super::task::Task;
 use crate::model::{Lookahead, Model};
+use crate::rules::{Rule, holds};
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) struct Outcome {
     pub(crate) nodes: u64,
     /// How many operations were ordered at best.
     pub(crate) best: usize,
+    /// The operation that had to be ordered next there and could not be, as a place, if the search came to that.
+    pub(crate) stuck: Option<usize>,
     /// The order that was found, as places; empty if none was.
     pub(crate) order: Vec<usize>,
 }
@@ -118,16 +121,17 @@ pub(crate) fn search_in_turns<M: Model>(
             }
             found => (found, &first),
         };
-        let Common { nodes, best, .. } = common;
+        let Common { nodes, best, stuck, .. } = common;
+        let stuck = stuck.map(|op| op as usize);
         match found {
             Found::Stopped(Stop::Nodes) if nodes < limits.nodes => share *= 2,
             Found::Order => {
                 let order = finder.order();
                 debug_assert!(is_legal(model, task, &order), "what was found is no order");
-                return Outcome { found, nodes, best, order };
+                return Outcome { found, nodes, best, stuck, order };
             }
             Found::NoOrder | Found::Stopped(_) => {
-                return Outcome { found, nodes, best, order: Vec::new() };
+                return Outcome { found, nodes, best, stuck, order: Vec::new() };
             }
         }
     }
@@ -136,8 +140,8 @@ pub(crate) fn search_in_turns<M: Model>(
 /// A search stops after so many nodes, and one for each operation, the first time.
 const NODES_FIRST: u64 = 1 << 12;
 
-/// The clock and the memory are looked at once in so many nodes.
-const NODES_PER_POLL: u64 = 1 << 12;
+/// The clock is looked at once in so many nodes.
+const NODES_PER_POLL: u64 = 1 << 8;
 
 /// What searches with different preferences share.
 struct Common<'a, M: Model> {
@@ -147,6 +151,8 @@ struct Common<'a, M: Model> {
     dead: DeadEnds,
     nodes: u64,
     best: usize,
+    /// What had to come next where so many were ordered, and could not.
+    stuck: Option<u32>,
     /// What searches take that do not have their turn.
     idle_bytes: u64,
 }
@@ -155,7 +161,7 @@ impl<'a, M: Model> Common<'a, M> {
     fn new(model: &'a M, task: &'a Task<'a, M>, method: Method) -> Self {
         let steps = Steps::new(model, &task.ops);
         let dead = DeadEnds::new(method.precision());
-        Self { model, task, steps, dead, nodes: 0, best: 0, idle_bytes: 0 }
+        Self { model, task, steps, dead, nodes: 0, best: 0, stuck: None, idle_bytes: 0 }
     }
 
     /// Lets a search go on for `share` nodes.
@@ -175,11 +181,13 @@ impl<'a, M: Model> Common<'a, M> {
         if self.nodes >= limits.nodes {
             return Some(Stop::Nodes);
         }
-        if !self.nodes.is_multiple_of(NODES_PER_POLL) {
-            return None;
-        }
         let dead = self.dead.bytes(self.steps.op_count());
-        limits.exceeded(self.steps.bytes() + dead + search.bytes() + self.idle_bytes)
+        let bytes = self.steps.bytes() + dead + search.bytes() + self.idle_bytes;
+        if bytes > limits.memory_bytes {
+            return Some(Stop::Memory);
+        }
+        let is_time = self.nodes.is_multiple_of(NODES_PER_POLL) && limits.is_late();
+        is_time.then_some(Stop::Time)
     }
 }
 
@@ -229,13 +237,13 @@ impl<M: Model> Search<M> {
         method: Method,
         preference: Preference,
     ) -> Self {
-        let spans = task.spans();
+        let spans = &task.spans;
         Self {
             has_rules: method != Method::Plain,
             preference,
-            list: List::new(&spans),
+            list: List::new(spans),
             ordered: Ordered::nothing(method.precision(), task.len()),
-            lookahead: model.lookahead(&task.ops, &spans),
+            lookahead: model.lookahead(&task.ops, spans),
             state: common.steps.initial(),
             trail: Vec::with_capacity(task.len()),
             needed: spans.iter().filter(|span| span.end.is_some()).count(),
@@ -251,22 +259,26 @@ impl<M: Model> Search<M> {
     fn run(&mut self, common: &mut Common<'_, M>, limits: Limits) -> Found {
         // A search that has stopped stands at a node that it has not looked at.
         if !std::mem::replace(&mut self.is_begun, true) {
-            if self.has_rules && self.lookahead.is_doomed(common.steps.state(self.state)) {
+            if self.is_doomed(common) {
                 return Found::NoOrder;
             }
             self.take_read_only(common);
         }
         loop {
             common.best = common.best.max(self.trail.len());
-            if self.needed == 0 {
+            if self.needed == 0 || (self.needed == 1 && !holds(Rule::AllThatEnded)) {
                 return Found::Order;
             }
             if let Some(stop) = common.exceeded(limits, self) {
                 return Found::Stopped(stop);
             }
             common.nodes += 1;
-            let is_new = !common.dead.has(&self.ordered, self.state);
-            let went = is_new && self.choose(common, None);
+            let is_dead =
+                holds(Rule::Remembers) && common.dead.has(&self.ordered, self.remembered_state());
+            let went = !is_dead && self.choose(common, None);
+            if !went && self.trail.len() == common.best {
+                common.stuck = self.goal();
+            }
             if !went && !self.go_back(common) {
                 return Found::NoOrder;
             }
@@ -288,14 +300,22 @@ impl<M: Model> Search<M> {
 
     /// Takes all operations that are possible now and change nothing in any state.
     fn take_read_only(&mut self, common: &mut Common<'_, M>) {
-        if !self.has_rules {
+        if !self.has_rules || !holds(Rule::ReadsAtOnce) {
             return;
         }
         let mut before = List::HEAD;
         loop {
             let place = self.list.after(before);
             let Entry::Call(op) = self.list.entry(place) else { return };
-            if common.steps.is_read_only(op) && common.steps.is_possible(self.state, op) {
+            let is_unchanged = |steps: &mut Steps<'_, M>| {
+                steps.is_read_only(op) || steps.after(self.state, op) == Some(self.state)
+            };
+            let changes_nothing = if holds(Rule::ChangesNothingEver) {
+                common.steps.is_read_only(op)
+            } else {
+                is_unchanged(&mut common.steps)
+            };
+            if changes_nothing && common.steps.is_possible(self.state, op) {
                 // What follows now is after the one before it: its own return may have stood next.
                 self.take(op, self.state);
             } else {
@@ -317,7 +337,7 @@ impl<M: Model> Search<M> {
             }
             last = Some(rank);
         }
-        common.dead.add(&self.ordered, self.state);
+        common.dead.add(&self.ordered, self.remembered_state());
         false
     }
 
@@ -339,13 +359,25 @@ impl<M: Model> Search<M> {
         self.window.clear();
         self.round += 1;
         let mut place = self.list.after(List::HEAD);
-        while let Entry::Call(op) = self.list.entry(place) {
+        loop {
+            let op = match self.list.entry(place) {
+                Entry::Call(op) => op,
+                Entry::Return(_) if !holds(Rule::RealTime) => {
+                    place = self.list.after(place);
+                    continue;
+                }
+                Entry::Return(_) | Entry::Edge => break,
+            };
             place = self.list.after(place);
             if !self.has_rules {
                 self.window.push(op);
                 continue;
             }
-            if common.steps.is_read_only(op) {
+            if common.steps.is_read_only(op) && holds(Rule::ReadsAtOnce) {
+                continue;
+            }
+            if !holds(Rule::EqualsAreOne) {
+                self.window.push(op);
                 continue;
             }
             let class = common.steps.class(op) as usize;
@@ -353,11 +385,12 @@ impl<M: Model> Search<M> {
             if standing.0 != self.round {
                 *standing = (self.round, op);
                 self.window.push(op);
-            } else if self.list.end(op) < self.list.end(standing.1) {
+            } else if (self.list.end(op) < self.list.end(standing.1)) == holds(Rule::EqualsEndFirst)
+            {
                 standing.1 = op;
             }
         }
-        if self.has_rules {
+        if self.has_rules && holds(Rule::EqualsAreOne) {
             for op in &mut self.window {
                 let class = common.steps.class(*op) as usize;
                 *op = self.standing.get(class).map_or(*op, |standing| standing.1);
@@ -421,20 +454,39 @@ impl<M: Model> Search<M> {
     fn try_take(&mut self, common: &mut Common<'_, M>, op: u32) -> bool {
         let Some(state) = common.steps.after(self.state, op) else { return false };
         self.take(op, state);
-        if self.has_rules && self.lookahead.is_doomed(common.steps.state(self.state)) {
+        if self.is_doomed(common) {
             self.undo_to(self.trail.len() - 1);
             return false;
         }
         true
     }
 
+    /// Whether it is seen already that this leads nowhere.
+    fn is_doomed(&self, common: &Common<'_, M>) -> bool {
+        self.has_rules
+            && holds(Rule::LooksAhead)
+            && self.lookahead.is_doomed(common.steps.state(self.state))
+    }
+
     fn take(&mut self, op: u32, after: u32) {
         let before = std::mem::replace(&mut self.state, after);
         self.trail.push((op, before));
         self.list.lift(op);
-        self.ordered.toggle(op);
+        self.mark(op);
         self.lookahead.take(op as usize);
         self.needed -= usize::from(self.list.end(op) != NEVER);
+    }
+
+    /// Adds the operation to those that are ordered, or takes it out.
+    fn mark(&mut self, op: u32) {
+        if holds(Rule::DeadByOperations) {
+            self.ordered.toggle(op);
+        }
+    }
+
+    /// The state, as dead ends are remembered with it.
+    fn remembered_state(&self) -> u32 {
+        if holds(Rule::DeadByState) { self.state } else { 0 }
     }
 
     fn undo_to(&mut self, length: usize) {
@@ -442,8 +494,10 @@ impl<M: Model> Search<M> {
             let Some((op, before)) = self.trail.pop() else { return };
             self.state = before;
             self.list.unlift(op);
-            self.ordered.toggle(op);
-            self.lookahead.put_back(op as usize);
+            self.mark(op);
+            if holds(Rule::PutsBack) {
+                self.lookahead.put_back(op as usize);
+            }
             self.needed += usize::from(self.list.end(op) != NEVER);
         }
     }
@@ -456,7 +510,7 @@ pub(super) fn is_legal<M: Model>(model: &M, task: &Task<'_, M>, order: &[usize])
     let mut latest_call = 0;
     let mut is_left = vec![true; task.len()];
     for &place in order {
-        let (Some(operation), Some(op)) = (task.operations.get(place), task.ops.get(place)) else {
+        let (Some(span), Some(op)) = (task.spans.get(place), task.ops.get(place)) else {
             return false;
         };
         let is_possible = if model.is_read_only(op) {
@@ -465,12 +519,12 @@ pub(super) fn is_legal<M: Model>(model: &M, task: &Task<'_, M>, order: &[usize])
             model.apply(&mut state, op)
         };
         // None may have ended before one that was ordered earlier was called.
-        latest_call = latest_call.max(operation.invoke);
-        let is_late = operation.definite_end().is_some_and(|end| end < latest_call);
+        latest_call = latest_call.max(span.call);
+        let is_late = span.end.is_some_and(|end| end < latest_call);
         let is_first = is_left.get_mut(place).is_some_and(std::mem::take);
         if is_late || !is_first || !is_possible {
             return false;
         }
     }
-    task.operations.iter().zip(&is_left).all(|(operation, left)| !left || !operation.is_ok())
+    task.spans.iter().zip(&is_left).all(|(span, left)| !left || span.end.is_none())
 }

@@ -16,6 +16,8 @@ pub(super) struct Steps<'a, M: Model> {
     /// By operation.
     is_read_only: Vec<bool>,
     states: IndexSet<M::State, FxBuildHasher>,
+    /// How much memory they take.
+    state_bytes: u64,
     /// By state and class, as far as it reaches: the state after, or one of the marks below.
     table: Vec<u32>,
     is_tabled: bool,
@@ -39,6 +41,7 @@ impl<'a, M: Model> Steps<'a, M> {
             class_count,
             is_read_only,
             states,
+            state_bytes: 0,
             table: Vec::new(),
             is_tabled,
         }
@@ -106,9 +109,8 @@ impl<'a, M: Model> Steps<'a, M> {
 
     /// About how much memory it takes.
     pub(super) fn bytes(&self) -> u64 {
-        let known: usize = self.states.iter().map(|state| self.model.state_bytes(state)).sum();
-        let numbers = self.classes.capacity() + self.table.capacity() + 3 * self.states.capacity();
-        (known + 4 * numbers + self.is_read_only.capacity()) as u64
+        let numbers = self.classes.capacity() + self.table.capacity() + 6 * self.states.capacity();
+        self.state_bytes + (4 * numbers + self.is_read_only.capacity()) as u64
     }
 
     fn asked(&mut self, state: u32, op: u32) -> Option<u32> {
@@ -117,7 +119,11 @@ impl<'a, M: Model> Steps<'a, M> {
     }
 
     fn number(&mut self, state: M::State) -> u32 {
+        let bytes = self.model.state_bytes(&state) as u64;
         let (number, is_new) = self.states.insert_full(state);
+        if is_new {
+            self.state_bytes += bytes;
+        }
         let cells = self.states.len() * self.class_count;
         if is_new && self.is_tabled && cells <= TABLE_CELLS_MAX {
             self.table.resize(cells, UNKNOWN);

@@ -84,8 +84,7 @@ fn suspicions_are_right_and_find_every_violation_of_unique_values() {
         let is_legal = is_legal_by_brute_force(&all);
         let task = Task::new(&Register::new(), &all).unwrap();
         // Values from nowhere are left to the search, which sees them before it begins.
-        let is_doomed =
-            Register::new().lookahead(&task.ops, &task.spans()).is_doomed(&Content::Nil);
+        let is_doomed = Register::new().lookahead(&task.ops, &task.spans).is_doomed(&Content::Nil);
         let part = task.refuted(&Register::new(), unlimited());
         assert!(part.is_none() || !is_legal, "seed {seed}: {history:?}");
         if !is_legal {
@@ -224,7 +223,7 @@ fn a_budget_that_does_not_suffice_ends_in_unknown_with_the_reason() {
 #[test]
 fn an_operation_that_the_model_does_not_know_makes_the_verdict_unknown() {
     let mut operations = operations(&script("0:w1 0:ok 1:r 1:ok=1"));
-    operations[1].f = "cas".to_owned();
+    operations[1].f = "cas".into();
     let judged = check(&Register::new(), &operations, Budget::default());
     assert_eq!(judged.verdict, Verdict::Unknown);
     assert_eq!(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Case, Content, Malformed, Member, Model, NoLookahead, Span};
+use super::{Case, Content, Malformed, Model, NoLookahead, Span};
 use crate::history::{Operation, Outcome, Value};
 
 /// Independent bags, empty at first. Elements are of any kind, and need not be different.
@@ -128,29 +128,29 @@ impl Model for Bag {
         ops.iter().map(is_unobserved).collect()
     }
 
-    fn guess(&self, members: &[Member<'_, BagOp>]) -> Option<Vec<usize>> {
-        let moment = |member: &Member<'_, BagOp>| match member.op {
-            BagOp::Put(_) => Some(member.operation.invoke),
-            BagOp::Took(_) => member.span().end,
+    fn guess(&self, ops: &[BagOp], spans: &[Span]) -> Option<Vec<usize>> {
+        let moment = |op: &BagOp, span: &Span| match op {
+            BagOp::Put(_) => Some(span.call),
+            BagOp::Took(_) => span.end,
             BagOp::FoundNothing | BagOp::TookUnknown => None,
         };
-        let mut moments: Vec<(u64, usize)> = Vec::with_capacity(members.len());
-        for (place, member) in members.iter().enumerate() {
-            moments.push((moment(member)?, place));
+        let mut moments: Vec<(u64, usize)> = Vec::with_capacity(ops.len());
+        for (place, (op, span)) in ops.iter().zip(spans).enumerate() {
+            moments.push((moment(op, span)?, place));
         }
         moments.sort_unstable();
         Some(moments.into_iter().map(|(_, place)| place).collect())
     }
 
-    fn suspects(&self, members: &[Member<'_, BagOp>]) -> Vec<Vec<usize>> {
+    fn suspects(&self, ops: &[BagOp], spans: &[Span]) -> Vec<Vec<usize>> {
         let mut elements: FxHashMap<&Content, OfElement> = FxHashMap::default();
-        for (place, member) in members.iter().enumerate() {
-            match (member.op, member.span()) {
+        for (place, (op, span)) in ops.iter().zip(spans).enumerate() {
+            match (op, span) {
                 (BagOp::Put(element), span) => {
                     elements.entry(element).or_default().puts.push((span.call, place));
                 }
                 (BagOp::Took(element), Span { end: Some(end), .. }) => {
-                    elements.entry(element).or_default().takes.push((end, place));
+                    elements.entry(element).or_default().takes.push((*end, place));
                 }
                 _ => {}
             }

@@ -11,6 +11,7 @@
 
 mod accuse;
 mod cover;
+mod dues;
 mod fifo;
 mod least;
 mod least_tree;
@@ -24,9 +25,10 @@ use std::marker::PhantomData;
 
 use rustc_hash::FxHashSet;
 
-use super::{Case, Lookahead, Malformed, Member, Model, Span};
+use super::{Case, Lookahead, Malformed, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 use accuse::Order;
+use dues::Due;
 use trace::{Arranged, Trace};
 
 /// Independent containers, empty at first. `D` says which element is taken.
@@ -72,6 +74,13 @@ pub trait Discipline: Sync {
     fn arrange(trace: &Trace) -> Arranged {
         let _ = trace;
         Err(Vec::new())
+    }
+
+    /// Elements that nobody is known to have taken and somebody must have, if there is an order, each with the last
+    /// moment for that. The default knows of none.
+    fn dues(trace: &Trace) -> Vec<Due> {
+        let _ = trace;
+        Vec::new()
     }
 }
 
@@ -132,6 +141,10 @@ impl Discipline for Least {
 
     fn arrange(trace: &Trace) -> Arranged {
         least::arrange(trace)
+    }
+
+    fn dues(trace: &Trace) -> Vec<Due> {
+        dues::of_least(trace)
     }
 }
 
@@ -250,16 +263,16 @@ impl<D: Discipline> Model for Container<D> {
         ops.iter().map(is_unobserved).collect()
     }
 
-    fn guess(&self, members: &[Member<'_, ContainerOp>]) -> Option<Vec<usize>> {
-        trace(members).order(D::arrange)
+    fn guess(&self, ops: &[ContainerOp], spans: &[Span]) -> Option<Vec<usize>> {
+        Trace::new(ops, spans).order::<D>()
     }
 
-    fn suspects(&self, members: &[Member<'_, ContainerOp>]) -> Vec<Vec<usize>> {
-        trace(members).refutations(D::arrange)
+    fn suspects(&self, ops: &[ContainerOp], spans: &[Span]) -> Vec<Vec<usize>> {
+        Trace::new(ops, spans).refutations::<D>()
     }
 
     fn lookahead(&self, ops: &[ContainerOp], spans: &[Span]) -> Foregone {
-        Foregone { is_refuted: !Trace::new(ops, spans).refutations(D::arrange).is_empty() }
+        Foregone { is_refuted: !Trace::new(ops, spans).refutations::<D>().is_empty() }
     }
 
     fn describe(&self, operation: &Operation) -> String {
@@ -267,7 +280,7 @@ impl<D: Discipline> Model for Container<D> {
         match &operation.outcome {
             _ if *input != Value::Nil => format!("{f} {input}"),
             Outcome::Ok(taken) => format!("{f} -> {taken}"),
-            Outcome::Fail | Outcome::Info | Outcome::Pending => f.clone(),
+            Outcome::Fail | Outcome::Info | Outcome::Pending => f.to_string(),
         }
     }
 
@@ -292,12 +305,6 @@ impl Lookahead<VecDeque<i64>> for Foregone {
     fn is_doomed(&self, _: &VecDeque<i64>) -> bool {
         self.is_refuted
     }
-}
-
-fn trace(members: &[Member<'_, ContainerOp>]) -> Trace {
-    let ops: Vec<ContainerOp> = members.iter().map(|member| *member.op).collect();
-    let spans: Vec<Span> = members.iter().map(Member::span).collect();
-    Trace::new(&ops, &spans)
 }
 
 fn taken(operation: &Operation, take: &str) -> Result<ContainerOp, Malformed> {

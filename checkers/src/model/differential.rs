@@ -3,17 +3,20 @@
 //! `QUORATE_DIFFERENTIAL=1000000 cargo test --release -p quorate-checkers differential` draws so many for each model.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::{
-    AppendList, Bag, CasRegister, Kv, KvTransaction, Lease, Lookahead, Malformed, Member, Model,
+    AppendList, Bag, CasRegister, Kv, KvTransaction, Lease, Lookahead, Malformed, Model,
     MultiRegister, Mutex, PriorityQueue, Queue, REFUSED, Register, Span, Stack,
 };
 use crate::history::{Operation, Value};
 use crate::linearizability::{
-    Budget, Found, Limits, Method, Preference, Task, Turns, check, orders, search_in_turns,
+    Budget, Found, Limits, Method, Preference, Stop, Task, Turns, check, orders, search,
+    search_in_turns,
 };
+use crate::rules::{Rule, without};
 use crate::stream::tests::disagreement as stream_disagreement;
 use crate::testing::{Dice, Even, Object, Size, World, has_order};
 use crate::verdict::Verdict;
@@ -269,10 +272,10 @@ impl<M: Model> Model for Mutated<M> {
         }
     }
 
-    fn suspects(&self, members: &[Member<'_, M::Op>]) -> Vec<Vec<usize>> {
+    fn suspects(&self, ops: &[M::Op], spans: &[Span]) -> Vec<Vec<usize>> {
         match self.1 {
-            Mutation::SuspectsAll => (0..members.len()).map(|place| vec![place]).collect(),
-            _ => self.0.suspects(members),
+            Mutation::SuspectsAll => (0..ops.len()).map(|place| vec![place]).collect(),
+            _ => self.0.suspects(ops, spans),
         }
     }
 
@@ -336,5 +339,86 @@ fn the_suite_sees_what_a_model_says_wrongly() {
     for mutation in [Mutation::ForgetsUnknown, Mutation::ChangesNothing, Mutation::OverwritesAll] {
         assert!(is_caught(Queue::new, mutation), "queue: {mutation:?}");
         assert!(is_caught(|| Mutex, mutation), "mutex: {mutation:?}");
+    }
+}
+
+/// Whether the suite sees that a rule of the search or of the stream is not kept: by a verdict, or by an assertion.
+fn is_missed<M: Model + Sync>(model: &M, rule: Rule, mut seeds: Range<u64>) -> bool {
+    let object = Object::of(M::NAME);
+    seeds.any(|seed| {
+        let (all, expected) = drawn(&object, seed);
+        let wrong =
+            || disagreement(model, &all, expected).or_else(|| wrong_stream(model, &object, &all));
+        let found = catch_unwind(AssertUnwindSafe(|| without(Some(rule), wrong)));
+        !matches!(found, Ok(None))
+    })
+}
+
+#[test]
+fn the_suite_sees_when_a_rule_is_not_kept() {
+    let rules = [
+        Rule::RealTime,
+        Rule::ChangesNothingEver,
+        Rule::EqualsEndFirst,
+        Rule::DeadByOperations,
+        Rule::DeadByState,
+        Rule::PutsBack,
+        Rule::AllThatEnded,
+        Rule::FailedIsOut,
+        Rule::UnobservedOnly,
+        Rule::ObservesOnly,
+        Rule::OverwrittenUnseen,
+        Rule::LaterIfFixed,
+        Rule::CrashedOnce,
+        Rule::AllowsAll,
+        Rule::DoneAtEnd,
+    ];
+    // A few of each model first: most rules are missed at once by some of them.
+    let is_seen = |rule: Rule| {
+        [0..100, 100..2_000].into_iter().any(|seeds| {
+            is_missed(&Register::new(), rule, seeds.clone())
+                || is_missed(&Mutex, rule, seeds.clone())
+                || is_missed(&CasRegister::new(), rule, seeds.clone())
+                || is_missed(&Queue::new(), rule, seeds)
+        })
+    };
+    let unseen: Vec<Rule> = rules.into_iter().filter(|rule| !is_seen(*rule)).collect();
+    assert!(unseen.is_empty(), "nobody would notice: {unseen:?}");
+}
+
+/// How many nodes it takes to search histories of a register, of which none takes more than some; and what was found.
+fn nodes_without(rule: Option<Rule>) -> (u64, Vec<Found>) {
+    let (mut nodes, mut found) = (0, Vec::new());
+    for seed in 0..60 {
+        let mut dice = Dice::new(seed);
+        let size = Size {
+            processes: 6,
+            operations: 30,
+            wrong_percent: dice.pick(&[0, 10]),
+            info_percent: dice.pick(&[0, 15]),
+            deletes_lists: false,
+        };
+        let all = World::history(&mut dice, &Object::of("cas-register"), size);
+        let model = CasRegister::new();
+        let task = Task::new(&model, &all).expect("what is drawn has a meaning");
+        let deadline = Instant::now() + Duration::from_mins(10);
+        let limits = Limits { deadline, memory_bytes: 1 << 30, nodes: 1 << 14 };
+        let outcome = without(rule, || search(&model, &task, Method::Fast, limits));
+        nodes += outcome.nodes;
+        found.push(outcome.found);
+    }
+    (nodes, found)
+}
+
+#[test]
+fn each_rule_that_only_spares_work_does_so_and_changes_no_verdict() {
+    let (nodes, found) = nodes_without(None);
+    for rule in [Rule::ReadsAtOnce, Rule::EqualsAreOne, Rule::Remembers, Rule::LooksAhead] {
+        let (nodes_without, found_without) = nodes_without(Some(rule));
+        assert!(nodes_without > nodes, "{rule:?}: {nodes_without} nodes and {nodes}");
+        let is_same = |(one, other): (&Found, &Found)| {
+            one == other || [one, other].contains(&&Found::Stopped(Stop::Nodes))
+        };
+        assert!(found.iter().zip(&found_without).all(is_same), "{rule:?}");
     }
 }

@@ -13,11 +13,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::rules::{Rule, holds};
 use super::{AnyModel, Case, Malformed, Model, NoLookahead, Span};
 use crate::explain::Counterexample;
 use crate::history::{Key, Operation, Outcome, Value};
-use crate::linearizability::{self, Budget, Finding, KeyResult, Linearizability};
+use crate::linearizability::{
+    self, Budget, Finding, KeyOrder, KeyResult, Linearizability, OrderStep,
+};
+use crate::rules::{Rule, holds};
 
 /// Sets that are empty at first.
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +40,8 @@ impl AnyModel for ElementSet {
 
     /// Judges each element as an object with a key of its own, and puts together what is said of those of one set.
     fn check(&self, operations: &[Operation], budget: Budget) -> Linearizability {
-        let mut elements: Vec<Name> = operations.iter().map(name).collect();
-        elements.sort_unstable();
-        elements.dedup();
-        let number = |operation: &Operation| elements.partition_point(|e| *e < name(operation));
-        let renamed = |operation: &Operation| Operation {
-            key: Some(Key(number(operation) as u64)),
-            ..operation.clone()
-        };
-        let renamed: Vec<Operation> = operations.iter().map(renamed).collect();
-        let judged = linearizability::check(&Element, &renamed, budget);
+        let (elements, apart) = apart(operations);
+        let judged = linearizability::check(&Element, &apart, budget);
         let mut keys: Vec<KeyResult> = Vec::new();
         for result in judged.keys {
             let name = result.key.and_then(|key| elements.get(usize::try_from(key.0).ok()?));
@@ -60,8 +54,62 @@ impl AnyModel for ElementSet {
         Linearizability { keys, ..judged }
     }
 
+    /// The orders of the elements of each set, put together.
+    fn orders(&self, operations: &[Operation], budget: Budget) -> Vec<KeyOrder> {
+        let (elements, apart) = apart(operations);
+        let mut orders: Vec<KeyOrder> = linearizability::orders(&Element, &apart, budget);
+        for order in &mut orders {
+            let name = order.key.and_then(|key| elements.get(usize::try_from(key.0).ok()?));
+            order.key = name.and_then(|name| name.key);
+            let element = name.and_then(|name| name.element).unwrap_or_default();
+            for step in order.order.iter_mut().flatten() {
+                step.holds = format!("{element} {}", step.holds);
+            }
+        }
+        orders.chunk_by(|one, other| one.key == other.key).map(together).collect()
+    }
+
     fn describe(&self, operation: &Operation) -> String {
         Model::describe(&Element, operation)
+    }
+}
+
+/// The elements, and the operations with the places of their elements for keys.
+fn apart(operations: &[Operation]) -> (Vec<Name>, Vec<Operation>) {
+    let mut elements: Vec<Name> = operations.iter().map(name).collect();
+    elements.sort_unstable();
+    elements.dedup();
+    let number = |operation: &Operation| elements.partition_point(|e| *e < name(operation));
+    let renamed = |operation: &Operation| Operation {
+        key: Some(Key(number(operation) as u64)),
+        ..operation.clone()
+    };
+    let apart = operations.iter().map(renamed).collect();
+    (elements, apart)
+}
+
+/// One order of all operations on several objects from an order of each. An operation takes effect as soon as it and all
+/// that come before it in its own order have begun: none of those that come later there had ended by then, so each takes
+/// effect before it ends. By these moments all are in order.
+fn together(orders: &[KeyOrder]) -> KeyOrder {
+    let mut steps: Vec<(u64, usize, &OrderStep)> = Vec::new();
+    for (object, order) in orders.iter().enumerate() {
+        let mut moment = 0;
+        for step in order.order.iter().flatten() {
+            moment = step.operation.max(moment);
+            steps.push((moment, object, step));
+        }
+    }
+    steps.sort_by_key(|(moment, object, _)| (*moment, *object));
+    let why = orders.iter().find_map(|order| order.why.clone());
+    let order = steps.into_iter().map(|(.., step)| step.clone()).collect();
+    let mut left_out: Vec<u64> = orders.iter().flat_map(|order| &order.left_out).copied().collect();
+    left_out.sort_unstable();
+    KeyOrder {
+        key: orders.first().and_then(|order| order.key),
+        order: if why.is_none() { Some(order) } else { None },
+        left_out: if why.is_none() { left_out } else { Vec::new() },
+        why,
     }
 }
 

@@ -16,8 +16,8 @@ mod lease;
 mod monitor;
 mod multi;
 mod mutex;
+mod numbering;
 mod register;
-mod rules;
 mod set;
 mod store;
 mod supply;
@@ -105,7 +105,7 @@ pub use weaker::{Condition, Satisfied};
 ///     invoke,
 ///     complete: Some(invoke + 1),
 ///     process: ProcessId(0),
-///     f: "draw".to_owned(),
+///     f: "draw".into(),
 ///     key: None,
 ///     input: Value::Nil,
 ///     outcome: Outcome::Ok(Value::Int(number)),
@@ -134,13 +134,14 @@ pub trait Model {
     const SUMMARY: &'static str;
     /// The functions that a meaningful history has successes of.
     const FUNCTIONS: &'static [&'static str];
-    /// Whether an operation can be on several keys.
+    /// Whether an operation can be on several keys. Where none can, each is on the key that is recorded.
     const JOINS_KEYS: bool = false;
 
     /// The state before anything has happened.
     fn initial(&self) -> Self::State;
 
-    /// The keys that an operation is on: operations that share none, also by way of others, are independent.
+    /// The keys that an operation is on, where [`Model::JOINS_KEYS`]: operations that share none, also by way of others,
+    /// are independent.
     fn keys(&self, operation: &Operation) -> Vec<Key> {
         operation.key.into_iter().collect()
     }
@@ -209,18 +210,18 @@ pub trait Model {
         ops.iter().enumerate().map(is_unobserved).collect()
     }
 
-    /// An order of all of `members`, as places, that may well be legal: it is looked at before anything is searched. The
-    /// default has no idea.
-    fn guess(&self, members: &[Member<'_, Self::Op>]) -> Option<Vec<usize>> {
-        let _ = members;
+    /// An order of all of `ops`, as places, that may well be legal: it is looked at before anything is searched. Each takes
+    /// effect within its span; they are in order of invocation. The default has no idea.
+    fn guess(&self, ops: &[Self::Op], spans: &[Span]) -> Option<Vec<usize>> {
+        let _ = (ops, spans);
         None
     }
 
-    /// Small sets of operations, as places in `members`, that may be impossible to order: they are
+    /// Small sets of operations, as places in `ops`, that may be impossible to order: they are
     /// tried before the search, the first ones first. A set has with each operation all those that
     /// it depends on. The default suspects nothing.
-    fn suspects(&self, members: &[Member<'_, Self::Op>]) -> Vec<Vec<usize>> {
-        let _ = members;
+    fn suspects(&self, ops: &[Self::Op], spans: &[Span]) -> Vec<Vec<usize>> {
+        let _ = (ops, spans);
         Vec::new()
     }
 

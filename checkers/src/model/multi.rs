@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::{Case, Content, Malformed, Member, Model, NoLookahead, Span};
+use super::{Case, Content, Malformed, Model, NoLookahead, Span};
 use crate::history::{Operation, Outcome, Value};
 
 /// Registers by names of any kind, with values of any kind.
@@ -194,8 +194,8 @@ impl Model for MultiRegister {
         ops.iter().map(|parts| !parts.iter().any(is_seen)).collect()
     }
 
-    fn suspects(&self, members: &[Member<'_, Vec<Part>>]) -> Vec<Vec<usize>> {
-        let parts = members.iter().flat_map(|member| member.op);
+    fn suspects(&self, ops: &[Vec<Part>], spans: &[Span]) -> Vec<Vec<usize>> {
+        let parts = ops.iter().flatten();
         let written: FxHashSet<(&Content, &Content)> = parts
             .filter_map(|part| match part {
                 Part::Write(name, value) => Some((name, value)),
@@ -209,11 +209,11 @@ impl Model for MultiRegister {
             }
             Part::Write(..) => false,
         };
-        let suspect = |(place, member): (usize, &Member<'_, Vec<Part>>)| {
-            let is_suspect = member.operation.is_ok() && member.op.iter().any(is_from_nowhere);
+        let suspect = |(place, (op, span)): (usize, (&Vec<Part>, &Span))| {
+            let is_suspect = span.end.is_some() && op.iter().any(is_from_nowhere);
             is_suspect.then(|| vec![place])
         };
-        members.iter().enumerate().filter_map(suspect).collect()
+        ops.iter().zip(spans).enumerate().filter_map(suspect).collect()
     }
 
     fn lookahead(&self, _: &[Vec<Part>], _: &[Span]) -> NoLookahead {

@@ -75,7 +75,7 @@ impl Model for Mutex {
     }
 
     fn describe(&self, operation: &Operation) -> String {
-        operation.f.clone()
+        operation.f.to_string()
     }
 
     fn describe_state(&self, is_taken: &bool) -> String {

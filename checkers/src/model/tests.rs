@@ -149,7 +149,8 @@ fn hand(lines: &[&str]) -> Vec<Operation> {
             f => {
                 let key = (f != "txn").then_some(Key(0));
                 let (f, value) = (f.to_owned(), value.unwrap_or_default());
-                let step = Step { process: ProcessId(process), f, key, value, error: None };
+                let step =
+                    Step { process: ProcessId(process), f: f.into(), key, value, error: None };
                 open.insert(process, step.clone());
                 What::Invoke(step)
             }

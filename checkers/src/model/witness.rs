@@ -35,26 +35,27 @@ pub(super) fn order(deeds: &[Deed], spans: &[Span], contents: usize) -> Option<V
 
 /// By content: who leaves it, who finds it, who takes it away.
 struct Lives {
-    producers: Vec<Option<usize>>,
-    takers: Vec<Option<usize>>,
+    /// [`NOBODY`] where there is none.
+    producers: Vec<u32>,
+    takers: Vec<u32>,
     /// Those who find contents and leave them there, by content, then by call: those of `content` are at
     /// `starts[content]..starts[content + 1]`.
-    readers: Vec<usize>,
-    starts: Vec<usize>,
+    readers: Vec<u32>,
+    starts: Vec<u32>,
 }
 
 impl Lives {
     fn of(deeds: &[Deed], contents: usize) -> Option<Self> {
         let mut lives = Self {
-            producers: vec![None; contents],
-            takers: vec![None; contents],
+            producers: vec![NOBODY; contents],
+            takers: vec![NOBODY; contents],
             readers: Vec::new(),
             starts: vec![0; contents + 1],
         };
-        let mut reads: Vec<(u32, usize)> = Vec::new();
-        for (place, deed) in deeds.iter().enumerate() {
+        // At first `starts[content + 1]` is how many find the content.
+        for (place, deed) in (0..NOBODY).zip(deeds) {
             match (deed.finds, deed.leaves) {
-                (Some(found), None) => reads.push((found, place)),
+                (Some(found), None) => *lives.starts.get_mut(found as usize + 1)? += 1,
                 (found, Some(left)) => {
                     put(&mut lives.producers, left, place)?;
                     found.map_or(Some(()), |found| put(&mut lives.takers, found, place))?;
@@ -62,38 +63,45 @@ impl Lives {
                 (None, None) => return None,
             }
         }
-        let is_missing = |content: &u32| *content != 0 && lives.producer(*content).is_none();
-        if lives.producer(0).is_some() || reads.iter().any(|(content, _)| is_missing(content)) {
+        let is_missing =
+            |(content, count): (u32, &u32)| *count > 0 && lives.producer(content).is_none();
+        let missing = (0..).zip(lives.starts.iter().skip(1)).skip(1).any(is_missing);
+        if lives.producer(0).is_some() || missing {
             return None;
-        }
-        reads.sort_unstable();
-        for (content, _) in &reads {
-            *lives.starts.get_mut(*content as usize + 1)? += 1;
         }
         let mut sum = 0;
         for start in &mut lives.starts {
             sum += *start;
             *start = sum;
         }
-        lives.readers = reads.into_iter().map(|(_, place)| place).collect();
+        let mut free = lives.starts.clone();
+        lives.readers = vec![NOBODY; sum as usize];
+        for (place, deed) in (0..NOBODY).zip(deeds) {
+            if let (Some(found), None) = (deed.finds, deed.leaves) {
+                let free = free.get_mut(found as usize)?;
+                *lives.readers.get_mut(*free as usize)? = place;
+                *free += 1;
+            }
+        }
         Some(lives)
     }
 
     fn producer(&self, content: u32) -> Option<usize> {
-        self.producers.get(content as usize).copied().flatten()
+        somebody(self.producers.get(content as usize))
     }
 
     /// All that is done while this content is there, from the one who leaves it on.
     fn deeds_on(&self, content: u32) -> impl Iterator<Item = usize> {
-        let start = |content: usize| self.starts.get(content).copied().unwrap_or_default();
+        let start = |content: usize| self.starts.get(content).map_or(0, |start| *start as usize);
         let readers = self.readers.get(start(content as usize)..start(content as usize + 1));
-        self.producer(content).into_iter().chain(readers.unwrap_or_default().iter().copied())
+        let readers = readers.unwrap_or_default().iter().map(|place| *place as usize);
+        self.producer(content).into_iter().chain(readers)
     }
 
     /// This content, and all that follow without anybody between.
     fn contents_from(&self, head: u32, deeds: &[Deed]) -> impl Iterator<Item = u32> {
         std::iter::successors(Some(head), move |content| {
-            let taker = self.takers.get(*content as usize).copied().flatten()?;
+            let taker = somebody(self.takers.get(*content as usize))?;
             deeds.get(taker)?.leaves
         })
     }
@@ -117,10 +125,17 @@ impl Lives {
     }
 }
 
-fn put(list: &mut [Option<usize>], content: u32, place: usize) -> Option<()> {
+fn put(list: &mut [u32], content: u32, place: u32) -> Option<()> {
     let slot = list.get_mut(content as usize)?;
-    slot.replace(place).is_none().then_some(())
+    (std::mem::replace(slot, place) == NOBODY).then_some(())
 }
+
+fn somebody(place: Option<&u32>) -> Option<usize> {
+    place.filter(|place| **place != NOBODY).map(|place| *place as usize)
+}
+
+/// No place: there are fewer operations than that.
+const NOBODY: u32 = u32::MAX;
 
 /// Contents that follow one another without anybody between.
 #[derive(Clone, Copy, Debug)]

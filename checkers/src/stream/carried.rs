@@ -18,6 +18,7 @@ impl<M: Model> Model for Carried<'_, M> {
     const NAME: &'static str = M::NAME;
     const SUMMARY: &'static str = M::SUMMARY;
     const FUNCTIONS: &'static [&'static str] = M::FUNCTIONS;
+    const JOINS_KEYS: bool = M::JOINS_KEYS;
 
     fn initial(&self) -> Self::State {
         self.states.iter().cloned().map(Some).collect()

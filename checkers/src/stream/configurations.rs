@@ -5,6 +5,8 @@ use std::hash::Hash;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
+use crate::rules::{Rule, holds};
+
 /// What a configuration has done with the operations that are open, by their places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
@@ -22,7 +24,7 @@ impl Marks {
     fn dominates(&self, other: &Self, read_only: u128) -> bool {
         let differs = (self.used ^ other.used) | (self.optional ^ other.optional);
         let is_better = self.optional | (self.used & read_only);
-        differs & !is_better == 0
+        (differs & !is_better == 0 || !holds(Rule::AllowsAll))
             && self.crashed.iter().all(|(class, count)| other.count(*class) >= *count)
     }
 

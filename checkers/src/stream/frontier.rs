@@ -28,6 +28,7 @@ use super::Limits;
 use super::configurations::{Configurations, Marks};
 use crate::history::{Key, Operation};
 use crate::model::{Malformed, Model};
+use crate::rules::{Rule, holds};
 
 /// Why a partition is not followed any further.
 #[derive(Debug)]
@@ -201,7 +202,7 @@ impl<'m, M: Model> Frontier<'m, M> {
         let mut left: Vec<(M::State, Marks)> = Vec::new();
         let mut reach = |state: M::State, mut marks: Marks, left: &mut Vec<(M::State, Marks)>| {
             self.observe(&state, &mut marks);
-            if (marks.used | marks.optional) & bit != 0 {
+            if (marks.used | marks.optional) & bit != 0 || !holds(Rule::DoneAtEnd) {
                 after.add(&state, &marks.clone().without(bit), self.read_only);
             }
             if marks.used & bit == 0 && seen.add(&state, &marks, self.read_only) {
@@ -228,7 +229,8 @@ impl<'m, M: Model> Frontier<'m, M> {
 
     /// Lets all take effect that change nothing and fit.
     fn observe(&self, state: &M::State, marks: &mut Marks) {
-        let mut left = self.read_only & !marks.used;
+        let mut left = if holds(Rule::ObservesOnly) { self.read_only } else { u128::MAX };
+        left &= !marks.used;
         while left != 0 {
             let place = left.trailing_zeros();
             let open = self.open.get(place as usize).and_then(Option::as_ref);
@@ -252,7 +254,7 @@ impl<'m, M: Model> Frontier<'m, M> {
                 overwrites
             }
         };
-        if overwrites {
+        if overwrites && holds(Rule::OverwrittenUnseen) {
             marks.optional |= self.overwriting & !marks.used;
         }
         marks
@@ -263,7 +265,7 @@ impl<'m, M: Model> Frontier<'m, M> {
         let Some(ends) = self.open.get(place as usize).and_then(Option::as_ref) else {
             return Vec::new();
         };
-        let is_fixed = self.model.sets_state(&ends.op);
+        let is_fixed = self.model.sets_state(&ends.op) || !holds(Rule::LaterIfFixed);
         let (open, crashed) = self.related(ends);
         let crashed = if is_fixed { self.wanted(&open, crashed) } else { crashed };
         let observers = |op: &M::Op, own: u128| {
@@ -364,7 +366,10 @@ impl<Op> Candidate<'_, Op> {
     fn may_follow(&self, marks: &Marks) -> bool {
         let is_left = match self.what {
             Kind::Open { bit, .. } => marks.used & bit == 0,
-            Kind::Crashed { class, count, .. } => marks.count(class) < count,
+            Kind::Crashed { class, count, .. } => {
+                marks.count(class) < count
+                    || (marks.count(class) == count && !holds(Rule::CrashedOnce))
+            }
         };
         is_left && self.observers.is_none_or(|observers| observers & !marks.used != 0)
     }

@@ -165,11 +165,8 @@ impl<'m, M: Model> Stream<'m, M> {
     }
 
     /// The key by which an operation finds its partition. Where operations can join keys, all are in one.
-    fn key(&self, operation: &Operation) -> Option<Key> {
-        if M::JOINS_KEYS {
-            return None;
-        }
-        self.model.keys(operation).first().copied()
+    fn key(operation: &Operation) -> Option<Key> {
+        operation.key.filter(|_| !M::JOINS_KEYS)
     }
 
     /// Keeps so many decided moments of each key, whatever the number of keys.
@@ -229,7 +226,7 @@ impl<M: Model> AnyStream for Stream<'_, M> {
         }
         self.now = operation.invoke;
         self.operations += 1;
-        let key = self.key(&operation);
+        let key = Self::key(&operation);
         let (model, limits) = (self.model, self.limits);
         self.partitions
             .entry(key)
@@ -245,7 +242,7 @@ impl<M: Model> AnyStream for Stream<'_, M> {
             return;
         }
         self.now = operation.complete.unwrap_or(self.now);
-        let (key, stride) = (self.key(&operation), self.stride());
+        let (key, stride) = (Self::key(&operation), self.stride());
         self.on(key, |partition| partition.complete(operation, stride));
     }
 

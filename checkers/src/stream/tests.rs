@@ -153,7 +153,7 @@ fn an_operation_without_an_end_may_happen_at_any_later_time_and_only_once() {
 #[test]
 fn what_has_no_meaning_is_unknown() {
     let mut all = operations(&script("0:w1 0:ok 0:w2 0:ok"));
-    all[1].f = "jump".to_owned();
+    all[1].f = "jump".into();
     let (said, _) = streamed(&mut Stream::new(&Register::new(), Limits::default()), &all, 1);
     assert_eq!(said.verdict, Verdict::Unknown);
     assert!(said.sentences()[0].contains("no function `jump`"), "{said:?}");
@@ -207,7 +207,7 @@ impl Busy {
                     invoke: index,
                     complete: None,
                     process: ProcessId(self.processes),
-                    f: if is_read { "read" } else { "write" }.to_owned(),
+                    f: if is_read { "read" } else { "write" }.into(),
                     key: Some(Key(0)),
                     input: if is_read { Value::Nil } else { value },
                     outcome: Outcome::Pending,
@@ -282,7 +282,7 @@ fn an_operation_that_stays_open_is_not_waited_for_for_ever() {
             let value = Value::Int(if number == 9_999 { last } else { 0 });
             let begun = Operation {
                 invoke: at,
-                f: if number == 0 { "write" } else { "read" }.to_owned(),
+                f: if number == 0 { "write" } else { "read" }.into(),
                 input: if number == 0 { Value::Int(0) } else { Value::Nil },
                 ..open.clone()
             };

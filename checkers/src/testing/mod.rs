@@ -52,8 +52,13 @@ pub(crate) fn script(words: &str) -> History {
             doing.push((process, asked.0, asked.1));
         }
         let (_, f, input) = doing.iter().find(|(other, ..)| *other == process).unwrap().clone();
-        let step =
-            |value: Value| Step { process, f: f.clone(), key: Some(Key(0)), value, error: None };
+        let step = |value: Value| Step {
+            process,
+            f: f.as_str().into(),
+            key: Some(Key(0)),
+            value,
+            error: None,
+        };
         let what = match act.split_once('=') {
             Some(("ok", value)) => What::Ok(step(value.parse().map_or(Value::Nil, Value::Int))),
             _ if act == "ok" => What::Ok(step(input)),
@@ -144,7 +149,7 @@ impl Recording<'_> {
             if self.shape.is_unique { self.written } else { self.dice.below(3).cast_signed() };
         let step = Step {
             process: self.ids[place],
-            f: if is_read { "read" } else { "write" }.to_owned(),
+            f: if is_read { "read" } else { "write" }.into(),
             key: Some(Key(0)),
             value: if is_read { Value::Nil } else { Value::Int(value) },
             error: None,

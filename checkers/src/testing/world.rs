@@ -169,7 +169,7 @@ impl World<'_> {
     fn invoke(&mut self, place: usize) {
         let (f, key, value) = self.asked();
         let process = ProcessId(self.running[place].0);
-        let step = Step { process, f: f.to_owned(), key, value, error: None };
+        let step = Step { process, f: f.into(), key, value, error: None };
         self.push(What::Invoke(step.clone()));
         self.running[place].1 = Some((step, None));
     }
@@ -187,7 +187,7 @@ impl World<'_> {
             let chosen = usize::try_from(self.dice.below(outcomes.len() as u64)).unwrap();
             let (after, result) = outcomes.swap_remove(chosen);
             self.state = after;
-            self.seen.push((step.f.clone(), result.clone()));
+            self.seen.push((step.f.to_string(), result.clone()));
             let told = self.told(&step, result);
             self.running[place].1 = Some((step, Some(told)));
             return;

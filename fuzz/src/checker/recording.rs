@@ -161,7 +161,7 @@ fn asked(process: ProcessId, choice: u8, begun: i64) -> Asked {
         value => Value::Int(value.into()),
     };
     let (f, value) = if f == 0 { ("read", Value::Nil) } else { ("write", value) };
-    let step = Step { process, f: f.to_owned(), key, value, error: None };
+    let step = Step { process, f: f.into(), key, value, error: None };
     Asked { object, step, result: None }
 }
 

@@ -127,7 +127,7 @@ impl Recording {
             ("counter", 1 | 3) => ("add", small),
             _ => ("read", Value::Nil),
         };
-        Step { process, f: f.to_owned(), key: Some(Key(0)), value, error: None }
+        Step { process, f: f.into(), key: Some(Key(0)), value, error: None }
     }
 
     /// One or two parts, or a read by itself.
@@ -147,7 +147,7 @@ impl Recording {
             6 => ("txn", None, Value::List(vec![of(choice, 0)])),
             second => ("txn", None, Value::List(vec![of(choice, 0), of(second, 1)])),
         };
-        Step { process, f: f.to_owned(), key, value, error: None }
+        Step { process, f: f.into(), key, value, error: None }
     }
 
     /// What an operation returns that nobody answers for.

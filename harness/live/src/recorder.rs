@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn read(process: u64) -> Step {
-        let (f, key) = ("read".to_owned(), Some(Key(0)));
+        let (f, key) = ("read".into(), Some(Key(0)));
         Step { process: ProcessId(process), f, key, value: Value::Nil, error: None }
     }
 

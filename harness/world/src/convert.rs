@@ -56,7 +56,7 @@ pub fn planned(command: &Command) -> PlannedOperation {
 /// The first half of an operation, as it stands in a history.
 pub fn invocation(process: ProcessId, command: &Command) -> Step {
     let key = command.key().map(|key| history::Key(key.0));
-    let f = command.function().to_owned();
+    let f = command.function().into();
     Step { process, f, key, value: argument(command), error: None }
 }
 
@@ -99,7 +99,7 @@ fn micro(part: &Command, value: history::Value) -> history::Value {
 
 /// The command that a step of a history asks for.
 pub fn command(step: &Step) -> Result<Command, NoCommand> {
-    let no = |why| NoCommand { f: step.f.clone(), why };
+    let no = |why| NoCommand { f: step.f.to_string(), why };
     if step.f == "txn" {
         return transaction(&step.value).map_err(no);
     }
@@ -279,7 +279,7 @@ mod tests {
 
     fn step(f: &str, value: history::Value, error: Option<&str>) -> Step {
         let error = error.map(str::to_owned);
-        Step { process: P, f: f.to_owned(), key: Some(history::Key(7)), value, error }
+        Step { process: P, f: f.into(), key: Some(history::Key(7)), value, error }
     }
 
     #[test]

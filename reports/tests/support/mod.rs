@@ -329,7 +329,7 @@ fn step(process: u64, operation: &PlannedOperation, result: Option<&Value>) -> S
         (None, result) => result.cloned().unwrap_or_default(),
     };
     let key = operation.key().map(Key);
-    Step { process: ProcessId(process), f: operation.f().to_owned(), key, value, error: None }
+    Step { process: ProcessId(process), f: operation.f().into(), key, value, error: None }
 }
 
 /// A run of thirty seconds in which everything breaks and all is well.

@@ -15,7 +15,7 @@ pub(in crate::history) fn event(line: &[u8]) -> Option<Event> {
     rest.skip(b"\",\"process\":")?;
     let process = ProcessId(rest.number()?);
     rest.skip(b",\"f\":\"")?;
-    let f = rest.word()?.to_owned();
+    let f = rest.word()?.into();
     rest.skip(b"\"")?;
     let key = match rest.skip(b",\"key\":") {
         Some(()) => Some(Key(rest.number()?)),
@@ -53,13 +53,17 @@ impl<'a> Rest<'a> {
         std::str::from_utf8(word).ok()
     }
 
-    /// Digits that do not begin with a zero too many, few enough for 64 bits.
+    /// Digits that do not begin with a zero too many, of a number of 64 bits.
     fn number(&mut self) -> Option<u64> {
-        let length = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (digits, rest) = self.0.split_at_checked(length)?;
-        let is_plain = matches!(digits, [b'0'] | [b'1'..=b'9', ..]) && length <= 18;
+        let (mut number, mut rest) = (0_u64, self.0);
+        while let [digit @ b'0'..=b'9', after @ ..] = rest {
+            number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+            rest = after;
+        }
+        let length = self.0.len() - rest.len();
+        let is_plain = length == 1 || (length > 1 && !self.0.starts_with(b"0"));
         self.0 = rest;
-        is_plain.then(|| digits.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
+        is_plain.then_some(number)
     }
 
     fn integer(&mut self) -> Option<i64> {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::{Case, Malformed, Member, Model, Span};
+use super::{Case, Malformed, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 
 pub use observers::Observers;
@@ -112,8 +112,8 @@ impl Model for Consensus {
         ops.iter().map(|op| op.proposed().is_none_or(|value| !seen.contains(&value))).collect()
     }
 
-    fn suspects(&self, members: &[Member<'_, ConsensusOp>]) -> Vec<Vec<usize>> {
-        suspects(members)
+    fn suspects(&self, ops: &[ConsensusOp], spans: &[Span]) -> Vec<Vec<usize>> {
+        suspects(ops, spans)
     }
 
     fn lookahead(&self, ops: &[ConsensusOp], _: &[Span]) -> Observers {
@@ -179,21 +179,21 @@ fn parse_propose(operation: &Operation) -> Result<ConsensusOp, Malformed> {
 
 /// Two that saw different decisions; one that saw a decision which was proposed too late, or never; one that saw
 /// nothing though something had been decided. With each, who may have decided it.
-fn suspects(members: &[Member<'_, ConsensusOp>]) -> Vec<Vec<usize>> {
+fn suspects(ops: &[ConsensusOp], spans: &[Span]) -> Vec<Vec<usize>> {
     let mut proposers: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     // By decision: who saw it, and knew it first.
     let mut first: BTreeMap<i64, (u64, usize)> = BTreeMap::new();
-    for (place, member) in members.iter().enumerate() {
-        if let Some(value) = member.op.proposed() {
+    for (place, (op, span)) in ops.iter().zip(spans).enumerate() {
+        if let Some(value) = op.proposed() {
             proposers.entry(value).or_default().push(place);
         }
-        if let (Some(seen), Some(end)) = (member.op.seen(), member.operation.definite_end()) {
+        if let (Some(seen), Some(end)) = (op.seen(), span.end) {
             let best = first.entry(seen).or_insert((end, place));
             *best = (*best).min((end, place));
         }
     }
     let with_causes = |places: &[usize]| {
-        let seen = places.iter().filter_map(|place| members.get(*place)?.op.seen());
+        let seen = places.iter().filter_map(|place| ops.get(*place)?.seen());
         let causes = seen.filter_map(|value| proposers.get(&value)).flatten();
         let mut all: Vec<usize> = places.iter().chain(causes).copied().collect();
         all.sort_unstable();
@@ -208,16 +208,17 @@ fn suspects(members: &[Member<'_, ConsensusOp>]) -> Vec<Vec<usize>> {
     }
     suspects.extend(observers.iter().map(|(_, place)| with_causes(&[*place])));
     // Any propose that has ended leaves a decision behind.
-    let earliest = members
+    let earliest = ops
         .iter()
+        .zip(spans)
         .enumerate()
-        .filter(|(_, member)| member.op.seen().is_some() || member.op.proposed().is_some())
-        .filter_map(|(place, member)| Some((member.operation.definite_end()?, place)))
+        .filter(|(_, (op, _))| op.seen().is_some() || op.proposed().is_some())
+        .filter_map(|(place, (_, span))| Some((span.end?, place)))
         .min();
     if let Some((end, decider)) = earliest {
-        let nil = members.iter().position(|member| {
-            *member.op == ConsensusOp::Read(None) && end < member.operation.invoke
-        });
+        let is_late =
+            |(op, span): (&ConsensusOp, &Span)| *op == ConsensusOp::Read(None) && end < span.call;
+        let nil = ops.iter().zip(spans).position(is_late);
         suspects.extend(nil.map(|nil| with_causes(&[decider, nil])));
     }
     suspects

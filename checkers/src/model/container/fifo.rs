@@ -20,7 +20,7 @@
 use std::collections::VecDeque;
 
 use super::trace::{Arranged, Life, Proof, Sequence, Trace};
-use crate::model::rules::{Rule, holds};
+use crate::rules::{Rule, holds};
 
 /// See [`super::Discipline::arrange`].
 pub(super) fn arrange(trace: &Trace) -> Arranged {
@@ -71,7 +71,7 @@ fn overtaken(trace: &Trace, proofs: &mut Vec<Proof>) {
             last = last.filter(|(_, last)| last.take.from >= next.1.take.from).or(Some(next));
         }
         if let Some((first, _)) = last.filter(|(_, last)| life.take.until <= last.take.from) {
-            proofs.push(Proof { lives: vec![first, place], others: Vec::new() });
+            proofs.push(Proof::of(vec![first, place], Vec::new()));
         }
     }
 }
@@ -83,7 +83,7 @@ fn left_behind(trace: &Trace, proofs: &mut Vec<Proof>) {
     let Some((last, latest)) = taken.max_by_key(|(_, life)| life.put.from) else { return };
     let is_behind = |life: &Life| life.take.from >= trace.end && life.put.until <= latest.put.from;
     for (place, _) in lives().filter(|(_, life)| is_behind(life) && holds(Rule::NotOvertaken)) {
-        proofs.push(Proof { lives: vec![place, last], others: Vec::new() });
+        proofs.push(Proof::of(vec![place, last], Vec::new()));
     }
 }
 

@@ -17,7 +17,7 @@
 
 use super::cover::{Cover, chain};
 use super::trace::{Arranged, Life, PROOFS_MAX, Proof, Sequence, Trace};
-use crate::model::rules::{Rule, holds};
+use crate::rules::{Rule, holds};
 
 /// See [`super::Discipline::arrange`].
 pub(super) fn arrange(trace: &Trace) -> Arranged {
@@ -35,7 +35,7 @@ pub(super) fn arrange(trace: &Trace) -> Arranged {
             let cores = lesser.filter_map(|place| Some((place, trace.lives.get(place)?.core())));
             let mut lives = chain(cores, (life.take.from, life.take.until));
             lives.push(place);
-            proofs.push(Proof { lives, others: Vec::new() });
+            proofs.push(Proof { due: life.take.until - 1, ..Proof::of(lives, Vec::new()) });
         }
         let put_at = free.min(life.put.until - 1);
         order.add((put_at, put_at < free, rank, false), life.put.by);
@@ -44,7 +44,12 @@ pub(super) fn arrange(trace: &Trace) -> Arranged {
         }
         cover.add(life.core());
     }
-    let moments = trace.empty_moments(&mut proofs);
+    let mut crowded = Vec::new();
+    let moments = trace.empty_moments(&mut crowded);
+    for proof in &mut crowded {
+        proof.due = proof.others.first().map_or(u32::MAX, |empty| empty.until - 1);
+    }
+    proofs.extend(crowded);
     if !proofs.is_empty() {
         return Err(proofs);
     }
@@ -67,7 +72,7 @@ fn left_behind(trace: &Trace, by_element: &[usize]) -> Vec<Proof> {
             .filter(|(_, last)| life.take.from >= trace.end && life.put.until <= last.take.from)
             .filter(|_| holds(Rule::Least))
         {
-            proofs.push(Proof { lives: vec![place, greater], others: Vec::new() });
+            proofs.push(Proof::of(vec![place, greater], Vec::new()));
         }
     }
     proofs

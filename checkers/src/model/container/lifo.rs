@@ -26,7 +26,7 @@ use std::ops::Range;
 use super::cover::chain;
 use super::least_tree::LeastTree;
 use super::trace::{Arranged, Life, Proof, Sequence, Trace};
-use crate::model::rules::{Rule, holds};
+use crate::rules::{Rule, holds};
 
 /// See [`super::Discipline::arrange`].
 pub(super) fn arrange(trace: &Trace) -> Arranged {
@@ -177,7 +177,7 @@ impl<'a> Peeling<'a> {
             let cores =
                 places.filter_map(|place| Some((place, self.trace.lives.get(place)?.core())));
             let lives = chain(cores, (from, until));
-            (!lives.is_empty()).then_some(Proof { lives, others: Vec::new() })
+            (!lives.is_empty()).then(|| Proof::of(lives, Vec::new()))
         };
         self.components.iter().filter_map(stuck).collect()
     }
@@ -219,7 +219,7 @@ fn left_behind(trace: &Trace) -> Vec<Proof> {
         }
         let below = last.filter(|(_, last)| life.put.until <= last.take.from);
         if let Some((below, _)) = below.filter(|_| holds(Rule::BottomIsLast)) {
-            proofs.push(Proof { lives: vec![below, place], others: Vec::new() });
+            proofs.push(Proof::of(vec![below, place], Vec::new()));
         }
     }
     proofs

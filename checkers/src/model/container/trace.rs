@@ -25,9 +25,12 @@
 //!   each of these at most one. To refute, every such element may be taken at any time after the first such call; this
 //!   allows more than is true. To find an order, see [`Trace::with_taken`].
 
+use std::collections::BTreeMap;
+
 use super::cover::{Cover, chain};
-use super::{ContainerOp, Span};
-use crate::model::rules::{Rule, holds};
+use super::dues::{self, Due};
+use super::{ContainerOp, Discipline, Span};
+use crate::rules::{Rule, holds};
 
 /// The elements of a container, and who found none.
 #[derive(Clone, Debug, Default)]
@@ -90,10 +93,18 @@ struct Deed {
 }
 
 /// Elements, as places in [`Trace::lives`], and other operations, that have no order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Proof {
     pub(super) lives: Vec<usize>,
     pub(super) others: Vec<Step>,
+    /// If one of the elements was taken by somebody unknown there is an order only if that was in this slot or before.
+    pub(super) due: u32,
+}
+
+impl Proof {
+    pub(super) fn of(lives: Vec<usize>, others: Vec<Step>) -> Self {
+        Self { lives, others, due: u32::MAX }
+    }
 }
 
 /// An order of all operations, as their places, or what proves that there is none. Neither if nobody can tell: an error
@@ -146,49 +157,61 @@ impl Trace {
         let (rule, deeds) = flaw;
         if holds(rule) {
             let others = deeds.into_iter().map(|deed| deed.step).collect();
-            self.flaws.push(Proof { lives: Vec::new(), others });
+            self.flaws.push(Proof::of(Vec::new(), others));
         }
     }
 
     /// An order of all operations, if one is found.
-    pub(super) fn order(&self, arrange: impl Fn(&Self) -> Arranged) -> Option<Vec<usize>> {
+    pub(super) fn order<D: Discipline>(&self) -> Option<Vec<usize>> {
         if !self.is_whole {
             return None;
         }
-        let mut taken = Vec::new();
+        // By element that somebody unknown must have taken: the last slot for that, as far as is known.
+        let mut taken: BTreeMap<usize, u32> =
+            self.dues::<D>().into_iter().map(|due| (due.life, due.slot)).collect();
         for _ in 0..ROUNDS_MAX {
-            let proofs = match arrange(&self.with_taken(&taken)?) {
+            let proofs = match D::arrange(&self.with_taken(&taken)?) {
                 Ok(order) => return Some(order),
                 Err(proofs) => proofs,
             };
-            let had = taken.len();
-            taken.extend(proofs.into_iter().flat_map(|proof| proof.lives));
-            taken.retain(|&life| self.lives.get(life).is_some_and(|life| !life.is_taken()));
-            taken.sort_unstable();
-            taken.dedup();
-            if taken.len() == had {
+            let before = taken.clone();
+            for (proof, life) in proofs.iter().flat_map(|p| p.lives.iter().map(move |l| (p, *l))) {
+                if self.lives.get(life).is_some_and(|life| !life.is_taken()) {
+                    let due = taken.entry(life).or_insert(proof.due);
+                    *due = proof.due.min(*due);
+                }
+            }
+            if taken == before {
                 return None;
             }
         }
         None
     }
 
-    /// As it would be if takes with an unknown result had taken these elements: the one that began first the one that
-    /// was put in first. Nothing if there are too few.
-    fn with_taken(&self, taken: &[usize]) -> Option<Self> {
+    /// What somebody unknown must have taken, as far as that is known before an order is tried.
+    fn dues<D: Discipline>(&self) -> Vec<Due> {
+        if self.unknown.is_empty() { Vec::new() } else { D::dues(self) }
+    }
+
+    /// As it would be if takes with an unknown result had taken these elements: the one that began first the one that is
+    /// due first, and of those the one that was put in first. Nothing if there are too few.
+    fn with_taken(&self, taken: &BTreeMap<usize, u32>) -> Option<Self> {
+        let mut by_due: Vec<(u32, usize)> = taken.iter().map(|(life, due)| (*due, *life)).collect();
+        by_due.sort_unstable();
         let mut trace = self.clone();
         let mut unknown = self.unknown.iter();
-        for place in taken {
-            let life = trace.lives.get_mut(*place)?;
+        for (_, place) in by_due {
+            let life = trace.lives.get_mut(place)?;
             life.take = later(*unknown.next()?, life.put.from);
         }
         Some(trace)
     }
 
     /// Sets of operations that have no order, as places: some of those that end first.
-    pub(super) fn refutations(&self, arrange: impl Fn(&Self) -> Arranged) -> Vec<Vec<usize>> {
+    pub(super) fn refutations<D: Discipline>(&self) -> Vec<Vec<usize>> {
         let mut proofs = self.flaws.clone();
-        proofs.extend(arrange(&self.with_all_takeable()).err().into_iter().flatten());
+        proofs.extend(dues::shortage(self.dues::<D>(), self.unknown.iter().map(|take| take.from)));
+        proofs.extend(D::arrange(&self.with_all_takeable()).err().into_iter().flatten());
         proofs.sort_by_cached_key(|proof| (self.end_of(proof), proof.lives.len()));
         proofs.truncate(PROOFS_MAX);
         proofs.iter().map(|proof| self.shown(proof)).collect()
@@ -246,7 +269,7 @@ impl Trace {
             } else if proofs.len() < PROOFS_MAX {
                 let all = self.lives.iter().map(Life::core).enumerate();
                 let lives = chain(all, (empty.from, empty.until));
-                proofs.push(Proof { lives, others: vec![*empty] });
+                proofs.push(Proof::of(lives, vec![*empty]));
             }
         }
         moments

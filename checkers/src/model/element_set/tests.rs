@@ -7,7 +7,7 @@ use crate::history::{Key, Operation, Outcome, ProcessId, Time, Value};
 use crate::linearizability::{Budget, Linearizability};
 use crate::model::AnyModel;
 use crate::model::differential::{from, histories};
-use crate::model::rules::{Rule, without};
+use crate::rules::{Rule, without};
 use crate::testing::{Dice, Even, have_order};
 use crate::verdict::Verdict;
 
@@ -51,7 +51,7 @@ fn drawn(seed: u64) -> (Vec<Operation>, bool) {
             invoke: 0,
             complete: None,
             process: ProcessId(place),
-            f: f.to_owned(),
+            f: f.into(),
             key: Some(Key(7)),
             input: Value::Int(element),
             outcome,
@@ -130,7 +130,7 @@ fn one_by_one(steps: &[(&str, i64, &str)]) -> Vec<Operation> {
         invoke: 2 * place,
         complete: Some(2 * place + 1),
         process: ProcessId(0),
-        f: (*f).to_owned(),
+        f: (*f).into(),
         key: Some(Key(7)),
         input: Value::Int(*element),
         outcome: Outcome::Ok(serde_json::from_str(result).unwrap()),
@@ -184,4 +184,33 @@ fn what_has_no_meaning_is_named() {
         let said = result.malformed.unwrap();
         assert!(said.starts_with(expected), "{said}");
     }
+}
+
+#[test]
+fn the_order_that_is_shown_of_a_set_is_one() {
+    let mut shown = 0;
+    for seed in 0..2_000 {
+        let (all, expected) = drawn(seed);
+        let orders = ElementSet.orders(&all, Budget::default());
+        let [order] = orders.as_slice() else { panic!("seed {seed}: {orders:?}") };
+        assert_eq!(order.key, Some(Key(7)));
+        assert_eq!((order.order.is_some(), order.why.is_none()), (expected, expected), "{seed}");
+        let (mut elements, mut latest, mut left) = (BTreeSet::new(), 0, all.clone());
+        for step in order.order.iter().flatten() {
+            shown += 1;
+            let place = left.iter().position(|operation| operation.invoke == step.operation);
+            let operation = left.remove(place.expect("each comes once"));
+            let Value::Int(element) = operation.input else { panic!("{operation:?}") };
+            latest = operation.invoke.max(latest);
+            assert!(operation.definite_end().is_none_or(|end| end > latest), "seed {seed}");
+            let told = Value::Text(done(&mut elements, &operation.f, element).to_string());
+            let is_silent = operation.outcome == Outcome::Ok(Value::Int(element));
+            let is_right = operation.outcome == Outcome::Ok(told);
+            assert!(is_right || is_silent || !operation.is_ok(), "seed {seed}: {order:?}");
+            let not = if elements.contains(&element) { "" } else { "not " };
+            assert_eq!(step.holds, format!("{element} {not}there"));
+        }
+        assert!(!expected || left.iter().all(|operation| !operation.is_ok()), "seed {seed}");
+    }
+    assert!(shown > 2_000, "{shown}");
 }

@@ -1,8 +1,7 @@
 //! Operations on a register without their values: only which are equal matters to most of what is asked.
 
-use rustc_hash::FxHashMap;
-
 use super::{Content, RegisterOp};
+use crate::model::numbering::{Named, Numbering};
 use crate::model::witness::Deed;
 
 /// What operations find and leave, by numbers.
@@ -15,21 +14,25 @@ pub(super) struct Deeds {
 }
 
 impl Deeds {
-    pub(super) fn of<'a>(
-        initial: &'a Content,
-        ops: impl IntoIterator<Item = &'a RegisterOp>,
-    ) -> Self {
-        let mut ids: FxHashMap<&Content, u32> = FxHashMap::default();
-        ids.insert(initial, 0);
-        let mut id = |content: &'a Content| {
-            let fresh = u32::try_from(ids.len()).expect("fewer than 2^32 values");
-            *ids.entry(content).or_insert(fresh)
+    pub(super) fn of<'a>(initial: &'a Content, ops: &'a [RegisterOp]) -> Self {
+        let contents = ops.iter().flat_map(|op| [op.finds(), op.leaves()]).flatten();
+        let integers = contents.filter_map(|content| match content {
+            Content::Int(integer) => Some(*integer),
+            Content::Nil | Content::Other(_) => None,
+        });
+        let mut numbering = Numbering::of(integers);
+        let mut number = |content: &'a Content| {
+            numbering.number(match content {
+                &Content::Int(integer) => Named::Integer(integer),
+                other @ (Content::Nil | Content::Other(_)) => Named::Other(other),
+            })
         };
+        number(initial);
         let deed = |op: &'a RegisterOp| Deed {
-            finds: op.finds().map(&mut id),
-            leaves: op.leaves().map(&mut id),
+            finds: op.finds().map(&mut number),
+            leaves: op.leaves().map(&mut number),
         };
-        let deeds = ops.into_iter().map(deed).collect();
-        Self { deeds, contents: ids.len() }
+        let deeds = ops.iter().map(deed).collect();
+        Self { deeds, contents: numbering.count() }
     }
 }

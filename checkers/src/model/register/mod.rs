@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 use rustc_hash::FxHashSet;
 
 use super::witness;
-use super::{Case, Condition, Malformed, Member, Model, Span};
+use super::{Case, Condition, Malformed, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 
 pub use content::Content;
@@ -211,22 +211,21 @@ impl<D: Dialect> Model for Registers<D> {
         ops.iter().map(is_unobserved).collect()
     }
 
-    fn guess(&self, members: &[Member<'_, RegisterOp>]) -> Option<Vec<usize>> {
-        let deeds = Deeds::of(&self.initial, members.iter().map(|member| member.op));
-        witness::order(&deeds.deeds, &spans(members), deeds.contents)
+    fn guess(&self, ops: &[RegisterOp], spans: &[Span]) -> Option<Vec<usize>> {
+        let deeds = Deeds::of(&self.initial, ops);
+        witness::order(&deeds.deeds, spans, deeds.contents)
     }
 
-    fn suspects(&self, members: &[Member<'_, RegisterOp>]) -> Vec<Vec<usize>> {
-        let deeds = Deeds::of(&self.initial, members.iter().map(|member| member.op));
-        let spans = spans(members);
-        let mut cores = stale::stale(&deeds, &spans);
-        cores.extend(zones::conflicts(&deeds, &spans));
+    fn suspects(&self, ops: &[RegisterOp], spans: &[Span]) -> Vec<Vec<usize>> {
+        let deeds = Deeds::of(&self.initial, ops);
+        let mut cores = stale::stale(&deeds, spans);
+        cores.extend(zones::conflicts(&deeds, spans));
         // Those that end first come first.
         cores.sort_by_cached_key(|places| {
             let end = |&place: &usize| spans.get(place).and_then(|span: &Span| span.end);
             (places.iter().filter_map(end).max(), places.len())
         });
-        causes::with_causes(&deeds, &spans, cores)
+        causes::with_causes(&deeds, spans, cores)
     }
 
     fn lookahead(&self, ops: &[RegisterOp], spans: &[Span]) -> Orphans {
@@ -249,10 +248,6 @@ impl<D: Dialect> Model for Registers<D> {
     fn conditions(&self, operations: &[&Operation]) -> Vec<Condition> {
         conditions::conditions(self, operations)
     }
-}
-
-fn spans(members: &[Member<'_, RegisterOp>]) -> Vec<Span> {
-    members.iter().map(Member::span).collect()
 }
 
 /// Whether it is a `cas` that found something else than it expected.

@@ -3,25 +3,25 @@
 use rustc_hash::FxHashMap;
 
 use super::{Content, List, Micro, StoreOp};
+use crate::model::Span;
 use crate::model::witness::{self, Deed};
-use crate::model::{Member, Span};
 
 /// An order that is legal if there is a legal one, of a list whose elements are unique, or of a register whose values
 /// are.
-pub(super) fn order(members: &[Member<'_, StoreOp>]) -> Option<Vec<usize>> {
-    let micros: Vec<&Micro> = members.iter().map(single).collect::<Option<_>>()?;
+pub(super) fn order(ops: &[StoreOp], spans: &[Span]) -> Option<Vec<usize>> {
+    let micros: Vec<&Micro> = ops.iter().map(single).collect::<Option<_>>()?;
     let is_appended = micros.iter().any(|micro| matches!(micro, Micro::Append(_)));
-    if is_appended { list_order(members, &micros) } else { register_order(members, &micros) }
+    if is_appended { list_order(&micros) } else { register_order(&micros, spans) }
 }
 
-fn single<'a>(member: &Member<'a, StoreOp>) -> Option<&'a Micro> {
-    match member.op.parts.as_slice() {
+fn single(op: &StoreOp) -> Option<&Micro> {
+    match op.parts.as_slice() {
         [(_, micro)] => Some(micro),
         _ => None,
     }
 }
 
-fn register_order(members: &[Member<'_, StoreOp>], micros: &[&Micro]) -> Option<Vec<usize>> {
+fn register_order(micros: &[&Micro], spans: &[Span]) -> Option<Vec<usize>> {
     let mut ids: FxHashMap<Content, u32> = FxHashMap::default();
     ids.insert(Content::Nil, 0);
     let mut id = |content: Content| {
@@ -33,12 +33,11 @@ fn register_order(members: &[Member<'_, StoreOp>], micros: &[&Micro]) -> Option<
         leaves: micro.produced().map(&mut id),
     };
     let deeds: Vec<Deed> = micros.iter().map(&mut deed).collect();
-    let spans: Vec<Span> = members.iter().map(Member::span).collect();
-    witness::order(&deeds, &spans, ids.len())
+    witness::order(&deeds, spans, ids.len())
 }
 
 /// Appends as the longest list has them; then those that no list has.
-fn list_order(members: &[Member<'_, StoreOp>], micros: &[&Micro]) -> Option<Vec<usize>> {
+fn list_order(micros: &[&Micro]) -> Option<Vec<usize>> {
     let list = |micro: &&Micro| match micro {
         Micro::Read(Some(Content::List(list))) => Some(list.clone()),
         Micro::Read(_) | Micro::Write(_) | Micro::Cas(..) | Micro::Append(_) | Micro::Delete => {
@@ -55,7 +54,7 @@ fn list_order(members: &[Member<'_, StoreOp>], micros: &[&Micro]) -> Option<Vec<
         Micro::Read(_) | Micro::Write(_) | Micro::Cas(..) | Micro::Delete => None,
     };
     let ranks: Vec<(usize, bool)> = micros.iter().map(|m| rank(m)).collect::<Option<_>>()?;
-    let mut order: Vec<usize> = (0..members.len()).collect();
+    let mut order: Vec<usize> = (0..micros.len()).collect();
     // The sort is stable: equal ones stay by call.
     order.sort_by_key(|place| ranks.get(*place));
     Some(order)

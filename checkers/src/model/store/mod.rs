@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 
 use rustc_hash::FxHashSet;
 
-use super::{Case, Malformed, Member, Model, Span};
+use super::{Case, Malformed, Model, Span};
 use crate::history::{Key, Operation, Outcome, Value};
 
 use list::List;
@@ -307,12 +307,12 @@ impl<D: Dialect> Model for Store<D> {
         ops.iter().map(is_unobserved).collect()
     }
 
-    fn guess(&self, members: &[Member<'_, StoreOp>]) -> Option<Vec<usize>> {
-        guess::order(members)
+    fn guess(&self, ops: &[StoreOp], spans: &[Span]) -> Option<Vec<usize>> {
+        guess::order(ops, spans)
     }
 
-    fn suspects(&self, members: &[Member<'_, StoreOp>]) -> Vec<Vec<usize>> {
-        suspects::suspects(members)
+    fn suspects(&self, ops: &[StoreOp], spans: &[Span]) -> Vec<Vec<usize>> {
+        suspects::suspects(ops, spans)
     }
 
     fn lookahead(&self, ops: &[StoreOp], spans: &[Span]) -> Remaining {

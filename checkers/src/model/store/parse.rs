@@ -221,7 +221,7 @@ fn int(value: &Value) -> Option<i64> {
 pub(in crate::model) fn describe(operation: &Operation) -> String {
     match (operation.f.as_str(), &operation.input, &operation.outcome) {
         ("read", _, Outcome::Ok(value)) => format!("read -> {value}"),
-        ("read" | "delete", _, _) => operation.f.clone(),
+        ("read" | "delete", _, _) => operation.f.to_string(),
         ("txn", Value::List(asked), _) => {
             let told = result(operation).and_then(items).unwrap_or_default();
             let part = |(place, part): (usize, &Value)| part_text(part, told.get(place));

@@ -3,29 +3,28 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Content, List, Micro, StoreOp};
-use crate::history::Operation;
-use crate::model::Member;
+use crate::model::Span;
 
 /// A set that is larger is left to the search.
 const MEMBERS_MAX: usize = 512;
 /// So many are enough: suspicions are hardly ever wrong.
 const SUSPECTS_MAX: usize = 8;
 
-/// The suspects, as places in `members`, those that end first first.
-pub(super) fn suspects(members: &[Member<'_, StoreOp>]) -> Vec<Vec<usize>> {
-    let keys = Keys::of(members);
+/// The suspects, as places in `ops`, those that end first first.
+pub(super) fn suspects(ops: &[StoreOp], spans: &[Span]) -> Vec<Vec<usize>> {
+    let keys = Keys::of(ops);
     let mut cores = Vec::new();
     for key in keys.0.values() {
-        cores.extend(key.stale(members));
+        cores.extend(key.stale(spans));
         if !key.is_overwritten {
-            cores.extend(key.lists(members));
+            cores.extend(key.lists(spans));
         }
     }
     cores.sort_by_cached_key(|places| {
-        let ends = places.iter().filter_map(|place| end(members, *place));
+        let ends = places.iter().filter_map(|place| end(spans, *place));
         (ends.max(), places.len())
     });
-    let whole = cores.into_iter().take(SUSPECTS_MAX).map(|core| keys.with_causes(members, core));
+    let whole = cores.into_iter().take(SUSPECTS_MAX).map(|core| keys.with_causes(ops, core));
     whole.filter(|places| places.len() <= MEMBERS_MAX).collect()
 }
 
@@ -46,26 +45,26 @@ struct OnKey {
 }
 
 impl Keys {
-    fn of(members: &[Member<'_, StoreOp>]) -> Self {
+    fn of(ops: &[StoreOp]) -> Self {
         let mut keys: FxHashMap<u64, OnKey> = FxHashMap::default();
-        for (place, member) in members.iter().enumerate() {
-            for (key, micro, is_first) in member.op.effects() {
-                keys.entry(key).or_default().note(place, micro, is_first && member.op.is_certain);
+        for (place, op) in ops.iter().enumerate() {
+            for (key, micro, is_first) in op.effects() {
+                keys.entry(key).or_default().note(place, micro, is_first && op.is_certain);
             }
         }
         Self(keys)
     }
 
     /// The places, with all that they depend on.
-    fn with_causes(&self, members: &[Member<'_, StoreOp>], core: Vec<usize>) -> Vec<usize> {
+    fn with_causes(&self, ops: &[StoreOp], core: Vec<usize>) -> Vec<usize> {
         let mut all: FxHashSet<usize> = core.iter().copied().collect();
         let mut open = core;
         while let Some(place) = open.pop() {
             if all.len() > MEMBERS_MAX {
                 break;
             }
-            let Some(member) = members.get(place) else { continue };
-            for (key, micro) in &member.op.parts {
+            let Some(op) = ops.get(place) else { continue };
+            for (key, micro) in &op.parts {
                 let Some(on_key) = self.0.get(key) else { continue };
                 open.extend(on_key.causes(micro).filter(|cause| all.insert(*cause)));
             }
@@ -120,12 +119,12 @@ impl OnKey {
 
     /// Somebody found what was gone: after everybody who could have left it there, and before the finder began,
     /// somebody else changed it.
-    fn stale(&self, members: &[Member<'_, StoreOp>]) -> Vec<Vec<usize>> {
+    fn stale(&self, spans: &[Span]) -> Vec<Vec<usize>> {
         let mut changes: Vec<(u64, Change<'_>)> = Vec::new();
         for (content, producers) in &self.producers {
             for &place in producers {
-                let change = Change { call: call(members, place), place, content };
-                changes.extend(end(members, place).map(|end| (end, change)));
+                let change = Change { call: call(spans, place), place, content };
+                changes.extend(end(spans, place).map(|end| (end, change)));
             }
         }
         changes.sort_unstable_by_key(|(end, change)| (*end, change.place));
@@ -139,10 +138,10 @@ impl OnKey {
         let last: FxHashMap<&Content, LastTwo> = self
             .producers
             .iter()
-            .map(|(content, producers)| (content, LastTwo::of(members, producers)))
+            .map(|(content, producers)| (content, LastTwo::of(spans, producers)))
             .collect();
         let is_stale = |(place, content): &(usize, Content)| {
-            let ended = changes.partition_point(|(end, _)| *end < call(members, *place));
+            let ended = changes.partition_point(|(end, _)| *end < call(spans, *place));
             let by = latest.get(ended.checked_sub(1)?)?.other_than(content)?;
             let gone = last.get(content).is_none_or(|last| last.other_than(*place) < by.call);
             gone.then(|| vec![*place, by.place])
@@ -151,7 +150,7 @@ impl OnKey {
     }
 
     /// Lists that cannot have been seen in this order, or with these elements, or without others.
-    fn lists(&self, members: &[Member<'_, StoreOp>]) -> Vec<Vec<usize>> {
+    fn lists(&self, spans: &[Span]) -> Vec<Vec<usize>> {
         let mut found = Vec::new();
         let mut by_length: Vec<&(usize, List)> = self.lists.iter().collect();
         by_length.sort_by_key(|(place, list)| (list.len(), *place));
@@ -164,7 +163,7 @@ impl OnKey {
         // Somebody saw less than somebody who had ended before.
         let mut by_end: Vec<(u64, &(usize, List))> = Vec::new();
         for read in &self.lists {
-            by_end.extend(end(members, read.0).map(|end| (end, read)));
+            by_end.extend(end(spans, read.0).map(|end| (end, read)));
         }
         by_end.sort_by_key(|(end, read)| (*end, read.0));
         let mut longest: Vec<&(usize, List)> = Vec::new();
@@ -173,7 +172,7 @@ impl OnKey {
             longest.push(before.copied().unwrap_or(read));
         }
         let ended_before = |place: usize| {
-            let count = by_end.partition_point(|(end, _)| *end < call(members, place));
+            let count = by_end.partition_point(|(end, _)| *end < call(spans, place));
             count.checked_sub(1)
         };
         for (place, list) in &self.lists {
@@ -182,12 +181,12 @@ impl OnKey {
                 found.push(vec![*place, *other]);
             }
         }
-        found.extend(self.elements(members, by_length.last().map(|(_, list)| list)));
+        found.extend(self.elements(spans, by_length.last().map(|(_, list)| list)));
         found
     }
 
     /// Appends that a later read has not seen, or that an earlier one has, or in an order that cannot be.
-    fn elements(&self, members: &[Member<'_, StoreOp>], longest: Option<&List>) -> Vec<Vec<usize>> {
+    fn elements(&self, spans: &[Span], longest: Option<&List>) -> Vec<Vec<usize>> {
         let values = longest.map(List::values).unwrap_or_default();
         let positions: FxHashMap<i64, usize> =
             values.iter().enumerate().map(|(position, value)| (*value, position)).collect();
@@ -196,7 +195,7 @@ impl OnKey {
         let mut reads: Vec<(usize, u64, usize)> = self
             .lists
             .iter()
-            .map(|(place, list)| (list.len(), call(members, *place), *place))
+            .map(|(place, list)| (list.len(), call(spans, *place), *place))
             .collect();
         reads.sort_unstable();
         let mut latest: Vec<(u64, usize)> = Vec::new();
@@ -206,7 +205,7 @@ impl OnKey {
         }
         for (value, appends) in &self.appends {
             let [append] = appends.as_slice() else { continue };
-            let Some(end) = end(members, *append) else { continue };
+            let Some(end) = end(spans, *append) else { continue };
             // Reads of up to so many elements lack it.
             let position = positions.get(value).copied().unwrap_or(usize::MAX);
             let lacking = reads.partition_point(|&(length, ..)| length <= position);
@@ -216,7 +215,7 @@ impl OnKey {
             }
         }
         for (place, list) in &self.lists {
-            if self.is_impossible(members, *place, list) {
+            if self.is_impossible(spans, *place, list) {
                 found.push(vec![*place]);
             }
         }
@@ -224,16 +223,16 @@ impl OnKey {
     }
 
     /// Whether an element of the list was appended before an earlier one, or after the read.
-    fn is_impossible(&self, members: &[Member<'_, StoreOp>], place: usize, list: &List) -> bool {
+    fn is_impossible(&self, spans: &[Span], place: usize, list: &List) -> bool {
         let mut begun = 0;
         for value in list.values() {
             let Some([append]) = self.appends.get(&value).map(Vec::as_slice) else { return false };
-            if end(members, *append).is_some_and(|end| end < begun) {
+            if end(spans, *append).is_some_and(|end| end < begun) {
                 return true;
             }
-            begun = begun.max(call(members, *append));
+            begun = begun.max(call(spans, *append));
         }
-        end(members, place).is_some_and(|end| end < begun)
+        end(spans, place).is_some_and(|end| end < begun)
     }
 }
 
@@ -245,10 +244,10 @@ const STALE_MAX: usize = 64;
 struct LastTwo([(u64, usize); 2]);
 
 impl LastTwo {
-    fn of(members: &[Member<'_, StoreOp>], places: &[usize]) -> Self {
+    fn of(spans: &[Span], places: &[usize]) -> Self {
         let mut two = Self::default();
         for &place in places {
-            let this = (end(members, place).unwrap_or(u64::MAX), place);
+            let this = (end(spans, place).unwrap_or(u64::MAX), place);
             let [last, before] = two.0;
             two.0 = if this > last { [this, last] } else { [last, before.max(this)] };
         }
@@ -294,14 +293,10 @@ impl<'a> Latest<'a> {
     }
 }
 
-fn operation<'a>(members: &'a [Member<'_, StoreOp>], place: usize) -> Option<&'a Operation> {
-    members.get(place).map(|member| member.operation)
+fn call(spans: &[Span], place: usize) -> u64 {
+    spans.get(place).map_or(0, |span| span.call)
 }
 
-fn call(members: &[Member<'_, StoreOp>], place: usize) -> u64 {
-    operation(members, place).map_or(0, |operation| operation.invoke)
-}
-
-fn end(members: &[Member<'_, StoreOp>], place: usize) -> Option<u64> {
-    operation(members, place).and_then(Operation::definite_end)
+fn end(spans: &[Span], place: usize) -> Option<u64> {
+    spans.get(place)?.end
 }

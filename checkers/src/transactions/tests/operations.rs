@@ -11,7 +11,7 @@ fn recorded(lines: &[(&str, Option<u64>, &str, &str)]) -> Vec<Operation> {
     for (process, (f, key, asked, told)) in (0..).zip(lines) {
         let step = |value: &str| Step {
             process: ProcessId(process),
-            f: (*f).to_owned(),
+            f: (*f).into(),
             key: key.map(Key),
             value: serde_json::from_str(value).unwrap(),
             error: None,

@@ -255,7 +255,7 @@ impl Tape {
         let Ok(command) = convert::command(step) else { return };
         self.operations.push(Operation {
             client: self.client(step),
-            f: step.f.clone(),
+            f: step.f.to_string(),
             command,
             from_us: at_us,
             to_us: None,

@@ -572,7 +572,7 @@ mod tests {
     }
 
     fn invoked(time: u64, into: &mut Builder) {
-        let (process, f, value) = (ProcessId(0), "read".to_owned(), Told::Nil);
+        let (process, f, value) = (ProcessId(0), "read".into(), Told::Nil);
         let key = Some(quorate_checkers::history::Key(1));
         let step = Step { process, f, key, value, error: None };
         into.push(Time(time), What::Invoke(step)).unwrap();

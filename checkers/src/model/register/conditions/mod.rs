@@ -50,12 +50,11 @@ fn sequential(holds: bool) -> Condition {
 /// Multiwriter consistency conditions for shared memory registers, 2011) where they do.
 fn regular<D: Dialect>(model: &Registers<D>, task: &Task<'_, Registers<D>>) -> Condition {
     let deeds = Deeds::of(&model.initial, &task.ops);
-    let spans = task.spans();
-    let stale = stale::stale(&deeds, &spans);
+    let stale = stale::stale(&deeds, &task.spans);
     let mut writes: Vec<_> = deeds
         .deeds
         .iter()
-        .zip(&spans)
+        .zip(&task.spans)
         .filter(|(deed, _)| deed.leaves.is_some())
         .map(|(_, span)| span)
         .collect();

@@ -1,0 +1,140 @@
+//! Until when elements of a priority queue must be gone that nobody is known to have taken.
+//!
+//! When a known `y` is taken no lesser element is there. So it is taken in a slot of its window that is in no core of a
+//! lesser element that somebody is known to have taken: at the earliest in `f`, at the latest in `l`. A lesser `x` that
+//! nobody is known to have taken, and that was put in for certain before `f` (`b <= f`), was taken by somebody unknown in
+//! `l` or before: that is its due. One that found nothing is as an element that is greater than all.
+//!
+//! Each operation takes one element at most, and none before it began. So if more elements are due in a slot or before
+//! it than takes with an unknown result began by then, there is no order ([`shortage`]). If there are enough, let the
+//! take that began first take what is due first, and so on: every element gets one that began in time. By exchange: if
+//! each could get one, then those two could change places of which the one is due earlier and had the later one.
+
+use super::cover::Cover;
+use super::trace::{Life, Proof, Trace};
+
+/// An element that somebody unknown has taken, if there is an order.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Its place in [`Trace::lives`].
+    pub(super) life: usize,
+    /// The last slot for that.
+    pub(super) slot: u32,
+    /// What shows it.
+    pub(super) shown_by: Proof,
+}
+
+/// The elements of a priority queue that are due, each with its first due.
+pub(super) fn of_least(trace: &Trace) -> Vec<Due> {
+    if trace.lives.iter().all(Life::is_taken) {
+        return Vec::new();
+    }
+    let mut by_element: Vec<usize> = (0..trace.lives.len()).collect();
+    by_element.sort_unstable_by_key(|&place| trace.lives.get(place).map(|life| life.element));
+    let mut free = Free::new(trace.end);
+    let mut takes: Vec<(usize, Option<(u32, u32)>)> = Vec::with_capacity(by_element.len());
+    for place in by_element {
+        let Some(life) = trace.lives.get(place) else { continue };
+        let window = (life.take.from, life.take.until);
+        takes.push((place, if life.is_taken() { free.within(window) } else { None }));
+        if life.is_taken() {
+            free.cover(life.core());
+        }
+    }
+    let mut last = LastSlots::new(trace.end);
+    for (place, empty) in (trace.lives.len()..).zip(&trace.empties) {
+        last.extend(free.within((empty.from, empty.until)), place);
+    }
+    let mut dues = Vec::new();
+    for (place, window) in takes.into_iter().rev() {
+        let Some(life) = trace.lives.get(place) else { continue };
+        last.extend(window, place);
+        let Some((slot, by)) = last.least_from(life.put.until).filter(|_| !life.is_taken()) else {
+            continue;
+        };
+        let empty = by.checked_sub(trace.lives.len()).and_then(|empty| trace.empties.get(empty));
+        let lives = if empty.is_some() { vec![place] } else { vec![place, by] };
+        let shown_by = Proof::of(lives, empty.copied().into_iter().collect());
+        dues.push(Due { life: place, slot, shown_by });
+    }
+    dues
+}
+
+/// Elements of which fewer can have been taken in time than are due, if there are such. `calls` are the slots in which
+/// takes with an unknown result begin, in order.
+pub(super) fn shortage(mut dues: Vec<Due>, calls: impl Iterator<Item = u32>) -> Option<Proof> {
+    dues.sort_by_key(|due| (due.slot, due.life));
+    let mut calls = calls.fuse();
+    let missed = dues.iter().position(|due| calls.next().is_none_or(|call| call > due.slot))?;
+    dues.truncate(missed + 1);
+    let mut proof = Proof::of(Vec::new(), Vec::new());
+    for due in dues {
+        proof.lives.extend(due.shown_by.lives);
+        proof.others.extend(due.shown_by.others);
+    }
+    proof.lives.sort_unstable();
+    proof.lives.dedup();
+    proof.others.sort_unstable_by_key(|other| other.from);
+    proof.others.dedup_by_key(|other| other.from);
+    Some(proof)
+}
+
+/// Slots that are not covered, from both sides.
+struct Free {
+    end: u32,
+    forward: Cover,
+    /// With the last slot first.
+    backward: Cover,
+}
+
+impl Free {
+    fn new(end: u32) -> Self {
+        Self { end, forward: Cover::new(end), backward: Cover::new(end) }
+    }
+
+    fn cover(&mut self, (from, until): (u32, u32)) {
+        if from < until {
+            self.forward.add((from, until));
+            self.backward.add((self.end - until, self.end - from));
+        }
+    }
+
+    /// The first and the last free slot from the one on and before the other.
+    fn within(&mut self, (from, until): (u32, u32)) -> Option<(u32, u32)> {
+        let first = self.forward.first_free(from);
+        let last = self.end - 1 - self.backward.first_free(self.end - until).min(self.end - 1);
+        (first < until).then_some((first, last))
+    }
+}
+
+/// The least last slot of those whose first slot is not before a given one: minima of all beginnings of a list (Fenwick
+/// 1994), which has the last slots first.
+struct LastSlots {
+    end: u32,
+    least: Vec<(u32, usize)>,
+}
+
+impl LastSlots {
+    fn new(end: u32) -> Self {
+        Self { end, least: vec![(u32::MAX, 0); end as usize + 2] }
+    }
+
+    fn extend(&mut self, window: Option<(u32, u32)>, place: usize) {
+        let Some((first, last)) = window else { return };
+        let mut node = (self.end - first) as usize + 1;
+        while let Some(least) = self.least.get_mut(node) {
+            *least = (*least).min((last, place));
+            node += node & node.wrapping_neg();
+        }
+    }
+
+    fn least_from(&self, first: u32) -> Option<(u32, usize)> {
+        let mut node = (self.end.checked_sub(first)?) as usize + 1;
+        let mut least = (u32::MAX, 0);
+        while node > 0 {
+            least = self.least.get(node).map_or(least, |other| least.min(*other));
+            node -= node & node.wrapping_neg();
+        }
+        Some(least).filter(|(slot, _)| *slot < u32::MAX)
+    }
+}
