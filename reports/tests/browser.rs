@@ -180,7 +180,7 @@ const EVIL: &str = "</script><script>window.evil=1</script><img src=x onerror=wi
 fn evil() -> Specimen {
     let step = |value: Value| Step {
         process: ProcessId(0),
-        f: EVIL.to_owned(),
+        f: EVIL.into(),
         key: None,
         value,
         error: Some(EVIL.to_owned()),
