@@ -15,8 +15,8 @@ mod relay;
 mod wishes;
 
 use quorate_plan::{
-    Bearing, Delay, Durations, FaultClass, FaultRequest, Liveness, Plan, PlannedFault, SystemPlan,
-    ValueChoice, Weather, Workload, WorkloadKind, WorldKind, faults,
+    Bearing, Delay, Durations, Fault, FaultClass, FaultRequest, Liveness, Plan, PlannedFault,
+    SystemPlan, ValueChoice, Weather, Workload, WorkloadKind, WorldKind, faults,
 };
 use quorate_systems::contract::{Lie, Options};
 use quorate_systems::vocabulary::Vocabulary;
@@ -376,13 +376,24 @@ fn limit_changes(plan: &mut Plan) {
     });
 }
 
-/// A majority is healed first, and must suffice where it can; where nodes may lie, all but as many as may.
+/// A majority is healed first, and must suffice where it can; where nodes may lie, all but as many as may. Who lies in
+/// the plan is not relied on: what it said may still stand in the others' way, and with another one away more would be
+/// faulty than the system bears.
 fn draw_liveness(plan: &Plan, bearing: Bearing, draw: &mut Draw) -> Liveness {
     let nodes = plan.system.nodes;
     let first = u16::try_from(draw.below(u64::from(nodes))).expect("a node");
     let majority = nodes / 2 + 1;
     let count = if bearing.liars > 0 { majority.max(nodes - bearing.liars) } else { majority };
-    let core = (0..count).map(|place| (first + place) % nodes).collect();
+    let lies = |node: &u16| {
+        let lying = plan.faults.iter().filter_map(|planned| match &planned.fault {
+            Fault::Byzantine { nodes, .. } => Some(nodes),
+            _ => None,
+        });
+        lying.flatten().any(|liar| liar == node)
+    };
+    let around = || (0..nodes).map(|place| (first + place) % nodes);
+    let honest = around().filter(|node| !lies(node));
+    let core = honest.chain(around().filter(lies)).take(usize::from(count)).collect();
     Liveness { core: Some(core), bound_ms: BOUND_MS }
 }
 

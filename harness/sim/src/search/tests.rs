@@ -81,6 +81,21 @@ fn a_liar_with_a_character_keeps_to_one_lie_and_all_others_must_suffice() {
     assert!(lies.len() > 8, "{lies:?}");
 }
 
+#[test]
+fn who_has_lied_is_not_among_those_who_must_suffice() {
+    let has_both =
+        |plan: &Plan| plan.liveness.is_some() && !of_class(plan, FaultClass::Byzantine).is_empty();
+    for kind in [SystemKind::Pbft, SystemKind::Quorum] {
+        for plan in plans(kind, 300, has_both) {
+            let core = plan.liveness.as_ref().unwrap().core.as_ref().unwrap();
+            for lying in of_class(&plan, FaultClass::Byzantine) {
+                let Fault::Byzantine { nodes, .. } = &lying.fault else { panic!("{lying:?}") };
+                assert!(core.is_disjoint(nodes), "seed {}: {core:?} {nodes:?}", plan.seed);
+            }
+        }
+    }
+}
+
 /// Where only clients lie, replicas must not leave their views: those who check a client's word to them only, and so
 /// refuse what others have taken, do.
 #[test]
