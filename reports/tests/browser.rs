@@ -7,8 +7,10 @@
 mod support;
 
 use std::io::{BufRead as _, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use quorate_checkers::history::{Builder, ProcessId, Step, Time, Value, What};
@@ -21,6 +23,8 @@ use thirtyfour::prelude::*;
 struct Driver {
     child: Child,
     port: u16,
+    /// Browsers that were opened: whatever becomes of the test, they are to be closed.
+    opened: Mutex<Vec<WebDriver>>,
 }
 
 impl Driver {
@@ -37,7 +41,7 @@ impl Driver {
                 .and_then(|(_, rest)| rest.trim_end_matches('.').parse().ok())
         };
         let port = lines.map_while(Result::ok).find_map(port).expect("it says on which port");
-        Self { child, port }
+        Self { child, port, opened: Mutex::default() }
     }
 }
 
@@ -77,10 +81,12 @@ impl Browser {
         for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", &size, &scheme] {
             wishes.add_arg(argument).unwrap();
         }
-        let web = WebDriver::new(format!("http://127.0.0.1:{}", driver.port), wishes).await;
+        let web =
+            WebDriver::new(format!("http://127.0.0.1:{}", driver.port), wishes).await.unwrap();
+        driver.opened.lock().unwrap().push(web.clone());
         let wanted = std::env::var_os("QUORATE_BROWSER").map(PathBuf::from);
         let pictures = wanted.filter(|folder| folder.is_dir());
-        Self { web: web.unwrap(), pictures, look }
+        Self { web, pictures, look }
     }
 
     async fn go(&self, page: &Path) {
@@ -120,10 +126,6 @@ impl Browser {
             let file = folder.join(format!("{what}-{}.png", self.look.name));
             self.web.screenshot(&file).await.unwrap();
         }
-    }
-
-    async fn close(self) {
-        self.web.quit().await.unwrap();
     }
 }
 
@@ -218,29 +220,40 @@ fn a_reader_finds_what_is_wrong() {
     let (invalid_page, evil_page) = (put("invalid.html", &invalid()), put("evil.html", &evil()));
     let driver = Driver::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let looked = || runtime.block_on(look_at_all(&driver, &long_page, &invalid_page, &evil_page));
+    let looked = catch_unwind(AssertUnwindSafe(looked));
+    let opened = std::mem::take(&mut *driver.opened.lock().unwrap());
     runtime.block_on(async {
-        let browser = Browser::open(&driver, WIDE).await;
-        read_a_long_run(&browser, &long_page, OPERATIONS).await;
-        browser.go(&evil_page).await;
-        assert!(browser.says("return window.evil ?? null").await.is_null(), "data is not run");
-        assert_eq!(browser.says("return document.getElementById('explorer').hidden").await, false);
-        assert!(browser.text("#explorer").await.contains("Search"), "and the page's own script is");
-        browser.close().await;
-        for look in [WIDE, DARK, NARROW] {
-            let browser = Browser::open(&driver, look).await;
-            browser.go(&invalid_page).await;
-            let ground = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]";
-            let ground: u32 = browser.says(ground).await.as_str().unwrap().parse().unwrap();
-            assert_eq!(ground < 128, look.dark, "{}", look.name);
-            let beyond =
-                "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-            assert!(browser.number(beyond).await <= 0.0, "{}: wider than the window", look.name);
-            browser.keep("top").await;
-            browser.click("a[data-anomaly]").await;
-            let details = browser.text("#explorer .details").await;
-            assert!(details.contains("no order has a place for it"), "{}: {details}", look.name);
-            browser.keep("invalid").await;
-            browser.close().await;
+        for web in opened {
+            // It may have gone by itself, and what the test found matters more.
+            let _ = web.quit().await;
         }
     });
+    if let Err(panic) = looked {
+        resume_unwind(panic);
+    }
+}
+
+async fn look_at_all(driver: &Driver, long_page: &Path, invalid_page: &Path, evil_page: &Path) {
+    let browser = Browser::open(driver, WIDE).await;
+    read_a_long_run(&browser, long_page, OPERATIONS).await;
+    browser.go(evil_page).await;
+    assert!(browser.says("return window.evil ?? null").await.is_null(), "data is not run");
+    assert_eq!(browser.says("return document.getElementById('explorer').hidden").await, false);
+    assert!(browser.text("#explorer").await.contains("Search"), "and the page's own script is");
+    for look in [WIDE, DARK, NARROW] {
+        let browser = Browser::open(driver, look).await;
+        browser.go(invalid_page).await;
+        let ground = "return getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]";
+        let ground: u32 = browser.says(ground).await.as_str().unwrap().parse().unwrap();
+        assert_eq!(ground < 128, look.dark, "{}", look.name);
+        let beyond =
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert!(browser.number(beyond).await <= 0.0, "{}: wider than the window", look.name);
+        browser.keep("top").await;
+        browser.click("a[data-anomaly]").await;
+        let details = browser.text("#explorer .details").await;
+        assert!(details.contains("no order has a place for it"), "{}: {details}", look.name);
+        browser.keep("invalid").await;
+    }
 }
