@@ -117,7 +117,7 @@ fn confirm<M: Model>(model: &M, set: &Task<'_, M>, limits: Limits) -> Result<(),
 
 /// A search without any rule is quick for so many nodes, times operations that each of them remembers. They suffice for
 /// nearly every set that was made small, and to find the order of a set that has one.
-const PLAIN_STEPS_MAX: u64 = 1 << 26;
+const PLAIN_STEPS_MAX: u64 = 1 << 23;
 /// Fewer operations do not make it quicker.
 const PLAIN_OPERATIONS: u64 = 1 << 8;
 

@@ -310,9 +310,9 @@ fn undecided<M: Model>(model: &M, task: &Task<'_, M>, outcome: &Outcome, stop: S
 
 /// How much work explaining may be, in all: a violation that takes more is shown by more operations. This is the same on
 /// every machine, however busy it is.
-const EXPLAINING_WORK: u64 = 1 << 24;
+const EXPLAINING_WORK: u64 = 1 << 22;
 /// However many keys there are, so much is for each of them.
-const EXPLAINING_WORK_MIN: u64 = 1 << 20;
+const EXPLAINING_WORK_MIN: u64 = 1 << 18;
 
 /// However many keys there are, each has so much time as long as much is left: one of a hundred thousand must not fail
 /// because the machine was busy for a moment.
