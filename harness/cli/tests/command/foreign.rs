@@ -196,3 +196,26 @@ fn what_is_compressed_is_read_and_what_is_converted_has_the_same_verdict() {
         assert_eq!(again.code, 254, "{again}");
     }
 }
+
+#[test]
+fn a_history_of_another_program_has_a_page_beside_it() {
+    let stale = GOOD.replace(":f :read, :value 1", ":f :read, :value 7");
+    let timed = GOOD.replace(":type :invoke", ":type :invoke, :time 1000000");
+    let timed = timed.replace(":type :ok", ":type :ok, :time 5000000");
+    let sandbox = sandbox(&[("stale.edn", &stale), ("timed.edn", &timed)]);
+    let report = |file: &str| sandbox.quorate(&["report", file, "--model", "cas-register"]);
+    let ended = report("stale.edn");
+    assert_eq!((ended.code, ended.stdout.trim()), (0, "stale.html"), "{ended}");
+    let page = fs::read_to_string(sandbox.path().join("stale.html")).unwrap();
+    for text in ["Not linearizable", "obody ever wrote 7", "a history of another program, edn"] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(page.contains("quorate check stale.edn --model cas-register"));
+    assert!(!page.contains("Over time"), "nobody knows when anything happened");
+    assert_eq!(report("timed.edn").code, 0);
+    let page = fs::read_to_string(sandbox.path().join("timed.html")).unwrap();
+    assert!(page.contains("Over time") && page.contains("Linearizable"));
+    let without = sandbox.quorate(&["report", "stale.edn"]);
+    assert_eq!(without.code, 254, "{without}");
+    assert!(without.stderr.contains("--model NAME"), "{without}");
+}
