@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use askama::Template;
 
-use crate::ReportError;
 use crate::units::{count, span};
+use crate::{ReportError, percent};
 
 /// A run, or a campaign, of a store.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,13 +119,7 @@ impl Query {
 
 /// A value, or a part of a path, in an address: what is neither a letter nor a digit of ASCII by its bytes.
 pub fn encoded(value: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
-            char::from(byte).to_string()
-        }
-        other => format!("%{other:02X}"),
-    };
-    value.bytes().map(byte).collect()
+    percent::encoded(value, b"-._")
 }
 
 const VERDICTS: [&str; 6] = ["invalid", "broken", "unknown", "running", "stopped", "valid"];

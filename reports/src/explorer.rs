@@ -11,7 +11,7 @@ use quorate_checkers::judge::Results;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::lanes::{self, Family};
+use crate::lanes::{Family, Span};
 use crate::{PROOFS_MAX, timeline};
 
 /// The script of the page.
@@ -83,6 +83,7 @@ impl Explorer {
     pub(crate) fn new(
         operations: &[Operation],
         results: &Results,
+        spans: &[Span],
         clients: Option<u32>,
         end_ns: u64,
     ) -> Result<Option<Self>, serde_json::Error> {
@@ -111,7 +112,7 @@ impl Explorer {
             errors,
             lanes: lanes.names,
             proofs: proofs(operations, results),
-            faults: lanes::spans(results).iter().map(Fault::new).collect(),
+            faults: spans.iter().map(Fault::new).collect(),
             violations: results.violations.found.iter().map(Mark::new).collect(),
             span: end_ns / NS_PER_US,
         };
@@ -285,7 +286,7 @@ impl Lanes {
 }
 
 impl Fault {
-    fn new(span: &lanes::Span) -> Self {
+    fn new(span: &Span) -> Self {
         Self {
             kind: span.kind.clone(),
             family: Family::of(&span.kind).name(),

@@ -9,6 +9,7 @@ mod facts;
 mod faults;
 mod lanes;
 pub mod night;
+mod percent;
 mod plan_text;
 mod plots;
 mod statistics;
@@ -166,7 +167,7 @@ pub fn page(page: &Page<'_>) -> Result<String, ReportError> {
         quantiles: plots::quantiles(timed, &spans, seconds)?,
         throughput: plots::throughput(timed, &spans, seconds)?,
         whole: Timeline::whole(&operations, page.results),
-        explorer: Explorer::new(&operations, page.results, clients, page.end_ns())?,
+        explorer: Explorer::new(&operations, page.results, &spans, clients, page.end_ns())?,
         script: explorer::SCRIPT,
         script_digest: explorer::script_digest(),
         story: page.story.map(story::address),

@@ -1,20 +1,12 @@
 //! The picture of a small run, set into the page.
 
-use std::fmt::Write as _;
+use crate::percent;
 
 /// The picture as an address that holds all of it. Its styles are its own: set into the page as it is, they would be those
 /// of everything there.
 pub(crate) fn address(svg: &str) -> String {
-    let mut address = "data:image/svg+xml,".to_owned();
-    for byte in svg.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'() /:;=,".contains(&byte) {
-            address.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(address, "%{byte:02X}");
-        }
-    }
-    address
+    let picture = percent::encoded(svg, b"-_.!~*'() /:;=,");
+    format!("data:image/svg+xml,{picture}")
 }
 
 #[cfg(test)]

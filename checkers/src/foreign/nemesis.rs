@@ -6,8 +6,8 @@ use crate::vacuity::FaultRecord;
 
 /// What the nemesis says that it did, each from one of its words to the one that undoes it: `start` to `stop`, `kill` to
 /// `start`, `pause` to `resume`, `start-partition` to `stop-partition`, anything to `heal` or `recover`. What has no such
-/// word lasts no time. `time` is when an event happened.
-pub fn faults(history: &History, time: impl Fn(usize, &Event) -> Time) -> Vec<FaultRecord> {
+/// word lasts no time. `time` is when the event at a place happened.
+pub fn faults(history: &History, time: impl Fn(usize) -> Time) -> Vec<FaultRecord> {
     let mut faults: Vec<FaultRecord> = Vec::new();
     // Jepsen tells of each act twice: as it is begun, and as it is done. The first word is what counts.
     let mut begun: Option<&str> = None;
@@ -20,7 +20,7 @@ pub fn faults(history: &History, time: impl Fn(usize, &Event) -> Time) -> Vec<Fa
             continue;
         }
         begun = Some(&event.f);
-        let at = time(place, event);
+        let at = time(place);
         if !end(&mut faults, &event.f, place as u64, at) {
             faults.push(begin(faults.len(), event, place as u64, at));
         }
@@ -105,7 +105,7 @@ mod tests {
         };
         let text: String = words.iter().enumerate().map(line).collect();
         let (_, history) = read(text.as_bytes(), None).expect("a history");
-        let time = |_: usize, event: &Event| Time(event.time.unwrap_or(0).unsigned_abs());
+        let time = |place: usize| Time(place as u64);
         let told: Vec<String> = faults(&history, time)
             .iter()
             .map(|f| format!("{} {} {:?}", f.kind, f.began_at.0, f.ended_at.map(|time| time.0)))

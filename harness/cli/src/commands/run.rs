@@ -5,7 +5,7 @@ mod interrupt;
 pub(crate) mod live;
 pub(crate) mod plan_file;
 pub(crate) mod simulated;
-mod story;
+pub(crate) mod story;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use quorate_checkers::history::Writer;
+use quorate_checkers::history::{HistoryFile, Writer};
 use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_checkers::model;
@@ -339,13 +339,30 @@ impl Finished {
     }
 }
 
-/// Judges the run from its file, closes the file with the verdict, and writes results and page.
+/// Judges the run from its file, closes the file with the verdict, and writes results, diagram and page.
 pub(crate) fn finish(
     plan: &Plan,
     folder: &Path,
     ended: Ended,
     budget: Budget,
 ) -> Result<Finished, CliError> {
+    let (file, finished) = conclude(plan, folder, ended, budget)?;
+    if let Some(demand) = &finished.breaks {
+        story::write(folder, &file, plan, &finished.results, demand)?;
+    }
+    let history = folder.join(store::HISTORY);
+    report::write(&folder.join(store::REPORT), &history, &file, plan, &finished.results)?;
+    Ok(finished)
+}
+
+/// Judges the run from its file, closes the file with the verdict, and writes the results. What was read of the file, before
+/// it was closed, is returned with them.
+pub(crate) fn conclude(
+    plan: &Plan,
+    folder: &Path,
+    ended: Ended,
+    budget: Budget,
+) -> Result<(HistoryFile, Finished), CliError> {
     let Ended { writer, interrupted, violated, simulation } = ended;
     let history = folder.join(store::HISTORY);
     let (file, _) = check::read(&history)?;
@@ -355,15 +372,11 @@ pub(crate) fn finish(
     let digest = simulation.as_ref().and_then(Simulation::run_digest);
     writer.finish(results.verdict, digest).map_err(CliError::harness)?;
     let breaks = results.breaks(&file.history).map(ToOwned::to_owned);
-    let events = file.history.events().len() as u64;
+    let events = file.history.len();
     let finished = Finished { results, breaks, interrupted, events, violated, simulation };
     let kept = output::json(&finished.kept());
     store::write_whole(&folder.join(store::RESULTS), kept.as_bytes())?;
-    if let Some(demand) = &finished.breaks {
-        story::write(folder, &history, plan, &finished.results, demand)?;
-    }
-    report::write(&folder.join(store::REPORT), &history, &file, plan, &finished.results)?;
-    Ok(finished)
+    Ok((file, finished))
 }
 
 /// What is left of a run that came to no verdict: its history, if anything happened in it, is the latest

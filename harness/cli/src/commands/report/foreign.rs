@@ -32,7 +32,7 @@ impl Told {
     }
 }
 
-/// Where a multiple of a nanosecond would say nothing, each event is given so many.
+/// Where the file has no times each event is given so many nanoseconds, to tell the order.
 const UNTIMED_NS: u64 = 1_000_000;
 
 /// Reads and judges it.
@@ -69,7 +69,7 @@ pub(super) fn told(
             sentences: Vec::new(),
             notes: Vec::new(),
             classes: std::collections::BTreeMap::new(),
-            faults: foreign::faults(&history, |place, _| at(place as u64)),
+            faults: foreign::faults(&history, |place| at(place as u64)),
         },
         linearizability: judged.linearizability,
         check_ns: judged.check_ns,

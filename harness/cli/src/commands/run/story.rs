@@ -27,17 +27,21 @@ const LEAD_US: u64 = 1_000;
 /// More clients than this are told of only where they are to blame.
 const CLIENTS_MAX: u32 = 4;
 
-/// Draws it beside the history, and tells what cores told of themselves before. A run of real processes whose inputs are of no use has none.
+/// Draws it beside the history, and writes down what cores told of themselves before. A run of real processes whose inputs
+/// are of no use has neither.
 pub(super) fn write(
     folder: &Path,
-    history: &Path,
+    file: &HistoryFile,
     plan: &Plan,
     results: &Results,
     demand: &str,
 ) -> Result<(), CliError> {
-    let (file, _) = check::read(history)?;
-    let Some(tape) = tape(folder, &file, plan)? else { return Ok(()) };
-    let story = Story::part(tape, demand, what(results), part(plan, results, demand));
+    let Some(tape) = tape(folder, file, plan)? else { return Ok(()) };
+    keep(folder, &Story::part(tape, demand, what(results), part(plan, results, demand)))
+}
+
+/// Puts what pages show of a story into the folder of its run.
+pub(crate) fn keep(folder: &Path, story: &Story) -> Result<(), CliError> {
     store::write_whole(&folder.join(store::STORY), story.svg().as_bytes())?;
     store::write_whole(&folder.join(store::TOLD), story.told(TOLD_MAX).as_bytes())
 }
@@ -47,11 +51,16 @@ fn tape(folder: &Path, file: &HistoryFile, plan: &Plan) -> Result<Option<Tape>, 
     let mutants = run::mutant(mutant).map_err(CliError::usage)?;
     match plan.world {
         WorldKind::Sim => simulated(plan, mutants).map(Some),
-        WorldKind::Live => Ok(real(folder, file, plan, mutants)),
+        WorldKind::Live => {
+            // How long the logs of inputs are stands at the end of the history, which is written by now.
+            let (closed, _) = check::read(&folder.join(store::HISTORY))?;
+            Ok(real(folder, &closed, plan, mutants))
+        }
     }
 }
 
-fn simulated(plan: &Plan, mutants: Mutants) -> Result<Tape, CliError> {
+/// What happens in a simulated run, in full.
+pub(crate) fn simulated(plan: &Plan, mutants: Mutants) -> Result<Tape, CliError> {
     let kind = registry::find(&plan.system.kind).map_err(CliError::usage)?;
     let mut simulator = quorate_sim::simulator(kind, QueueKind::default());
     let taped = panics::quietly(|| {

@@ -5,20 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use quorate_checkers::judge::Results;
-use quorate_checkers::linearizability::{Budget, Linearizability};
+use quorate_checkers::linearizability::Budget;
 use quorate_plan::{Plan, Shows};
 use quorate_sim::shrink::{Shrunk, Size};
 use quorate_sim::story::Story;
-use quorate_sim::{Checks, QueueKind};
 use quorate_systems::mutant::Mutants;
-use quorate_world::registry;
 use serde::Serialize;
 
 use super::subject::name_of;
-use crate::commands::{check, report, run};
+use crate::commands::{report, run};
 use crate::error::CliError;
 use crate::output;
-use crate::panics;
 use crate::store;
 
 const PLAN: &str = "plan.toml";
@@ -71,8 +68,9 @@ pub(crate) fn keep(
     now: Timestamp,
 ) -> Result<Kept, CliError> {
     let ended = run::simulated::record(folder, &shrunk.plan, mutants, run::started(now))?;
-    let finished = run::finish(&shrunk.plan, folder, ended, Budget::default())?;
-    let story = story(shrunk, mutants, &finished.results)?;
+    let (file, finished) = run::conclude(&shrunk.plan, folder, ended, Budget::default())?;
+    let tape = run::story::simulated(&shrunk.plan, mutants)?;
+    let story = Story::new(tape, &shrunk.demand, run::story::what(&finished.results));
     let steps = story.steps();
     let told = format!("{}\n{}", numbered(&steps, "", ""), story.text());
     let mut plan = shrunk.plan.clone();
@@ -82,37 +80,14 @@ pub(crate) fn keep(
         digest: finished.digest(),
     });
     let plan = plan_text(&plan, &shrunk.demand, mutants, &steps);
-    let files = [(PLAN, plan), (STORY, told.clone()), (store::STORY, story.svg())];
-    for (name, content) in files {
+    for (name, content) in [(PLAN, plan), (STORY, told.clone())] {
         store::write_whole(&folder.join(name), content.as_bytes())?;
     }
-    // Once more, now with the picture.
-    let history = folder.join(store::HISTORY);
-    let (file, _) = check::read(&history)?;
-    let page = folder.join(store::REPORT);
+    run::story::keep(folder, &story)?;
+    let (history, page) = (folder.join(store::HISTORY), folder.join(store::REPORT));
     report::write(&page, &history, &file, &shrunk.plan, &finished.results)?;
     let results = finished.results;
     Ok(Kept { folder: folder.to_owned(), mutants, results, steps, story: told })
-}
-
-fn story(shrunk: &Shrunk, mutants: Mutants, results: &Results) -> Result<Story, CliError> {
-    let kind = registry::find(&shrunk.plan.system.kind).map_err(CliError::usage)?;
-    let mut simulator = quorate_sim::simulator(kind, QueueKind::default());
-    let taped = panics::quietly(|| {
-        simulator.run_taped(
-            &shrunk.plan,
-            mutants,
-            Checks::ALL,
-            quorate_sim::tape::Detail::All,
-            &mut |_, _| Ok(()),
-        )
-    });
-    let (_, tape) = taped.map_err(|error| run::simulated::failure(&error))?;
-    let order = results.linearizability.sentences();
-    let what = order.first().map_or("the operations cannot be put in order", String::as_str);
-    // The demand says that much.
-    let what = what.strip_prefix(Linearizability::CLAIM).unwrap_or(what);
-    Ok(Story::new(tape, &shrunk.demand, what))
 }
 
 /// The plan as a person would keep it: the story, how to run it and what comes of it, then the plan itself.
