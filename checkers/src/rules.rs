@@ -46,6 +46,14 @@ pub(crate) enum Rule {
     FailedIsOut,
     /// What may have happened is left out only if nobody depends on it.
     UnobservedOnly,
+    /// A text that somebody has yet to see is not left for others.
+    WantedStays,
+    /// A text that somebody has yet to see can be made again by what is left.
+    MadeAgain,
+    /// What may come from two beginnings is wanted too.
+    SeenAnyhow,
+    /// A text may begin with what is appended before anything is put.
+    AppendedFirst,
     /// A search takes at once what changes nothing. This one and the next three only spare it work.
     ReadsAtOnce,
     /// A search tries one of several equal operations.

@@ -49,7 +49,7 @@ pub struct Involved {
 
 /// Explains why `task` has no order, as a fast search has found. The claim is confirmed in exact
 /// mode on the operations that are left; the error says that it could not be. The nodes of the limits bound how much
-/// work it is to find few operations, and not the confirmation.
+/// work it is to find few operations, and to confirm without rules that these have no order.
 pub(crate) fn explain<M: Model>(
     model: &M,
     key: Option<Key>,
@@ -61,7 +61,7 @@ pub(crate) fn explain<M: Model>(
     let now = Instant::now();
     let half_time = now + limits.deadline.saturating_duration_since(now) / 2;
     let set = shrink::shrink(model, task, Limits { deadline: half_time, ..limits });
-    confirm(model, &set, Limits { nodes: u64::MAX, ..limits })?;
+    confirm(model, &set, limits)?;
     let members: Vec<Member<'_, M::Op>> = set.members().collect();
     let candidates = candidates(model, &members);
     let last =
@@ -97,9 +97,12 @@ fn candidates<'a, M: Model>(model: &M, members: &[Member<'a, M::Op>]) -> Vec<Mem
 /// Searches again without what a fast search could be wrong about: without any rule, as far as that is quick, and else
 /// with the rules and an exact memory.
 fn confirm<M: Model>(model: &M, set: &Task<'_, M>, limits: Limits) -> Result<(), String> {
-    let nodes = PLAIN_STEPS_MAX / (set.len() as u64).max(PLAIN_OPERATIONS);
-    let found = match search(model, set, Method::Plain, Limits { nodes, ..limits }).found {
-        Found::Stopped(Stop::Nodes) => search(model, set, Method::Exact, limits).found,
+    let work_of_node = (set.len() as u64).max(PLAIN_OPERATIONS).pow(2);
+    let plain = Limits { nodes: PLAIN_SHARE * limits.nodes / work_of_node, ..limits };
+    let found = match search(model, set, Method::Plain, plain).found {
+        Found::Stopped(Stop::Nodes) => {
+            search(model, set, Method::Exact, Limits { nodes: u64::MAX, ..limits }).found
+        }
         found => found,
     };
     match found {
@@ -115,11 +118,12 @@ fn confirm<M: Model>(model: &M, set: &Task<'_, M>, limits: Limits) -> Result<(),
     }
 }
 
-/// A search without any rule is quick for so many nodes, times operations that each of them remembers. They suffice for
-/// nearly every set that was made small, and to find the order of a set that has one.
-const PLAIN_STEPS_MAX: u64 = 1 << 23;
+/// A search without any rule may be so much more work than making the set small was. It decides nearly every set that was
+/// made small; of many operations it seldom decides anything, however long it takes. So the work of a node counts for each
+/// operation that it remembers, and once more for each.
+const PLAIN_SHARE: u64 = 2;
 /// Fewer operations do not make it quicker.
-const PLAIN_OPERATIONS: u64 = 1 << 8;
+const PLAIN_OPERATIONS: u64 = 1 << 4;
 
 /// For when the model cannot tell more: what there is, and what the object could hold without the accused.
 fn plain_sentence(operations: &[Involved], accused: u64, before: &[PossibleOrder]) -> String {

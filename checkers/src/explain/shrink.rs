@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 
 use crate::history::Operation;
 use crate::linearizability::{Found, Limits, Method, Task, search};
-use crate::model::Model;
+use crate::model::{Member, Model};
 
 /// The fewest operations of `task`, which has no order, that were found to have none. It may take so much work as the
 /// limits have nodes: each search takes one for each of its operations, and one for each of its nodes.
@@ -67,14 +67,9 @@ impl<M: Model> Shrinker<'_, M> {
             let Operation { invoke, .. } = member.operation;
             left.contains(invoke) && member.operation.definite_end().is_some_and(|end| end > cut)
         });
-        let mut observers: Vec<&M::Op> = returned_later.map(|member| member.op).collect();
-        while let Some(observer) = observers.pop() {
-            for cause in task.members() {
-                if self.model.depends(observer, cause.op) && left.insert(cause.operation.invoke) {
-                    observers.push(cause.op);
-                }
-            }
-        }
+        let returned_later: Vec<u64> =
+            returned_later.map(|member| member.operation.invoke).collect();
+        self.add_with_causes(task, &mut left, &returned_later);
         task.filtered(|member| left.contains(&member.operation.invoke))
     }
 
@@ -84,38 +79,78 @@ impl<M: Model> Shrinker<'_, M> {
     }
 
     /// Leaves out parts as long as the rest has no order: halves, quarters, … single operations,
-    /// until none of these can go (Zeller 1999).
+    /// until none of these can go (Zeller 1999). Without one that could not go alone there is an order, also when fewer
+    /// others are left; so it is not tried again, nor is what takes it along.
     fn leave_out<'a>(&self, mut set: Task<'a, M>) -> Task<'a, M> {
-        let mut size = (set.len() / 2).max(1);
+        let mut needed = FxHashSet::default();
+        // What returned last has mostly no place.
+        let returned = set.members().map(|member| {
+            let Operation { invoke, .. } = member.operation;
+            (member.operation.definite_end(), *invoke)
+        });
+        let last: Vec<u64> = returned.max().map(|(_, last)| last).into_iter().collect();
+        self.try_without(&mut set, &mut needed, &last);
+        let mut size = set.len();
         loop {
-            let mut went = false;
-            let mut at = 0;
-            while at < set.len() {
-                if self.work_left.get() == 0 || self.limits.is_late() {
-                    return set;
-                }
-                let rest = self.without(&set, at, size);
-                if self.has_no_order(&rest) {
-                    set = rest;
-                    went = true;
-                } else {
-                    at += size;
-                }
-            }
-            if size > 1 {
-                size /= 2;
-            } else if !went {
+            size = (size.min(open(&set, &needed).len()) / 2).max(1);
+            let went = self.leave_out_parts(&mut set, &mut needed, size);
+            if self.is_spent() || (size == 1 && !went) {
                 return set;
             }
         }
     }
 
-    /// The set without `size` operations from `at` on, and without all that may depend on these: a
-    /// read must not stay when the write of its value goes.
-    fn without<'a>(&self, set: &Task<'a, M>, at: usize, size: usize) -> Task<'a, M> {
-        let mut goes: Vec<bool> =
-            (0..set.len()).map(|place| (at..at + size).contains(&place)).collect();
-        let mut causes: Vec<&M::Op> = set.ops.iter().skip(at).take(size).collect();
+    /// Leaves out parts of so many operations; whether anything went.
+    fn leave_out_parts(
+        &self,
+        set: &mut Task<'_, M>,
+        needed: &mut FxHashSet<u64>,
+        size: usize,
+    ) -> bool {
+        let (mut at, mut went) = (0, false);
+        loop {
+            let part: Vec<u64> = open(set, needed).into_iter().skip(at).take(size).collect();
+            if part.is_empty() || self.is_spent() {
+                return went;
+            }
+            match self.try_without(set, needed, &part) {
+                Found::NoOrder => went = true,
+                // One that is needed is not among the others any more.
+                Found::Order if part.len() == 1 => {}
+                Found::Order | Found::Stopped(_) => at += size,
+            }
+        }
+    }
+
+    /// Leaves out these operations if the rest has no order, and what is found of the rest.
+    fn try_without(
+        &self,
+        set: &mut Task<'_, M>,
+        needed: &mut FxHashSet<u64>,
+        part: &[u64],
+    ) -> Found {
+        let rest = self.without(set, part);
+        let found = self.found(&rest);
+        match (&found, part) {
+            (Found::NoOrder, _) => *set = rest,
+            (Found::Order, [alone]) => self.add_with_causes(set, needed, &[*alone]),
+            (Found::Order | Found::Stopped(_), _) => {}
+        }
+        found
+    }
+
+    fn is_spent(&self) -> bool {
+        self.work_left.get() == 0 || self.limits.is_late()
+    }
+
+    /// The set without these operations, and without all that may depend on them: a read must not stay when the write of
+    /// its value goes.
+    fn without<'a>(&self, set: &Task<'a, M>, part: &[u64]) -> Task<'a, M> {
+        let part: FxHashSet<u64> = part.iter().copied().collect();
+        let is_part = |operation: &&Operation| part.contains(&operation.invoke);
+        let mut goes: Vec<bool> = set.operations.iter().map(is_part).collect();
+        let causes = set.ops.iter().zip(&goes).filter(|(_, goes)| **goes);
+        let mut causes: Vec<&M::Op> = causes.map(|(op, _)| op).collect();
         while let Some(cause) = causes.pop() {
             if self.model.is_read_only(cause) {
                 continue;
@@ -131,13 +166,40 @@ impl<M: Model> Shrinker<'_, M> {
         set.filtered(|_| goes.next() != Some(true))
     }
 
+    /// Adds operations of `task`, and all that they depend on.
+    fn add_with_causes(&self, task: &Task<'_, M>, added: &mut FxHashSet<u64>, operations: &[u64]) {
+        added.extend(operations);
+        let is_one = |member: &Member<'_, M::Op>| operations.contains(&member.operation.invoke);
+        let mut observers: Vec<&M::Op> =
+            task.members().filter(is_one).map(|member| member.op).collect();
+        while let Some(observer) = observers.pop() {
+            for cause in task.members() {
+                let Operation { invoke, .. } = *cause.operation;
+                if !added.contains(&invoke) && self.model.depends(observer, cause.op) {
+                    added.insert(invoke);
+                    observers.push(cause.op);
+                }
+            }
+        }
+    }
+
     fn has_no_order(&self, task: &Task<'_, M>) -> bool {
+        self.found(task) == Found::NoOrder
+    }
+
+    fn found(&self, task: &Task<'_, M>) -> Found {
         let left = self.work_left.get().saturating_sub(task.len() as u64);
         let limits = Limits { nodes: NODES_MAX.min(left), ..self.limits };
         let outcome = search(self.model, task, Method::Fast, limits);
         self.work_left.set(left.saturating_sub(outcome.nodes));
-        outcome.found == Found::NoOrder
+        outcome.found
     }
+}
+
+/// The operations of a set that are not known to be needed.
+fn open<M: Model>(set: &Task<'_, M>, needed: &FxHashSet<u64>) -> Vec<u64> {
+    let all = set.members().map(|member| member.operation.invoke);
+    all.filter(|invoke| !needed.contains(invoke)).collect()
 }
 
 /// The operations up to `cut`, those that had not returned by then as pending; `None` if there are

@@ -191,6 +191,9 @@ impl<'a, M: Model> Common<'a, M> {
     }
 }
 
+/// Stands for all states where none of them matters.
+const ANY_STATE: u32 = u32::MAX;
+
 /// One way through the orders.
 struct Search<M: Model> {
     has_rules: bool,
@@ -262,7 +265,7 @@ impl<M: Model> Search<M> {
             if self.is_doomed(common) {
                 return Found::NoOrder;
             }
-            self.take_read_only(common);
+            self.take_at_once(common);
         }
         loop {
             common.best = common.best.max(self.trail.len());
@@ -282,7 +285,7 @@ impl<M: Model> Search<M> {
             if !went && !self.go_back(common) {
                 return Found::NoOrder;
             }
-            self.take_read_only(common);
+            self.take_at_once(common);
         }
     }
 
@@ -298,8 +301,8 @@ impl<M: Model> Search<M> {
         self.list.bytes() + (choices + trail + standing) as u64
     }
 
-    /// Takes all operations that are possible now and change nothing in any state.
-    fn take_read_only(&mut self, common: &mut Common<'_, M>) {
+    /// Takes all operations that are possible now and change nothing in any state, and those that are in nobody's way.
+    fn take_at_once(&mut self, common: &mut Common<'_, M>) {
         if !self.has_rules || !holds(Rule::ReadsAtOnce) {
             return;
         }
@@ -315,11 +318,17 @@ impl<M: Model> Search<M> {
             } else {
                 is_unchanged(&mut common.steps)
             };
-            if changes_nothing && common.steps.is_possible(self.state, op) {
-                // What follows now is after the one before it: its own return may have stood next.
-                self.take(op, self.state);
+            let after = if changes_nothing {
+                Some(self.state).filter(|state| common.steps.is_possible(*state, op))
+            } else if holds(Rule::LooksAhead) && self.lookahead.is_at_ease(op as usize) {
+                common.steps.after(self.state, op)
             } else {
-                before = place;
+                None
+            };
+            match after {
+                // What follows now is after the one before it: its own return may have stood next.
+                Some(after) => self.take(op, after),
+                None => before = place,
             }
         }
     }
@@ -373,7 +382,8 @@ impl<M: Model> Search<M> {
                 self.window.push(op);
                 continue;
             }
-            if common.steps.is_read_only(op) && holds(Rule::ReadsAtOnce) {
+            let is_read = common.steps.is_read_only(op) && holds(Rule::ReadsAtOnce);
+            if is_read || (holds(Rule::LooksAhead) && self.lookahead.forbids(op as usize)) {
                 continue;
             }
             if !holds(Rule::EqualsAreOne) {
@@ -406,6 +416,8 @@ impl<M: Model> Search<M> {
         last: Option<Rank>,
     ) -> Option<Rank> {
         let mut best: Option<Rank> = None;
+        // What is the only one need not be ranked.
+        let goal = goal.filter(|_| self.window.len() > 1);
         for &op in &self.window {
             let (end, is_call) = match self.preference {
                 Preference::Goal if self.has_rules => (self.list.end(op), false),
@@ -486,7 +498,8 @@ impl<M: Model> Search<M> {
 
     /// The state, as dead ends are remembered with it.
     fn remembered_state(&self) -> u32 {
-        if holds(Rule::DeadByState) { self.state } else { 0 }
+        let is_any = self.has_rules && holds(Rule::LooksAhead) && self.lookahead.is_past_caring();
+        if is_any || !holds(Rule::DeadByState) { ANY_STATE } else { self.state }
     }
 
     fn undo_to(&mut self, length: usize) {

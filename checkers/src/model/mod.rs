@@ -37,7 +37,7 @@ pub use consensus::{Consensus, ConsensusOp, Observers};
 pub use container::{Container, ContainerOp, PriorityQueue, Queue, Stack};
 pub use counter::Counter;
 pub use element_set::ElementSet;
-pub use kv::{Kv, KvOp, Prefix, Text};
+pub use kv::{Growth, Kv, KvOp, Text};
 pub use lease::{Lease, LeaseOp, Tenure};
 pub use monitor::Monitored;
 pub use multi::{MultiRegister, Named, Part};
@@ -266,6 +266,21 @@ pub trait Lookahead<State> {
     fn take(&mut self, op: usize);
     /// It was taken out again.
     fn put_back(&mut self, op: usize);
+    /// Whether it is certain, before the state that it leads to is known, that `op` must not come next. The default does not
+    /// know.
+    fn forbids(&mut self, op: usize) -> bool {
+        let _ = op;
+        false
+    }
+    /// Whether an order that has `op` later stays legal when it comes next. The default does not know.
+    fn is_at_ease(&self, op: usize) -> bool {
+        let _ = op;
+        false
+    }
+    /// Whether what can follow on the present state can follow on any other one. The default does not know.
+    fn is_past_caring(&self) -> bool {
+        false
+    }
     /// Whether the operations that are not yet ordered can certainly not all follow on `state`.
     fn is_doomed(&self, state: &State) -> bool;
 }

@@ -133,8 +133,13 @@ impl World<'_> {
             ("register", _) => ("write", key, self.value(!few)),
             ("kv", 0..5) => ("get", key, Value::Nil),
             ("kv", of) => {
-                let piece = Value::Text(self.dice.pick(&["a", "b", "ab", "c", ""]).to_owned());
-                (if of < 7 { "put" } else { "append" }, key, piece)
+                // What consists of the first ones can be taken apart in several ways.
+                let piece = if few {
+                    self.dice.pick(&["a", "b", "ab", "c", ""])
+                } else {
+                    self.dice.pick(&["a", "b", "c", "d", "e"])
+                };
+                (if of < 7 { "put" } else { "append" }, key, Value::Text(piece.to_owned()))
             }
             ("multi-register", _) => self.on_registers(),
             ("lease", of) => {

@@ -2,13 +2,20 @@
 //! histories have them.
 
 mod accuse;
+mod branches;
+mod growth;
+mod pieces;
 mod prefix;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use super::{Case, Malformed, Model, Span};
 use crate::history::{Operation, Outcome, Value};
 
-pub use prefix::Prefix;
+use prefix::Prefix;
+
+pub use growth::Growth;
 pub use text::Text;
 
 /// Independent texts, which are empty at first unless something else is said.
@@ -34,7 +41,7 @@ pub enum KvOp {
 impl Model for Kv {
     type State = Text;
     type Op = KvOp;
-    type Lookahead = Prefix;
+    type Lookahead = Growth;
 
     const NAME: &'static str = "kv";
     const SUMMARY: &'static str =
@@ -108,8 +115,8 @@ impl Model for Kv {
         ops.iter().map(is_unobserved).collect()
     }
 
-    fn lookahead(&self, ops: &[KvOp], _: &[Span]) -> Prefix {
-        Prefix::new(ops)
+    fn lookahead(&self, ops: &[KvOp], spans: &[Span]) -> Growth {
+        Growth::new(&self.initial, ops, spans)
     }
 
     fn describe(&self, operation: &Operation) -> String {

@@ -7,7 +7,7 @@ use crate::model::Lookahead;
 
 /// While nobody is left who puts, the text must be the beginning of every text that somebody still has to see.
 #[derive(Debug)]
-pub struct Prefix {
+pub(super) struct Prefix {
     parts: Vec<Part>,
     /// The gets that are left, the shortest text first.
     unseen: BTreeSet<(usize, usize)>,

@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-/// What a key holds. It is hashed by a fingerprint that is kept beside it, and compared as a whole.
+/// What a key holds. It is hashed by a number that is kept beside it, and compared as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    fingerprint: u128,
+    hash: u64,
     content: Arc<str>,
 }
 
 impl Text {
     pub(super) fn new(content: &str) -> Self {
-        Self { fingerprint: fingerprint(EMPTY, content), content: Arc::from(content) }
+        Self { hash: hash(0, content), content: Arc::from(content) }
     }
 
     /// The text with this after it.
     pub(super) fn append(&self, end: &str) -> Self {
         let content = [&self.content, end].concat();
-        Self { fingerprint: fingerprint(self.fingerprint, end), content: Arc::from(content) }
+        Self { hash: hash(self.hash, end), content: Arc::from(content) }
     }
 
     /// The text.
@@ -31,18 +31,41 @@ impl Text {
 
 impl Hash for Text {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(self.fingerprint);
+        state.write_u64(self.hash);
     }
 }
 
-/// Goes on with a fingerprint over more bytes (FNV-1a of 128 bits, `RFC 9923`).
-fn fingerprint(begun: u128, bytes: &str) -> u128 {
-    bytes.bytes().fold(begun, |print, byte| (print ^ u128::from(byte)).wrapping_mul(PRIME))
+/// Goes on with a hash over more bytes: a polynomial of them (Karp and Rabin 1987), so it does not matter in how many
+/// pieces they come. Eight at a time do not wait for one another.
+fn hash(begun: u64, bytes: &str) -> u64 {
+    let (eights, rest) = bytes.as_bytes().as_chunks::<8>();
+    let eight = |hash: u64, eight: &[u8; 8]| {
+        let terms = eight.iter().zip(POWERS).map(|(byte, power)| power.wrapping_mul(term(*byte)));
+        terms.fold(hash.wrapping_mul(POWER_OF_EIGHT), u64::wrapping_add)
+    };
+    let one = |hash: u64, byte: &u8| hash.wrapping_mul(BASE).wrapping_add(term(*byte));
+    rest.iter().fold(eights.iter().fold(begun, eight), one)
 }
 
-/// The fingerprint of nothing.
-const EMPTY: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+/// A byte as a coefficient: none is 0, so a text of zeros is not like a shorter one.
+fn term(byte: u8) -> u64 {
+    u64::from(byte) + 1
+}
+
+/// Odd and without a pattern (the golden ratio's fraction).
+const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+/// The powers of it that belong to the eight bytes, the highest one first.
+const POWERS: [u64; 8] = [
+    BASE.wrapping_pow(7),
+    BASE.wrapping_pow(6),
+    BASE.wrapping_pow(5),
+    BASE.wrapping_pow(4),
+    BASE.wrapping_pow(3),
+    BASE.wrapping_pow(2),
+    BASE,
+    1,
+];
+const POWER_OF_EIGHT: u64 = BASE.wrapping_pow(8);
 
 /// A text for people: of a long one the end, where it differs from others.
 pub(super) fn shown(text: &str) -> String {
