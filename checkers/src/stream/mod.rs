@@ -92,16 +92,26 @@ pub struct Undecided {
     pub reason: String,
 }
 
+impl Undecided {
+    /// The key and the reason.
+    pub fn sentence(&self) -> String {
+        format!("{}{}", on(self.key), self.reason)
+    }
+}
+
+fn on(key: Option<Key>) -> String {
+    key.map_or_else(String::new, |key| format!("key {key}: "))
+}
+
 impl Streamed {
     /// What is not valid, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
-        let on = |key: Option<Key>| key.map_or_else(String::new, |key| format!("key {key}: "));
         let claim = crate::linearizability::Linearizability::CLAIM;
         let violated = self
             .violation
             .iter()
             .map(|found| format!("{claim}{}{}", on(found.key), found.sentence));
-        let unknown = self.unknown.iter().map(|one| format!("{}{}", on(one.key), one.reason));
+        let unknown = self.unknown.iter().map(Undecided::sentence);
         violated.chain(self.malformed.iter().cloned()).chain(unknown).collect()
     }
 }
@@ -116,6 +126,8 @@ pub trait AnyStream {
     fn look(&mut self);
     /// The first violation, once there is one.
     fn violation(&self) -> Option<&Violation>;
+    /// The keys that are not followed any more, and why.
+    fn undecided(&self) -> Vec<Undecided>;
     /// Whether the verdict stands already: nothing that is handed over now is looked at.
     fn is_over(&self) -> bool;
     /// What is known if nothing more comes.
@@ -261,6 +273,14 @@ impl<M: Model> AnyStream for Stream<'_, M> {
         self.violation.as_ref()
     }
 
+    fn undecided(&self) -> Vec<Undecided> {
+        let left = |(key, state): (&Option<Key>, &State<'_, M>)| match state {
+            State::Followed(_) => None,
+            State::Left(reason) => Some(Undecided { key: *key, reason: reason.clone() }),
+        };
+        self.partitions.iter().filter_map(left).collect()
+    }
+
     fn is_over(&self) -> bool {
         self.violation.is_some() || self.malformed.is_some()
     }
@@ -270,11 +290,7 @@ impl<M: Model> AnyStream for Stream<'_, M> {
             let now = self.now;
             self.on_each(|partition| partition.finish(now));
         }
-        let left = |(key, state): (&Option<Key>, &State<'_, M>)| match state {
-            State::Followed(_) => None,
-            State::Left(reason) => Some(Undecided { key: *key, reason: reason.clone() }),
-        };
-        let unknown: Vec<Undecided> = self.partitions.iter().filter_map(left).collect();
+        let unknown = self.undecided();
         let verdict = if self.violation.is_some() {
             Verdict::Invalid
         } else if self.malformed.is_some() || !unknown.is_empty() {

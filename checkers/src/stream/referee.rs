@@ -1,6 +1,6 @@
 //! A stream that takes the events of a history as they are.
 
-use super::{AnyStream, Limits, Streamed, Violation};
+use super::{AnyStream, Limits, Streamed, Undecided, Violation};
 use crate::history::{Event, Pairs, Part};
 use crate::model::AnyModel;
 
@@ -33,6 +33,11 @@ impl<'m> Referee<'m> {
     /// As [`AnyStream::violation`].
     pub fn violation(&self) -> Option<&Violation> {
         self.stream.violation()
+    }
+
+    /// As [`AnyStream::undecided`].
+    pub fn undecided(&self) -> Vec<Undecided> {
+        self.stream.undecided()
     }
 
     /// As [`AnyStream::is_over`].

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate_checkers::history::{Header, WriteError, Writer};
+use quorate_checkers::stream::Undecided;
 use quorate_plan::{Fault, Plan, PlanError, TWINS};
 use quorate_systems::SystemKind;
 use quorate_systems::contract::ConfigError;
@@ -84,6 +85,8 @@ pub struct RunSummary {
     pub interrupted: bool,
     /// Whether a violation stopped it.
     pub violated: bool,
+    /// Keys that were too much to be watched to the end for a violation that would have stopped it.
+    pub unwatched: Vec<Undecided>,
 }
 
 /// Why there is no run: the harness failed, not the system.
@@ -194,7 +197,7 @@ async fn run_recorded(
     let time_limit = Duration::from_millis(setup.plan.durations.time_limit_ms);
     let dashboard = Arc::new(Dashboard::new(Arc::clone(&setup.progress), time_limit));
     let (heal, healing) = watch::channel(false);
-    let fail_fast = fail_fast(setup, recorder)?;
+    let mut fail_fast = fail_fast(setup, recorder)?;
     let parts = Parts::of(setup, kind, recorder, run)?;
     let watch = Watch { scene: scene(setup, kind, recorder), clients: Arc::clone(&parts.observed) };
     let mut stage = Stage::build(&parts).await?;
@@ -250,6 +253,7 @@ async fn run_recorded(
                 traffic,
                 interrupted,
                 violated,
+                unwatched: fail_fast.undecided(),
             };
             Ok(summary)
         }

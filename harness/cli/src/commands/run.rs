@@ -18,7 +18,7 @@ use quorate_checkers::history::{HistoryFile, Writer};
 use quorate_checkers::judge::{Results, judge};
 use quorate_checkers::linearizability::Budget;
 use quorate_checkers::model;
-use quorate_checkers::stream::Limits;
+use quorate_checkers::stream::{Limits, Undecided};
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::{Fault, Plan, PlannedFault, WorldKind};
 use quorate_systems::mutant::{Mutant, Mutants};
@@ -131,6 +131,8 @@ pub(crate) struct Ended {
     interrupted: bool,
     /// A violation stopped it.
     violated: bool,
+    /// What could not be watched to the end for a violation.
+    unwatched: Vec<Undecided>,
     simulation: Option<Simulation>,
 }
 
@@ -200,6 +202,13 @@ impl Run {
         }
         let history = folder.path.join(store::HISTORY);
         let page = folder.path.join(store::REPORT);
+        if let Some(first) = finished.unwatched.first() {
+            let (count, first) = (finished.unwatched.len(), first.sentence());
+            let more =
+                if count > 1 { format!(", and {} more keys", count - 1) } else { String::new() };
+            let note = format!("--fail-fast did not watch all of the run: {first}{more}");
+            output::line(&mut text, "note", &note);
+        }
         output::line(&mut text, "seed", &plan.seed.to_string());
         match &finished.simulation {
             Some(simulation) => simulation.tell(&mut text),
@@ -325,6 +334,8 @@ pub(crate) struct Finished {
     pub(crate) events: u64,
     /// A violation stopped it.
     violated: bool,
+    /// What could not be watched to the end for a violation.
+    unwatched: Vec<Undecided>,
     simulation: Option<Simulation>,
 }
 
@@ -363,7 +374,7 @@ pub(crate) fn conclude(
     ended: Ended,
     budget: Budget,
 ) -> Result<(HistoryFile, Finished), CliError> {
-    let Ended { writer, interrupted, violated, simulation } = ended;
+    let Ended { writer, interrupted, violated, unwatched, simulation } = ended;
     let history = folder.join(store::HISTORY);
     let (file, _) = check::read(&history)?;
     let mut results = judge(&file.history, &check::demands(&file.header.model, plan, budget));
@@ -373,7 +384,8 @@ pub(crate) fn conclude(
     writer.finish(results.verdict, digest).map_err(CliError::harness)?;
     let breaks = results.breaks(&file.history).map(ToOwned::to_owned);
     let events = file.history.len();
-    let finished = Finished { results, breaks, interrupted, events, violated, simulation };
+    let finished =
+        Finished { results, breaks, interrupted, events, violated, unwatched, simulation };
     let kept = output::json(&finished.kept());
     store::write_whole(&folder.join(store::RESULTS), kept.as_bytes())?;
     Ok((file, finished))

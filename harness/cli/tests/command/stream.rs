@@ -100,3 +100,14 @@ fn a_simulated_run_that_fails_fast_is_judged_as_any_other() {
     let stream = sandbox.quorate(&["check", "--stream", "store/latest"]);
     assert_eq!(stream.code, 1, "{stream}");
 }
+
+#[test]
+fn a_run_says_what_could_not_be_watched_for_failing_fast() {
+    let sandbox = Sandbox::new();
+    let many = ["--system", "vr", "--workload", "append", "--concurrency", "20", "--rate", "0"];
+    let short = ["run", "--world", "sim", "--time-limit", "1s", "--faults", "none", "--fail-fast"];
+    let run = sandbox.quorate(&[&short[..], &many].concat());
+    assert_eq!(run.code, 0, "{run}");
+    let note = "--fail-fast did not watch all of the run: key 0: more than 8192 configurations";
+    assert!(run.stdout.contains(note), "{run}");
+}

@@ -69,11 +69,11 @@ pub(crate) fn record(
     let summary = runtime
         .block_on(quorate_live::run(setup))
         .map_err(|error| store::with_hint(&error.to_string()))?;
-    let RunSummary { mut writer, troubles, interrupted, violated, .. } = summary;
+    let RunSummary { mut writer, troubles, interrupted, violated, unwatched, .. } = summary;
     for trouble in troubles {
         note_trouble(&mut writer, trouble)?;
     }
-    Ok(Ended { writer, interrupted, violated, simulation: None })
+    Ok(Ended { writer, interrupted, violated, unwatched, simulation: None })
 }
 
 /// Puts into the history what did not go as it must, so that the file alone gives the same verdict.

@@ -132,8 +132,9 @@ fn simulate(
         Ok(outcome) => {
             let simulation = Simulation::of(kind, outcome, began.elapsed());
             let interrupted = simulation.interrupted;
-            let violated = referee.is_some_and(|referee| referee.violation().is_some());
-            Ok(Ended { writer, interrupted, violated, simulation: Some(simulation) })
+            let violated = referee.as_ref().is_some_and(|referee| referee.violation().is_some());
+            let unwatched = referee.map(|referee| referee.undecided()).unwrap_or_default();
+            Ok(Ended { writer, interrupted, violated, unwatched, simulation: Some(simulation) })
         }
         Err(error) => {
             if writer.history().is_empty() {
