@@ -1,6 +1,7 @@
 //! Pages in a real browser, driven as a reader would: `QUORATE_BROWSER=1 cargo test -p quorate-reports --test browser`.
 //! It needs chromedriver (Debian: chromium-driver) on the path. Where the variable names a folder, pictures of what was
-//! seen are left in it. Without the variable nothing is looked at.
+//! seen are left in it. Without the variable nothing is looked at. `QUORATE_BROWSER_OPERATIONS` says how long the long run
+//! is: what a reader waits for is told.
 #![expect(clippy::unwrap_used, reason = "a test's tool may stop the test")]
 #![expect(clippy::print_stdout, reason = "how long pages take to open is told")]
 
@@ -266,7 +267,7 @@ fn a_reader_finds_what_is_wrong() {
     let driver = Driver::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let looked = || {
-        runtime.block_on(look_at_all(&driver, (&long_page, operations), &invalid_page, &evil_page))
+        runtime.block_on(look_at_all(&driver, (&long_page, operations), &invalid_page, &evil_page));
     };
     let looked = catch_unwind(AssertUnwindSafe(looked));
     let opened = std::mem::take(&mut *driver.opened.lock().unwrap());
