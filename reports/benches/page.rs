@@ -4,6 +4,7 @@
 mod support;
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use support::long;
@@ -11,7 +12,10 @@ use support::long;
 #[expect(clippy::print_stdout, reason = "a size is no time")]
 fn pages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("page");
-    group.sample_size(10);
+    group
+        .sample_size(10)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2));
     for wanted in [10_000, 100_000, 1_000_000] {
         let specimen = long(wanted);
         let operations = specimen.results.statistics.all.invoked;

@@ -1,12 +1,12 @@
-//! The page of a store: every run and every campaign in it, to be filtered and sorted. It needs no script: its fields are
-//! a form, and it comes again by itself while something is going on.
+//! The page of a store: every run and every campaign in it, to be filtered and sorted. Its fields are a form, and it comes
+//! again by itself while something is going on; its script only sees to it that what somebody types meanwhile stays.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use askama::Template;
 
-use crate::units::{count, span};
+use crate::units::{count, elapsed, span};
 use crate::{ReportError, percent};
 
 /// A run, or a campaign, of a store.
@@ -145,6 +145,7 @@ struct BrowseTemplate<'a> {
 struct Row<'a> {
     entry: &'a Entry,
     mark: &'static str,
+    began: String,
     size: String,
     duration: String,
 }
@@ -158,17 +159,32 @@ impl<'a> Row<'a> {
             "broken" => "!",
             _ => "?",
         };
-        let what = if entry.is_campaign { "runs" } else { "operations" };
+        let what = if entry.is_campaign { "run" } else { "operation" };
+        let plural = if entry.size == 1 { "" } else { "s" };
         Self {
             entry,
             mark,
+            began: moment(&entry.began),
             size: if entry.size > 0 {
-                format!("{} {what}", count(entry.size))
+                format!("{} {what}{plural}", count(entry.size))
             } else {
                 String::new()
             },
-            duration: if entry.duration_ns > 0 { span(entry.duration_ns) } else { String::new() },
+            duration: match entry.duration_ns {
+                0 => String::new(),
+                ns if entry.is_campaign => elapsed(ns / 1_000_000),
+                ns => span(ns),
+            },
         }
+    }
+}
+
+/// `2026-11-27T11-18-16.905Z`, the name of a folder, as a person writes it: `2026-11-27 11:18:16`.
+fn moment(folder: &str) -> String {
+    let whole = folder.split_once('.').map_or(folder, |(whole, _)| whole);
+    match whole.split_once('T') {
+        Some((day, time)) => format!("{day} {}", time.replace('-', ":")),
+        None => folder.to_owned(),
     }
 }
 
@@ -236,7 +252,13 @@ mod tests {
         entries.push(entry("pbft-kv", "running", "2026-11-04", 0));
         let text = "\"><script>".to_owned();
         let page = browse("store", &entries, &Query { text, ..Query::default() }).unwrap();
-        assert!(page.contains("http-equiv=\"refresh\"") && !page.contains("<script"));
+        assert!(page.contains("http-equiv=\"refresh\"") && page.matches("<script").count() == 1);
+    }
+
+    #[test]
+    fn the_name_of_a_folder_is_told_as_a_moment() {
+        assert_eq!(moment("2026-11-27T11-18-16.905Z"), "2026-11-27 11:18:16");
+        assert_eq!(moment("mine"), "mine");
     }
 
     #[test]

@@ -21,6 +21,16 @@ pub(crate) fn milliseconds(milliseconds: u64) -> String {
     span(milliseconds.saturating_mul(1_000_000))
 }
 
+/// Milliseconds of a campaign: as [`milliseconds`], and from two minutes on `12 min 5 s`, `8 h 0 min`.
+pub(crate) fn elapsed(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1_000;
+    match seconds {
+        0..120 => self::milliseconds(milliseconds),
+        120..7_200 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
 /// A count with its thousands apart: `12 345`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -68,6 +78,9 @@ mod tests {
         }
         assert_eq!(milliseconds(250), "250 ms");
         assert_eq!(moment(12_345_678_901), "12.345 s");
+        assert_eq!(elapsed(61_000), "61 s");
+        assert_eq!(elapsed(725_000), "12 min 5 s");
+        assert_eq!(elapsed(28_800_000), "8 h 0 min");
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub struct Vocabulary {
     pub nodes: u16,
     /// Workloads that it can serve, by name (`"register"`); the first is its default.
     pub workloads: &'static [&'static str],
+    /// How long a cluster that has just been started takes before it serves anything, at most and in milliseconds, where
+    /// nothing is in its way: until its first leader is there, where none is from the beginning.
+    pub warm_up_ms: u64,
     /// Message kinds, in the order of a normal operation.
     pub messages: &'static [MessageKind],
     /// What its cores tell of their transitions.

@@ -282,6 +282,7 @@ mod tests {
         summary: "",
         nodes: 1,
         workloads: &[],
+        warm_up_ms: 0,
         messages: &[kind("ASK"), kind("TELL")],
         observations: &[],
         milestones: &[],

@@ -183,6 +183,7 @@ static VOCABULARY: Vocabulary = Vocabulary {
     summary: "",
     nodes: 2,
     workloads: &[],
+    warm_up_ms: 0,
     messages: &[],
     observations: &[],
     milestones: &[],

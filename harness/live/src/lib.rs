@@ -20,7 +20,7 @@ mod timers;
 
 pub use cluster::Death;
 pub use happenings::Onlooker;
-pub use inputs::{HowCut, ReexecuteError, Reexecuted, account, reexecute};
+pub use inputs::{HowCut, ReexecuteError, Reexecuted, account, milestones, reexecute};
 pub use observed::{forget_observations, judge_again};
 pub use progress::{Listener, Progress, RunPhase};
 pub use recorder::Counts;

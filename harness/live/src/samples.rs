@@ -33,6 +33,7 @@ pub(crate) const VOCABULARY: Vocabulary = Vocabulary {
     summary: "",
     nodes: 2,
     workloads: &[],
+    warm_up_ms: 0,
     messages: &[MessageKind { name: "NOTE", what: "", route: "", source: "", fields: &["number"] }],
     observations: &[],
     milestones: &[],

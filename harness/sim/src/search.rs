@@ -22,6 +22,7 @@ use quorate_systems::contract::{Lie, Options};
 use quorate_systems::vocabulary::Vocabulary;
 use quorate_world::weather::{self, Purpose};
 
+pub(crate) use pace::be_patient;
 pub use wishes::Wishes;
 
 /// The fewest and the most operations that a plan aims at. Small runs: what can be found is mostly found by few
@@ -102,7 +103,7 @@ pub(crate) fn draw_calm(
     let weather = draw_weather(seed, &mut draw);
     let clients = u32::try_from(draw.between(2, 5)).expect("few");
     let operations = draw.between(OPERATIONS.0, OPERATIONS.1);
-    let round_trip_us = 4 * mean_us(weather.delay) + weather.sync_max_us;
+    let round_trip_us = round_trip_us(weather);
     // Half of the runs are as busy as they can be; the others have time for faults between operations.
     let busy = draw.one_in(2);
     let time_limit_ms = if busy {
@@ -167,6 +168,11 @@ fn draw_weather(seed: u64, draw: &mut Draw) -> Weather {
         sync_min_us: 100,
         sync_max_us: draw.of(&[200, 2_000, 20_000]),
     }
+}
+
+/// About how long an operation takes that nothing is in the way of.
+const fn round_trip_us(weather: Weather) -> u64 {
+    4 * mean_us(weather.delay) + weather.sync_max_us
 }
 
 const fn mean_us(delay: Delay) -> u64 {

@@ -213,6 +213,9 @@ impl<S: Watched> Typed<S> {
     fn draw_wished(&mut self, seed: u64, liars: u16, wishes: &Wishes) -> Result<Plan, ConfigError> {
         let cluster = wishes.cluster(seed, S::vocabulary(), |dice| S::draw_cluster(dice));
         let mut plan = search::draw_calm(seed, S::vocabulary(), cluster, wishes.workload);
+        if wishes.is_patient {
+            search::be_patient(&mut plan, S::vocabulary());
+        }
         let config = self.config(&plan, Mutants::NONE)?;
         let tolerated = S::liars_tolerated(&config);
         let beyond = if tolerated > 0 { liars } else { 0 };

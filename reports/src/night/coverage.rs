@@ -1,6 +1,6 @@
 //! What was tried: which faults bit, and what the protocols came to.
 
-use super::{FaultCoverage, Results, SystemMilestones, share};
+use super::{FaultCoverage, Place, Results, SystemMilestones, share};
 use crate::lanes::Family;
 use crate::units::count;
 
@@ -93,12 +93,14 @@ pub(super) struct Never {
     pub(super) is_of_world: bool,
 }
 
-/// A milestone that some runs reached.
+/// A milestone that some runs reached: in simulated runs, or in live ones where there are no others.
 pub(super) struct Reached {
     pub(super) name: String,
     pub(super) what: String,
     pub(super) times: String,
     pub(super) share: String,
+    /// How often in live runs besides, and in which part of them, if in any.
+    pub(super) live: Option<String>,
     /// The part of the runs, in percent, for a bar.
     pub(super) percent: u64,
     pub(super) is_of_world: bool,
@@ -110,39 +112,65 @@ impl Coverage {
     }
 
     fn of(system: &SystemMilestones) -> Self {
-        let never = system.places.iter().filter(|place| place.times == 0);
+        let never = system.places.iter().filter(|place| !place.is_reached());
         let never = never.map(|place| Never {
             name: place.name.clone(),
             what: place.what.clone(),
             beyond: place.beyond.clone().unwrap_or_default(),
             is_of_world: place.is_of_world,
         });
-        let mut places: Vec<_> = system.places.iter().filter(|place| place.times > 0).collect();
+        let mut places: Vec<_> = system.places.iter().filter(|place| place.is_reached()).collect();
         places.sort_by_key(|place| (place.is_of_world, place.runs, place.name.clone()));
-        let reached = places.into_iter().map(|place| Reached {
-            name: place.name.clone(),
-            what: place.what.clone(),
-            times: count(place.times),
-            share: share(place.runs, system.runs),
-            percent: (place.runs * 100).checked_div(system.runs).unwrap_or_default(),
-            is_of_world: place.is_of_world,
-        });
+        let reached = places.into_iter().map(|place| Reached::new(place, system));
         let own = system.places.iter().filter(|place| !place.is_of_world);
-        let (all, there) =
-            own.fold((0, 0), |(all, there), place| (all + 1, there + u64::from(place.times > 0)));
+        let (all, there) = own
+            .fold((0, 0), |(all, there), place| (all + 1, there + u64::from(place.is_reached())));
         Self {
             system: system.system.clone(),
-            summary: format!(
-                "{there} of {all} milestones in {} simulated runs",
-                count(system.runs)
-            ),
+            summary: format!("{there} of {all} milestones in {}", runs(system)),
             never: never.collect(),
             reached: reached.collect(),
         }
     }
 
+    /// Whether live runs are counted beside simulated ones.
+    pub(super) fn has_both(&self) -> bool {
+        self.reached.iter().any(|place| place.live.is_some())
+    }
+
     /// Whether some milestone was missed that runs can come to.
     pub(super) fn is_missing(&self) -> bool {
         self.never.iter().any(|never| never.beyond.is_empty() && !never.is_of_world)
+    }
+}
+
+impl Reached {
+    fn new(place: &Place, system: &SystemMilestones) -> Self {
+        let live = (place.live_times, place.live_runs, system.live_runs);
+        let has_both = system.runs > 0 && place.live_times > 0;
+        let (times, runs, of) =
+            if system.runs > 0 { (place.times, place.runs, system.runs) } else { live };
+        Self {
+            name: place.name.clone(),
+            what: place.what.clone(),
+            times: count(times),
+            share: share(runs, of),
+            live: has_both.then(|| format!("live: {} · {}", count(live.0), share(live.1, live.2))),
+            percent: (runs * 100).checked_div(of).unwrap_or_default(),
+            is_of_world: place.is_of_world,
+        }
+    }
+}
+
+/// `1,000 simulated runs and 10 live ones`.
+fn runs(system: &SystemMilestones) -> String {
+    let told = |runs: u64, one: &str| match runs {
+        1 => format!("1 {one}"),
+        _ => format!("{} {one}s", count(runs)),
+    };
+    match (system.runs, system.live_runs) {
+        (runs, 0) => told(runs, "simulated run"),
+        (0, live) => told(live, "live run"),
+        (runs, live) => format!("{} and {}", told(runs, "simulated run"), told(live, "live one")),
     }
 }

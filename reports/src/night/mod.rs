@@ -22,7 +22,7 @@ pub use results::{
 pub use summary::summary;
 
 use crate::ReportError;
-use crate::units::{count, milliseconds, span};
+use crate::units::{count, span};
 use coverage::{Coverage, Faults};
 use trend::Chart;
 
@@ -229,15 +229,5 @@ pub(crate) fn share(part: u64, of: u64) -> String {
         9_900..10_000 => "> 99 %".to_owned(),
         0..1_000 => format!("{}.{:02} %", share / 100, share % 100),
         _ => format!("{} %", share / 100),
-    }
-}
-
-/// How long a campaign went on, for people.
-pub(crate) fn elapsed(results: &Results) -> String {
-    let seconds = results.times.elapsed_ms / 1_000;
-    match seconds {
-        0..120 => milliseconds(results.times.elapsed_ms),
-        120..7_200 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
 }

@@ -192,6 +192,9 @@ pub struct SystemMilestones {
     pub system: String,
     /// How many simulated runs it had.
     pub runs: u64,
+    /// How many live runs it had.
+    #[serde(default)]
+    pub live_runs: u64,
     /// All that there are, those of the world behind those of the system.
     pub places: Vec<Place>,
 }
@@ -206,13 +209,26 @@ pub struct Place {
     pub what: String,
     /// It is one of the simulated world, not of the protocol.
     pub is_of_world: bool,
-    /// How often it was reached.
+    /// How often it was reached in simulated runs.
     pub times: u64,
-    /// In how many runs.
+    /// In how many of them.
     pub runs: u64,
-    /// Why no run can reach it, if none can.
+    /// How often it was reached in live runs.
+    #[serde(default)]
+    pub live_times: u64,
+    /// In how many of them.
+    #[serde(default)]
+    pub live_runs: u64,
+    /// Why no simulated run can reach it, if none can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beyond: Option<String>,
+}
+
+impl Place {
+    /// Whether any run reached it.
+    pub const fn is_reached(&self) -> bool {
+        self.times + self.live_times > 0
+    }
 }
 
 /// When, and how long.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Commands, Results, elapsed, share};
-use crate::units::count;
+use super::{Commands, Results, share};
+use crate::units::{count, elapsed};
 
 /// More failures than this are not read there.
 const FAILURES_MAX: usize = 20;
@@ -60,7 +60,7 @@ pub fn summary(results: &Results, commands: &Commands) -> String {
         text,
         "\n{} runs in {}, {} without a verdict. Again: `{}`",
         count(runs.total()),
-        elapsed(results),
+        elapsed(results.times.elapsed_ms),
         share(runs.unknown, runs.total()),
         commands.again.replace('`', "'"),
     );

@@ -37,6 +37,8 @@ pub(super) fn results() -> Results {
         is_of_world: false,
         times,
         runs: times,
+        live_times: times,
+        live_runs: times,
         beyond: beyond.map(evil),
     };
     let reason = || Reason {
@@ -89,6 +91,7 @@ pub(super) fn results() -> Results {
         milestones: vec![SystemMilestones {
             system: evil("system"),
             runs: 9,
+            live_runs: 9,
             places: vec![place(0, None), place(3, None), place(0, Some("beyond"))],
         }],
         times: Times {

@@ -1,7 +1,7 @@
 //! The numbers at the top of the page.
 
-use super::{Results, elapsed, share};
-use crate::units::count;
+use super::{Results, share};
+use crate::units::{count, elapsed};
 
 /// Each number with what it counts.
 pub(super) fn tiles(results: &Results) -> Vec<(String, String)> {
@@ -16,7 +16,7 @@ pub(super) fn tiles(results: &Results) -> Vec<(String, String)> {
         (share(runs.unknown, runs.total()), "without a verdict".to_owned()),
         (count(runs.broken), "broke the harness".to_owned()),
         (count(operations), "operations".to_owned()),
-        (elapsed(results), format!("in all, {}", results.times.state)),
+        (elapsed(results.times.elapsed_ms), format!("in all, {}", results.times.state)),
     ];
     let simulated = results.runs_in("sim").total();
     let rate = (simulated * 1_000).checked_div(results.times.elapsed_ms);
@@ -27,7 +27,7 @@ pub(super) fn tiles(results: &Results) -> Vec<(String, String)> {
         .milestones
         .iter()
         .flat_map(|system| &system.places)
-        .filter(|place| !place.is_of_world && place.times == 0 && place.beyond.is_none())
+        .filter(|place| !place.is_of_world && !place.is_reached() && place.beyond.is_none())
         .count();
     if !results.milestones.is_empty() {
         tiles.push((count(never as u64), "milestones never reached".to_owned()));

@@ -1,7 +1,7 @@
 // The picture: a ruler, a row for each class of fault, a lane for each client. Only what can be seen is drawn, and of
 // operations that share a pixel one, so that a million cost no more than a thousand.
 
-const GUTTER = 64, RULER = 24, FAULT_ROW = 14, LANE = 24, BAR = 16, LANES_SEEN = 22;
+const GUTTER = 64, RULER = 24, FAULT_ROW = 14, LANE = 24, BAR = 16, LANES_SEEN = 22, STRETCHES = 480;
 
 class View {
   constructor(data, root) {
@@ -13,14 +13,17 @@ class View {
     this.overview = root.querySelector("canvas.overview");
     this.all = byLane(data, () => true);
     this.notable = byLane(data, (i) => data.kind[i] !== 0 || data.role[i] !== 0);
-    this.proof = Array.from(this.notable.list).filter((i) => data.role[i]).sort((a, b) => a - b);
-    this.found = this.matches = null;
+    this.proof = this.notable.inOrder.filter((i) => data.role[i] !== 0);
+    // What a search found, and where in the overview.
+    this.found = this.marked = null;
     this.selected = -1;
+    // Short bars that are yet to be painted.
+    this.stroke = null;
     this.margin = data.span * 0.01;
     this.from = -this.margin;
     this.to = data.span + this.margin;
     this.kinds = [...new Set(data.faults.map((fault) => fault.kind))];
-    this.density = this.densities();
+    this.density = this.densities(this.all);
     this.top = RULER + this.kinds.length * FAULT_ROW + 6;
     const lanes = Math.min(data.lanes.length, LANES_SEEN);
     this.height = this.top + lanes * LANE + 6;
@@ -30,11 +33,17 @@ class View {
     this.waiting = false;
   }
 
-  // How many operations begin in each of a few hundred stretches, and whether one of them is accused.
-  densities() {
-    const { data } = this, counts = new Float64Array(480);
-    for (let i = 0; i < data.n; i++) counts[Math.min(479, Math.floor((data.begin[i] / data.span) * 480))]++;
+  // How many operations begin in each of a few hundred stretches.
+  densities({ begins }) {
+    const counts = new Float64Array(STRETCHES);
+    for (const time of begins) counts[Math.min(STRETCHES - 1, Math.floor((time / this.data.span) * STRETCHES))]++;
     return counts;
+  }
+
+  look(found) {
+    this.found = found;
+    this.marked = found && this.densities(found);
+    this.ask();
   }
 
   palette() {
@@ -169,6 +178,7 @@ class View {
     }
     for (const i of this.proof) if (data.lane[i] >= first && data.lane[i] < last) this.bar(pen, i, false, false);
     if (this.selected >= 0) this.bar(pen, this.selected, false, true);
+    this.finish(pen);
     pen.restore();
     pen.fillStyle = this.ink.panel;
     pen.fillRect(0, this.top, GUTTER, this.height - this.top);
@@ -179,10 +189,10 @@ class View {
   }
 
   // One after the other, each at a pixel that nothing of this row has yet.
-  row(pen, { starts, list }, lane, pale, plain) {
+  row(pen, { starts, list, begins }, lane, pale, plain) {
     const { data } = this, end = starts[lane + 1];
     const tick = (this.to - this.from) / (this.width - GUTTER);
-    let at = firstFrom(data, list, starts[lane], end, this.from);
+    let at = firstFrom(begins, starts[lane], end, this.from);
     // One that began before may reach into the picture, and several where clients go on under other names.
     for (let back = 0; at > starts[lane] && back < 4; back++) at--;
     while (at < end) {
@@ -192,8 +202,29 @@ class View {
       if (isHere && (!plain || (data.kind[i] === 0 && data.role[i] === 0))) this.bar(pen, i, pale, false, list, at, end);
       const after = Math.min(data.kind[i] === 0 ? data.end[i] : data.begin[i], this.to);
       const next = Math.max(data.begin[i], this.from) + tick;
-      at = after < next && isHere ? Math.max(at + 1, firstFrom(data, list, at + 1, end, next)) : at + 1;
+      at = after < next && isHere ? firstFrom(begins, at + 1, end, next) : at + 1;
     }
+    this.finish(pen);
+  }
+
+  // Short bars of one colour that touch are painted as one: to paint each of them would take longer than all else.
+  short(pen, left, y, right, colour, alpha) {
+    const last = this.stroke;
+    if (last && last.colour === colour && last.y === y && left <= last.right + 0.5) {
+      last.right = Math.max(last.right, right);
+    } else {
+      this.finish(pen);
+      this.stroke = { left, y, right, colour, alpha };
+    }
+  }
+
+  finish(pen) {
+    if (!this.stroke) return;
+    const { left, y, right, colour, alpha } = this.stroke;
+    pen.globalAlpha = alpha;
+    pen.fillStyle = colour;
+    pen.fillRect(left, y, Math.max(right - left, 1), BAR);
+    this.stroke = null;
   }
 
   bar(pen, i, pale, isSelected, list, at, end) {
@@ -204,13 +235,12 @@ class View {
     const ended = data.end[i] === Infinity ? this.x(data.span) : this.x(data.end[i]);
     const b = Math.max(ended, a + 1), left = Math.max(a, GUTTER - 4), right = Math.min(b, this.width + 4);
     const colour = role === ACCUSED ? ink.invalid : ink[kind === "pending" ? "info" : kind];
-    pen.globalAlpha = pale ? 0.18 : 1;
-    pen.fillStyle = pen.strokeStyle = colour;
     if (right - left < 3) {
-      if (!pale) pen.globalAlpha = 0.75;
-      pen.fillRect(left, y, Math.max(right - left, 1), BAR);
+      this.short(pen, left, y, right, colour, pale ? 0.18 : 0.75);
     } else {
-      pen.globalAlpha *= role ? 0.34 : 0.2;
+      this.finish(pen);
+      pen.fillStyle = pen.strokeStyle = colour;
+      pen.globalAlpha = (pale ? 0.18 : 1) * (role ? 0.34 : 0.2);
       pen.fillRect(left, y, right - left, BAR);
       pen.globalAlpha = pale ? 0.25 : 1;
       pen.lineWidth = role || isSelected ? 2.5 : 1;
@@ -219,7 +249,11 @@ class View {
       if (isOpen) this.hatch(pen, left, y, right, "info");
       pen.lineWidth = 1;
     }
-    if (isOpen && ended < this.width) this.tail(pen, i, b, y, list, at, end, role || isSelected);
+    if (isOpen && ended < this.width) {
+      pen.globalAlpha = pale ? 0.25 : 1;
+      pen.strokeStyle = colour;
+      this.tail(pen, i, b, y, list, at, end, role || isSelected);
+    }
     if (right - left > 24 && !pale) {
       const text = this.clipped(pen, data.texts[i], right - Math.max(left, GUTTER) - 8);
       if (text) {
@@ -233,6 +267,7 @@ class View {
       }
     }
     if (isSelected) {
+      this.finish(pen);
       pen.globalAlpha = 1;
       pen.strokeStyle = ink.ink;
       pen.lineWidth = 2;
@@ -258,8 +293,10 @@ class View {
   // What nobody knows the end of may happen at any time from then on: to the next operation, or to the end of all where it matters.
   tail(pen, i, x, y, list, at, end, matters) {
     const follower = list && at + 1 < end ? this.x(this.data.begin[list[at + 1]]) : this.width;
+    const from = Math.max(x, GUTTER), to = matters ? this.width : Math.min(follower, this.width);
+    if (to - from < 3) return;
     pen.setLineDash([3, 4]);
-    pen.beginPath(); pen.moveTo(Math.max(x, GUTTER), y + BAR / 2); pen.lineTo(matters ? this.width : Math.min(follower, this.width), y + BAR / 2); pen.stroke();
+    pen.beginPath(); pen.moveTo(from, y + BAR / 2); pen.lineTo(to, y + BAR / 2); pen.stroke();
     pen.setLineDash([]);
   }
 
@@ -308,11 +345,10 @@ class View {
     pen.globalAlpha = 1;
     pen.fillStyle = ink.invalid;
     for (const { at } of data.violations) pen.fillRect(x(at) - 1, 0, 2, height);
-    for (const i of this.notable.list) if (data.role[i] === ACCUSED) pen.fillRect(x(data.begin[i]) - 1, 0, 3, height);
+    for (const i of this.proof) if (data.role[i] === ACCUSED) pen.fillRect(x(data.begin[i]) - 1, 0, 3, height);
     if (this.found) {
       pen.fillStyle = ink.ink;
-      let last = -2;
-      for (const i of this.matches) { const at = x(data.begin[i]); if (at - last >= 1) { pen.fillRect(at, 4, 1, 6); last = at; } }
+      this.marked.forEach((count, i) => { if (count) pen.fillRect(i * wide, 4, 1, 6); });
     }
     const a = Math.max(0, x(this.from)), b = Math.min(width, x(this.to));
     pen.fillStyle = ink.bg;
@@ -331,9 +367,9 @@ class View {
     const { data } = this, lane = Math.floor((py - this.top + this.scroller.scrollTop) / LANE);
     if (px < GUTTER || py < this.top || lane < 0 || lane >= data.lanes.length) return -1;
     const time = this.time(px), slack = ((this.to - this.from) / (this.width - GUTTER)) * 3;
-    const { starts, list } = this.all;
+    const { starts, list, begins } = this.all;
     let best = -1, nearest = slack;
-    for (let at = firstFrom(data, list, starts[lane], starts[lane + 1], time + slack) - 1, back = 0; at >= starts[lane] && back < 40; at--, back++) {
+    for (let at = firstFrom(begins, starts[lane], starts[lane + 1], time + slack) - 1, back = 0; at >= starts[lane] && back < 40; at--, back++) {
       const i = list[at], end = data.end[i] === Infinity ? data.span : data.end[i];
       const away = time < data.begin[i] ? data.begin[i] - time : time > end ? time - end : 0;
       if (away < nearest || (away === 0 && best < 0)) { best = i; nearest = away; if (away === 0) break; }

@@ -9,6 +9,8 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     summary: "a key-value store replicated by Multi-Paxos: one leader, a log of slots, snapshots",
     nodes: 5,
     workloads: &["register", "cas-register", "append", "txn", "set", "counter"],
+    // The longest first election, which begins once nobody has been heard.
+    warm_up_ms: 600,
     messages: MESSAGES,
     observations: OBSERVATIONS,
     milestones: MILESTONES,

@@ -9,6 +9,7 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     summary: "consensus on one value for each key, by proposers, acceptors and learners",
     nodes: 3,
     workloads: &["consensus"],
+    warm_up_ms: 0,
     messages: MESSAGES,
     observations: OBSERVATIONS,
     milestones: MILESTONES,

@@ -9,6 +9,7 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     summary: "a key-value store replicated by Practical Byzantine Fault Tolerance: up to f replicas may lie",
     nodes: 4,
     workloads: &["register", "cas-register", "append", "txn", "set", "counter"],
+    warm_up_ms: 0,
     messages: MESSAGES,
     observations: OBSERVATIONS,
     milestones: MILESTONES,

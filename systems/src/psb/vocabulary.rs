@@ -9,6 +9,7 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     summary: "a key-value store replicated as in Paxos for System Builders: any server accepts updates",
     nodes: 5,
     workloads: &["register", "cas-register", "append", "txn", "set", "counter"],
+    warm_up_ms: 0,
     messages: MESSAGES,
     observations: OBSERVATIONS,
     milestones: MILESTONES,

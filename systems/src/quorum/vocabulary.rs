@@ -9,6 +9,7 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
     summary: "read/write registers replicated over quorums: query then update, or lock and commit",
     nodes: 5,
     workloads: &["register"],
+    warm_up_ms: 0,
     messages: MESSAGES,
     observations: OBSERVATIONS,
     milestones: MILESTONES,

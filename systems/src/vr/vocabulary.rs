@@ -10,6 +10,7 @@ pub(super) const VOCABULARY: Vocabulary = Vocabulary {
               checkpoints",
     nodes: 5,
     workloads: &["register", "cas-register", "append", "txn", "set", "counter"],
+    warm_up_ms: 0,
     messages: MESSAGES,
     observations: OBSERVATIONS,
     milestones: MILESTONES,

@@ -245,6 +245,11 @@ fn live_clusters_run_beside_simulated_runs_and_leave_only_their_lines() {
         results["cells"].as_array().unwrap().iter().map(|cell| &cell["world"]).collect();
     assert_eq!(worlds, ["live", "sim"], "{ended}");
     assert_eq!(runs(&folder).len(), 100);
+    let places = results["milestones"][0]["places"].as_array().unwrap();
+    let live = |place: &Value| place["live_times"].as_u64().unwrap();
+    assert!(places.iter().any(|place| live(place) > 0), "cores did it again: {places:#?}");
+    let is_of_world = |place: &&Value| place["is_of_world"] == true;
+    assert!(places.iter().filter(is_of_world).all(|place| live(place) == 0), "{places:#?}");
     assert_eq!(results["broken"].as_array().unwrap().len(), 0, "{results:#}");
     assert!(!folder.join("found").exists());
     assert_eq!(processes_mentioning(sandbox.path()), Vec::<String>::new());

@@ -18,6 +18,7 @@ use quorate_world::invariants::Who;
 use quorate_world::registry::{self, UnknownSystem};
 
 use super::ends::{Ends, HowCut};
+use super::milestones::Milestones;
 use super::recorded::Operations;
 use super::seal::{self, Kept};
 use crate::run::stage::has_administrator;
@@ -96,7 +97,7 @@ pub fn reexecute(
     plan: &Plan,
     mutants: Mutants,
 ) -> Result<Reexecuted, ReexecuteError> {
-    Recorded { folder, file, plan }.run_again(mutants, None)
+    Recorded { folder, file, plan }.run_again(mutants, &mut ())
 }
 
 /// As [`reexecute`]; what happened in the run, as far as every core does what it did.
@@ -107,8 +108,38 @@ pub fn account(
     mutants: Mutants,
 ) -> Result<Account, ReexecuteError> {
     let mut accountant = Accountant::default();
-    Recorded { folder, file, plan }.run_again(mutants, Some(&mut accountant))?;
+    Recorded { folder, file, plan }.run_again(mutants, &mut accountant)?;
     Ok(accountant.finish())
+}
+
+/// As [`reexecute`]; how often cores came to each milestone of their system, by name, as far as every core does what it
+/// did.
+pub fn milestones(
+    folder: &Path,
+    file: &HistoryFile,
+    plan: &Plan,
+    mutants: Mutants,
+) -> Result<BTreeMap<&'static str, u64>, ReexecuteError> {
+    let mut milestones = Milestones::default();
+    Recorded { folder, file, plan }.run_again(mutants, &mut milestones)?;
+    Ok(milestones.0)
+}
+
+/// Whoever looks on while cores run again.
+pub(super) trait Notes {
+    /// A core did something once more.
+    fn note<S: System>(&mut self, step: &Step<'_, S>);
+}
+
+impl Notes for Accountant {
+    fn note<S: System>(&mut self, step: &Step<'_, S>) {
+        Self::note(self, step);
+    }
+}
+
+/// Nobody looks on.
+impl Notes for () {
+    fn note<S: System>(&mut self, _step: &Step<'_, S>) {}
 }
 
 /// What is left of a run.
@@ -119,10 +150,10 @@ struct Recorded<'a> {
 }
 
 impl Recorded<'_> {
-    fn run_again(
+    fn run_again<N: Notes>(
         &self,
         mutants: Mutants,
-        accountant: Option<&mut Accountant>,
+        notes: &mut N,
     ) -> Result<Reexecuted, ReexecuteError> {
         let Self { file, plan, .. } = self;
         let kind = registry::find(&plan.system.kind)?;
@@ -131,7 +162,7 @@ impl Recorded<'_> {
         let mut operations = Operations::of(&file.history, plan.workload.clients, has_footer);
         let mut seen = BTreeSet::new();
         let again =
-            Again { logs, plan, mutants, accountant, operations: &mut operations, seen: &mut seen };
+            Again { logs, plan, mutants, notes, operations: &mut operations, seen: &mut seen };
         let done = with_system(kind, again)?;
         // Of a log that somebody changed the cores are not to be blamed.
         let short = self.compare_logs()?;
@@ -261,28 +292,26 @@ fn open(path: PathBuf, title: Title) -> Result<Log<File>, ReexecuteError> {
     }
 }
 
-struct Again<'a, 'h> {
+struct Again<'a, 'h, N> {
     logs: Vec<Log<File>>,
     plan: &'a Plan,
     mutants: Mutants,
-    accountant: Option<&'a mut Accountant>,
+    notes: &'a mut N,
     operations: &'a mut Operations<'h>,
     /// Who has come up.
     seen: &'a mut BTreeSet<Who>,
 }
 
-impl WithSystem for Again<'_, '_> {
+impl<N: Notes> WithSystem for Again<'_, '_, N> {
     type Out = Result<Reexecution, ReexecuteError>;
 
-    fn with<S: System>(mut self) -> Self::Out {
+    fn with<S: System>(self) -> Self::Out {
         let system = &self.plan.system;
         let config = S::configure(system.nodes, &system.options, self.mutants)?;
         let mut visit = |step: &Step<'_, S>| {
             self.seen.insert(step.who);
             self.operations.note(step);
-            if let Some(accountant) = &mut self.accountant {
-                accountant.note(step);
-            }
+            self.notes.note(step);
         };
         Ok(inputs::reexecute::<S, _>(self.logs, &config, &mut visit)?)
     }

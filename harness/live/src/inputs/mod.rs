@@ -15,10 +15,11 @@
 mod again;
 mod ends;
 mod log;
+mod milestones;
 mod recorded;
 mod seal;
 
-pub use again::{ReexecuteError, Reexecuted, account, reexecute};
+pub use again::{ReexecuteError, Reexecuted, account, milestones, reexecute};
 pub use ends::HowCut;
 pub(crate) use log::{InputLog, LogError, SharedInputs};
 pub(crate) use seal::{run_id, seal};

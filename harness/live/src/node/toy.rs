@@ -90,6 +90,7 @@ static VOCABULARY: Vocabulary = Vocabulary {
     summary: "",
     nodes: 3,
     workloads: &[],
+    warm_up_ms: 0,
     messages: &[kind("ADD"), kind("SUM"), kind("ECHO"), kind("LATER"), kind("BREAK")],
     observations: &[],
     milestones: &[],

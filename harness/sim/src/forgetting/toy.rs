@@ -194,6 +194,7 @@ static VOCABULARY: Vocabulary = Vocabulary {
     summary: "",
     nodes: 3,
     workloads: &["register"],
+    warm_up_ms: 0,
     messages: &[],
     observations: &[],
     milestones: &[],

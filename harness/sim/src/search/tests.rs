@@ -113,6 +113,22 @@ fn where_only_clients_lie_everything_else_is_prompt_and_shows_what_they_bring_ab
 }
 
 #[test]
+fn a_patient_run_has_time_for_a_leader_and_every_other_one_is_as_it_was() {
+    let mut simulator = simulator(SystemKind::Paxos, QueueKind::default());
+    let patient = Wishes { is_patient: true, ..Wishes::default() };
+    let (mut longer, mut same) = (0_u32, 0_u32);
+    for seed in 0..100 {
+        let (usual, plan) = (simulator.draw(seed), simulator.draw_as(seed, &patient).unwrap());
+        plan.validate().unwrap();
+        assert!(plan.durations.time_limit_ms >= SystemKind::Paxos.vocabulary().warm_up_ms);
+        assert!(plan.durations.time_limit_ms >= usual.durations.time_limit_ms);
+        same += u32::from(plan == usual);
+        longer += u32::from(plan.durations.time_limit_ms > usual.durations.time_limit_ms);
+    }
+    assert!(longer > 20 && same > 20, "{longer} longer, {same} the same");
+}
+
+#[test]
 fn what_is_wished_is_so_in_every_plan_and_nothing_wished_changes_nothing() {
     let mut simulator = simulator(SystemKind::Vr, QueueKind::default());
     let wishes = Wishes {
@@ -120,6 +136,7 @@ fn what_is_wished_is_so_in_every_plan_and_nothing_wished_changes_nothing() {
         options: [("persistence".to_owned(), "durable".to_owned())].into(),
         workload: Some(WorkloadKind::Append),
         faults: Some(vec![FaultClass::Kill, FaultClass::Loss]),
+        is_patient: false,
     };
     let mut drawn = BTreeSet::new();
     for seed in 0..100 {

@@ -18,6 +18,8 @@ pub struct Wishes {
     pub workload: Option<WorkloadKind>,
     /// Faults of these classes only, as far as the system bears them; none at all if empty.
     pub faults: Option<Vec<FaultClass>>,
+    /// A run lasts long enough for operations to be done before all is healed.
+    pub is_patient: bool,
 }
 
 /// A cluster that was not drawn in so many draws is taken as it is wished.

@@ -116,8 +116,7 @@ impl ForeignArguments {
         checkers: &CheckerArguments,
         is_witness_asked: bool,
     ) -> Result<Judged, CliError> {
-        let (format, history) =
-            foreign::read(input, self.format()).map_err(|error| unreadable(name, &error))?;
+        let (format, history) = self.read(name, input)?;
         if checkers.is_asked_for() {
             let recorded = foreign::recorded(&history, self.keyed);
             let recorded = recorded.map_err(|error| unjudged(name, &error))?;
@@ -125,9 +124,7 @@ impl ForeignArguments {
                 return Ok(judgement.judged(name));
             }
         }
-        let model = self.model_of_another(name, format)?;
-        let prepared = foreign::prepare(&history, model, &self.meaning(format), self.keyed)
-            .map_err(|error| unjudged(name, &error))?;
+        let prepared = self.prepare(name, format, &history)?;
         let results = prepared.judge(budget);
         let Prepared { model, operations, .. } = &prepared;
         let for_orders = is_witness_asked.then_some(budget);
@@ -138,6 +135,27 @@ impl ForeignArguments {
             text: text(format, &history, &results) + &more.text(),
             results: more.with(serde_json::to_value(&results).expect("results have text keys")),
         })
+    }
+
+    /// Reads a history of another program.
+    pub(in crate::commands) fn read(
+        &self,
+        name: &str,
+        input: impl BufRead,
+    ) -> Result<(Format, History), CliError> {
+        foreign::read(input, self.format()).map_err(|error| unreadable(name, &error))
+    }
+
+    /// Its operations, as the model that was named takes them.
+    pub(in crate::commands) fn prepare(
+        &self,
+        name: &str,
+        format: Format,
+        history: &History,
+    ) -> Result<Prepared, CliError> {
+        let model = self.model_of_another(name, format)?;
+        foreign::prepare(history, model, &self.meaning(format), self.keyed)
+            .map_err(|error| unjudged(name, &error))
     }
 
     /// The format that was named.

@@ -14,7 +14,7 @@ use quorate_checkers::violations::Violations;
 use quorate_reports::Foreign;
 
 use super::quoted;
-use crate::commands::check::foreign::{ForeignArguments, unjudged, unreadable};
+use crate::commands::check::foreign::ForeignArguments;
 use crate::commands::run::PROGRAM;
 use crate::error::CliError;
 
@@ -42,12 +42,9 @@ pub(super) fn told(
     input: impl BufRead,
     budget: Budget,
 ) -> Result<Told, CliError> {
-    let (format, history) =
-        foreign::read(input, arguments.format()).map_err(|error| unreadable(name, &error))?;
+    let (format, history) = arguments.read(name, input)?;
     let model = arguments.model_of_another(name, format)?;
-    let meaning = arguments.meaning(format);
-    let prepared = foreign::prepare(&history, model, &meaning, arguments.is_keyed())
-        .map_err(|error| unjudged(name, &error))?;
+    let prepared = arguments.prepare(name, format, &history)?;
     let judged = prepared.judge(budget);
     let (times, is_timed) = times(history.events());
     let at = |place: u64| {

@@ -131,9 +131,12 @@ impl Catalogue {
         // What was killed left its last word: that it runs.
         let age = changed(&folder.join(store::RESULTS)).and_then(|at| at.elapsed().ok());
         entry.is_running =
-            results.times.state == "running" && age.is_some_and(|age| age < 8 * RECENT);
+            results.times.state == "running" && age.is_some_and(|age| age < 4 * RECENT);
         entry.verdict = if entry.is_running { "running".to_owned() } else { results.verdict };
         entry.why = results.sentence;
+        if let Some(budget) = results.campaign.get("budget").filter(|_| entry.is_running) {
+            entry.why = format!("{}; it goes on for {budget} in all", entry.why);
+        }
         entry.is_campaign = true;
         Some(entry)
     }

@@ -169,6 +169,7 @@ impl Wanted {
                 options: self.option.clone(),
                 workload: self.workload,
                 faults: self.faults.clone(),
+                is_patient: true,
             },
             time_limit: self.time_limit.map_or(TIME_LIMIT_DEFAULT, |time| time.0),
             shrink: self.shrink.unwrap_or(SHRINK_DEFAULT),

@@ -18,10 +18,10 @@ use super::failures::{self, BROKEN, UNKNOWN, failures, kept_in};
 use super::journal::{LINES, Runs};
 use super::line::Line;
 use super::sum::{self, Span};
+use super::told::Telling;
 use super::work::make;
-use super::{CAMPAIGN, TEST, began_of, campaign_of, pages, told, write_campaign};
+use super::{CAMPAIGN, TEST, began_of, campaign_of, pages, write_campaign};
 use crate::error::CliError;
-use crate::output;
 use crate::store::{self, RunFolder};
 
 /// The parts of a campaign that ran on several machines, put together into one store with one page.
@@ -45,17 +45,8 @@ pub(crate) struct Merge {
     #[arg(long, visible_alias = "store", default_value = "store", value_name = "DIR")]
     out: PathBuf,
 
-    /// How many earlier campaigns of that store the page compares with.
-    #[arg(long, default_value_t = 14, value_name = "COUNT", allow_negative_numbers = true)]
-    trend: usize,
-
-    /// The results as JSON on standard output instead of text.
-    #[arg(long)]
-    json: bool,
-
-    /// Nothing but the verdict and what failed.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    telling: Telling,
 }
 
 /// A part of a campaign.
@@ -72,14 +63,10 @@ impl Merge {
             self.parts.iter().map(|path| Part::read(path)).collect::<Result<_, _>>()?;
         let campaign = Arc::new(whole(&parts)?);
         let folder = RunFolder::create(&self.out, TEST, Timestamp::now())?;
-        let merged = merge(&parts, &campaign, &folder.path, self.trend);
+        let merged = merge(&parts, &campaign, &folder.path, self.telling.trend);
         let results = merged.inspect_err(|_| folder.discard())?;
         folder.link_latest_of_test()?;
-        output::print(&if self.json {
-            output::json(&results)
-        } else {
-            told::text(&folder.path, &campaign, &results, self.quiet)
-        })?;
+        self.telling.print(&folder.path, &campaign, &results)?;
         Ok(ExitCode::from(sum::exit_code(&results.verdict)))
     }
 }

@@ -36,6 +36,7 @@ use self::campaign::{Campaign, Wanted};
 use self::names::{MutantName, SystemName, Time, Worlds};
 use self::night::Night;
 use self::progress::Progress;
+use self::told::Telling;
 use crate::commands::run::arguments::{option, options, workload};
 use crate::commands::run::{PROGRAM, drawn_seed};
 use crate::error::CliError;
@@ -153,17 +154,8 @@ pub(crate) struct Torture {
     #[arg(long, default_value = "store", value_name = "DIR")]
     store: PathBuf,
 
-    /// How many earlier campaigns of the same store the page compares with.
-    #[arg(long, default_value_t = 14, value_name = "COUNT", allow_negative_numbers = true)]
-    trend: usize,
-
-    /// The results as JSON on standard output instead of text.
-    #[arg(long)]
-    json: bool,
-
-    /// No progress, and nothing but the verdict and what failed.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    telling: Telling,
 
     /// Runs nothing, and prints the plan of the run of this number as TOML.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
@@ -244,8 +236,8 @@ impl Torture {
         write_campaign(&path, &campaign, began)?;
         let _lock = lock(&path)?;
         let interrupt = Interrupt::heed()?;
-        let progress = Progress::new(&campaign, self.quiet || self.json);
-        if !self.quiet && !self.json {
+        let progress = Progress::new(&campaign, self.telling.is_terse());
+        if !self.telling.is_terse() {
             let flags = campaign.flags();
             progress.note(&format!("seed {}; again: quorate torture {flags}", campaign.seed));
         }
@@ -255,18 +247,14 @@ impl Torture {
             began: began.to_owned(),
             stop: interrupt.flag(),
             progress: &progress,
-            trend: self.trend,
+            trend: self.telling.trend,
         };
         let ended = night.go();
         progress.clear();
         let (runs, failures, span) = ended?;
         let results = sum::results(folder, &night.campaign, &runs, &failures, &span);
         let code = sum::exit_code(&results.verdict);
-        output::print(&if self.json {
-            output::json(&results)
-        } else {
-            told::text(folder, &night.campaign, &results, self.quiet)
-        })?;
+        self.telling.print(folder, &night.campaign, &results)?;
         Ok(ExitCode::from(code))
     }
 }

@@ -61,8 +61,8 @@ struct Books {
 
 /// A live run is thought to take so much longer than its time limit until one was seen: to start, to heal, to read.
 const LIVE_MORE: Duration = Duration::from_secs(8);
-/// The page is made anew so often.
-const PAGE_EACH: Duration = Duration::from_mins(1);
+/// The page is made at the beginning, so that whoever looks at the store sees what goes on, and anew so often.
+const PAGE_EACH: Duration = Duration::from_secs(10);
 /// Progress is shown so often.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -196,7 +196,7 @@ impl Night<'_> {
         heard: &Receiver<News>,
         halt: &watch::Sender<bool>,
     ) -> Result<(), CliError> {
-        let mut page_made = Instant::now();
+        let mut page_due = Instant::now();
         loop {
             match heard.recv_timeout(TICK) {
                 Ok(news) => {
@@ -210,11 +210,11 @@ impl Night<'_> {
                 halt.send_if_modified(|halted| !std::mem::replace(halted, true));
             }
             self.progress.show(&books.journal.runs().tally, clock, desk.waiting());
-            if page_made.elapsed() > PAGE_EACH {
+            if Instant::now() >= page_due {
                 let failures = failures(&books.journal.runs().tally, &books.examined);
                 let span = self.span(clock, "running");
                 pages::write(self, books.journal.runs(), &failures, &span)?;
-                page_made = Instant::now();
+                page_due = Instant::now() + PAGE_EACH;
             }
         }
     }

@@ -14,7 +14,7 @@ use super::campaign::Campaign;
 use super::examined::Examined;
 use super::failures::{BROKEN, Failures, UNKNOWN, undecided_place};
 use super::journal::Runs;
-use super::tally::{Few, Tally};
+use super::tally::{Few, Milestones, Tally};
 use crate::commands::run::PROGRAM;
 use crate::output::count;
 
@@ -197,31 +197,36 @@ fn failure(signature: &str, findings: &[Examined]) -> Option<Failure> {
 
 /// Every milestone of each system, those that were never reached as well.
 fn milestones(campaign: &Campaign, tally: &Tally) -> Vec<SystemMilestones> {
-    if !campaign.worlds.contains(&WorldKind::Sim) {
-        return Vec::new();
-    }
+    let is_simulated = campaign.worlds.contains(&WorldKind::Sim);
     let of = |kind: &quorate_systems::SystemKind| {
         let name = kind.name();
-        let reached = tally.milestones.get(name);
         let place = |spec: &MilestoneSpec, is_of_world: bool| {
-            let sum = reached.and_then(|all| all.get(spec.name)).copied();
-            let (times, runs) = sum.unwrap_or_default();
+            let sum = |all: &Milestones| all.get(name)?.get(spec.name).copied();
+            let (times, runs) = sum(&tally.milestones).unwrap_or_default();
+            let (live_times, live_runs) = sum(&tally.live_milestones).unwrap_or_default();
             Place {
                 name: spec.name.to_owned(),
                 what: spec.what.to_owned(),
                 is_of_world,
                 times,
                 runs,
+                live_times,
+                live_runs,
                 beyond: quorate_sim::out_of_reach(spec.name).map(ToOwned::to_owned),
             }
         };
         let own = kind.vocabulary().milestones.iter().map(|spec| place(spec, false));
-        let of_world = quorate_sim::MILESTONES.iter().map(|spec| place(spec, true));
-        let cells = tally.cells.iter();
-        let cells = cells.filter(|cell| cell.system == name && cell.world == WorldKind::Sim.name());
+        let of_world = quorate_sim::MILESTONES.iter().filter(|_| is_simulated);
+        let of_world = of_world.map(|spec| place(spec, true));
+        let runs = |world: WorldKind| {
+            let cells = tally.cells.iter();
+            let cells = cells.filter(|cell| cell.system == name && cell.world == world.name());
+            cells.map(|cell| cell.runs.total()).sum()
+        };
         SystemMilestones {
             system: name.to_owned(),
-            runs: cells.map(|cell| cell.runs.total()).sum(),
+            runs: runs(WorldKind::Sim),
+            live_runs: runs(WorldKind::Live),
             places: own.chain(of_world).collect(),
         }
     };

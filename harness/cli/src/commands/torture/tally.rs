@@ -16,14 +16,20 @@ pub(super) struct Tally {
     /// How long the runs of each cell took, in microseconds.
     pub(super) spent_us: Vec<u64>,
     pub(super) faults: Vec<FaultCoverage>,
-    /// By system, by name: how often, and in how many runs.
-    pub(super) milestones: BTreeMap<String, BTreeMap<String, (u64, u64)>>,
+    /// Of simulated runs.
+    pub(super) milestones: Milestones,
+    /// Of live runs.
+    #[serde(default)]
+    pub(super) live_milestones: Milestones,
     pub(super) unknowns: BTreeMap<String, Few>,
     pub(super) broken: BTreeMap<String, Few>,
     pub(super) classes: BTreeMap<String, Class>,
     /// When the last run ended, after the campaign began.
     pub(super) ended_ms: u64,
 }
+
+/// By system, by name: how often, and in how many runs.
+pub(super) type Milestones = BTreeMap<String, BTreeMap<String, (u64, u64)>>;
 
 /// Runs that came to nothing for one reason, in one world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,9 +93,7 @@ impl Tally {
             sum.skipped += skipped;
             sum.runs += u64::from(*bitten > 0);
         }
-        if line.world == WorldKind::Sim {
-            self.add_milestones(line);
-        }
+        add_milestones(self.milestones_of(line.world), line);
         let why = line.why.clone().unwrap_or_default();
         match line.ending {
             Ending::Valid => {}
@@ -129,13 +133,8 @@ impl Tally {
             sum.skipped += one.skipped;
             sum.runs += one.runs;
         }
-        for (system, places) in other.milestones {
-            let own = self.milestones.entry(system).or_default();
-            for (name, (times, runs)) in places {
-                let sum = own.entry(name).or_default();
-                *sum = (sum.0 + times, sum.1 + runs);
-            }
-        }
+        extend_milestones(&mut self.milestones, other.milestones);
+        extend_milestones(&mut self.live_milestones, other.live_milestones);
         for (sum, more) in [(&mut self.unknowns, other.unknowns), (&mut self.broken, other.broken)]
         {
             for few in more.into_values() {
@@ -158,18 +157,10 @@ impl Tally {
         self.cells.iter().fold(Verdicts::default(), |sum, cell| sum.plus(cell.runs))
     }
 
-    fn add_milestones(&mut self, line: &Line) {
-        if !self.milestones.contains_key(&line.system) {
-            self.milestones.insert(line.system.clone(), BTreeMap::new());
-        }
-        let Some(own) = self.milestones.get_mut(&line.system) else { return };
-        for (name, times) in &line.milestones {
-            // Looked up before anything is made: nearly always it is there.
-            if let Some(sum) = own.get_mut(name) {
-                *sum = (sum.0 + times, sum.1 + 1);
-            } else {
-                own.insert(name.clone(), (*times, 1));
-            }
+    const fn milestones_of(&mut self, world: WorldKind) -> &mut Milestones {
+        match world {
+            WorldKind::Sim => &mut self.milestones,
+            WorldKind::Live => &mut self.live_milestones,
         }
     }
 
@@ -214,6 +205,31 @@ impl Tally {
             runs: 0,
             first: BTreeMap::new(),
         })
+    }
+}
+
+fn add_milestones(all: &mut Milestones, line: &Line) {
+    if !all.contains_key(&line.system) {
+        all.insert(line.system.clone(), BTreeMap::new());
+    }
+    let Some(own) = all.get_mut(&line.system) else { return };
+    for (name, times) in &line.milestones {
+        // Looked up before anything is made: nearly always it is there.
+        if let Some(sum) = own.get_mut(name) {
+            *sum = (sum.0 + times, sum.1 + 1);
+        } else {
+            own.insert(name.clone(), (*times, 1));
+        }
+    }
+}
+
+fn extend_milestones(all: &mut Milestones, others: Milestones) {
+    for (system, places) in others {
+        let own = all.entry(system).or_default();
+        for (name, (times, runs)) in places {
+            let sum = own.entry(name).or_default();
+            *sum = (sum.0 + times, sum.1 + runs);
+        }
     }
 }
 

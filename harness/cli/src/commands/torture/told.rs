@@ -2,20 +2,59 @@
 
 use std::path::Path;
 
+use clap::Args;
 use quorate_reports::night::Results;
 
 use super::campaign::Campaign;
 use super::examined::{FAILURES, SHRUNK};
 use super::pages::PAGE;
 use crate::commands::report::{quoted, replay};
+use crate::error::CliError;
 use crate::output;
 use crate::store;
 
 /// More failures than this are not listed: the page has them all.
 const FAILURES_MAX: usize = 10;
 
+/// What is told of a campaign, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Telling {
+    /// How many earlier campaigns of the same store the page compares with.
+    #[arg(long, default_value_t = 14, value_name = "COUNT", allow_negative_numbers = true)]
+    pub(super) trend: usize,
+
+    /// The results as JSON on standard output instead of text.
+    #[arg(long)]
+    json: bool,
+
+    /// Nothing but the verdict and what failed, and no progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Telling {
+    /// Whether the results alone are told.
+    pub(super) const fn is_terse(&self) -> bool {
+        self.quiet || self.json
+    }
+
+    /// Tells what the campaign in a folder came to.
+    pub(super) fn print(
+        &self,
+        folder: &Path,
+        campaign: &Campaign,
+        results: &Results,
+    ) -> Result<(), CliError> {
+        output::print(&if self.json {
+            output::json(results)
+        } else {
+            text(folder, campaign, results, self.quiet)
+        })
+    }
+}
+
 /// The verdict, what failed, and what to do next.
-pub(super) fn text(folder: &Path, campaign: &Campaign, results: &Results, quiet: bool) -> String {
+fn text(folder: &Path, campaign: &Campaign, results: &Results, quiet: bool) -> String {
     let mut text = String::new();
     output::line(&mut text, &results.verdict.to_uppercase(), &results.sentence);
     for failure in results.failures.iter().take(FAILURES_MAX) {

@@ -1,5 +1,6 @@
 //! What the threads do: simulated runs, live runs, and findings made small.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use quorate_checkers::verdict::Verdict;
 use quorate_plan::{Plan, Shows, WorldKind};
 use quorate_sim::Checks;
 use quorate_sim::shrink::{Progress, Shape, Wanted, shrink};
+use quorate_systems::mutant::Mutants;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -145,7 +147,11 @@ impl Worker {
         }
         let results = &finished.results;
         let breaks = finished.breaks.as_deref();
-        Ok(Some(Line { events: finished.events, ..Line::judged(drawn, results, breaks) }))
+        Ok(Some(Line {
+            events: finished.events,
+            milestones: reached(folder, &drawn.plan, self.campaign.mutants),
+            ..Line::judged(drawn, results, breaks)
+        }))
     }
 
     /// Keeps the run of a finding with its history and page, and makes its plan small.
@@ -231,6 +237,16 @@ impl Worker {
     fn found(&self, index: u64) -> PathBuf {
         self.folder.join(FOUND).join(index.to_string())
     }
+}
+
+/// The milestones of a live run, for which its cores do again what they did. None are known where their inputs are of no
+/// use, which is no reason to doubt the run.
+fn reached(folder: &Path, plan: &Plan, mutants: Mutants) -> BTreeMap<String, u64> {
+    // How long the logs of inputs are stands at the end of the history, which is written by now.
+    let Ok((file, _)) = check::read(&folder.join(store::HISTORY)) else { return BTreeMap::new() };
+    let again = panics::quietly(|| quorate_live::milestones(folder, &file, plan, mutants));
+    let counted = again.unwrap_or_default().into_iter();
+    counted.map(|(name, times)| (name.to_owned(), times)).collect()
 }
 
 /// Runs a simulated plan once more, and keeps it with its history and page.

@@ -1,0 +1,57 @@
+//! The milestones that cores of real processes came to: marks leave no trace but in what a core does again.
+
+use std::collections::BTreeMap;
+
+use quorate_systems::contract::{ClientEffect, Effect, Milestone, System};
+use quorate_world::inputs::{Step, What};
+
+use super::again::Notes;
+
+/// How often each milestone was reached, by name.
+#[derive(Debug, Default)]
+pub(super) struct Milestones(pub(super) BTreeMap<&'static str, u64>);
+
+impl Notes for Milestones {
+    fn note<S: System>(&mut self, step: &Step<'_, S>) {
+        match &step.what {
+            What::Started { effects, .. } | What::Took { effects, .. } => {
+                effects.iter().for_each(|effect| self.see(effect));
+            }
+            What::ClientTook { effects, .. } => {
+                effects.iter().for_each(|effect| self.see_of_client(effect));
+            }
+            What::Refused(_) | What::ClientStarted | What::Panicked { .. } | What::Lies(_) => {}
+        }
+    }
+}
+
+impl Milestones {
+    fn see<S: System>(&mut self, effect: &Effect<S>) {
+        match effect {
+            Effect::Mark(milestone) => self.count(*milestone),
+            Effect::Persist { .. }
+            | Effect::Send { .. }
+            | Effect::Reply { .. }
+            | Effect::SetTimer { .. }
+            | Effect::CancelTimer { .. }
+            | Effect::Observe(_)
+            | Effect::Ignore(_) => {}
+        }
+    }
+
+    fn see_of_client<S: System>(&mut self, effect: &ClientEffect<S>) {
+        match effect {
+            ClientEffect::Mark(milestone) => self.count(*milestone),
+            ClientEffect::Send { .. }
+            | ClientEffect::SetTimer { .. }
+            | ClientEffect::CancelTimer { .. }
+            | ClientEffect::Complete(_)
+            | ClientEffect::Observe(_)
+            | ClientEffect::Ignore(_) => {}
+        }
+    }
+
+    fn count(&mut self, milestone: Milestone) {
+        *self.0.entry(milestone.0).or_default() += 1;
+    }
+}
