@@ -7,7 +7,7 @@
 //! What is measured beside Porcupine (`benches/porcupine/porcupine.sh`): `write NAME CLIENTS OPERATIONS` prints the history
 //! of a family, and `convert FILE` any that is read here, as JSON, one event a line. `check MODEL observation|ignored SECONDS
 //! FILE` judges such a file, and prints the verdict, the seconds that the check took without reading, the peak of memory in
-//! megabytes, and by how many operations a violation is shown.
+//! megabytes, and by how many operations a violation is shown. `decide` in place of `check` explains nothing.
 
 #![expect(clippy::print_stdout, reason = "an example for people who measure")]
 
@@ -112,8 +112,9 @@ fn main() {
             let file = File::open(file).expect("a file");
             print(&foreign::read(file, None).expect("a history").1);
         }
-        ["check", model, refused, seconds, file] => {
-            check(model, *refused == "observation", number(seconds) as u64, file);
+        [how @ ("check" | "decide"), model, refused, seconds, file] => {
+            let is_explained = *how == "check";
+            check(model, *refused == "observation", number(seconds) as u64, file, is_explained);
         }
         [name, clients, operations, rest @ ..] => {
             let time = rest.first().map(|seconds| Duration::from_secs(number(seconds) as u64));
@@ -197,13 +198,27 @@ fn print(history: &foreign::History) {
     foreign::write(history, Format::Json, &mut out).expect("it is written");
 }
 
-fn check(model: &str, is_observed: bool, seconds: u64, file: &str) {
+fn check(model: &str, is_observed: bool, seconds: u64, file: &str, is_explained: bool) {
     let file = File::open(file).expect("a file");
     let (_, history) = foreign::read(file, Some(Format::Json)).expect("a history");
     let refused_cas = if is_observed { RefusedCas::Observation } else { RefusedCas::Ignored };
     let meaning = Meaning { refused_cas, nil_reads: NilReads::Unset, ..Meaning::of(Format::Json) };
     let budget = Budget { time: Duration::from_secs(seconds), ..Budget::default() };
-    let results = foreign::judge(&history, model, &meaning, false, budget).expect("a judgement");
+    let prepared = foreign::prepare(&history, model, &meaning, false).expect("it can be judged");
+    if !is_explained {
+        let begun = Instant::now();
+        let orders = prepared.model.orders(&prepared.operations, budget);
+        let seconds = begun.elapsed().as_secs_f64();
+        let whys: Vec<&str> = orders.iter().filter_map(|order| order.why.as_deref()).collect();
+        let verdict = match whys.as_slice() {
+            [] => Verdict::Valid,
+            whys if whys.contains(&"there is no order") => Verdict::Invalid,
+            _ => Verdict::Unknown,
+        };
+        println!("{verdict} {seconds:.6} {} 0", memory("VmHWM"));
+        return;
+    }
+    let results = prepared.judge(budget);
     let shown = results.linearizability.counterexamples().map(|one| one.operations.len());
     let seconds = Duration::from_nanos(results.check_ns).as_secs_f64();
     let (verdict, peak) = (results.verdict, memory("VmHWM"));

@@ -55,8 +55,8 @@ rival() { # MODEL REFUSED FILE [explain]
     bounded "$work/porcupine" "$1" "$2" "$limit" ${4:+"$4"} <"$3"
 }
 
-ours() { # MODEL REFUSED FILE
-    bounded "$families" check "$1" "$2" "$limit" "$3"
+ours() { # MODEL REFUSED FILE [decide]
+    bounded "$families" "${4:-check}" "$1" "$2" "$limit" "$3"
 }
 
 row() { # NAME THEIRS OURS
@@ -83,23 +83,28 @@ total() {
 }
 : >"$work/theirs"
 : >"$work/ours"
+: >"$work/decided"
 logs=0
 for log in "$PORCUPINE"/test_data/jepsen/*.log; do
     "$families" convert "$log" >"$work/history.json"
     rival register observation "$work/history.json" >>"$work/theirs"
     ours cas-register observation "$work/history.json" >>"$work/ours"
+    ours cas-register observation "$work/history.json" decide >>"$work/decided"
     if [ "$(tail -1 "$work/theirs" | cut -d' ' -f1)" != "$(tail -1 "$work/ours" | cut -d' ' -f1)" ]; then
         echo "$(basename "$log"): Porcupine says $(tail -1 "$work/theirs"), Quorate says $(tail -1 "$work/ours")" >&2
     fi
     logs=$((logs + 1))
 done
 row "$logs logs of etcd" "$(sort -r "$work/theirs" | total)" "$(sort -r "$work/ours" | total)"
+row "the same, not explained" "$(sort -r "$work/theirs" | total)" "$(sort -r "$work/decided" | total)"
 
 for name in c10-ok c10-bad c50-ok c50-bad; do
     "$families" convert "$PORCUPINE/test_data/kv/$name.txt" >"$work/history.json"
-    row "key-value $name" "$(rival kv ignored "$work/history.json")" "$(ours kv ignored "$work/history.json")"
+    theirs=$(rival kv ignored "$work/history.json")
+    row "key-value $name" "$theirs" "$(ours kv ignored "$work/history.json")"
+    row "the same, not explained" "$theirs" "$(ours kv ignored "$work/history.json" decide)"
 done
-row "key-value c50-bad, explained" "$(rival kv ignored "$work/history.json" explain)" \
+row "key-value c50-bad, both explained" "$(rival kv ignored "$work/history.json" explain)" \
     "$(ours kv ignored "$work/history.json")"
 
 while read -r name clients operations; do

@@ -13,7 +13,8 @@ use crate::model::{Member, Model};
 /// The fewest operations of `task`, which has no order, that were found to have none. It may take so much work as the
 /// limits have nodes: each search takes one for each of its operations, and one for each of its nodes.
 pub(super) fn shrink<'a, M: Model>(model: &M, task: &Task<'a, M>, limits: Limits) -> Task<'a, M> {
-    let shrinker = Shrinker { model, limits, work_left: Cell::new(limits.nodes) };
+    let shrinker =
+        Shrinker { model, limits, work_left: Cell::new(limits.nodes), nodes: Cell::new(0) };
     let prefix = shrinker.earliest_prefix(task);
     if prefix.len() > OPERATIONS_MAX {
         return prefix;
@@ -25,6 +26,8 @@ struct Shrinker<'m, M> {
     model: &'m M,
     limits: Limits,
     work_left: Cell<u64>,
+    /// How many nodes the last search had.
+    nodes: Cell<u64>,
 }
 
 impl<M: Model> Shrinker<'_, M> {
@@ -100,25 +103,33 @@ impl<M: Model> Shrinker<'_, M> {
         }
     }
 
-    /// Leaves out parts of so many operations; whether anything went.
+    /// Leaves out parts of so many operations; larger ones where that goes well, and is dear. Whether anything went.
     fn leave_out_parts(
         &self,
         set: &mut Task<'_, M>,
         needed: &mut FxHashSet<u64>,
         size: usize,
     ) -> bool {
-        let (mut at, mut went) = (0, false);
+        let (mut at, mut now, mut went) = (0, size, false);
         loop {
-            let part: Vec<u64> = open(set, needed).into_iter().skip(at).take(size).collect();
+            let part: Vec<u64> = open(set, needed).into_iter().skip(at).take(now).collect();
             if part.is_empty() || self.is_spent() {
                 return went;
             }
             match self.try_without(set, needed, &part) {
-                Found::NoOrder => went = true,
+                Found::NoOrder => {
+                    went = true;
+                    if self.nodes.get() > DEAR * set.len() as u64 {
+                        now *= 2;
+                        continue;
+                    }
+                }
                 // One that is needed is not among the others any more.
                 Found::Order if part.len() == 1 => {}
+                Found::Order | Found::Stopped(_) if now > size => {}
                 Found::Order | Found::Stopped(_) => at += size,
             }
+            now = size;
         }
     }
 
@@ -192,6 +203,7 @@ impl<M: Model> Shrinker<'_, M> {
         let limits = Limits { nodes: NODES_MAX.min(left), ..self.limits };
         let outcome = search(self.model, task, Method::Fast, limits);
         self.work_left.set(left.saturating_sub(outcome.nodes));
+        self.nodes.set(outcome.nodes);
         outcome.found
     }
 }
@@ -217,6 +229,9 @@ fn prefix<M: Model>(task: &Task<'_, M>, cut: u64) -> Option<Vec<Operation>> {
 
 /// Of more operations, leaving out takes longer than anybody waits.
 const OPERATIONS_MAX: usize = 20_000;
+
+/// A search is dear that has so many nodes for each operation.
+const DEAR: u64 = 8;
 
 /// A part whose absence would have to be paid with a longer search stays.
 const NODES_MAX: u64 = 1 << 16;
