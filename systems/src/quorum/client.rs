@@ -120,6 +120,10 @@ impl QuorumClient {
                 if from != self.node || Some(id) != self.request_id() {
                     return out.ignore("ANSWER to another request");
                 }
+                if matches!(outcome, Outcome::Failed(_) | Outcome::Unknown(_)) {
+                    // It reaches no quorum perhaps, and would not reach one for the next request either.
+                    self.node = next_node(self.node, self.desk.config.nodes);
+                }
                 self.complete(outcome, out);
             }
             (Open::Asking { .. }, Message::WrongIncarnation { id, incarnation }) => {
