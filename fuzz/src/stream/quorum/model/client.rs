@@ -197,6 +197,9 @@ impl Client {
         let asked = self.request_id(*bound);
         match message {
             Message::Answer { id, outcome } if from == self.node && *id == asked => {
+                if matches!(outcome, Outcome::Failed(_) | Outcome::Unknown(_)) {
+                    self.turn_to_next();
+                }
                 Some(outcome.clone())
             }
             Message::WrongIncarnation { id, incarnation } => {
