@@ -7,14 +7,13 @@ use std::cell::Cell;
 use rustc_hash::FxHashSet;
 
 use crate::history::Operation;
-use crate::linearizability::{Found, Limits, Method, Task, search};
+use crate::linearizability::{Found, Limits, Method, Outcome, Task, search};
 use crate::model::{Member, Model};
 
 /// The fewest operations of `task`, which has no order, that were found to have none. It may take so much work as the
 /// limits have nodes: each search takes one for each of its operations, and one for each of its nodes.
 pub(super) fn shrink<'a, M: Model>(model: &M, task: &Task<'a, M>, limits: Limits) -> Task<'a, M> {
-    let shrinker =
-        Shrinker { model, limits, work_left: Cell::new(limits.nodes), nodes: Cell::new(0) };
+    let shrinker = Shrinker { model, limits, work_left: Cell::new(limits.nodes) };
     let prefix = shrinker.earliest_prefix(task);
     if prefix.len() > OPERATIONS_MAX {
         return prefix;
@@ -26,8 +25,6 @@ struct Shrinker<'m, M> {
     model: &'m M,
     limits: Limits,
     work_left: Cell<u64>,
-    /// How many nodes the last search had.
-    nodes: Cell<u64>,
 }
 
 impl<M: Model> Shrinker<'_, M> {
@@ -116,10 +113,11 @@ impl<M: Model> Shrinker<'_, M> {
             if part.is_empty() || self.is_spent() {
                 return went;
             }
-            match self.try_without(set, needed, &part) {
+            let Outcome { found, nodes, .. } = self.try_without(set, needed, &part);
+            match found {
                 Found::NoOrder => {
                     went = true;
-                    if self.nodes.get() > DEAR * set.len() as u64 {
+                    if nodes > DEAR * set.len() as u64 {
                         now *= 2;
                         continue;
                     }
@@ -139,15 +137,15 @@ impl<M: Model> Shrinker<'_, M> {
         set: &mut Task<'_, M>,
         needed: &mut FxHashSet<u64>,
         part: &[u64],
-    ) -> Found {
+    ) -> Outcome {
         let rest = self.without(set, part);
-        let found = self.found(&rest);
-        match (&found, part) {
+        let outcome = self.searched(&rest);
+        match (&outcome.found, part) {
             (Found::NoOrder, _) => *set = rest,
             (Found::Order, [alone]) => self.add_with_causes(set, needed, &[*alone]),
             (Found::Order | Found::Stopped(_), _) => {}
         }
-        found
+        outcome
     }
 
     fn is_spent(&self) -> bool {
@@ -195,16 +193,15 @@ impl<M: Model> Shrinker<'_, M> {
     }
 
     fn has_no_order(&self, task: &Task<'_, M>) -> bool {
-        self.found(task) == Found::NoOrder
+        self.searched(task).found == Found::NoOrder
     }
 
-    fn found(&self, task: &Task<'_, M>) -> Found {
+    fn searched(&self, task: &Task<'_, M>) -> Outcome {
         let left = self.work_left.get().saturating_sub(task.len() as u64);
         let limits = Limits { nodes: NODES_MAX.min(left), ..self.limits };
         let outcome = search(self.model, task, Method::Fast, limits);
         self.work_left.set(left.saturating_sub(outcome.nodes));
-        self.nodes.set(outcome.nodes);
-        outcome.found
+        outcome
     }
 }
 

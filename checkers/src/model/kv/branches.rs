@@ -120,35 +120,29 @@ impl Branches {
 
     /// One more has yet to see this content.
     pub(super) fn want(&mut self, node: usize) {
-        let at = self.at;
-        let mut wanted = node;
-        while wanted != Self::ROOT {
-            let Node { parent, kind, depth, wanted: before } = *self.node_mut(wanted);
-            self.node_mut(wanted).wanted += 1;
-            if before > 0 {
-                return;
-            }
-            if at.node != Some(node) || depth <= at.passed {
-                self.count(kind, |kind| kind.needed += 1);
-            }
-            wanted = parent;
-        }
+        self.recount(node, true);
     }
 
     /// One fewer has yet to see this content, which is the present one.
     pub(super) fn satisfy(&mut self, node: usize) {
+        self.recount(node, false);
+    }
+
+    /// Counts one more, or one fewer, who has yet to see this content, on the way up as far as that is news.
+    fn recount(&mut self, seen: usize, is_wanted: bool) {
         let at = self.at;
-        let mut satisfied = node;
-        while satisfied != Self::ROOT {
-            let Node { parent, kind, depth, wanted: before } = *self.node_mut(satisfied);
-            self.node_mut(satisfied).wanted -= 1;
-            if before > 1 {
+        let mut node = seen;
+        while node != Self::ROOT {
+            let Node { parent, depth, wanted: before, .. } = self.node(node);
+            let after = if is_wanted { before + 1 } else { before - 1 };
+            self.node_mut(node).wanted = after;
+            if before > 0 && after > 0 {
                 return;
             }
-            if at.node != Some(node) || depth <= at.passed {
-                self.count(kind, |kind| kind.needed -= 1);
+            if at.node != Some(seen) || depth <= at.passed {
+                self.count_branch(node, is_wanted);
             }
-            satisfied = parent;
+            node = parent;
         }
     }
 

@@ -22,7 +22,7 @@ fn busy(dice: &mut Dice, clients: usize, operations: usize, again: u64) -> Vec<O
     let mut all: Vec<Operation> = Vec::new();
     // By client: its operation, and whether it has taken effect.
     let mut running: Vec<Option<(usize, bool)>> = vec![None; clients];
-    for now in 0.. {
+    for moment in 0.. {
         let client = usize::try_from(dice.below(clients as u64)).unwrap();
         match running[client] {
             None if all.len() == operations => {
@@ -37,14 +37,14 @@ fn busy(dice: &mut Dice, clients: usize, operations: usize, again: u64) -> Vec<O
                 let input = if f == "get" { Value::Nil } else { Value::Text(format!("{piece};")) };
                 running[client] = Some((all.len(), false));
                 all.push(Operation {
-                    invoke: now,
+                    invoke: moment,
                     complete: None,
                     process: ProcessId(client as u64),
                     f: f.into(),
                     key: Some(Key(0)),
                     input,
                     outcome: Outcome::Pending,
-                    invoked_at: Time(now),
+                    invoked_at: Time(moment),
                     completed_at: None,
                     error: None,
                 });
@@ -64,8 +64,8 @@ fn busy(dice: &mut Dice, clients: usize, operations: usize, again: u64) -> Vec<O
                 running[client] = Some((place, true));
             }
             Some((place, true)) => {
-                all[place].complete = Some(now);
-                all[place].completed_at = Some(Time(now));
+                all[place].complete = Some(moment);
+                all[place].completed_at = Some(Time(moment));
                 running[client] = None;
             }
         }

@@ -27,27 +27,14 @@ impl Notes for Milestones {
 
 impl Milestones {
     fn see<S: System>(&mut self, effect: &Effect<S>) {
-        match effect {
-            Effect::Mark(milestone) => self.count(*milestone),
-            Effect::Persist { .. }
-            | Effect::Send { .. }
-            | Effect::Reply { .. }
-            | Effect::SetTimer { .. }
-            | Effect::CancelTimer { .. }
-            | Effect::Observe(_)
-            | Effect::Ignore(_) => {}
+        if let Effect::Mark(milestone) = effect {
+            self.count(*milestone);
         }
     }
 
     fn see_of_client<S: System>(&mut self, effect: &ClientEffect<S>) {
-        match effect {
-            ClientEffect::Mark(milestone) => self.count(*milestone),
-            ClientEffect::Send { .. }
-            | ClientEffect::SetTimer { .. }
-            | ClientEffect::CancelTimer { .. }
-            | ClientEffect::Complete(_)
-            | ClientEffect::Observe(_)
-            | ClientEffect::Ignore(_) => {}
+        if let ClientEffect::Mark(milestone) = effect {
+            self.count(*milestone);
         }
     }
 
