@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use quorate_plan::{Act, Delay, Fault, FaultClass, Plan, Weather};
+use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
 /// What kinds of faults there are, and what becomes of which kinds of messages: each kind once, in a fixed order. Left out is
 /// what differs between findings of one bug: numbers, nodes, clients, keys, times, and which operations it shows in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Shape {
     faults: BTreeSet<String>,
     /// Nothing where chance decides about messages.
@@ -37,14 +39,21 @@ impl Shape {
         }
     }
 
-    /// The kinds of faults, but for those of messages: `crash, byzantine silent`.
-    pub fn faults(&self) -> String {
-        words(&self.faults, "no fault")
+    /// Whether all that this one is made of is found in the other as well. Then what shows there most likely is this, with
+    /// something more that could not be taken away one by one. Chance may do whatever a rule does.
+    pub fn is_part_of(&self, other: &Self) -> bool {
+        let are_messages = match (&self.messages, &other.messages) {
+            (Some(own), Some(others)) => own.is_subset(others),
+            (Some(_) | None, None) => true,
+            (None, Some(_)) => false,
+        };
+        are_messages && self.faults.is_subset(&other.faults)
     }
 
-    /// What becomes of which messages (`drop UPDATE`); nothing where chance decides, so that nobody knows.
-    pub fn messages(&self) -> Option<String> {
-        self.messages.as_ref().map(|messages| words(messages, "no rule"))
+    /// How many kinds of things it is made of, behind whether chance decides about messages: less is easier to understand.
+    pub fn size(&self) -> (bool, usize) {
+        let messages = self.messages.as_ref().map_or(0, BTreeSet::len);
+        (self.messages.is_none(), self.faults.len() + messages)
     }
 
     /// A short name: hexadecimal digits of a hash of it, the same on every machine.
@@ -58,8 +67,9 @@ impl Shape {
 /// `crash; drop REPLY`.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let messages = self.messages();
-        write!(f, "{}; {}", self.faults(), messages.as_deref().unwrap_or("messages by chance"))
+        let messages = self.messages.as_ref().map(|messages| words(messages, "no rule"));
+        let messages = messages.as_deref().unwrap_or("messages by chance");
+        write!(f, "{}; {messages}", words(&self.faults, "no fault"))
     }
 }
 
@@ -156,10 +166,27 @@ mod tests {
     #[test]
     fn where_chance_decides_about_messages_nobody_knows_which_matter() {
         let drawn = Shape::of(&plan("kind = \"kill\", nodes = [1]", ""));
-        assert_eq!((drawn.faults().as_str(), drawn.messages()), ("crash", None));
+        assert_eq!(drawn.to_string(), "crash; messages by chance");
         let fault = "kind = \"loss\", ends = [\"n1\"], per_mille = 5";
         let lost = Shape::of(&plan(fault, CALM));
         assert_eq!(lost.to_string(), "no fault; messages by chance");
+    }
+
+    #[test]
+    fn a_shape_is_part_of_those_that_have_more_or_leave_it_to_chance() {
+        let dropped = Shape::of(&plan("kind = \"kill\", nodes = [1]", CALM));
+        let mut more = dropped.clone();
+        more.faults.insert("reconfigure".to_owned());
+        more.messages.as_mut().unwrap().insert("delay QUERY".to_owned());
+        let mut chance = more.clone();
+        chance.messages = None;
+        let parts = |one: &Shape| [&dropped, &more, &chance].map(|other| one.is_part_of(other));
+        assert_eq!(parts(&dropped), [true, true, true]);
+        assert_eq!(parts(&more), [false, true, true]);
+        assert_eq!(parts(&chance), [false, false, true]);
+        assert!(dropped.size() < more.size() && more.size() < chance.size());
+        let paused = Shape::of(&plan("kind = \"pause\", nodes = [1]", CALM));
+        assert!(!paused.is_part_of(&more) && !dropped.is_part_of(&paused));
     }
 
     #[test]

@@ -24,14 +24,8 @@ pub(super) struct Examined {
     pub(super) demand: String,
     /// What its plan was drawn from.
     pub(super) seed: u64,
-    /// The name of the failure that it is one of, unless it may be one of another ([`Self::is_loose`]).
-    pub(super) signature: String,
-    /// The shape of the shrunk plan in words; empty where nothing was shrunk.
-    pub(super) shape: String,
-    /// The part of the shape that tells of faults.
-    pub(super) faults: String,
-    /// The shrunk plan leaves messages to chance: which of them matter is not known.
-    pub(super) is_loose: bool,
+    /// The shape of the shrunk plan; nothing where none was shrunk.
+    pub(super) shape: Option<Shape>,
     /// What is wrong in the run of the shrunk plan.
     pub(super) sentence: String,
     pub(super) steps: Vec<String>,
@@ -62,10 +56,7 @@ impl Examined {
             system: job.system.clone(),
             demand: job.demand.clone(),
             seed,
-            signature: unshrunk(&job.system, &job.demand, job.world),
-            shape: String::new(),
-            faults: String::new(),
-            is_loose: false,
+            shape: None,
             sentence: String::new(),
             steps: Vec::new(),
             before: String::new(),
@@ -74,12 +65,24 @@ impl Examined {
         }
     }
 
-    /// It has this shape now, which decides its signature.
-    pub(super) fn is_shrunk_to(&mut self, shape: &Shape) {
-        self.shape = shape.to_string();
-        self.faults = shape.faults();
-        self.is_loose = shape.messages().is_none();
-        self.signature = format!("{}-{}-{}", self.system, self.demand, shape.name());
+    /// The name of the failure that it is one of, unless it is taken for one of a smaller shape.
+    pub(super) fn signature(&self) -> String {
+        let Self { system, demand, world, shape, .. } = self;
+        let shape =
+            shape.as_ref().map_or_else(|| format!("{}-unshrunk", world.name()), Shape::name);
+        format!("{system}-{demand}-{shape}")
+    }
+
+    /// Whether this is taken for the other: it breaks the same demand, and its shape has all that the other's has. A simulated
+    /// run that nobody had the time to make small may be any; a live one that the simulator does not show may not.
+    pub(super) fn is_taken_for(&self, other: &Self) -> bool {
+        let is_part = match (&other.shape, &self.shape) {
+            (Some(part), Some(whole)) => part.is_part_of(whole),
+            (None, None) => self.world == other.world,
+            (Some(_), None) => self.world == WorldKind::Sim,
+            (None, Some(_)) => false,
+        };
+        is_part && (&self.system, &self.demand) == (&other.system, &other.demand)
     }
 
     /// All that were looked at in the campaign in a folder, by their numbers; a torn last line is left out.
@@ -109,9 +112,4 @@ impl Examined {
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .map_err(|error| store::cannot("write", &path, &error))
     }
-}
-
-/// The signature of what was not shrunk.
-pub(super) fn unshrunk(system: &str, demand: &str, world: WorldKind) -> String {
-    format!("{system}-{demand}-{}-unshrunk", world.name())
 }

@@ -14,6 +14,7 @@ use std::fs;
 use std::path::Path;
 
 use quorate_plan::WorldKind;
+use quorate_sim::shrink::Shape;
 
 use super::campaign::Campaign;
 use super::desk::Shrink;
@@ -27,7 +28,7 @@ use crate::error::CliError;
 use crate::output;
 use crate::store;
 
-/// Findings by their signatures: simulated ones first, then by number.
+/// Findings by their signatures, the one that stands for the others first.
 pub(super) type Failures = BTreeMap<String, Vec<Examined>>;
 
 /// Runs without a verdict that are kept.
@@ -37,7 +38,7 @@ pub(super) const BROKEN: &str = "broken";
 
 /// The first findings of each class, by their signatures.
 pub(super) fn failures(tally: &Tally, examined: &BTreeMap<u64, Examined>) -> Failures {
-    let mut failures = Failures::new();
+    let mut findings = Vec::new();
     for class in tally.classes.values() {
         for (index, found) in &class.first {
             let job = Shrink {
@@ -51,34 +52,29 @@ pub(super) fn failures(tally: &Tally, examined: &BTreeMap<u64, Examined>) -> Fai
             if one.sentence.is_empty() {
                 one.sentence.clone_from(&found.why);
             }
-            failures.entry(one.signature.clone()).or_default().push(one);
+            findings.push(one);
         }
     }
-    let mut failures = joined(failures);
-    for findings in failures.values_mut() {
-        findings.sort_by_key(|one| (one.world != WorldKind::Sim, one.is_loose, one.index));
-    }
-    failures
+    grouped(&findings)
 }
 
-/// Findings whose small plans leave messages to chance are taken for those of which it is known what becomes of which
-/// messages, where the rest is the same: for the first of these by name.
-fn joined(mut failures: Failures) -> Failures {
-    let is_loose = |findings: &[Examined]| findings.first().is_some_and(|one| one.is_loose);
-    let loose: Vec<String> = failures
-        .iter()
-        .filter(|(_, findings)| is_loose(findings))
-        .map(|(signature, _)| signature.clone())
-        .collect();
-    for signature in loose {
-        let Some(findings) = failures.remove(&signature) else { continue };
-        let is_like = |other: &[Examined]| {
-            let key = |one: &Examined| (one.system.clone(), one.demand.clone(), one.faults.clone());
-            let is_shrunk = other.first().is_some_and(|one| !one.shape.is_empty());
-            is_shrunk && !is_loose(other) && other.first().map(key) == findings.first().map(key)
+/// Each finding under the signature of the smallest that it is taken for; those that have just this signature first, then
+/// simulated ones, then by number.
+fn grouped(findings: &[Examined]) -> Failures {
+    let mut failures = Failures::new();
+    for one in findings {
+        let size = |other: &&Examined| {
+            let size = other.shape.as_ref().map(Shape::size);
+            (size.is_none(), size, other.signature())
         };
-        let like = failures.iter().find(|(_, other)| is_like(other)).map(|(name, _)| name.clone());
-        failures.entry(like.unwrap_or(signature)).or_default().extend(findings);
+        let alike = findings.iter().filter(|other| one.is_taken_for(other));
+        let smallest = alike.min_by_key(size).unwrap_or(one);
+        failures.entry(smallest.signature()).or_default().push(one.clone());
+    }
+    for (signature, findings) in &mut failures {
+        findings.sort_by_key(|one| {
+            (one.signature() != *signature, one.world != WorldKind::Sim, one.index)
+        });
     }
     failures
 }
@@ -242,34 +238,44 @@ pub(super) fn undecided_place(folder: &Path, kept: &str, index: u64) -> String {
 mod tests {
     use super::*;
 
-    fn finding(index: u64, signature: &str, faults: &str, is_loose: bool) -> Examined {
-        let job = Shrink {
-            index,
-            world: WorldKind::Sim,
-            system: "vr".to_owned(),
-            demand: "V-I7".to_owned(),
-        };
-        Examined {
-            signature: signature.to_owned(),
-            shape: "known".to_owned(),
-            faults: faults.to_owned(),
-            is_loose,
-            ..Examined::unshrunk(&job, 1)
-        }
+    const CALM: &str = "weather = { delay = { kind = \"constant\", us = 1000 } }\n";
+    const CRASH: &str = "[[faults]]\nat_ms = 3\nfor_ms = 5\n\
+                         fault = { kind = \"kill\", nodes = [1] }\n";
+    const PAUSE: &str = "[[faults]]\nat_ms = 3\nfor_ms = 5\n\
+                         fault = { kind = \"pause\", nodes = [1] }\n";
+    const DROP: &str = "[[rules]]\nmessage = { kind = \"REPLY\", to = \"n1\" }\nact = \"drop\"\n";
+
+    fn finding(index: u64, world: WorldKind, parts: &[&str]) -> Examined {
+        let (system, demand) = ("vr".to_owned(), "V-I7".to_owned());
+        let one = Examined::unshrunk(&Shrink { index, world, system, demand }, 1);
+        let head = "name = \"a\"\nseed = 1\nworld = \"sim\"\n\
+                    system = { kind = \"vr\", nodes = 3 }\n";
+        let plan = quorate_plan::from_toml(&format!("{head}{}", parts.concat()));
+        let shape = (!parts.is_empty()).then(|| Shape::of(&plan.unwrap()));
+        Examined { shape, ..one }
     }
 
     #[test]
-    fn what_leaves_messages_to_chance_joins_what_does_not_where_faults_are_the_same() {
+    fn what_has_more_is_taken_for_what_has_less() {
+        let sim = WorldKind::Sim;
         let all = [
-            finding(1, "any", "crash", true),
-            finding(2, "drop", "crash", false),
-            finding(3, "other", "pause", true),
+            finding(1, sim, &[CALM, DROP, CRASH, PAUSE]),
+            finding(2, sim, &[DROP, CRASH]),
+            finding(3, WorldKind::Live, &[CALM, DROP, CRASH]),
+            finding(4, sim, &[CALM, DROP, CRASH]),
+            finding(5, sim, &[PAUSE]),
+            finding(6, WorldKind::Live, &[]),
+            finding(7, WorldKind::Live, &[]),
+            finding(8, sim, &[]),
         ];
-        let own: Failures =
-            all.iter().map(|one| (one.signature.clone(), vec![one.clone()])).collect();
-        let failures = joined(own);
-        let numbers = |name: &str| failures[name].iter().map(|one| one.index).collect::<Vec<_>>();
-        assert_eq!(failures.keys().collect::<Vec<_>>(), ["drop", "other"]);
-        assert_eq!((numbers("drop"), numbers("other")), (vec![2, 1], vec![3]));
+        let failures = grouped(&all);
+        let numbers = |nth: usize| -> Vec<u64> {
+            failures[&all[nth].signature()].iter().map(|one| one.index).collect()
+        };
+        assert_eq!(failures.len(), 3);
+        assert_eq!(numbers(3), [4, 3, 1, 2, 8], "what has just this shape comes first");
+        assert_eq!(numbers(4), [5], "chance with a pause is nothing that is known");
+        assert_eq!(numbers(5), [6, 7], "nobody knows what these are");
+        assert!(failures.contains_key("vr-V-I7-live-unshrunk"));
     }
 }

@@ -60,10 +60,10 @@ impl Progress {
         self.display.say(what);
     }
 
-    /// A finding was looked at: said where it is the first with its signature.
+    /// A finding was looked at: said where it is the first of its failure.
     pub(super) fn examined(&self, one: &Examined, known: &BTreeMap<u64, Examined>) {
-        if known.values().all(|other| other.signature != one.signature) {
-            self.note(&format!("found {}: {}", one.signature, one.sentence));
+        if !known.values().any(|other| one.is_taken_for(other)) {
+            self.note(&format!("found {}: {}", one.signature(), one.sentence));
         }
     }
 

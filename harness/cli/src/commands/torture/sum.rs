@@ -183,7 +183,7 @@ fn failure(signature: &str, findings: &[Examined]) -> Option<Failure> {
         signature: signature.to_owned(),
         system: first.system.clone(),
         demand: first.demand.clone(),
-        shape: first.shape.clone(),
+        shape: first.shape.as_ref().map(ToString::to_string).unwrap_or_default(),
         sentence: first.sentence.clone(),
         steps: first.steps.clone(),
         runs: findings.iter().map(|one| one.index).collect(),

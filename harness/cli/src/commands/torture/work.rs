@@ -192,8 +192,7 @@ impl Worker {
         let folder = folder.join(SHRUNK);
         make(&folder)?;
         let kept = kept::keep(&folder, &shrunk, self.campaign.mutants, Timestamp::now())?;
-        let shape = Shape::of(&shrunk.plan);
-        examined.is_shrunk_to(&shape);
+        examined.shape = Some(Shape::of(&shrunk.plan));
         examined.sentence = sentence(&kept.results);
         examined.steps = kept.steps;
         examined.before = sizes(&shrunk.before);
