@@ -19,6 +19,7 @@ pub(crate) use self::live::COPY_ANEW;
 use self::tests::Tests;
 use crate::commands::check::BudgetArguments;
 use crate::commands::run::World;
+use crate::commands::torture;
 use crate::error::CliError;
 use crate::output;
 use crate::packed::Opened;
@@ -81,6 +82,13 @@ pub(crate) struct Replay {
 impl Replay {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let budget = self.budget.budget();
+        if torture::has_no_failures(&self.path) {
+            let table = folder::Table::empty(&self.path);
+            let nothing =
+                format!("this campaign has no failures: there is no {}\n", self.path.display());
+            output::print(&if self.json { output::json(&table) } else { nothing })?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let tests = if self.path.is_dir() { Some(Tests::in_folder(&self.path)?) } else { None };
         if let Some(tests) = tests.filter(|tests| !tests.are_one_run()) {
             if self.world.is_some() {

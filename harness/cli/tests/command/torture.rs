@@ -252,6 +252,10 @@ fn live_clusters_run_beside_simulated_runs_and_leave_only_their_lines() {
     assert!(places.iter().filter(is_of_world).all(|place| live(place) == 0), "{places:#?}");
     assert_eq!(results["broken"].as_array().unwrap().len(), 0, "{results:#}");
     assert!(!folder.join("found").exists());
+    let replayed = sandbox.quorate(&["replay", "store/torture/latest/failures"]);
+    assert_eq!(replayed.code, 0, "{replayed}");
+    assert!(replayed.stdout.starts_with("this campaign has no failures"), "{replayed}");
+    assert_eq!(sandbox.quorate(&["replay", "store/torture/failures"]).code, 254);
     assert_eq!(processes_mentioning(sandbox.path()), Vec::<String>::new());
 }
 

@@ -97,6 +97,12 @@ impl State {
 }
 
 impl Table {
+    /// Of a folder with nothing to replay.
+    pub(super) fn empty(folder: &Path) -> Self {
+        let folder = folder.display().to_string();
+        Self { folder, rows: Vec::new(), left_out: Vec::new() }
+    }
+
     pub(super) fn of(tests: &Tests, budget: Budget, counter: &Counter) -> Result<Self, CliError> {
         let mut rows = Vec::new();
         for path in &tests.paths {

@@ -16,6 +16,7 @@ use std::path::Path;
 use quorate_plan::WorldKind;
 use quorate_sim::shrink::Shape;
 
+use super::CAMPAIGN;
 use super::campaign::Campaign;
 use super::desk::Shrink;
 use super::draw::Drawer;
@@ -129,6 +130,15 @@ fn settle_failure(
     }
     move_to(&found, &place)?;
     store::write_whole(&place.join(FINDING), output::json(first).as_bytes())
+}
+
+/// Whether this would be the folder of failures of a campaign that came to its end, and found none.
+pub(crate) fn has_no_failures(path: &Path) -> bool {
+    let campaign = path.parent().unwrap_or(path);
+    path.file_name().is_some_and(|name| name == FAILURES)
+        && !path.exists()
+        && campaign.join(CAMPAIGN).exists()
+        && campaign.join(store::RESULTS).exists()
 }
 
 /// What a folder is said to hold.

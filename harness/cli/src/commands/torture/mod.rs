@@ -30,6 +30,7 @@ use jiff::Timestamp;
 use quorate_plan::{FaultChoice, FaultClass, Shard, WorkloadKind};
 
 pub(crate) use self::examined::FINDING;
+pub(crate) use self::failures::has_no_failures;
 pub(crate) use self::merge::Merge;
 
 use self::campaign::{Campaign, Wanted};
