@@ -73,8 +73,22 @@ fn seeds() -> Vec<Seed> {
 #[derive(Debug, Default)]
 struct Replica {
     stable: Certificate,
+    /// It has executed all up to the checkpoint.
+    has_state: bool,
     prepared: BTreeMap<u64, Prepared>,
     pre_prepared: BTreeMap<(u64, Digest), u64>,
+}
+
+impl Replica {
+    /// What is before a stable checkpoint is discarded.
+    fn take_stable(&mut self, certificate: &Certificate) {
+        if certificate.seq > self.stable.seq {
+            self.has_state = true;
+            self.stable = certificate.clone();
+            self.prepared.retain(|place, _| *place > certificate.seq.0);
+            self.pre_prepared.retain(|(place, _), _| *place > certificate.seq.0);
+        }
+    }
 }
 
 struct Run<'a> {
@@ -245,7 +259,9 @@ impl Run<'_> {
         let mut sayers = NodeSet::EMPTY;
         let nodes: Vec<NodeId> = self.correct.keys().copied().collect();
         for node in nodes.iter().copied() {
-            if !self.is_rare(3) {
+            let says = !self.is_rare(3);
+            if let Some(replica) = self.correct.get_mut(&node).filter(|it| says || it.has_state) {
+                replica.has_state = true;
                 sayers.insert(node);
             }
         }
@@ -257,9 +273,7 @@ impl Run<'_> {
                 continue;
             }
             if let Some(replica) = self.correct.get_mut(&node) {
-                replica.stable = certificate.clone();
-                replica.prepared.retain(|place, _| *place > CHECKPOINT);
-                replica.pre_prepared.retain(|(place, _), _| *place > CHECKPOINT);
+                replica.take_stable(&certificate);
             }
             self.tell(|_| format!("the checkpoint is stable at {node}"));
         }
@@ -328,6 +342,15 @@ impl Run<'_> {
         let mut less = new_view.clone();
         if less.proposals.pop().is_some() && mutants().0.is_none() {
             assert!(!is_valid(&less), "{}a proposal less is taken", self.told);
+        }
+        // Whoever has the state takes part in nothing before the view's checkpoint any more; others may be late.
+        let nodes: Vec<NodeId> = self.correct.keys().copied().collect();
+        for node in nodes {
+            let is_late = self.is_rare(3);
+            if let Some(replica) = self.correct.get_mut(&node).filter(|it| it.has_state || !is_late)
+            {
+                replica.take_stable(&decision.stable);
+            }
         }
         begun
     }

@@ -129,7 +129,9 @@ impl Node {
     /// What is committed and known is executed.
     fn require_execution(&self) {
         let next = self.executed().next();
-        let committed = self.committed(next).filter(|digest| self.held.contains(digest));
+        let is_known =
+            |digest: &Digest| self.held.contains(digest) && !self.discarded.contains(digest);
+        let committed = self.committed(next).filter(is_known);
         assert!(committed.is_none(), "{next} is committed, and not executed: {committed:?}");
     }
 

@@ -49,6 +49,8 @@ pub(super) struct Node {
     pub(super) batches: BTreeMap<Digest, Arc<Batch>>,
     /// Those of them that it made durable.
     held: BTreeSet<Digest>,
+    /// Those that it may have discarded since.
+    discarded: BTreeSet<Digest>,
     state: State,
     /// What is executed and may be taken back.
     ahead: Option<State>,
@@ -202,6 +204,7 @@ impl Node {
             places: BTreeMap::new(),
             batches: BTreeMap::from([(Digest::NULL, Arc::default())]),
             held: BTreeSet::from([Digest::NULL]),
+            discarded: BTreeSet::new(),
             state: State::default(),
             ahead: None,
             checkpoints: BTreeMap::new(),
@@ -326,11 +329,19 @@ impl Node {
         self.places.retain(|seq, _| *seq > certificate.seq);
         self.checkpoints.retain(|seq, _| *seq >= certificate.seq);
         self.heard.release(certificate.seq);
+        let named = |place: &Place| {
+            let prepared = place.prepared.map(|(_, digest)| digest);
+            [place.accepted.get(&self.view).copied(), prepared, place.committed]
+        };
+        let named: BTreeSet<Digest> = self.places.values().flat_map(named).flatten().collect();
+        let is_needless = |digest: &&Digest| **digest != Digest::NULL && !named.contains(*digest);
+        self.discarded.extend(self.held.iter().filter(is_needless));
     }
 
     fn hold(&mut self, digest: Digest, batch: &Arc<Batch>) {
         self.batches.insert(digest, batch.clone());
         self.held.insert(digest);
+        self.discarded.remove(&digest);
     }
 
     fn hear_of(&mut self, batch: &Arc<Batch>) {

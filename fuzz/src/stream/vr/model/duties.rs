@@ -65,7 +65,8 @@ impl Node {
         let is_ending = self.log.ends_with(last, self.view.epoch).is_some();
         let is_later =
             |(other, known): (ClientId, RequestNumber)| other == client && known >= number;
-        let open = (self.executed.0..last.0).map(|before| Slot(before + 1));
+        // Whoever says what came before the log may say that there was any number.
+        let open = (self.executed.max(self.log.base).0..last.0).map(|before| Slot(before + 1));
         let is_on_its_way = open.filter_map(|op| self.log.asked(op)).any(is_later);
         let has_room = last.since(self.log.commit) < self.config.window;
         let Some(primary) = &mut self.primary else { return };
