@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use quorate_checkers::history::Header;
 use quorate_plan::{Expectation, Plan, ValueChoice, Vocabulary, Workload, WorldKind};
 
-use crate::units::{count, milliseconds};
+use crate::units::{count, counted, milliseconds};
 use crate::{Foreign, Page, Subject, words};
 
 /// One line: a name, what it is, and what that means.
@@ -114,7 +114,7 @@ fn directions(plan: &Plan) -> Vec<Fact> {
     for script in &plan.scripts {
         let operations = script.operations.len() as u64;
         let name = format!("Script of c{}", script.client);
-        facts.push(fact(&name, format!("{} operations", count(operations)), "and nothing else"));
+        facts.push(fact(&name, counted(operations, "operation"), "and nothing else"));
     }
     for (number, rule) in (1..).zip(plan.rules.iter().take(RULES_MAX)) {
         facts.push(fact(&format!("Rule {number}"), words::rule(rule), ""));
@@ -124,8 +124,8 @@ fn directions(plan: &Plan) -> Vec<Fact> {
         facts.push(fact("More rules", count(hidden), "all are in the plan"));
     }
     if !plan.trace.is_empty() {
-        let steps = count(plan.trace.len() as u64);
-        facts.push(fact("Trace", format!("{steps} steps"), "explicit deliveries and wakes"));
+        let steps = counted(plan.trace.len() as u64, "step");
+        facts.push(fact("Trace", steps, "explicit deliveries and wakes"));
     }
     if let Some(liveness) = &plan.liveness {
         let core = liveness.core.as_ref().map_or_else(
@@ -148,7 +148,7 @@ pub(crate) fn crumbs(page: &Page<'_>) -> Vec<String> {
     };
     let mut crumbs = vec![
         plan.name.clone(),
-        format!("{} on {} nodes", plan.system.kind, plan.system.nodes),
+        format!("{} on {}", plan.system.kind, counted(plan.system.nodes, "node")),
         format!("seed {}", plan.seed),
         header.started.clone(),
     ];
@@ -167,7 +167,7 @@ fn mutant(header: &Header, vocabulary: &Vocabulary) -> Fact {
 fn workload(workload: &Workload) -> Fact {
     let rate = match workload.rate_per_s {
         0 => "as fast as answers come".to_owned(),
-        rate => format!("at most {} operations a second", count(u64::from(rate))),
+        rate => format!("at most {} a second", counted(rate, "operation")),
     };
     let values = match workload.values {
         ValueChoice::Unique => "no value written twice",
@@ -175,11 +175,11 @@ fn workload(workload: &Workload) -> Fact {
     };
     fact(
         "Workload",
-        format!("{}, {} clients", workload.kind.name(), workload.clients),
+        format!("{}, {}", workload.kind.name(), counted(workload.clients, "client")),
         format!(
-            "{} keys at once, {} operations each, {} % reads, {values}, {rate}",
-            workload.keys,
-            count(u64::from(workload.operations_per_key)),
+            "{} at once, {} each, {} % reads, {values}, {rate}",
+            counted(workload.keys, "key"),
+            counted(workload.operations_per_key, "operation"),
             workload.read_percent,
         ),
     )

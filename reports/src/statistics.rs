@@ -3,13 +3,13 @@
 use quorate_checkers::linearizability::Finding;
 use quorate_checkers::statistics::FunctionStatistics;
 
-use crate::units::{count, span};
+use crate::units::{count, noun, span};
 use crate::{Page, verdict_word};
 
 /// Operations by function, and what was found for each key.
 pub(crate) struct Tables {
     /// The few numbers that everybody wants: number, then name.
-    pub(crate) tiles: Vec<(String, &'static str)>,
+    pub(crate) tiles: Vec<(String, String)>,
     pub(crate) functions: Vec<FunctionRow>,
     pub(crate) keys: Vec<KeyRow>,
     /// How many keys are not listed.
@@ -61,22 +61,23 @@ impl Tables {
     }
 }
 
-fn tiles(page: &Page<'_>) -> Vec<(String, &'static str)> {
+fn tiles(page: &Page<'_>) -> Vec<(String, String)> {
     let results = page.results;
     let all = &results.statistics.all;
+    let of = |number: u64, what: &str| (count(number), noun(number, what));
     let mut tiles = vec![
-        (count(all.invoked), "operations"),
-        (count(results.linearizability.keys.len() as u64), "keys"),
-        (count(all.ok), "of them ok"),
+        of(all.invoked, "operation"),
+        of(results.linearizability.keys.len() as u64, "key"),
+        (count(all.ok), "of them ok".to_owned()),
     ];
     if page.is_timed() {
-        tiles.push((format!("{:.0}", all.ok_per_second), "ok a second"));
+        tiles.push((format!("{:.0}", all.ok_per_second), "ok a second".to_owned()));
     }
     if let Some(latency) = all.latency.filter(|_| page.is_timed()) {
-        tiles.push((span(latency.p50_ns), "p50 latency"));
-        tiles.push((span(latency.p99_ns), "p99 latency"));
+        tiles.push((span(latency.p50_ns), "p50 latency".to_owned()));
+        tiles.push((span(latency.p99_ns), "p99 latency".to_owned()));
     }
-    tiles.push((count(results.vacuity.faults.len() as u64), "faults"));
+    tiles.push(of(results.vacuity.faults.len() as u64, "fault"));
     tiles
 }
 

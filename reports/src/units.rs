@@ -45,6 +45,18 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// So many of something: `1 node`, `3 nodes`.
+pub(crate) fn counted(number: impl Into<u64>, what: &str) -> String {
+    let number = number.into();
+    format!("{} {}", count(number), noun(number, what))
+}
+
+/// What stands behind a number.
+pub(crate) fn noun(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{what}{plural}")
+}
+
 fn three_digits(number: u64, unit: u64, name: &str) -> String {
     let (whole, rest) = (number / unit, number % unit);
     let text = match whole {
