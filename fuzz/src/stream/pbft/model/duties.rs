@@ -23,8 +23,11 @@ impl Node {
         }
         let is_read = self.state.snapshot.store.look(&request.command).is_some();
         if self.config().reads == Reads::ReadOnly && is_read {
-            let read = (request.command.clone(), self.told());
-            self.reads.entry((request.client, request.number)).or_insert(read);
+            let least = self.told();
+            let asked = self.reads.entry((request.client, request.number)).or_default();
+            if asked.iter().all(|(command, _)| *command != request.command) {
+                asked.push((request.command.clone(), least));
+            }
         }
     }
 

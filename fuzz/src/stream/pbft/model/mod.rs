@@ -70,7 +70,8 @@ pub(super) struct Node {
     /// What must come of this step.
     owed: Vec<(NodeId, Slot, Digest)>,
     /// Reads: what was asked, and up to where all must be executed first.
-    reads: BTreeMap<(ClientId, RequestNumber), (Command, Slot)>,
+    /// A client that lies asks for several things by one number.
+    reads: BTreeMap<(ClientId, RequestNumber), Vec<(Command, Slot)>>,
     /// The VIEW-CHANGE that was found to be right last.
     wanted: Option<Arc<ViewChange>>,
     /// Over all its lives.
