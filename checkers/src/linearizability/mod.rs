@@ -223,8 +223,9 @@ fn by_key<'a, M: Model>(
 ) -> BTreeMap<Option<Key>, Vec<&'a Operation>> {
     let mut by_key: BTreeMap<Option<Key>, Vec<&Operation>> = BTreeMap::new();
     if !M::JOINS_KEYS {
-        for operation in operations {
-            by_key.entry(operation.key).or_default().push(operation);
+        // All of one key is looked up once where there is no other.
+        for run in operations.chunk_by(|one, next| one.key == next.key) {
+            by_key.entry(run.first().and_then(|one| one.key)).or_default().extend(run);
         }
         return by_key;
     }

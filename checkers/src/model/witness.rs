@@ -21,12 +21,10 @@ pub(super) struct Deed {
 /// taken away more than once, or not left there at all.
 pub(super) fn order(deeds: &[Deed], spans: &[Span], contents: usize) -> Option<Vec<usize>> {
     let lives = Lives::of(deeds, contents)?;
-    let mut blocks = lives.blocks(deeds, spans);
-    place_in_time(&mut blocks);
-    blocks.sort_by_key(|block| (block.at, !block.is_forward()));
+    let heads = in_time(&lives.blocks(deeds, spans));
     let mut order = Vec::with_capacity(deeds.len());
-    for block in &blocks {
-        for content in lives.contents_from(block.head, deeds) {
+    for head in heads {
+        for content in lives.contents_from(head, deeds) {
             order.extend(lives.deeds_on(content));
         }
     }
@@ -110,7 +108,7 @@ impl Lives {
         let begins_block = |deed: &Deed| deed.leaves.filter(|_| deed.finds.is_none());
         let heads = std::iter::once(0).chain(deeds.iter().filter_map(begins_block));
         let block = |head: u32| {
-            let mut block = Block { head, first_end: u64::MAX, last_call: 0, at: 0 };
+            let mut block = Block { head, first_end: u64::MAX, last_call: 0 };
             for place in self.contents_from(head, deeds).flat_map(|c| self.deeds_on(c)) {
                 let Some(span) = spans.get(place) else { continue };
                 block.first_end = block.first_end.min(span.end.unwrap_or(u64::MAX));
@@ -143,8 +141,6 @@ struct Block {
     head: u32,
     first_end: u64,
     last_call: u64,
-    /// When it is put in force.
-    at: u64,
 }
 
 impl Block {
@@ -153,19 +149,62 @@ impl Block {
     }
 }
 
-/// Blocks that are in force for some time take that; each of the others the first moment that is left to it.
-fn place_in_time(blocks: &mut [Block]) {
-    let mut taken: Vec<(u64, u64)> = Vec::new();
-    for block in blocks.iter_mut() {
-        block.at = if block.is_forward() { block.first_end } else { block.last_call };
-        if block.is_forward() {
-            taken.push((block.first_end, block.last_call));
-        }
-    }
+/// Where blocks begin, in the order in which they are put in force. Those that are in force for some time take that; each of
+/// the others the first moment that is left to it.
+fn in_time(blocks: &[Block]) -> impl Iterator<Item = u32> + use<> {
+    let forward = || blocks.iter().filter(|block| block.is_forward());
+    let mut taken = Vec::with_capacity(forward().count());
+    taken.extend(forward().map(|block| (block.first_end, block.last_call)));
     taken.sort_unstable();
-    for block in blocks.iter_mut().filter(|block| !block.is_forward()) {
-        let before = taken.partition_point(|(from, _)| *from < block.at);
-        let last = before.checked_sub(1).and_then(|last| taken.get(last));
-        block.at = last.map_or(block.at, |(_, until)| block.at.max(*until));
+    // Blocks come nearly in the order of their times: the place of one is near that of the last.
+    let mut near = 0;
+    let moment = |block: &Block| {
+        if block.is_forward() {
+            return (block.first_end, false, block.head);
+        }
+        let call = block.last_call;
+        near = first_from(near, &taken, call);
+        let last = near.checked_sub(1).and_then(|last| taken.get(last));
+        (last.map_or(call, |(_, until)| call.max(*until)), true, block.head)
+    };
+    let mut moments: Vec<(u64, bool, u32)> = blocks.iter().map(moment).collect();
+    moments.sort_unstable();
+    moments.into_iter().map(|(_, _, head)| head)
+}
+
+/// How many of these begin before `call`, if it may be about `near`: looked for in steps that grow.
+fn first_from(near: usize, taken: &[(u64, u64)], call: u64) -> usize {
+    let is_before = |place: usize| taken.get(place).is_some_and(|(from, _)| *from < call);
+    let (mut low, mut high) = (near, near);
+    let mut step = 1;
+    while low > 0 && !is_before(low - 1) {
+        (low, high) = (low.saturating_sub(step), low - 1);
+        step *= 2;
+    }
+    step = 1;
+    while is_before(high) {
+        (low, high) = (high + 1, (high + step).min(taken.len()));
+        step *= 2;
+    }
+    let within = taken.get(low..high).unwrap_or_default();
+    low + within.partition_point(|(from, _)| *from < call)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Dice;
+
+    #[test]
+    fn what_begins_before_is_found_from_wherever_one_looks() {
+        let mut dice = Dice::new(3);
+        for size in 0..40 {
+            let mut taken: Vec<(u64, u64)> = (0..size).map(|_| (dice.below(30), 0)).collect();
+            taken.sort_unstable();
+            for (near, call) in (0..=taken.len()).flat_map(|near| (0..31).map(move |c| (near, c))) {
+                let right = taken.partition_point(|(from, _)| *from < call);
+                assert_eq!(first_from(near, &taken, call), right, "{taken:?} {near} {call}");
+            }
+        }
     }
 }
