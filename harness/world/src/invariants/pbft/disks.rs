@@ -5,6 +5,7 @@
 
 use quorate_systems::contract::{NodeId, Ticket};
 use quorate_systems::pbft::{Digest, Record, View};
+use quorate_systems::smr::Slot;
 
 use super::nodes::{Deed, Node};
 use super::{B_I7, B_I9, PbftInvariants, broke};
@@ -32,8 +33,10 @@ impl PbftInvariants {
 
     /// The node shows its first sign of life: all that its disk holds was told.
     pub(super) fn end_start(&mut self, by: NodeId, broken: &mut Vec<Broken>) {
-        let Some(node) = self.node(by) else { return };
-        let missing = lost(node);
+        let places = &self.places;
+        let has_voted = |at: At| places.has_voted(at, by);
+        let Some(node) = self.nodes.get_mut(usize::from(by.0)) else { return };
+        let missing = lost(node, has_voted);
         node.come_up();
         if let Some((invariant, missing)) = missing {
             broken.push(broke(invariant, by, format!("{by} restarts {missing}")));
@@ -84,8 +87,12 @@ impl PbftInvariants {
     }
 }
 
-/// What a disk does not hold any more that it held durably, and what demands it.
-fn lost(node: &Node) -> Option<(&'static str, String)> {
+/// A digest at a sequence number of a view.
+type At = (View, Slot, Digest);
+
+/// What a disk does not hold any more that it held durably, and what demands it. What a view began with that is over is
+/// nothing to those who had not voted for it: they may have lacked its batch.
+fn lost(node: &Node, has_voted: impl Fn(At) -> bool) -> Option<(&'static str, String)> {
     let (found, had) = (&node.found, &node.disk);
     if found.view < had.view {
         let (found, had) = (found.view, had.view);
@@ -98,7 +105,11 @@ fn lost(node: &Node) -> Option<(&'static str, String)> {
     let mut known = had.log.iter().filter(|(seq, _)| *seq > found.stable);
     known.find_map(|(seq, cell)| {
         let again = found.log.get(seq);
-        let what = if is_lost(again.accepted, cell.accepted) {
+        let counts = |(view, digest): &(View, Digest)| {
+            let is_over = cell.is_of_new_view && *view < found.entered;
+            !is_over || has_voted((*view, seq, *digest))
+        };
+        let what = if is_lost(again.accepted, cell.accepted.filter(counts)) {
             "pre-prepared"
         } else if is_lost(again.prepared, cell.prepared) {
             "prepared"

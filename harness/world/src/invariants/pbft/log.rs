@@ -19,6 +19,8 @@ const LOG_MAX: u64 = 4_096;
 pub(super) struct Cell {
     /// What was pre-prepared in the last view in which anything was.
     pub(super) accepted: Option<(View, Digest)>,
+    /// A NEW-VIEW says so, and nothing else: its batch may be lacking.
+    pub(super) is_of_new_view: bool,
     /// What was prepared in the last view in which anything was.
     pub(super) prepared: Option<(View, Digest)>,
     /// What is committed.
@@ -44,8 +46,19 @@ impl Log {
 
     /// It is pre-prepared in this view; an earlier view's stays behind a later one's.
     pub(super) fn accept(&mut self, view: View, seq: Slot, digest: Digest) {
-        if let Some(cell) = self.cell(seq) {
-            replace(&mut cell.accepted, view, digest);
+        if let Some(cell) = self.cell(seq)
+            && replace(&mut cell.accepted, view, digest)
+        {
+            cell.is_of_new_view = false;
+        }
+    }
+
+    /// The same, as the NEW-VIEW of this view has it.
+    pub(super) fn take_up(&mut self, view: View, seq: Slot, digest: Digest) {
+        if let Some(cell) = self.cell(seq)
+            && replace(&mut cell.accepted, view, digest)
+        {
+            cell.is_of_new_view = true;
         }
     }
 
@@ -98,10 +111,13 @@ impl Log {
     }
 }
 
-fn replace(known: &mut Option<(View, Digest)>, view: View, digest: Digest) {
-    if known.is_none_or(|(before, _)| before <= view) {
+/// Whether it takes the place of what was known.
+fn replace(known: &mut Option<(View, Digest)>, view: View, digest: Digest) -> bool {
+    let is_later = known.is_none_or(|(before, _)| before <= view);
+    if is_later {
         *known = Some((view, digest));
     }
+    is_later
 }
 
 #[cfg(test)]

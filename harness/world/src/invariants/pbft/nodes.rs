@@ -99,7 +99,7 @@ impl State {
                 self.view = self.view.max(new.view);
                 self.entered = self.entered.max(new.view);
                 for proposal in &new.proposals {
-                    self.log.accept(new.view, proposal.seq, proposal.digest);
+                    self.log.take_up(new.view, proposal.seq, proposal.digest);
                 }
             }
             Deed::Accepted(view, seq, digest) => self.log.accept(*view, *seq, *digest),

@@ -116,6 +116,12 @@ impl Places {
         }
     }
 
+    /// Whether this node has certainly voted for a digest in a view.
+    pub(super) fn has_voted(&self, (view, seq, digest): (View, Slot, Digest), by: NodeId) -> bool {
+        let ballot = self.look(seq).and_then(|place| place.ballot(view, digest));
+        ballot.is_some_and(|ballot| ballot.prepares.contains(by))
+    }
+
     /// Those of `nodes` who have certainly not had this state after `seq`.
     pub(super) fn lacking_state(&self, seq: Slot, digest: Digest, nodes: NodeSet) -> NodeSet {
         match self.look(seq) {

@@ -77,6 +77,30 @@ fn what_was_durable_and_is_not_found_breaks_b_i7() {
 }
 
 #[test]
+fn what_a_view_that_is_over_began_with_is_nothing_to_those_who_had_not_voted() {
+    let at = (V0, 1, 1);
+    let with = claims(V1, &[at], &[at]);
+    let later = View(5);
+    let without = claims(later, &[], &[]);
+    let began = || {
+        let mut run = Watch::new(4, &[("authentication", "hmac")]);
+        run.ask(1).lie(0).lie(1).lie(2);
+        run.enter(3, &new_view(&[(0, &with), (1, &with), (2, &with)], &[(1, 1)])).holds();
+        run
+    };
+    let new = new_view(&[(0, &without), (1, &without), (2, &without)], &[]);
+    began().enter(3, &new).start(3, 2).find(3, &entered(&new)).sync(3).holds();
+    // It may have had no batch for it, unless it has voted.
+    let mut voted = began();
+    voted.vote(3, V1, 1, 1).enter(3, &new).start(3, 2).find(3, &entered(&new)).sync(3);
+    assert_eq!(voted.breaks(B_I7), "n3 restarts without s1, which was pre-prepared");
+    // Its own view is not over.
+    let mut same = began();
+    same.start(3, 2).find(3, &Record::ViewLeft { view: V1 }).sync(3);
+    assert_eq!(same.breaks(B_I7), "n3 restarts without s1, which was pre-prepared");
+}
+
+#[test]
 fn a_crash_may_take_back_what_was_not_durable() {
     let mut run = Watch::new(4, &[]);
     run.ask(1).ask(2).lie(0).accept(1, V0, 1, 1).persist(1, &accepted(V0, 2, 1));
