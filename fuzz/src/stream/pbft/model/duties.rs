@@ -9,6 +9,9 @@ use quorate_systems::smr::Slot;
 
 use super::{Cause, Kind, Node, proofs};
 
+/// What comes later can be asked for later.
+const TOLD_AT_ONCE: u64 = 32;
+
 impl Node {
     /// A client asks, or somebody passes on what it asked.
     pub(super) fn on_request(&mut self, signed: &Arc<SignedRequest>, is_direct: bool) {
@@ -38,9 +41,9 @@ impl Node {
         if is_told && self.prepared(next).is_some() { next } else { executed }
     }
 
-    /// `Berger, Reiser, Bessani 2021`: whoever has missed what is committed is told.
+    /// `Berger, Reiser, Bessani 2021`: whoever has missed what is committed is told, of what it can execute next.
     pub(super) fn on_status(&mut self, from: NodeId, executed: Slot) {
-        let missed = self.places.range(executed.next()..);
+        let missed = self.places.range(executed.next()..=executed.plus(TOLD_AT_ONCE));
         let missed = missed.filter_map(|(seq, place)| Some((from, *seq, place.committed?)));
         self.owed = missed.collect();
     }
