@@ -102,6 +102,10 @@ impl Discipline for Fifo {
     fn arrange(trace: &Trace) -> Arranged {
         fifo::arrange(trace)
     }
+
+    fn dues(trace: &Trace) -> Vec<Due> {
+        dues::of_queue(trace)
+    }
 }
 
 /// See [`Stack`].
@@ -121,6 +125,10 @@ impl Discipline for Lifo {
 
     fn arrange(trace: &Trace) -> Arranged {
         lifo::arrange(trace)
+    }
+
+    fn dues(trace: &Trace) -> Vec<Due> {
+        dues::of_stack(trace)
     }
 }
 

@@ -128,7 +128,7 @@ fn one_wrong_read_among_many_operations_is_found() {
 
 /// The operations of lines like `0 append 5` (process 0 asks), `0 ok 5`, `0 fail`, `0 info`, with values as JSON. All
 /// but transactions are on key 0.
-fn hand(lines: &[&str]) -> Vec<Operation> {
+pub(super) fn hand(lines: &[&str]) -> Vec<Operation> {
     let mut builder = Builder::new();
     let mut open: BTreeMap<u64, Step> = BTreeMap::new();
     for line in lines {

@@ -1,6 +1,12 @@
-//! Until when elements of a priority queue must be gone that nobody is known to have taken.
+//! Until when elements of a container must be gone that nobody is known to have taken.
 //!
-//! When a known `y` is taken no lesser element is there. So it is taken in a slot of its window that is in no core of a
+//! In a queue, what was put in for certain before `y` was, or before one began that found nothing (`b <= a`), is taken before
+//! that: the last slot of the other's take is its due.
+//!
+//! In a stack, what was put in for certain after `z` was, and before `z` was taken (`b <= a`, `b <= c`), lies on it, and is
+//! taken before that; and nothing is left for one that found nothing.
+//!
+//! In a priority queue, when a known `y` is taken no lesser element is there. So it is taken in a slot of its window that is in no core of a
 //! lesser element that somebody is known to have taken: at the earliest in `f`, at the latest in `l`. A lesser `x` that
 //! nobody is known to have taken, and that was put in for certain before `f` (`b <= f`), was taken by somebody unknown in
 //! `l` or before: that is its due. One that found nothing is as an element that is greater than all.
@@ -11,7 +17,7 @@
 //! each could get one, then those two could change places of which the one is due earlier and had the later one.
 
 use super::cover::Cover;
-use super::trace::{Life, Proof, Trace};
+use super::trace::{Life, Proof, Step, Trace};
 
 /// An element that somebody unknown has taken, if there is an order.
 #[derive(Clone, Debug)]
@@ -22,6 +28,71 @@ pub struct Due {
     pub(super) slot: u32,
     /// What shows it.
     pub(super) shown_by: Proof,
+}
+
+/// The elements of a queue that are due, each with its first due.
+pub(super) fn of_queue(trace: &Trace) -> Vec<Due> {
+    let taken = trace.lives.iter().enumerate().filter(|(_, life)| life.is_taken());
+    let taken = taken.map(|(place, life)| (life.put.from, life.take.until - 1, Some(place), None));
+    let empties = trace.empties.iter();
+    let empties = empties.map(|empty| (empty.from, empty.until - 1, None, Some(*empty)));
+    // What was put in before the first of these is gone in the second.
+    let mut gone: Vec<(u32, u32, Option<usize>, Option<Step>)> = taken.chain(empties).collect();
+    gone.sort_unstable_by_key(|(from, until, ..)| (*from, *until));
+    let mut open: Vec<(usize, &Life)> =
+        trace.lives.iter().enumerate().filter(|(_, life)| !life.is_taken()).collect();
+    open.sort_unstable_by_key(|(place, life)| (life.put.until, *place));
+    let (mut dues, mut first) = (Vec::new(), None::<(u32, Option<usize>, Option<Step>)>);
+    for (place, life) in open.into_iter().rev() {
+        while let Some((_, slot, taken, empty)) = gone.pop_if(|(from, ..)| *from >= life.put.until)
+        {
+            first = first.filter(|(known, ..)| *known <= slot).or(Some((slot, taken, empty)));
+        }
+        if let Some((slot, taken, empty)) = first {
+            let lives = std::iter::once(place).chain(taken).collect();
+            let shown_by = Proof::of(lives, empty.into_iter().collect());
+            dues.push(Due { life: place, slot, shown_by });
+        }
+    }
+    dues
+}
+
+/// The elements of a stack that are due, each with its first due.
+pub(super) fn of_stack(trace: &Trace) -> Vec<Due> {
+    let by = |key: fn(&Life) -> u32, is_taken: bool| {
+        let lives = trace.lives.iter().enumerate();
+        let mut lives: Vec<(usize, &Life)> =
+            lives.filter(|(_, life)| life.is_taken() == is_taken).collect();
+        lives.sort_unstable_by_key(|(place, life)| (key(life), *place));
+        lives
+    };
+    let open = by(|life| life.put.from, false);
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let mut below = by(|life| life.put.until, true).into_iter().peekable();
+    let mut empty = LastSlots::new(trace.end);
+    for (place, found) in trace.empties.iter().enumerate() {
+        empty.extend(Some((found.from, found.until - 1)), place);
+    }
+    let mut last = LastSlots::new(trace.end);
+    let mut dues = Vec::new();
+    for (place, life) in open {
+        while let Some((other, below)) =
+            below.next_if(|(_, other)| other.put.until <= life.put.from)
+        {
+            last.extend(Some((below.take.from, below.take.until - 1)), other);
+        }
+        let taken = last.least_from(life.put.until);
+        let taken = taken.map(|(slot, by)| (slot, Proof::of(vec![place, by], Vec::new())));
+        let empty = empty.least_from(life.put.until);
+        let empty = empty.map(|(slot, by)| {
+            (slot, Proof::of(vec![place], trace.empties.get(by).copied().into_iter().collect()))
+        });
+        let first = taken.into_iter().chain(empty).min_by_key(|(slot, _)| *slot);
+        dues.extend(first.map(|(slot, shown_by)| Due { life: place, slot, shown_by }));
+    }
+    dues
 }
 
 /// The elements of a priority queue that are due, each with its first due.

@@ -296,3 +296,37 @@ fn long_histories_with_operations_without_a_known_end_need_no_search() {
     crashed_ones_need_no_search::<Lifo>();
     crashed_ones_need_no_search::<Least>();
 }
+
+/// Two takes without a known end: the first of them must have taken 2, whose put began later than that of 1.
+#[test]
+fn what_is_due_first_was_taken_by_whoever_began_first() {
+    let queue = [
+        "0 enqueue 1",
+        "1 enqueue 2",
+        "1 ok",
+        "1 enqueue 3",
+        "1 ok",
+        "2 dequeue",
+        "3 dequeue",
+        "3 ok 3",
+        "0 ok",
+        "1 enqueue 4",
+        "1 ok",
+        "4 dequeue",
+        "3 dequeue",
+        "3 ok 4",
+    ];
+    let stack = [
+        "0 push 5", "0 ok", "1 push 1", "2 push 4", "2 ok", "2 push 2", "2 ok", "3 pop", "2 pop",
+        "2 ok 4", "1 ok", "4 pop", "2 pop", "2 ok 5",
+    ];
+    needs_no_guessing::<Fifo>(&queue);
+    needs_no_guessing::<Lifo>(&stack);
+}
+
+fn needs_no_guessing<D: Discipline>(lines: &[&str]) {
+    let all = crate::model::tests::hand(lines);
+    let judged = check(&Container::<D>::new(), &all, Budget::default());
+    let nodes: u64 = judged.keys.iter().map(|key| key.nodes).sum();
+    assert_eq!((judged.verdict, nodes), (Verdict::Valid, 0), "{lines:?}");
+}
