@@ -37,12 +37,15 @@ impl PbftReplica {
         let begun = self.beginning.as_deref().filter(|beginning| beginning.new_view.view == view);
         let proposed = begun.map_or(Slot::ZERO, |beginning| beginning.new_view.last());
         let last = given.unwrap_or_default().max(proposed).max(self.stable.seq);
-        let mut under_way = BTreeMap::new();
+        let mut under_way: BTreeMap<ClientId, RequestNumber> = BTreeMap::new();
         for (_, place) in self.log.after(self.executed()) {
             let accepted = place.accepted_in(view).map(|accepted| accepted.digest);
             let Some(batch) = accepted.and_then(|digest| self.log.batch(digest)) else { continue };
             for signed in &batch.0 {
-                under_way.insert(signed.request.client, signed.request.number);
+                // A later one may stand before an earlier one.
+                let number = signed.request.number;
+                let last = under_way.entry(signed.request.client).or_insert(number);
+                *last = number.max(*last);
             }
         }
         self.primary = Some(Box::new(Primary { last, queue: Queue::default(), under_way }));
