@@ -207,13 +207,14 @@ impl Trace {
         Some(trace)
     }
 
-    /// Sets of operations that have no order, as places: some of those that end first.
+    /// Sets of operations that have no order, as places: some of those that end first, and last one that counts, which is
+    /// large.
     pub(super) fn refutations<D: Discipline>(&self) -> Vec<Vec<usize>> {
         let mut proofs = self.flaws.clone();
-        proofs.extend(dues::shortage(self.dues::<D>(), self.unknown.iter().map(|take| take.from)));
         proofs.extend(D::arrange(&self.with_all_takeable()).err().into_iter().flatten());
         proofs.sort_by_cached_key(|proof| (self.end_of(proof), proof.lives.len()));
         proofs.truncate(PROOFS_MAX);
+        proofs.extend(dues::shortage(self.dues::<D>(), self.unknown.iter().map(|take| take.from)));
         proofs.iter().map(|proof| self.shown(proof)).collect()
     }
 
