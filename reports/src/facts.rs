@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quorate_checkers::history::Header;
-use quorate_plan::{Expectation, Plan, ValueChoice, Vocabulary, Workload, WorldKind};
+use quorate_plan::{Expectation, FaultClass, Plan, ValueChoice, Vocabulary, Workload, WorldKind};
 
 use crate::units::{count, counted, milliseconds};
 use crate::{Foreign, Page, Subject, words};
@@ -70,13 +70,7 @@ fn of_run(header: &Header, plan: &Plan, vocabulary: &Vocabulary) -> Vec<Fact> {
     }
     facts.push(mutant(header, vocabulary));
     facts.push(workload(&plan.workload));
-    facts.push(match plan.fault_classes.as_slice() {
-        [] => fact("Faults", "none", ""),
-        classes => {
-            let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
-            fact("Faults", names.join(", "), "each class had to do something")
-        }
-    });
+    facts.push(faults(plan));
     facts.push(fact(
         "Time",
         milliseconds(plan.durations.time_limit_ms),
@@ -95,6 +89,26 @@ fn of_run(header: &Header, plan: &Plan, vocabulary: &Vocabulary) -> Vec<Fact> {
 
 /// More rules than this are not read; the plan has all of them.
 const RULES_MAX: usize = 12;
+
+/// Those that were asked for by their classes, or else those that stand in the plan one by one.
+fn faults(plan: &Plan) -> Fact {
+    let names = |classes: &[FaultClass]| {
+        let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+        names.join(", ")
+    };
+    let mut planned: Vec<FaultClass> =
+        plan.faults.iter().map(|planned| planned.fault.class()).collect();
+    planned.sort_unstable();
+    planned.dedup();
+    match (plan.fault_classes.as_slice(), planned.as_slice()) {
+        ([], []) => fact("Faults", "none", ""),
+        ([], planned) => {
+            let remark = format!("{} in the plan", counted(plan.faults.len() as u64, "fault"));
+            fact("Faults", names(planned), remark)
+        }
+        (classes, _) => fact("Faults", names(classes), "each class had to do something"),
+    }
+}
 
 /// What directs the run, where the plan says so.
 fn directions(plan: &Plan) -> Vec<Fact> {

@@ -11,8 +11,8 @@ use quorate_checkers::history::{
 };
 use quorate_checkers::verdict::Verdict;
 use quorate_plan::{
-    Act, Expectation, FaultChoice, FaultClass, Liveness, MessageMatch, Rule, Script, Workload,
-    WorldKind,
+    Act, Expectation, Fault, FaultChoice, FaultClass, Liveness, MessageMatch, PlannedFault, Rule,
+    Script, Workload, WorldKind,
 };
 
 use quorate_reports::{Foreign, Log, Page, Subject, page};
@@ -414,6 +414,9 @@ fn a_simulated_run_tells_its_weather_its_rules_and_its_scripts() {
     specimen.plan.rules =
         vec![Rule { message: MessageMatch::default(), after: None, until: None, act: Act::Hold }];
     specimen.plan.scripts = vec![Script { client: 3, operations: Vec::new() }];
+    let fault = Fault::Pause { nodes: BTreeSet::from([1]) };
+    specimen.plan.fault_classes = Vec::new();
+    specimen.plan.faults = vec![PlannedFault { when: None, at_ms: 1, for_ms: 1, fault }];
     specimen.plan.liveness = Some(Liveness { core: Some(BTreeSet::from([1, 2])), bound_ms: 2_000 });
     let page = specimen.page();
     for text in [
@@ -422,6 +425,7 @@ fn a_simulated_run_tells_its_weather_its_rules_and_its_scripts() {
         "swarm; disks take",
         "hold any message until all is healed",
         "Script of c3",
+        "1 fault in the plan",
         "n1 n2 must suffice",
         "Harm was expected",
     ] {
