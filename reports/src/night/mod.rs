@@ -136,7 +136,7 @@ impl<'a> FailureCard<'a> {
         let (runs, examined) =
             own.fold((0, 0), |sum, class| (sum.0 + class.runs, sum.1 + class.examined));
         let these = failure.runs.len() as u64;
-        let what = if is_shrunk { "come to this" } else { "were not made small" };
+        let what = if is_shrunk { "are counted here" } else { "were not made small" };
         let counted = format!(
             "{} of {} broke {}; of the first {} of them {} {what}",
             count(runs),

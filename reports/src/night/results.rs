@@ -120,7 +120,7 @@ pub struct Failure {
     pub sentence: String,
     /// What leads to it, step by step.
     pub steps: Vec<String>,
-    /// The runs that were shrunk to it, by their numbers.
+    /// The runs that were shrunk to it, or to something with more, by their numbers.
     pub runs: Vec<u64>,
     /// The world of the first of them.
     pub world: String,
@@ -246,6 +246,11 @@ pub struct Times {
 }
 
 impl Times {
+    /// Whether it goes on, or was killed.
+    pub fn is_running(&self) -> bool {
+        self.state == "running"
+    }
+
     /// How long it went on, in seconds.
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     pub fn seconds(&self) -> f64 {

@@ -65,12 +65,15 @@ fn a_campaign_that_was_killed_goes_on_and_comes_to_the_same() {
     let folder = latest(&killed);
     let before = runs_of_torn(&folder);
     assert!((10..60).contains(&before), "{before} runs were done");
+    let failures = ["replay", "store/torture/latest/failures"];
+    assert_eq!(killed.quorate(&failures).code, 254, "nobody knows yet");
     let ended = killed.quorate(&["torture", "--resume", "store/torture/latest"]);
     assert_eq!(ended.code, 0, "{ended}");
     assert_eq!(latest(&killed), folder, "in the same place");
     assert_eq!(runs(&folder), runs(&latest(&undisturbed)));
     assert_eq!(runs(&folder).len(), 60);
     assert_eq!(timeless(&folder), timeless(&latest(&undisturbed)));
+    assert_eq!(killed.quorate(&failures).code, 0, "there are none");
 }
 
 /// How many whole lines there are; then the last one is torn, as if the kill had come in the middle of it.

@@ -40,14 +40,16 @@ impl Shape {
     }
 
     /// Whether all that this one is made of is found in the other as well. Then what shows there most likely is this, with
-    /// something more that could not be taken away one by one. Chance may do whatever a rule does.
+    /// something more that could not be taken away one by one. Chance may do whatever a rule does. What shows by itself is
+    /// part of nothing else, and neither is what leaves messages to chance: they say too little.
     pub fn is_part_of(&self, other: &Self) -> bool {
-        let are_messages = match (&self.messages, &other.messages) {
+        let is_within = match (&self.messages, &other.messages) {
             (Some(own), Some(others)) => own.is_subset(others),
-            (Some(_) | None, None) => true,
-            (None, Some(_)) => false,
+            (Some(_), None) => true,
+            (None, _) => false,
         };
-        are_messages && self.faults.is_subset(&other.faults)
+        let says_something = self.size() > (false, 0);
+        self == other || (says_something && is_within && self.faults.is_subset(&other.faults))
     }
 
     /// How many kinds of things it is made of, behind whether chance decides about messages: less is easier to understand.
@@ -187,6 +189,11 @@ mod tests {
         assert!(dropped.size() < more.size() && more.size() < chance.size());
         let paused = Shape::of(&plan("kind = \"pause\", nodes = [1]", CALM));
         assert!(!paused.is_part_of(&more) && !dropped.is_part_of(&paused));
+        let none = Shape { faults: BTreeSet::new(), messages: Some(BTreeSet::new()) };
+        assert!(none.is_part_of(&none) && !none.is_part_of(&dropped));
+        let mut vague = chance.clone();
+        vague.faults.clear();
+        assert!(vague.is_part_of(&vague) && !vague.is_part_of(&chance));
     }
 
     #[test]

@@ -130,8 +130,7 @@ impl Catalogue {
         entry.duration_ns = results.times.elapsed_ms.saturating_mul(1_000_000);
         // What was killed left its last word: that it runs.
         let age = changed(&folder.join(store::RESULTS)).and_then(|at| at.elapsed().ok());
-        entry.is_running =
-            results.times.state == "running" && age.is_some_and(|age| age < 4 * RECENT);
+        entry.is_running = results.times.is_running() && age.is_some_and(|age| age < 4 * RECENT);
         entry.verdict = if entry.is_running { "running".to_owned() } else { results.verdict };
         entry.why = results.sentence;
         if let Some(budget) = results.campaign.get("budget").filter(|_| entry.is_running) {

@@ -14,9 +14,9 @@ use std::fs;
 use std::path::Path;
 
 use quorate_plan::WorldKind;
+use quorate_reports::night::Results;
 use quorate_sim::shrink::Shape;
 
-use super::CAMPAIGN;
 use super::campaign::Campaign;
 use super::desk::Shrink;
 use super::draw::Drawer;
@@ -80,6 +80,21 @@ fn grouped(findings: &[Examined]) -> Failures {
     failures
 }
 
+/// The first finding of each shape, by its own signature. Those that are counted with another are kept as well: with more
+/// findings, or those of other parts, they may stand for a failure themselves.
+pub(super) fn kept(failures: &Failures) -> BTreeMap<String, &Examined> {
+    let mut kept = BTreeMap::new();
+    for (signature, findings) in failures {
+        for one in findings {
+            let own = one.signature();
+            if one.shape.is_some() || own == *signature {
+                kept.entry(own).or_insert(one);
+            }
+        }
+    }
+    kept
+}
+
 /// Puts on disk what is kept in the end, and takes away the rest.
 pub(super) fn settle(
     folder: &Path,
@@ -88,12 +103,11 @@ pub(super) fn settle(
     runs: &Runs,
     failures: &Failures,
 ) -> Result<(), CliError> {
-    for (signature, findings) in failures {
-        if let Some(first) = findings.first() {
-            settle_failure(folder, campaign, drawer, signature, first)?;
-        }
+    let kept = kept(failures);
+    for (signature, first) in &kept {
+        settle_failure(folder, campaign, drawer, signature, first)?;
     }
-    clear(&folder.join(FAILURES), |name| failures.contains_key(name))?;
+    clear(&folder.join(FAILURES), |name| kept.contains_key(name))?;
     let tally = &runs.tally;
     for (kept, reasons) in [(UNKNOWN, &tally.unknowns), (BROKEN, &tally.broken)] {
         let mut numbers = BTreeSet::new();
@@ -134,11 +148,16 @@ fn settle_failure(
 
 /// Whether this would be the folder of failures of a campaign that came to its end, and found none.
 pub(crate) fn has_no_failures(path: &Path) -> bool {
-    let campaign = path.parent().unwrap_or(path);
-    path.file_name().is_some_and(|name| name == FAILURES)
-        && !path.exists()
-        && campaign.join(CAMPAIGN).exists()
-        && campaign.join(store::RESULTS).exists()
+    let is_it = path.file_name().is_some_and(|name| name == FAILURES) && !path.exists();
+    let results = || {
+        let campaign = path.parent()?;
+        let text = fs::read_to_string(campaign.join(store::RESULTS)).ok()?;
+        serde_json::from_str::<Results>(&text).ok()
+    };
+    is_it
+        && results().is_some_and(|results| {
+            !results.times.is_running() && results.classes.is_empty() && results.failures.is_empty()
+        })
 }
 
 /// What a folder is said to hold.
@@ -287,5 +306,8 @@ mod tests {
         assert_eq!(numbers(4), [5], "chance with a pause is nothing that is known");
         assert_eq!(numbers(5), [6, 7], "nobody knows what these are");
         assert!(failures.contains_key("vr-V-I7-live-unshrunk"));
+        let mut kept: Vec<u64> = kept(&failures).values().map(|one| one.index).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, [1, 2, 4, 5, 6], "the first of each shape");
     }
 }

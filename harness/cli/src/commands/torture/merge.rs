@@ -190,9 +190,8 @@ fn gather(
     failures: &failures::Failures,
 ) -> Result<(), CliError> {
     let found = folder.join(FOUND);
-    for (signature, findings) in failures {
-        let Some(first) = findings.first() else { continue };
-        let places = parts.iter().map(|part| part.folder.join(FAILURES).join(signature));
+    for (signature, first) in failures::kept(failures) {
+        let places = parts.iter().map(|part| part.folder.join(FAILURES).join(&signature));
         let is_it = |place: &PathBuf| kept_in(place).is_some_and(|kept| kept.index == first.index);
         if let Some(place) = places.into_iter().find(is_it) {
             copy(&place, &found.join(first.index.to_string()))?;
