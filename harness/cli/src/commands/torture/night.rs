@@ -229,6 +229,9 @@ impl Night<'_> {
             News::Examined(examined) => {
                 examined.append(self.folder)?;
                 self.progress.examined(&examined, &books.examined);
+                if examined.world == WorldKind::Live {
+                    slim(&self.found(examined.index), KEPT_BYTES_MAX);
+                }
                 books.examined.insert(examined.index, *examined);
                 Ok(())
             }
@@ -244,6 +247,8 @@ impl Night<'_> {
         let tally = &books.journal.runs().tally;
         if line.world == WorldKind::Live && !failures::is_kept(tally, line.index) {
             forget(&self.found(line.index));
+        } else if line.world == WorldKind::Live && line.ending != Ending::Invalid {
+            slim(&self.found(line.index), KEPT_BYTES_MAX);
         }
         match line.ending {
             Ending::Valid | Ending::Unknown => {}
@@ -310,9 +315,53 @@ fn forget(folder: &Path) {
     let _ = fs::remove_dir_all(folder);
 }
 
+/// A live run that is kept takes no more room than this, but for its history and pages: a cluster that is too slow for its
+/// machine writes gigabytes.
+const KEPT_BYTES_MAX: u64 = 256 << 20;
+
+/// Takes away what replicas told of themselves and took in, where that is more than a night has room for.
+fn slim(folder: &Path, most: u64) {
+    if bytes_in(folder) > most {
+        quorate_live::forget_observations(folder);
+    }
+}
+
+/// How large all is that is in a folder, as far as it can be read.
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => bytes_in(&entry.path()),
+        Ok(_) => entry.metadata().map_or(0, |metadata| metadata.len()),
+        Err(_) => 0,
+    });
+    bytes.sum()
+}
+
 /// Lets real processes go first: this thread takes what they leave of the processors.
 fn give_way() {
     const NICE: i32 = 10;
     // Without it live clusters are slower, and nothing else.
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_too_large_keeps_its_history_and_not_what_replicas_took_in() {
+        let run = tempfile::tempdir().unwrap();
+        let path = |name: &str| run.path().join(name);
+        fs::create_dir_all(path("nodes/n0")).unwrap();
+        let files =
+            ["history.jsonl", "nodes/n0/log", "nodes/n0/inputs.log", "nodes/n0/observed.jsonl"];
+        for file in files {
+            fs::write(path(file), [0; 100]).unwrap();
+        }
+        assert_eq!(bytes_in(run.path()), 400);
+        slim(run.path(), 400);
+        assert!(files.iter().all(|file| path(file).exists()));
+        slim(run.path(), 399);
+        assert_eq!(files.map(|file| path(file).exists()), [true, true, false, false]);
+    }
 }
