@@ -156,7 +156,7 @@ impl Reexecuted {
         let file = &self.file;
         output::line(text, label, &format!("a run of real processes: {why}"));
         let hints = [
-            "a run that was valid keeps no inputs".to_owned(),
+            "a run that was valid keeps no inputs, and neither does one that was too large for its campaign".to_owned(),
             format!("once more with processes: quorate replay {file} --world live"),
             self.in_virtual_time(),
         ];
