@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use askama::Template;
 
-use crate::units::{count, elapsed, span};
+use crate::units::{count, counted, elapsed, span};
 use crate::{ReportError, percent};
 
 /// A run, or a campaign, of a store.
@@ -160,16 +160,11 @@ impl<'a> Row<'a> {
             _ => "?",
         };
         let what = if entry.is_campaign { "run" } else { "operation" };
-        let plural = if entry.size == 1 { "" } else { "s" };
         Self {
             entry,
             mark,
             began: moment(&entry.began),
-            size: if entry.size > 0 {
-                format!("{} {what}{plural}", count(entry.size))
-            } else {
-                String::new()
-            },
+            size: if entry.size > 0 { counted(entry.size, what) } else { String::new() },
             duration: match entry.duration_ns {
                 0 => String::new(),
                 ns if entry.is_campaign => elapsed(ns / 1_000_000),

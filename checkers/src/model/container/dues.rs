@@ -17,7 +17,7 @@
 //! each could get one, then those two could change places of which the one is due earlier and had the later one.
 
 use super::cover::Cover;
-use super::trace::{Life, Proof, Step, Trace};
+use super::trace::{Life, Proof, Trace};
 
 /// An element that somebody unknown has taken, if there is an order.
 #[derive(Clone, Debug)]
@@ -32,74 +32,37 @@ pub struct Due {
 
 /// The elements of a queue that are due, each with its first due.
 pub(super) fn of_queue(trace: &Trace) -> Vec<Due> {
-    let taken = trace.lives.iter().enumerate().filter(|(_, life)| life.is_taken());
-    let taken = taken.map(|(place, life)| (life.put.from, life.take.until - 1, Some(place), None));
-    let empties = trace.empties.iter();
-    let empties = empties.map(|empty| (empty.from, empty.until - 1, None, Some(*empty)));
-    // What was put in before the first of these is gone in the second.
-    let mut gone: Vec<(u32, u32, Option<usize>, Option<Step>)> = taken.chain(empties).collect();
-    gone.sort_unstable_by_key(|(from, until, ..)| (*from, *until));
-    let mut open: Vec<(usize, &Life)> =
-        trace.lives.iter().enumerate().filter(|(_, life)| !life.is_taken()).collect();
-    open.sort_unstable_by_key(|(place, life)| (life.put.until, *place));
-    let (mut dues, mut first) = (Vec::new(), None::<(u32, Option<usize>, Option<Step>)>);
-    for (place, life) in open.into_iter().rev() {
-        while let Some((_, slot, taken, empty)) = gone.pop_if(|(from, ..)| *from >= life.put.until)
-        {
-            first = first.filter(|(known, ..)| *known <= slot).or(Some((slot, taken, empty)));
-        }
-        if let Some((slot, taken, empty)) = first {
-            let lives = std::iter::once(place).chain(taken).collect();
-            let shown_by = Proof::of(lives, empty.into_iter().collect());
-            dues.push(Due { life: place, slot, shown_by });
-        }
+    let mut last = LastSlots::of_empties(trace);
+    for (place, life) in lives(trace, true) {
+        last.extend(Some((life.put.from, life.take.until - 1)), place);
     }
-    dues
+    lives(trace, false).filter_map(|(place, life)| last.due(trace, place, life)).collect()
 }
 
 /// The elements of a stack that are due, each with its first due.
 pub(super) fn of_stack(trace: &Trace) -> Vec<Due> {
-    let by = |key: fn(&Life) -> u32, is_taken: bool| {
-        let lives = trace.lives.iter().enumerate();
-        let mut lives: Vec<(usize, &Life)> =
-            lives.filter(|(_, life)| life.is_taken() == is_taken).collect();
-        lives.sort_unstable_by_key(|(place, life)| (key(life), *place));
-        lives
-    };
-    let open = by(|life| life.put.from, false);
-    if open.is_empty() {
-        return Vec::new();
-    }
-    let mut below = by(|life| life.put.until, true).into_iter().peekable();
-    let mut empty = LastSlots::new(trace.end);
-    for (place, found) in trace.empties.iter().enumerate() {
-        empty.extend(Some((found.from, found.until - 1)), place);
-    }
-    let mut last = LastSlots::new(trace.end);
-    let mut dues = Vec::new();
-    for (place, life) in open {
+    let mut below: Vec<(usize, &Life)> = lives(trace, true).collect();
+    below.sort_unstable_by_key(|(place, life)| (life.put.until, *place));
+    let mut below = below.into_iter().peekable();
+    let mut last = LastSlots::of_empties(trace);
+    let due = |(place, life): (usize, &Life)| {
         while let Some((other, below)) =
             below.next_if(|(_, other)| other.put.until <= life.put.from)
         {
             last.extend(Some((below.take.from, below.take.until - 1)), other);
         }
-        let taken = last.least_from(life.put.until);
-        let taken = taken.map(|(slot, by)| (slot, Proof::of(vec![place, by], Vec::new())));
-        let empty = empty.least_from(life.put.until);
-        let empty = empty.map(|(slot, by)| {
-            (slot, Proof::of(vec![place], trace.empties.get(by).copied().into_iter().collect()))
-        });
-        let first = taken.into_iter().chain(empty).min_by_key(|(slot, _)| *slot);
-        dues.extend(first.map(|(slot, shown_by)| Due { life: place, slot, shown_by }));
-    }
-    dues
+        last.due(trace, place, life)
+    };
+    lives(trace, false).filter_map(due).collect()
+}
+
+/// The elements that somebody is known to have taken, or the others, with their places, in the order of their calls.
+fn lives(trace: &Trace, is_taken: bool) -> impl Iterator<Item = (usize, &Life)> {
+    trace.lives.iter().enumerate().filter(move |(_, life)| life.is_taken() == is_taken)
 }
 
 /// The elements of a priority queue that are due, each with its first due.
 pub(super) fn of_least(trace: &Trace) -> Vec<Due> {
-    if trace.lives.iter().all(Life::is_taken) {
-        return Vec::new();
-    }
     let mut by_element: Vec<usize> = (0..trace.lives.len()).collect();
     by_element.sort_unstable_by_key(|&place| trace.lives.get(place).map(|life| life.element));
     let mut free = Free::new(trace.end);
@@ -120,13 +83,9 @@ pub(super) fn of_least(trace: &Trace) -> Vec<Due> {
     for (place, window) in takes.into_iter().rev() {
         let Some(life) = trace.lives.get(place) else { continue };
         last.extend(window, place);
-        let Some((slot, by)) = last.least_from(life.put.until).filter(|_| !life.is_taken()) else {
-            continue;
-        };
-        let empty = by.checked_sub(trace.lives.len()).and_then(|empty| trace.empties.get(empty));
-        let lives = if empty.is_some() { vec![place] } else { vec![place, by] };
-        let shown_by = Proof::of(lives, empty.copied().into_iter().collect());
-        dues.push(Due { life: place, slot, shown_by });
+        if !life.is_taken() {
+            dues.extend(last.due(trace, place, life));
+        }
     }
     dues
 }
@@ -179,7 +138,8 @@ impl Free {
 }
 
 /// The least last slot of those whose first slot is not before a given one: minima of all beginnings of a list (Fenwick
-/// 1994), which has the last slots first.
+/// 1994), which has the last slots first. They are those of elements, by their places, and behind these of those who found
+/// nothing.
 struct LastSlots {
     end: u32,
     least: Vec<(u32, usize)>,
@@ -188,6 +148,24 @@ struct LastSlots {
 impl LastSlots {
     fn new(end: u32) -> Self {
         Self { end, least: vec![(u32::MAX, 0); end as usize + 2] }
+    }
+
+    /// Of all who found nothing.
+    fn of_empties(trace: &Trace) -> Self {
+        let mut last = Self::new(trace.end);
+        for (place, empty) in (trace.lives.len()..).zip(&trace.empties) {
+            last.extend(Some((empty.from, empty.until - 1)), place);
+        }
+        last
+    }
+
+    /// The due of the element at `place`: what of these comes first that begins after it was put in for certain.
+    fn due(&self, trace: &Trace, place: usize, life: &Life) -> Option<Due> {
+        let (slot, by) = self.least_from(life.put.until)?;
+        let empty = by.checked_sub(trace.lives.len()).and_then(|empty| trace.empties.get(empty));
+        let lives = if empty.is_some() { vec![place] } else { vec![place, by] };
+        let shown_by = Proof::of(lives, empty.copied().into_iter().collect());
+        Some(Due { life: place, slot, shown_by })
     }
 
     fn extend(&mut self, window: Option<(u32, u32)>, place: usize) {

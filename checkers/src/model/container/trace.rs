@@ -190,7 +190,8 @@ impl Trace {
 
     /// What somebody unknown must have taken, as far as that is known before an order is tried.
     fn dues<D: Discipline>(&self) -> Vec<Due> {
-        if self.unknown.is_empty() { Vec::new() } else { D::dues(self) }
+        let is_settled = self.unknown.is_empty() || self.lives.iter().all(Life::is_taken);
+        if is_settled { Vec::new() } else { D::dues(self) }
     }
 
     /// As it would be if takes with an unknown result had taken these elements: the one that began first the one that is

@@ -249,7 +249,7 @@ pub(super) fn clear_found(
     clear(&folder.join(FOUND), waits)
 }
 
-/// Whether the folder of a live run is kept for now.
+/// Whether the folder of a live run is kept until it is known what it shows.
 pub(super) fn is_kept(tally: &Tally, index: u64) -> bool {
     let few = tally.unknowns.values().chain(tally.broken.values());
     few.map(|few| few.first.contains_key(&index))
